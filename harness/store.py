@@ -1,0 +1,467 @@
+"""The run folder: what a sweep measured, typed, versioned and complete enough to score and report again.
+
+Layout (schema version 1)::
+
+    RUN/
+      run.json              RunRecord: configuration, provenance, dataset, models, cells
+      faces.parquet         one row a face: position, annotation line, image, subsets, ground truth, box, normaliser
+      landmarks/CELL.npy    float32 [N, K, 2] image px, one file a cell
+      confidence/CELL.npy   float32 [N, K], the decoder's scores
+      per_face.parquet      cell, face, nme (percent)
+      scores.csv            one row for every cell and subset
+      thumbnails.parquet    optional: JPEG of every face's crop and the map from image px to it
+      timings.json          seconds by stage; the one file that differs between two runs of the same thing
+      verdict.json          what ``nmebench check`` found
+
+Everything but ``timings.json`` and ``run.json``'s ``provenance.host`` is a function of code, data and weights: two runs
+give the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.errors import InputError
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "SUBSETS",
+    "CellRecord",
+    "DatasetRecord",
+    "FaceTable",
+    "FileHash",
+    "ModelRecord",
+    "Provenance",
+    "Run",
+    "RunRecord",
+    "Thumbnail",
+    "cell_id",
+    "write_atomically",
+]
+
+SCHEMA_VERSION = 1
+
+#: The order in which tables list WFLW's subsets; "test" is every face.
+SUBSETS = ("test", "pose", "expression", "illumination", "makeup", "occlusion", "blur")
+
+Flip = Literal["none", "flip", "flip+shift"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class FileHash(_Record):
+    """A file that a number depends on."""
+
+    name: str
+    """Path relative to the dataset's or card's folder; never an absolute path."""
+    sha256: str
+    bytes: int
+
+
+class DatasetRecord(_Record):
+    """The faces that were measured."""
+
+    name: str
+    """``wflw``, ``synthface``, ...: decides which reported tables apply."""
+    spec: str
+    """What the user gave, such as ``wflw:PATH``."""
+    format: str
+    """The annotation format that was read."""
+    scheme: str
+    """Landmark scheme, such as ``wflw98``."""
+    split: str = "test"
+    faces: int
+    """Faces in this run."""
+    expected: dict[str, int] = Field(default_factory=dict)
+    """Faces of the complete set by subset, where that is known."""
+    counts: dict[str, int] = Field(default_factory=dict)
+    """Faces in this run by subset; a subset that the files don't tell is absent."""
+    groups: dict[str, list[int]] = Field(default_factory=dict)
+    """Named groups of landmarks of the scheme."""
+    files: list[FileHash] = Field(default_factory=list)
+    notes: list[str] = Field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every subset has the number of faces of the complete set."""
+        return bool(self.expected) and all(self.counts.get(s) == n for s, n in self.expected.items())
+
+    def describe(self) -> str:
+        """Such as ``143 of 2500 faces``, or ``500 faces`` where no complete set is known."""
+        whole = self.expected.get("test")
+        return f"{self.faces} faces" if whole in (None, self.faces) else f"{self.faces} of {whole} faces"
+
+
+class ModelRecord(_Record):
+    """A network, as it ran."""
+
+    name: str
+    """The card's name; unique in a run."""
+    architecture: str
+    card: dict[str, Any]
+    """The whole card, as JSON; its ``reported`` tables are what ``check`` compares with."""
+    card_file: str | None = None
+    """Name of the card's file, or None for a model without a card."""
+    weights_sha256: str | None = None
+    weights_name: str | None = None
+    parameters: int | None = None
+    renamed: int = 0
+    """Weights whose names were translated from another code base's."""
+    input_size: tuple[int, int]
+    """Width, height of the crop, input px."""
+    heatmap_size: tuple[int, int] | None = None
+    """Width, height of the heatmaps, or None when the network gives landmarks."""
+    engine: str = "torch"
+    engine_details: dict[str, Any] = Field(default_factory=dict)
+    engine_difference: float | None = None
+    """Largest absolute difference to plain float32 torch on the run's first batch."""
+
+
+class CellRecord(_Record):
+    """One combination of network, decoder and test-time options."""
+
+    id: str
+    model: str
+    decoder: str
+    """Canonical decoder spec, such as ``dark:kernel=17``; ``direct`` for networks that give landmarks."""
+    flip: Flip
+    box: str
+    convention: str = "stride"
+    counts: dict[str, int] = Field(default_factory=dict)
+    """What the decoder counted over all landmarks: ``empty`` maps, ``steps_over_1px`` and the like."""
+
+
+class Provenance(_Record):
+    """Everything that a number may depend on besides data and weights."""
+
+    nmebench: str
+    git_commit: str | None = None
+    git_dirty: bool | None = None
+    code_sha256: str = ""
+    """Hash over the source files of ``harness``, ``models`` and ``decoders``."""
+    command: list[str] = Field(default_factory=list)
+    packages: dict[str, str] = Field(default_factory=dict)
+    python: str = ""
+    threads: int = 0
+    deterministic: bool = False
+    seed: int = 0
+    host: dict[str, str] = Field(default_factory=dict)
+    """Processor, system and memory of the machine: informative, never part of a comparison."""
+
+
+class RunRecord(_Record):
+    """``run.json``."""
+
+    schema_version: int = SCHEMA_VERSION
+    kind: Literal["sweep", "score"] = "sweep"
+    title: str = ""
+    configuration: dict[str, Any] = Field(default_factory=dict)
+    """The sweep as it was asked for; enough to ask for it again."""
+    normaliser: str = "inter-ocular"
+    dataset: DatasetRecord
+    models: list[ModelRecord]
+    cells: list[CellRecord]
+    provenance: Provenance
+    not_run: list[str] = Field(default_factory=list)
+    """What was left out and how to get it, a sentence each."""
+
+
+@dataclass(frozen=True)
+class FaceTable:
+    """The faces of a run, arrays of one length.
+
+    ``landmarks`` ``[N, K, 2]`` image px (ground truth), ``normaliser`` ``[N]`` image px, ``centre`` and ``size``
+    ``[N, 2]`` image px (the padded box of the first box rule), ``subsets`` name to bool ``[N]``.
+    """
+
+    image: Sequence[str]
+    line: np.ndarray
+    landmarks: np.ndarray
+    normaliser: np.ndarray
+    subsets: Mapping[str, np.ndarray]
+    centre: np.ndarray
+    size: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+    @cached_property
+    def clusters(self) -> np.ndarray:
+        """int ``[N]``: a number for each source image; faces of one photograph are not independent."""
+        return np.unique(np.asarray(self.image, dtype=object).astype(str), return_inverse=True)[1]
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """A face's crop: JPEG bytes, its ``(width, height)`` and the 2x3 map from image px to its pixels."""
+
+    jpeg: bytes
+    size: tuple[int, int]
+    warp: np.ndarray
+
+
+def cell_id(model: str, decoder: str, flip: str, box: str) -> str:
+    """A cell's name as a file name: lower-case letters, digits and ``.=+_-`` alone."""
+    parts = (
+        re.sub(r"[^a-z0-9.=+_-]+", "-", part.lower()).strip("-.") for part in (model, decoder, flip, box)
+    )
+    return "__".join(parts)
+
+
+def write_atomically(path: Path, data: bytes | str) -> None:
+    """Write a file so that a reader sees the old bytes or the new ones, never a part."""
+    payload = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(payload)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _parquet(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd", store_schema=False)
+    return sink.getvalue()
+
+
+def _npy(array: np.ndarray) -> bytes:
+    sink = io.BytesIO()
+    np.save(sink, np.ascontiguousarray(array), allow_pickle=False)
+    return sink.getvalue()
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True, allow_nan=False) + "\n"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder, read lazily. ``Run.open`` checks the version and the record; the rest is read when asked for."""
+
+    path: Path
+    record: RunRecord
+    _cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def open(cls, path: Path | str) -> Run:
+        """Open an existing run.
+
+        Raises:
+            InputError: there is no run at ``path``, or it is damaged or of a newer schema.
+        """
+        path = Path(path)
+        file = path / "run.json"
+        if not file.is_file():
+            raise InputError(
+                f"{path}: no run here (run.json is missing); make one with `nmebench run ... -o {path}`"
+            )
+        try:
+            raw = json.loads(file.read_text(encoding="utf-8", errors="surrogateescape"))
+            version = raw.get("schema_version") if isinstance(raw, dict) else None
+            if version != SCHEMA_VERSION:
+                raise InputError(
+                    f"{file}: schema version {version!r} can't be read, allowed: {SCHEMA_VERSION}; "
+                    "use the nmebench that wrote it, or run the sweep again"
+                )
+            record = RunRecord.model_validate(raw)
+        except (json.JSONDecodeError, ValidationError) as error:
+            first = str(error).splitlines()[0]
+            raise InputError(f"{file}: not a run record ({first}); run the sweep again") from error
+        return cls(path, record)
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        record: RunRecord,
+        faces: FaceTable,
+        *,
+        thumbnails: Sequence[Thumbnail] | None = None,
+        timings: Mapping[str, Any] | None = None,
+    ) -> Run:
+        """Write record, faces and thumbnails of a new run; ``add_cell`` follows, ``run.json`` makes it a run.
+
+        The folder must exist. Landmarks of cells are written by :meth:`write_cell` before this is called.
+        """
+        flat = pa.array(
+            np.asarray(faces.landmarks, np.float64).reshape(len(faces), -1).tolist(), pa.list_(pa.float64())
+        )
+        columns: dict[str, Any] = {
+            "face": np.arange(len(faces), dtype=np.int64),
+            "line": np.asarray(faces.line, np.int64),
+            "image": pa.array([os.fsencode(i) for i in faces.image], pa.binary()),
+            "normaliser": np.asarray(faces.normaliser, np.float64),
+            "centre_x": faces.centre[:, 0],
+            "centre_y": faces.centre[:, 1],
+            "size_x": faces.size[:, 0],
+            "size_y": faces.size[:, 1],
+            **{f"subset_{name}": np.asarray(mask, bool) for name, mask in faces.subsets.items()},
+            "landmarks": flat,
+        }
+        write_atomically(path / "faces.parquet", _parquet(pa.table(columns)))
+        if thumbnails is not None:
+            write_atomically(
+                path / "thumbnails.parquet",
+                _parquet(
+                    pa.table(
+                        {
+                            "jpeg": pa.array([t.jpeg for t in thumbnails], pa.binary()),
+                            "width": pa.array([t.size[0] for t in thumbnails], pa.int32()),
+                            "height": pa.array([t.size[1] for t in thumbnails], pa.int32()),
+                            "warp": pa.array(
+                                [t.warp.ravel().tolist() for t in thumbnails], pa.list_(pa.float64())
+                            ),
+                        }
+                    )
+                ),
+            )
+        if timings is not None:
+            write_atomically(path / "timings.json", _json(dict(timings)))
+        write_atomically(path / "run.json", _json(record.model_dump(mode="json")))
+        return cls(path, record)
+
+    @staticmethod
+    def write_cell(path: Path, cell: str, landmarks: np.ndarray, confidence: np.ndarray) -> None:
+        """Store a cell's raw landmarks ``[N, K, 2]`` image px and confidence ``[N, K]``, both as float32."""
+        for folder, array in (("landmarks", landmarks), ("confidence", confidence)):
+            (path / folder).mkdir(exist_ok=True)
+            write_atomically(path / folder / f"{cell}.npy", _npy(np.asarray(array, np.float32)))
+
+    def write_scores(self, scores: pd.DataFrame, per_face: Mapping[str, np.ndarray]) -> None:
+        """Store ``scores.csv`` and the NME of every face by cell (percent)."""
+        table = pa.table(
+            {
+                "cell": pa.array(
+                    [c for c, nme in per_face.items() for _ in range(len(nme))],
+                    pa.dictionary(pa.int32(), pa.string()),
+                ),
+                "face": np.concatenate(
+                    [np.arange(len(nme)) for nme in per_face.values()] or [np.empty(0, np.int64)]
+                ),
+                "nme": np.concatenate(
+                    [np.asarray(nme, np.float64) for nme in per_face.values()] or [np.empty(0)]
+                ),
+            }
+        )
+        write_atomically(self.path / "per_face.parquet", _parquet(table))
+        write_atomically(
+            self.path / "scores.csv", scores.to_csv(index=False, lineterminator="\n", float_format="%.10g")
+        )
+        self._cache.clear()
+
+    def _read(self, name: str) -> bytes:
+        try:
+            return (self.path / name).read_bytes()
+        except OSError as error:
+            raise InputError(
+                f"{self.path / name}: can't be read ({error.strerror}); score the run again with "
+                f"`nmebench score {self.path}` or run the sweep again"
+            ) from error
+
+    @cached_property
+    def faces(self) -> FaceTable:
+        """The faces, their ground truth and subsets."""
+        table = pq.read_table(io.BytesIO(self._read("faces.parquet")))
+        column = {name: table.column(name) for name in table.column_names}
+        flat = column["landmarks"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+        return FaceTable(
+            image=tuple(os.fsdecode(i) for i in column["image"].to_pylist()),
+            line=column["line"].to_numpy(),
+            landmarks=flat.reshape(table.num_rows, -1, 2),
+            normaliser=column["normaliser"].to_numpy(),
+            subsets={
+                name.removeprefix("subset_"): column[name].to_numpy()
+                for name in table.column_names
+                if name.startswith("subset_")
+            },
+            centre=np.stack([column["centre_x"].to_numpy(), column["centre_y"].to_numpy()], axis=1),
+            size=np.stack([column["size_x"].to_numpy(), column["size_y"].to_numpy()], axis=1),
+        )
+
+    def cell(self, cell: str) -> CellRecord:
+        """The record of a cell by its id."""
+        for record in self.record.cells:
+            if record.id == cell:
+                return record
+        raise InputError(
+            f"{cell!r}: no such cell in {self.path}; allowed: {', '.join(c.id for c in self.record.cells)}"
+        )
+
+    def model(self, name: str) -> ModelRecord:
+        """The record of a network by its name."""
+        for record in self.record.models:
+            if record.name == name:
+                return record
+        raise InputError(
+            f"{name!r}: no such model in {self.path}; allowed: {', '.join(m.name for m in self.record.models)}"
+        )
+
+    def landmarks(self, cell: str) -> np.ndarray:
+        """Raw landmarks of a cell, float32 ``[N, K, 2]`` image px."""
+        return np.load(io.BytesIO(self._read(f"landmarks/{cell}.npy")), allow_pickle=False)
+
+    def confidence(self, cell: str) -> np.ndarray:
+        """The decoder's scores of a cell, float32 ``[N, K]``."""
+        return np.load(io.BytesIO(self._read(f"confidence/{cell}.npy")), allow_pickle=False)
+
+    @cached_property
+    def per_face(self) -> Mapping[str, np.ndarray]:
+        """NME of every face by cell id, percent, float64 ``[N]``."""
+        table = pq.read_table(io.BytesIO(self._read("per_face.parquet")))
+        cells = np.asarray(table.column("cell").to_pylist(), dtype=object)
+        nme = table.column("nme").to_numpy()
+        return {record.id: nme[cells == record.id] for record in self.record.cells}
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """``scores.csv``."""
+        return pd.read_csv(io.BytesIO(self._read("scores.csv")), keep_default_na=False, na_values=[""])
+
+    @cached_property
+    def thumbnails(self) -> Sequence[Thumbnail] | None:
+        """The faces' crops, or None when the run was told to leave pictures out."""
+        if not (self.path / "thumbnails.parquet").is_file():
+            return None
+        rows = pq.read_table(io.BytesIO(self._read("thumbnails.parquet"))).to_pylist()
+        return [
+            Thumbnail(row["jpeg"], (row["width"], row["height"]), np.asarray(row["warp"]).reshape(2, 3))
+            for row in rows
+        ]
+
+    @cached_property
+    def timings(self) -> Mapping[str, Any]:
+        """Seconds by stage; empty when nothing was timed."""
+        file = self.path / "timings.json"
+        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+    def read_json(self, name: str) -> Any | None:
+        """Another stored JSON file of the run, such as ``verdict.json``; None when it isn't there."""
+        file = self.path / name
+        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Store a JSON file beside the run."""
+        write_atomically(self.path / name, _json(value))

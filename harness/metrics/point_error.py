@@ -1,0 +1,29 @@
+"""Distance of each landmark from the truth."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["point_errors"]
+
+
+def point_errors(landmarks: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
+    """Euclidean distance of each landmark from the truth.
+
+    Args:
+        landmarks: ``[N, K, 2]``, any unit.
+        truth: ``[N, K, 2]``, the same unit.
+
+    Returns:
+        float64 ``[N, K]``, the same unit.
+
+    Raises:
+        ValueError: the shapes differ or aren't ``[N, K, 2]``.
+    """
+    a = np.asarray(landmarks, np.float64)
+    b = np.asarray(truth, np.float64)
+    if a.shape != b.shape or a.ndim != 3 or a.shape[2] != 2:
+        raise ValueError(f"landmarks {a.shape} and truth {b.shape} must both be [N, K, 2]")
+    errors: NDArray[np.float64] = np.hypot(a[..., 0] - b[..., 0], a[..., 1] - b[..., 1])
+    return errors

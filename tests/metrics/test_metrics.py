@@ -1,0 +1,116 @@
+"""Every metric against a slow reference written from its definition."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from harness import metrics
+
+FACES = hnp.arrays(np.float64, st.integers(1, 40), elements=st.floats(0, 60, width=32))
+
+
+def _nme_reference(errors, normaliser, mask=None):
+    out = []
+    for i, row in enumerate(errors):
+        kept = [e / normaliser[i] for k, e in enumerate(row) if mask is None or mask[i][k]]
+        out.append(100 * sum(kept) / len(kept) if kept else math.nan)
+    return out
+
+
+@pytest.fixture
+def faces():
+    rng = np.random.default_rng(3)
+    truth = rng.uniform(0, 200, (6, 98, 2))
+    return truth, truth + rng.normal(0, 3, truth.shape), rng.uniform(20, 60, 6), rng.random((6, 98)) > 0.4
+
+
+def test_point_errors_is_the_distance(faces):
+    truth, landmarks, _, _ = faces
+    errors = metrics.point_errors(landmarks.astype(np.float32), truth)
+    assert errors.dtype == np.float64
+    assert errors[2, 7] == pytest.approx(
+        math.dist(landmarks.astype(np.float32)[2, 7], truth[2, 7]), rel=1e-12
+    )
+
+
+@pytest.mark.parametrize(
+    "shape", [pytest.param((6, 97, 2), id="other-scheme"), pytest.param((98, 2), id="one-face")]
+)
+def test_point_errors_refuses_other_shapes(faces, shape):
+    with pytest.raises(ValueError, match=r"\[N, K, 2\]"):
+        metrics.point_errors(np.zeros(shape), faces[0])
+
+
+@pytest.mark.parametrize("masked", [pytest.param(False, id="all"), pytest.param(True, id="masked")])
+def test_nme_is_the_mean_over_a_faces_landmarks(faces, masked):
+    truth, landmarks, normaliser, mask = faces
+    errors = metrics.point_errors(landmarks, truth)
+    chosen = mask if masked else None
+    np.testing.assert_allclose(
+        metrics.nme(errors, normaliser, chosen), _nme_reference(errors, normaliser, chosen), rtol=1e-12
+    )
+
+
+def test_pooled_nme_weighs_landmarks_and_drops_a_zero_normaliser(faces):
+    truth, landmarks, normaliser, mask = faces
+    errors = metrics.point_errors(landmarks, truth)
+    normaliser = normaliser.copy()
+    normaliser[1] = 0
+    pool = [
+        100 * errors[i, k] / normaliser[i]
+        for i in range(6)
+        for k in range(98)
+        if mask[i, k] and normaliser[i]
+    ]
+    assert metrics.pooled_nme(errors, normaliser, mask) == pytest.approx(sum(pool) / len(pool), rel=1e-12)
+    assert math.isnan(metrics.pooled_nme(errors, np.zeros(6)))
+
+
+def test_per_landmark_and_group(faces):
+    truth, landmarks, normaliser, _ = faces
+    errors = metrics.point_errors(landmarks, truth)
+    per_landmark = metrics.nme_per_landmark(errors, normaliser)
+    assert per_landmark.mean() == pytest.approx(metrics.nme(errors, normaliser).mean(), rel=1e-12)
+    groups = metrics.nme_per_group(errors, normaliser, {"nose": [51, 52, 53], "none": []})
+    assert groups["nose"].mean() == pytest.approx(per_landmark[51:54].mean(), rel=1e-12)
+    assert np.isnan(groups["none"]).all()
+
+
+@given(FACES, st.floats(0.5, 20))
+def test_auc_is_the_integral_of_the_ced(values, threshold):
+    edges = np.unique(np.concatenate([[0.0, threshold], values[values < threshold]]))
+    area = sum((right - left) * np.mean(values <= left) for left, right in itertools.pairwise(edges))
+    assert metrics.auc(values, threshold) == pytest.approx(area / threshold, abs=1e-12)
+
+
+@given(FACES, st.floats(0.5, 20))
+def test_ced_and_failure_rate_are_complements(values, threshold):
+    curve = metrics.ced(values, [threshold, 1e9])
+    assert curve[1] == 1
+    assert metrics.failure_rate(values, threshold) == pytest.approx(100 * (1 - curve[0]), abs=1e-9)
+    assert metrics.failures(values, threshold) == sum(v > threshold for v in values)
+
+
+def test_a_face_at_the_threshold_is_no_failure():
+    assert metrics.failures([10.0, np.nextafter(10.0, 11)]) == 1
+
+
+def test_a_face_without_a_number_is_a_failure():
+    values = [1.0, math.nan, 2.0, math.inf]
+    assert metrics.failures(values) == 2
+    assert metrics.auc(values) == pytest.approx((9 + 8) / 40)
+    assert metrics.ced(values, [10.0])[0] == 0.5
+
+
+@pytest.mark.parametrize(
+    "function", [metrics.auc, metrics.auc_hrnet, metrics.failure_rate], ids=lambda f: f.__name__
+)
+def test_no_faces_is_not_a_number(function):
+    assert math.isnan(function([]))

@@ -1,0 +1,24 @@
+"""Networks from input batches to heatmaps or landmarks, and the cards that describe them.
+
+Importing this package imports neither torch nor timm; the first network that is made does.
+"""
+
+from __future__ import annotations
+
+from models import card
+from models.built import Built, build
+from models.errors import CardError, CheckpointError, ModelError
+from models.registry import ModelInfo, create, describe, names
+
+__all__ = [
+    "Built",
+    "CardError",
+    "CheckpointError",
+    "ModelError",
+    "ModelInfo",
+    "build",
+    "card",
+    "create",
+    "describe",
+    "names",
+]

@@ -1,0 +1,279 @@
+"""Reading weights that came from somewhere else: never executed, never half loaded, never silently incomplete.
+
+Formats: ``torch.save`` (read with ``weights_only=True``, so that a pickle can only rebuild tensors and plain values) and
+safetensors, told apart by content. float16, bfloat16 and float64 become float32.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import re
+import struct
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from models.errors import CheckpointError
+from models.naming import Naming
+
+__all__ = ["Loaded", "hash_prefix_in", "load", "read", "sha256_of", "verify"]
+
+WRAPPERS = ("state_dict", "model_state_dict", "model")
+"""Keys under which training code stores the parameters."""
+
+NAMED = 3
+"""How many offending names an error spells out."""
+
+_HASH_IN_NAME = re.compile(r"-(?P<hash>[0-9a-f]{8})(?P<date>_\d{8})?\.(?:pth|pt|safetensors|onnx)$")
+_DATE = re.compile(r"20[0-3]\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What loading a checkpoint did."""
+
+    sha256: str
+    """Of the file's bytes."""
+    naming: str
+    """Whose parameter names the file uses."""
+    renamed: Mapping[str, int]
+    """``"theirs -> ours"`` for each prefix that was replaced, with the number of parameters."""
+    counters_missing: int
+    """BatchNorm's ``num_batches_tracked`` that the file leaves out; they have no part in the output."""
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hash_prefix_in(name: str) -> str | None:
+    """The 8 hexadecimal digits in ``...-<hash>_<date>.pth`` (mmpose) or ``...-<hash>.pth`` (torch.hub), if any.
+
+    ``...-20210125.pth`` is a date: eight decimal digits that are a day of this century's first decades, and no date after.
+    """
+    match = _HASH_IN_NAME.search(name)
+    if match is None or (match["date"] is None and _DATE.fullmatch(match["hash"])):
+        return None
+    return match["hash"]
+
+
+def verify(path: Path, *, sha256: str | None = None, hash_prefix: str | None = None) -> str:
+    """SHA-256 of a file, checked against what is known of it and against the hash in its own name.
+
+    Raises:
+        CheckpointError: no such file, an empty file, or another hash.
+    """
+    try:
+        if path.stat().st_size == 0:
+            raise CheckpointError(f"{path} is empty (0 bytes); download it again")
+        found = sha256_of(path)
+    except OSError as error:
+        raise CheckpointError(f"{path} can't be read: {error.strerror or error}") from error
+    wanted = [(sha256, "the card"), (hash_prefix, "the card"), (hash_prefix_in(path.name), "its name")]
+    for prefix, where in wanted:
+        if prefix is not None and not found.startswith(prefix.lower()):
+            raise CheckpointError(
+                f"{path} is damaged or another file: its sha256 begins with {found[: len(prefix)]},"
+                f" {where} says {prefix}; download it again"
+            )
+    return found
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return safetensors.torch.load_file(path)
+    except (safetensors.SafetensorError, ValueError, KeyError, RuntimeError, OSError, MemoryError) as error:
+        raise CheckpointError(f"{path} is not a sound safetensors file: {_first_line(error)}") from error
+
+
+def _check_zip(path: Path) -> None:
+    """Refuse a zip that unpacks to more than it holds: ``torch.save`` never compresses."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            declared = sum(item.file_size for item in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        raise CheckpointError(f"{path} is cut short or damaged ({_first_line(error)}); download it again") from error
+    size = path.stat().st_size
+    if declared > size:
+        raise CheckpointError(f"{path} holds {size} bytes and declares {declared}; torch.save never compresses")
+
+
+def _read_pickle(path: Path, zipped: bool) -> object:
+    if zipped:
+        _check_zip(path)
+    try:
+        content: object = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        text = str(error)
+        unsafe = re.search(r"GLOBAL ([\w.]+)|(?:class|function) ([\w.]+)", text)
+        if "Unsupported" in text or "weights_only" in text.lower() and unsafe:
+            what = next((g for g in unsafe.groups() if g), "code") if unsafe else "code"
+            raise CheckpointError(
+                f"{path} is a pickle that wants to run or build {what}; it was not run. If you trust its origin,"
+                " save its state_dict alone (torch.save(module.state_dict(), ...) or safetensors)"
+            ) from error
+        raise CheckpointError(f"{path} is no checkpoint: {_first_line(error)}") from error
+    except Exception as error:  # any byte of a foreign file may break torch's reader in its own way
+        raise CheckpointError(f"{path} can't be read as a checkpoint: {_first_line(error)}") from error
+    return content
+
+
+def _unwrap(content: object, path: Path) -> dict[str, Tensor]:
+    """The parameters inside a checkpoint's wrappers, without ``module.`` and ``_orig_mod.`` before every name."""
+    while isinstance(content, Mapping) and not any(isinstance(v, Tensor) for v in content.values()):
+        inner = next((content[w] for w in WRAPPERS if isinstance(content.get(w), Mapping)), None)
+        if inner is None:
+            break
+        content = inner
+    if not isinstance(content, Mapping) or not content:
+        kind = type(content).__name__
+        raise CheckpointError(f"{path} holds no parameters (it holds {'an empty ' if not content else 'a '}{kind})")
+    foreign = [str(k) for k, v in content.items() if not (isinstance(k, str) and isinstance(v, Tensor))]
+    if foreign:
+        raise CheckpointError(f"{path} holds no plain table of parameters: {_some(foreign)} not tensors")
+    tensors: dict[str, Tensor] = dict(content)
+    for prefix in ("module.", "_orig_mod.", "module."):
+        if all(k.startswith(prefix) for k in tensors):
+            tensors = {k.removeprefix(prefix): v for k, v in tensors.items()}
+    return tensors
+
+
+def read(path: str | Path) -> dict[str, Tensor]:
+    """All tensors of a checkpoint by name, wrappers and ``module.`` removed; nothing in the file is executed.
+
+    Raises:
+        CheckpointError: not a checkpoint, damaged, or one that would run code.
+    """
+    path = Path(path)
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            head = file.read(64)
+    except OSError as error:
+        raise CheckpointError(f"{path} can't be read: {error.strerror or error}") from error
+    if size == 0:
+        raise CheckpointError(f"{path} is empty (0 bytes); download it again")
+    if head.lstrip().startswith(b"<"):
+        raise CheckpointError(f"{path} is a web page, not weights (a login or quota page?); download it again")
+    if head.startswith(b"version https://git-lfs"):
+        raise CheckpointError(f"{path} is a git-lfs pointer, not the weights; fetch it with git lfs pull")
+    if path.suffix == ".safetensors" or _looks_like_safetensors(head, size):
+        return _unwrap(_read_safetensors(path), path)
+    return _unwrap(_read_pickle(path, head.startswith(b"PK")), path)
+
+
+def _looks_like_safetensors(head: bytes, size: int) -> bool:
+    return len(head) > 8 and head[8:9] == b"{" and struct.unpack("<Q", head[:8])[0] <= size - 8
+
+
+def _some(names: Sequence[str]) -> str:
+    """Up to three names, and how many more."""
+    rest = len(names) - NAMED
+    listed = ", ".join(names[:NAMED])
+    return f"{listed} and {rest} more are" if rest > 0 else f"{listed} {'is' if len(names) == 1 else 'are'}"
+
+
+def _is_counter(key: str) -> bool:
+    return key.endswith("num_batches_tracked")
+
+
+def _rename(tensors: Mapping[str, Tensor], naming: Naming) -> tuple[dict[str, Tensor], dict[str, int], list[str]]:
+    renamed: dict[str, Tensor] = {}
+    rules: dict[str, int] = {}
+    twice: list[str] = []
+    for key, tensor in tensors.items():
+        ours, rule = naming.ours(key)
+        if ours in renamed:
+            twice.append(ours)
+        renamed[ours] = tensor
+        if rule is not None:
+            text = f"{rule[0] or '(nothing)'} -> {rule[1]}"
+            rules[text] = rules.get(text, 0) + 1
+    return renamed, rules, twice
+
+
+def _differences(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> tuple[list[str], list[str]]:
+    missing = [k for k in wanted if k not in given and not _is_counter(k)]
+    return missing, [k for k in given if k not in wanted]
+
+
+def _check_values(path: Path, wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Shapes first (a tensor may claim any size without holding it), then kinds, then values."""
+    shapes = [
+        f"{k} {list(t.shape)} (wanted {list(wanted[k].shape)})" for k, t in given.items() if t.shape != wanted[k].shape
+    ]
+    if shapes:
+        raise CheckpointError(f"{path} is for another network: {_some(shapes)} of another shape")
+    values: dict[str, Tensor] = {}
+    for key, tensor in given.items():
+        target = wanted[key]
+        same_kind = tensor.is_floating_point() == target.is_floating_point() and not tensor.is_complex()
+        if not same_kind or tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta:
+            raise CheckpointError(f"{path}: {key} is {tensor.dtype} ({tensor.layout}), wanted {target.dtype}")
+        values[key] = tensor.detach().to(target.dtype)
+    bad = [k for k, v in values.items() if not bool(torch.isfinite(v).all())]
+    if bad:
+        raise CheckpointError(f"{path} can't be used: {_some(bad)} NaN or infinite")
+    negative = [k for k, v in values.items() if k.endswith("running_var") and bool((v < 0).any())]
+    if negative:
+        raise CheckpointError(f"{path} can't be used: {_some(negative)} below 0, and a variance can't be")
+    return values
+
+
+def load(
+    module: nn.Module, path: str | Path, *, sha256: str | None = None, hash_prefix: str | None = None
+) -> Loaded:
+    """Load a checkpoint into a network, strictly: every parameter and no other, of its shape, finite.
+
+    ``module.namings`` says which code bases' names are understood; the one that fits is used, and reported.
+
+    Args:
+        module: changed only when the whole file is sound.
+        path: the file.
+        sha256: of the file, where it is known.
+        hash_prefix: the first digits of it.
+
+    Raises:
+        CheckpointError: one line that names the file and the first things that are wrong.
+    """
+    path = Path(path)
+    found = verify(path, sha256=sha256, hash_prefix=hash_prefix)
+    tensors = read(path)
+    wanted: Mapping[str, Tensor] = module.state_dict()
+    namings: Sequence[Naming] = getattr(module, "namings", ()) or (Naming("own", ()),)
+    candidates: list[tuple[int, Naming, Any]] = []
+    for naming in namings:
+        attempt = _rename(tensors, naming)
+        missing, foreign = _differences(wanted, attempt[0])
+        candidates.append((len(missing) + len(foreign) + len(attempt[2]), naming, attempt))
+    wrong, naming, (given, rules, twice) = min(candidates, key=lambda c: c[0])
+    if wrong:
+        missing, foreign = _differences(wanted, given)
+        parts = [f"{_some(missing)} missing"] if missing else []
+        parts += [f"{_some(foreign)} foreign"] if foreign else []
+        parts += [f"{_some(twice)} given twice"] if twice else []
+        names = f" (read with the names of {naming.name})" if len(namings) > 1 else ""
+        raise CheckpointError(
+            f"{path} doesn't fit {type(module).__name__}{names}: {'; '.join(parts)}"
+            f" ({len(missing)} missing, {len(foreign)} foreign of {len(wanted)})"
+        )
+    values = _check_values(path, wanted, given)
+    missing_counters = [k for k in wanted if k not in values]
+    for key in missing_counters:
+        values[key] = wanted[key]
+    module.load_state_dict(values, strict=True)
+    return Loaded(found, naming.name, rules, len(missing_counters))

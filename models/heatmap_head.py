@@ -1,0 +1,94 @@
+"""From a backbone's maps to one heatmap a landmark, at stride 4."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["ConcatHead", "Deconvolutions", "HeatmapHead", "resize"]
+
+
+def resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bilinear with half-pixel centres (``align_corners=False``), as in every HRNet; ``[N, C, *, *]`` -> ``size``."""
+    if tuple(maps.shape[-2:]) == size:
+        return maps
+    return F.interpolate(maps, size=size, mode="bilinear", align_corners=False)
+
+
+class ConcatHead(nn.Module):
+    """HRNetV2's head: all maps resized to the largest, stacked, a 1x1 convolution as wide as the stack, one to K maps.
+
+    The parameters are named as in mmpose 1.x (``conv_layers.{0,1}``, ``final_layer``).
+    Source: mmpose ``topdown_heatmap_simple_head.py`` (``resize_concat``), HRNet-Facial-Landmark-Detection ``hrnet.py``.
+    """
+
+    def __init__(self, channels: Sequence[int], points: int) -> None:
+        super().__init__()
+        width = sum(channels)
+        self.conv_layers = nn.Sequential(nn.Conv2d(width, width, 1), nn.BatchNorm2d(width), nn.ReLU(inplace=True))
+        self.final_layer = nn.Conv2d(width, points, 1)
+        nn.init.normal_(self.final_layer.weight, std=0.001)
+        if self.final_layer.bias is not None:
+            nn.init.zeros_(self.final_layer.bias)
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        """``[N, c_i, h_i, w_i]`` -> ``[N, K, h_0, w_0]``."""
+        height, width = maps[0].shape[-2:]
+        stacked = torch.cat([resize(m, (height, width)) for m in maps], dim=1)
+        out: Tensor = self.final_layer(self.conv_layers(stacked))
+        return out
+
+
+class HeatmapHead(nn.Module):
+    """The light head of the trained family: a 1x1 convolution a map, resized and summed, one 3x3, one 1x1 to K maps.
+
+    A 1x1 convolution and a bilinear resize commute, so the sum equals HRNetV2's stack followed by one convolution of
+    ``width`` channels, without ever holding the stack at stride 4. Maps are given finest first; each is resized to the
+    next finer one and added to it, so that the costly resize to stride 4 happens once.
+
+    The last layer starts near zero: an untrained network answers empty maps, which is where a Gaussian target is
+    almost everywhere.
+    """
+
+    def __init__(self, channels: Sequence[int], points: int, *, width: int = 64) -> None:
+        super().__init__()
+        self.laterals = nn.ModuleList(nn.Conv2d(c, width, 1, bias=False) for c in channels)
+        self.fused = nn.Sequential(nn.BatchNorm2d(width), nn.ReLU(inplace=True))
+        self.mix = nn.Sequential(
+            nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True)
+        )
+        self.final_layer = nn.Conv2d(width, points, 1)
+        nn.init.normal_(self.final_layer.weight, std=0.001)
+        if self.final_layer.bias is not None:
+            nn.init.zeros_(self.final_layer.bias)
+
+    def forward(self, maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+        """``[N, c_i, h_i, w_i]``, finest first -> ``[N, K, *size]``."""
+        total: Tensor = self.laterals[-1](maps[-1])
+        for lateral, finer in zip(reversed(self.laterals[:-1]), reversed(maps[:-1]), strict=True):
+            step: Tensor = lateral(finer)
+            height, width = step.shape[-2:]
+            total = step + resize(total, (height, width))
+        out: Tensor = self.final_layer(self.mix(self.fused(resize(total, size))))
+        return out
+
+
+class Deconvolutions(nn.Sequential):
+    """SimpleBaseline's neck: 4x4 transposed convolutions of stride 2, each with BatchNorm and ReLU.
+
+    Source: Xiao et al., Simple Baselines for Human Pose Estimation and Tracking, 2018, section 2 (there 3 x 256).
+    """
+
+    def __init__(self, channels: int, widths: Sequence[int]) -> None:
+        layers: list[nn.Module] = []
+        for width in widths:
+            layers += [
+                nn.ConvTranspose2d(channels, width, 4, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(width),
+                nn.ReLU(inplace=True),
+            ]
+            channels = width
+        super().__init__(*layers)

@@ -1,0 +1,75 @@
+"""HRNetV2-W18 as mmpose 0.x, mmpose 1.x and the official face code define it, on timm's backbone."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import timm
+from torch import Tensor, nn
+
+from models.errors import ModelError
+from models.heatmap_head import ConcatHead
+from models.naming import Naming
+
+__all__ = ["HRNetV2", "bilinear_fusion", "hrnetv2_w18"]
+
+
+def bilinear_fusion(backbone: nn.Module, mode: Literal["bilinear", "nearest"] = "bilinear") -> int:
+    """Switch the upsampling between an HRNet's branches; returns how many layers were switched.
+
+    timm fuses the branches with nearest-neighbour upsampling. The face networks, mmpose's and the official ones, were
+    trained with bilinear (``align_corners=False``): with the same weights, nearest gives other heatmaps.
+    """
+    layers = [m for m in backbone.modules() if isinstance(m, nn.Upsample)]
+    for layer in layers:
+        layer.mode = mode
+        layer.align_corners = None if mode == "nearest" else False
+    return len(layers)
+
+
+class HRNetV2(nn.Module):
+    """HRNetV2-W18 with the stacked head: ``[N, 3, H, W]`` RGB, ImageNet mean/std -> heatmaps ``[N, K, H/4, W/4]``.
+
+    Own parameter names are those of mmpose 1.x.
+    """
+
+    reads = "images"
+    namings = (
+        Naming("mmpose 1.x", ()),
+        Naming(
+            "mmpose 0.x",
+            (
+                ("keypoint_head.final_layer.0.", "head.conv_layers.0."),
+                ("keypoint_head.final_layer.1.", "head.conv_layers.1."),
+                ("keypoint_head.final_layer.3.", "head.final_layer."),
+            ),
+        ),
+        Naming(
+            "official HRNet",
+            (
+                ("head.0.", "head.conv_layers.0."),
+                ("head.1.", "head.conv_layers.1."),
+                ("head.3.", "head.final_layer."),
+                ("", "backbone."),
+            ),
+        ),
+    )
+
+    def __init__(self, *, points: int = 98, fusion: Literal["bilinear", "nearest"] = "bilinear") -> None:
+        super().__init__()
+        if fusion not in ("bilinear", "nearest"):
+            raise ModelError(f"fusion {fusion!r} is unknown; 'bilinear' (as trained) or 'nearest' (timm's) is allowed")
+        self.backbone = timm.create_model(
+            "hrnet_w18", pretrained=False, features_only=True, feature_location="", out_indices=(1, 2, 3, 4)
+        )
+        bilinear_fusion(self.backbone, fusion)
+        self.head = ConcatHead(self.backbone.feature_info.channels(), points)
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """``[N, 3, H, W]`` -> ``{"heatmaps": [N, K, H/4, W/4]}``."""
+        return {"heatmaps": self.head(self.backbone(images))}
+
+
+def hrnetv2_w18(*, points: int = 98, fusion: Literal["bilinear", "nearest"] = "bilinear") -> HRNetV2:
+    """HRNetV2-W18 for ``points`` landmarks; ``fusion="nearest"`` is timm's own and matches no published checkpoint."""
+    return HRNetV2(points=points, fusion=fusion)

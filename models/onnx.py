@@ -1,0 +1,130 @@
+"""Networks that come as ONNX files, run by ONNX Runtime on the CPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import onnxruntime
+import torch
+from torch import Tensor, nn
+
+from models.errors import CheckpointError, ModelError
+
+__all__ = ["OnnxNetwork", "onnx"]
+
+_EXTERNAL = b"\x0a\x08location\x12"
+"""How protobuf writes the key ``location`` of a tensor whose bytes are in another file (``TensorProto.external_data``)."""
+
+
+class OnnxNetwork(nn.Module):
+    """An ONNX graph with one image input: ``[N, 3, H, W]`` -> heatmaps ``[N, K, h, w]`` or landmarks ``[N, K, 2]``.
+
+    Landmarks are given in input px, whatever the graph gives. A graph that was exported for a batch of one is run a
+    face at a time. ``input_size`` is (width, height), or None where the graph leaves it open.
+    """
+
+    reads = "images"
+
+    def __init__(
+        self, path: Path, *, kind: str, unit: str | None, output_name: str | None, threads: int | None
+    ) -> None:
+        super().__init__()
+        if kind not in ("heatmaps", "landmarks"):
+            raise ModelError(f"onnx: kind {kind!r} is unknown; 'heatmaps' or 'landmarks' is allowed")
+        if kind == "landmarks" and unit not in ("crop-fraction", "input-px"):
+            raise ModelError(f"onnx: landmarks need unit='crop-fraction' or 'input-px', not {unit!r}")
+        if threads is not None and threads < 1:
+            raise ModelError(f"onnx: threads={threads} must be at least 1")
+        self.kind = kind
+        self.unit = unit
+        self.path = path
+        self.session = _session(path, threads)
+        inputs = self.session.get_inputs()
+        if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].type != "tensor(float)":
+            listed = ", ".join(f"{i.name} {i.shape} {i.type}" for i in inputs)
+            raise ModelError(f"{path} must read one float image batch [N, 3, H, W]; it reads {listed}")
+        batch, channels, height, width = inputs[0].shape
+        if isinstance(channels, int) and channels != 3:
+            raise ModelError(f"{path} reads {channels} channels, not 3")
+        self.batch = batch if isinstance(batch, int) and batch > 0 else None
+        if self.batch not in (None, 1):
+            raise ModelError(f"{path} reads batches of exactly {self.batch}; export it with a batch of 1 or an open one")
+        fixed = isinstance(height, int) and isinstance(width, int)
+        self.input_size: tuple[int, int] | None = (width, height) if fixed else None
+        self.input_name: str = inputs[0].name
+        self.output_name: str = self._choose(output_name)
+
+    def _choose(self, wanted: str | None) -> str:
+        outputs = self.session.get_outputs()
+        listed = ", ".join(f"{o.name} {o.shape}" for o in outputs)
+        if wanted is not None:
+            if wanted not in [o.name for o in outputs]:
+                raise ModelError(f"{self.path} has no output {wanted!r}; it has {listed}")
+            return wanted
+        fits = [o.name for o in outputs if (len(o.shape) == 4) == (self.kind == "heatmaps")]
+        if len(fits) != 1:
+            raise ModelError(f"{self.path}: output_name must say which output holds the {self.kind}: {listed}")
+        return str(fits[0])
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """``[N, 3, H, W]`` float32 -> ``{"heatmaps": ...}`` or ``{"landmarks": [N, K, 2]}`` in input px."""
+        height, width = images.shape[-2:]
+        if self.input_size not in (None, (width, height)):
+            raise ModelError(f"{self.path} reads {self.input_size} (width, height), not {(width, height)}")
+        given = images.detach().to("cpu", torch.float32).contiguous().numpy()
+        parts = np.split(given, len(given)) if self.batch == 1 and len(given) > 1 else [given]
+        found = np.concatenate([np.asarray(self._run(part)) for part in parts])
+        output = torch.from_numpy(found.astype(np.float32, copy=False)).to(images.device)
+        if self.kind == "heatmaps":
+            if output.ndim != 4 or len(output) != len(given):
+                raise ModelError(f"{self.path} gives {list(output.shape)}, not heatmaps [{len(given)}, K, h, w]")
+            return {"heatmaps": output}
+        if output.numel() % (2 * len(given)):
+            raise ModelError(f"{self.path} gives {list(output.shape)}, not {len(given)} times K (x, y) pairs")
+        landmarks = output.reshape(len(given), -1, 2)
+        if self.unit == "crop-fraction":
+            landmarks = landmarks * torch.tensor([width, height], dtype=torch.float32, device=output.device)
+        return {"landmarks": landmarks}
+
+    def _run(self, part: Any) -> Any:
+        try:
+            return self.session.run([self.output_name], {self.input_name: part})[0]
+        except Exception as error:  # onnxruntime's errors share no base class
+            raise ModelError(f"{self.path} fails on {list(part.shape)}: {str(error).splitlines()[0][:200]}") from error
+
+
+def _session(path: Path, threads: int | None) -> Any:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path} can't be read: {error.strerror or error}") from error
+    if not content:
+        raise CheckpointError(f"{path} is empty (0 bytes); download it again")
+    if _EXTERNAL in content:
+        raise CheckpointError(f"{path} keeps its weights in another file; save it as one (onnx.save of the loaded model)")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    try:
+        # From bytes, not from the path: a graph in memory can't name further files.
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors share no base class
+        line = str(error).splitlines()[0][:200]
+        raise CheckpointError(f"{path} is no ONNX network that can be run: {line}") from error
+
+
+def onnx(
+    *,
+    weights: str | Path | None,
+    kind: Literal["heatmaps", "landmarks"] = "heatmaps",
+    unit: Literal["crop-fraction", "input-px"] | None = None,
+    output_name: str | None = None,
+    threads: int | None = None,
+) -> OnnxNetwork:
+    """An ONNX file; a card's ``[output]`` table gives ``kind`` and ``unit``."""
+    if weights is None:
+        raise ModelError("onnx needs weights: the path of an .onnx file")
+    return OnnxNetwork(Path(weights), kind=kind, unit=unit, output_name=output_name, threads=threads)

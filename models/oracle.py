@@ -1,0 +1,106 @@
+"""A network that knows the answer: ideal heatmaps, so that a decoder's own error can be measured."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from models.errors import ModelError
+
+__all__ = ["Oracle", "gaussians", "oracle"]
+
+CUTOFF = 3
+"""A point whose Gaussian doesn't reach the map within this many sigmas leaves its map empty (mmpose)."""
+
+
+def gaussians(points: Tensor, size: tuple[int, int], sigma: float) -> Tensor:
+    """Gaussians of peak 1 at exact sub-pixel positions: points ``[..., 2]`` in heatmap px -> maps ``[..., h, w]``.
+
+    A map is the outer product of two profiles, so the memory used is little more than the maps themselves. A point
+    outside the map leaves the tail of its Gaussian; one farther out than 3 sigma, or one that is not finite, leaves
+    zeros. Source: mmpose ``codecs/utils/gaussian_heatmap.py`` (``generate_unbiased_gaussian_heatmaps``).
+    """
+    height, width = size
+    x, y = points[..., 0:1], points[..., 1:2]
+    columns = torch.arange(width, dtype=points.dtype, device=points.device)
+    rows = torch.arange(height, dtype=points.dtype, device=points.device)
+    radius = CUTOFF * sigma
+    # mmpose's box is half open on the far side: mu + radius + 1 >= 0 and mu - radius < size.
+    inside = (x - radius < width) & (x + radius + 1 >= 0) & (y - radius < height) & (y + radius + 1 >= 0)
+    across = torch.exp(-((columns - x) ** 2) / (2 * sigma**2)).masked_fill(~inside, 0)
+    down = torch.exp(-((rows - y) ** 2) / (2 * sigma**2)).masked_fill(~inside, 0)
+    return down.unsqueeze(-1) * across.unsqueeze(-2)
+
+
+class Oracle(nn.Module):
+    """Draws heatmaps from the ground truth: landmarks ``[N, K, 2]`` in input px -> ``{"heatmaps": [N, K, size, size]}``.
+
+    Noise is drawn from a generator that is seeded by ``seed`` and the face's own landmarks, so a face gets the same
+    noise whatever the batch that it is in. The coordinates go from input px to heatmap px by the decoder's convention:
+    ``stride`` (x * size / input_size) or ``udp`` (x * (size - 1) / (input_size - 1)).
+    """
+
+    reads = "landmarks"
+
+    def __init__(
+        self,
+        *,
+        sigma: float = 2.0,
+        size: int = 64,
+        input_size: int = 256,
+        noise: float = 0.0,
+        seed: int = 0,
+        convention: Literal["stride", "udp"] = "stride",
+    ) -> None:
+        super().__init__()
+        for name, value, least in (("sigma", sigma, 0.0), ("size", size, 1), ("input_size", input_size, 1)):
+            if not math.isfinite(value) or value <= least:
+                raise ModelError(f"oracle: {name}={value} must be more than {least:g}")
+        if not math.isfinite(noise) or noise < 0:
+            raise ModelError(f"oracle: noise={noise} must be 0 or more")
+        if convention not in ("stride", "udp"):
+            raise ModelError(f"oracle: convention {convention!r} is unknown; 'stride' or 'udp' is allowed")
+        self.sigma = float(sigma)
+        self.size = int(size)
+        self.input_size = (int(input_size), int(input_size))
+        self.noise = float(noise)
+        self.seed = int(seed)
+        self.convention = convention
+        self.scale = size / input_size if convention == "stride" else (size - 1) / (input_size - 1)
+
+    def forward(self, landmarks: Tensor) -> dict[str, Tensor]:
+        """``[N, K, 2]`` in input px -> ``{"heatmaps": [N, K, size, size]}`` float32."""
+        if landmarks.ndim != 3 or landmarks.shape[-1] != 2:
+            raise ModelError(f"oracle reads landmarks [N, K, 2] in input px, not {list(landmarks.shape)}")
+        # The position is kept in float64 until the profiles: a decoder's floor is below float32's step at 256 px.
+        points = landmarks.to(torch.float64) * self.scale
+        maps = torch.empty((*landmarks.shape[:2], self.size, self.size), dtype=torch.float32, device=landmarks.device)
+        for face in range(len(landmarks)):  # a face at a time, so that float64 never holds a batch of maps
+            maps[face] = gaussians(points[face], (self.size, self.size), self.sigma)
+            if self.noise:
+                maps[face] += self.noise * torch.randn(
+                    maps.shape[1:], generator=self._generator(landmarks[face])
+                ).to(maps.device)
+        return {"heatmaps": maps}
+
+    def _generator(self, face: Tensor) -> torch.Generator:
+        content = face.detach().to(torch.float32).cpu().contiguous().numpy().tobytes()
+        digest = hashlib.blake2b(content, digest_size=8, salt=self.seed.to_bytes(16, "little", signed=True)).digest()
+        return torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)
+
+
+def oracle(
+    *,
+    sigma: float = 2.0,
+    size: int = 64,
+    input_size: int = 256,
+    noise: float = 0.0,
+    seed: int = 0,
+    convention: Literal["stride", "udp"] = "stride",
+) -> Oracle:
+    """Ideal heatmaps of ``size`` with Gaussians of ``sigma`` heatmap px, plus white noise of standard deviation ``noise``."""
+    return Oracle(sigma=sigma, size=size, input_size=input_size, noise=noise, seed=seed, convention=convention)

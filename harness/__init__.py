@@ -1,0 +1,1 @@
+"""The harness: datasets, crops, sweeps, metrics, checks and the command line."""

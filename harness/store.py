@@ -25,7 +25,7 @@ import os
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -98,6 +98,9 @@ class DatasetRecord(_Record):
     files: list[FileHash] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
 
+    coverage: str = ""
+    """How much of the whole this is, in words: ``143 of 2500 faces``."""
+
     @property
     def complete(self) -> bool:
         """Whether every subset has the number of faces of the complete set."""
@@ -105,8 +108,7 @@ class DatasetRecord(_Record):
 
     def describe(self) -> str:
         """Such as ``143 of 2500 faces``, or ``500 faces`` where no complete set is known."""
-        whole = self.expected.get("test")
-        return f"{self.faces} faces" if whole in (None, self.faces) else f"{self.faces} of {whole} faces"
+        return self.coverage or f"{self.faces} faces"
 
 
 class ModelRecord(_Record):
@@ -219,9 +221,7 @@ class Thumbnail:
 
 def cell_id(model: str, decoder: str, flip: str, box: str) -> str:
     """A cell's name as a file name: lower-case letters, digits and ``.=+_-`` alone."""
-    parts = (
-        re.sub(r"[^a-z0-9.=+_-]+", "-", part.lower()).strip("-.") for part in (model, decoder, flip, box)
-    )
+    parts = (re.sub(r"[^a-z0-9.=+_-]+", "-", part.lower()).strip("-.") for part in (model, decoder, flip, box))
     return "__".join(parts)
 
 
@@ -259,11 +259,10 @@ def _json(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder, read lazily. ``Run.open`` checks the version and the record; the rest is read when asked for."""
+    """A run folder. ``Run.open`` checks the version and the record; the rest is read when asked for."""
 
     path: Path
     record: RunRecord
-    _cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def open(cls, path: Path | str) -> Run:
@@ -275,9 +274,7 @@ class Run:
         path = Path(path)
         file = path / "run.json"
         if not file.is_file():
-            raise InputError(
-                f"{path}: no run here (run.json is missing); make one with `nmebench run ... -o {path}`"
-            )
+            raise InputError(f"{path}: no run here (run.json is missing); make one with `nmebench run ... -o {path}`")
         try:
             raw = json.loads(file.read_text(encoding="utf-8", errors="surrogateescape"))
             version = raw.get("schema_version") if isinstance(raw, dict) else None
@@ -331,9 +328,7 @@ class Run:
                             "jpeg": pa.array([t.jpeg for t in thumbnails], pa.binary()),
                             "width": pa.array([t.size[0] for t in thumbnails], pa.int32()),
                             "height": pa.array([t.size[1] for t in thumbnails], pa.int32()),
-                            "warp": pa.array(
-                                [t.warp.ravel().tolist() for t in thumbnails], pa.list_(pa.float64())
-                            ),
+                            "warp": pa.array([t.warp.ravel().tolist() for t in thumbnails], pa.list_(pa.float64())),
                         }
                     )
                 ),
@@ -358,19 +353,16 @@ class Run:
                     [c for c, nme in per_face.items() for _ in range(len(nme))],
                     pa.dictionary(pa.int32(), pa.string()),
                 ),
-                "face": np.concatenate(
-                    [np.arange(len(nme)) for nme in per_face.values()] or [np.empty(0, np.int64)]
-                ),
-                "nme": np.concatenate(
-                    [np.asarray(nme, np.float64) for nme in per_face.values()] or [np.empty(0)]
-                ),
+                "face": np.concatenate([np.arange(len(nme)) for nme in per_face.values()] or [np.empty(0, np.int64)]),
+                "nme": np.concatenate([np.asarray(nme, np.float64) for nme in per_face.values()] or [np.empty(0)]),
             }
         )
         write_atomically(self.path / "per_face.parquet", _parquet(table))
         write_atomically(
             self.path / "scores.csv", scores.to_csv(index=False, lineterminator="\n", float_format="%.10g")
         )
-        self._cache.clear()
+        for name in ("scores", "per_face"):
+            self.__dict__.pop(name, None)
 
     def _read(self, name: str) -> bytes:
         try:
@@ -447,8 +439,7 @@ class Run:
             return None
         rows = pq.read_table(io.BytesIO(self._read("thumbnails.parquet"))).to_pylist()
         return [
-            Thumbnail(row["jpeg"], (row["width"], row["height"]), np.asarray(row["warp"]).reshape(2, 3))
-            for row in rows
+            Thumbnail(row["jpeg"], (row["width"], row["height"]), np.asarray(row["warp"]).reshape(2, 3)) for row in rows
         ]
 
     @cached_property

@@ -1,0 +1,136 @@
+"""From the shell to a command and back: exit codes, signals, one-line errors."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Annotated
+
+import click
+import typer
+
+from harness.cli import (
+    bench,
+    check,
+    compare,
+    contract,
+    data,
+    gate,
+    listing,
+    report,
+    reproduce,
+    run,
+    score,
+    train,
+)
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="nmebench",
+    help="Benchmark and reproducibility harness for face alignment.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("run")(run.command)
+app.command("score")(score.command)
+app.command("report")(report.command)
+app.command("check")(check.command)
+app.command("reproduce")(reproduce.command)
+app.command("gate")(gate.command)
+app.command("compare")(compare.command)
+app.command("train")(train.command)
+app.command("bench")(bench.command)
+app.command("contract")(contract.command)
+app.add_typer(listing.app, name="list")
+app.add_typer(data.app, name="data")
+
+
+def _version(value: bool) -> None:
+    if value:
+        from importlib.metadata import version
+
+        typer.echo(f"nmebench {version('nmebench')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Benchmark and reproducibility harness for face alignment."""
+
+
+class _Terminated(BaseException):
+    """SIGTERM, as an exception, so that locks and temporary files are let go on the way out."""
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    raise _Terminated
+
+
+def _say(line: str) -> None:
+    """One line to standard error; control characters of a hostile name don't reach the terminal."""
+    text = " ".join(line.split())
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    sys.stderr.write(shown.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line.
+
+    Returns:
+        0 done; 1 a check or gate failed; 2 something given can't be used; 3 nothing was comparable; 130 and 143 after
+        SIGINT and SIGTERM.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        result = app(args=arguments, standalone_mode=False)
+    except click.exceptions.Exit as leave:
+        return int(leave.exit_code)
+    except click.ClickException as error:
+        _say(f"nmebench: error: {error.format_message()} (see `nmebench --help`)")
+        return 2
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        _say("nmebench: interrupted; the same command goes on from here")
+        return 130
+    except _Terminated:
+        _say("nmebench: terminated; the same command goes on from here")
+        return 143
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except MemoryError:
+        _say("nmebench: error: out of memory; give a smaller --batch-size")
+        return 2
+    except OSError as error:
+        if error.errno not in {
+            errno.ENOSPC,
+            errno.EROFS,
+            errno.EACCES,
+            errno.EPERM,
+            errno.EDQUOT,
+            errno.EFBIG,
+        }:
+            raise
+        _say(
+            f"nmebench: error: {error.filename or 'output'}: {os.strerror(error.errno)}; make room or give another folder"
+        )
+        return 2
+    except ValueError as error:
+        from decoders.errors import DecoderError
+        from harness.errors import InputError
+        from models.errors import ModelError
+
+        if not isinstance(error, InputError | DecoderError | ModelError):
+            raise
+        _say(f"nmebench: error: {error}")
+        return 2
+    return int(result or 0)

@@ -1,0 +1,39 @@
+"""The scores of a run as a table on the terminal."""
+
+from __future__ import annotations
+
+from harness.cli.console import console, table
+from harness.store import SUBSETS, Run
+
+__all__ = ["print_scores"]
+
+
+def print_scores(run: Run) -> None:
+    """NME by cell and subset (percent), FR and AUC of the whole, and where the run lies."""
+    record = run.record
+    subsets = [name for name in SUBSETS if name in record.dataset.counts]
+    head = ("model", "decoder", "flip", "box", *subsets, "FR@10", "AUC@10")
+    title = f"{record.dataset.name}: {record.dataset.describe()}, NME in percent ({record.normaliser})"
+    scores = run.scores.set_index(["cell", "subset"])
+    body = table(title, *head)
+    for cell in record.cells:
+        whole = scores.loc[(cell.id, "test")]
+        body.add_row(
+            cell.model,
+            cell.decoder,
+            cell.flip,
+            cell.box,
+            *(
+                f"{scores.loc[(cell.id, name), 'nme']:.3f}" if (cell.id, name) in scores.index else "-"
+                for name in subsets
+            ),
+            f"{whole['fr10']:.3f} ({int(whole['fr10_count'])})",
+            f"{whole['auc10']:.4f}",
+        )
+    out = console()
+    out.print(body)
+    for note in record.dataset.notes:
+        out.print(f"note: {note}")
+    for sentence in record.not_run:
+        out.print(f"not run: {sentence}")
+    out.print(f"run: {run.path}")

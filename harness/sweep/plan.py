@@ -1,0 +1,227 @@
+"""From what was asked to what will run: dataset, networks, boxes, decoders, cells, checked before anything starts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import decoders
+import models
+from decoders.interface import Decoder
+from harness import boxes as box_rules
+from harness import datasets, provenance, scheme
+from harness.boxes import Boxes
+from harness.datasets.dataset import Dataset
+from harness.errors import InputError
+from harness.store import CellRecord, cell_id
+from harness.sweep.configuration import SweepConfiguration
+
+__all__ = ["Cell", "ModelPlan", "Plan", "make"]
+
+#: What a landmark depends on before any decoder sees it.
+_FORWARD_SOURCES = ("harness.crop", "harness.images", "harness.coordinates", "harness.sweep.flip_test")
+
+#: The decoder's place in a cell whose network gives landmarks itself.
+DIRECT = "direct"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell, its decoder (None where the network gives landmarks) and the key of everything it depends on."""
+
+    record: CellRecord
+    decoder: Decoder | None
+    key: str
+
+
+@dataclass(frozen=True)
+class ModelPlan:
+    """One network on one box rule, and the cells that its outputs feed."""
+
+    built: models.Built
+    box: str
+    boxes: Boxes
+    cells: tuple[Cell, ...]
+    key: str
+
+    @property
+    def flips(self) -> tuple[str, ...]:
+        """The test-time options that the cells need, in the order of the cells."""
+        return tuple(dict.fromkeys(cell.record.flip for cell in self.cells))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a sweep will do."""
+
+    configuration: SweepConfiguration
+    dataset: Dataset
+    normaliser_name: str
+    normaliser: np.ndarray
+    models: tuple[ModelPlan, ...]
+    not_run: tuple[str, ...]
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _photographs(dataset: Dataset) -> str:
+    """A cheap fingerprint of the photographs: names, sizes and times of change."""
+    if dataset.image_root is None:
+        return ""
+    digest = hashlib.sha256()
+    for name in dict.fromkeys(dataset.images):
+        try:
+            status = (dataset.image_root / name).stat()
+        except OSError:
+            continue  # the feed names a missing photograph when it reads it
+        digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def _adjusted(card: models.Card, configuration: SweepConfiguration) -> models.Card:
+    """The card with the sweep's own colour order and architecture options."""
+    changes: dict[str, Any] = {}
+    if configuration.colour is not None:
+        changes["input"] = card.input.model_copy(update={"colour": configuration.colour})
+    if configuration.options:
+        changes["options"] = {**card.options, **configuration.options}
+    return card.model_copy(update=changes) if changes else card
+
+
+def outputs_of(built: models.Built) -> frozenset[str]:
+    """Names of a network's outputs: the module's own ``outputs`` where it declares them, else the card's kind."""
+    return frozenset(getattr(built.module, "outputs", None) or (built.card.output.kind,))
+
+
+def _flips(card: models.Card, configuration: SweepConfiguration) -> tuple[str, ...]:
+    if configuration.flip:
+        return tuple(dict.fromkeys(configuration.flip))
+    if not card.test.flip:
+        return ("none",)
+    return ("flip+shift" if card.test.shift else "flip",)
+
+
+def _decoders(
+    card: models.Card, configuration: SweepConfiguration, outputs: frozenset[str]
+) -> tuple[list[Decoder | None], list[str]]:
+    """The decoders of a network's cells, and a sentence for each that it can't feed."""
+    if outputs == {"landmarks"}:
+        return [None], []
+    specs = configuration.decoders or (
+        (card.test.decoder,) if card.test.decoder else ("argmax", "quarter-offset", "dark")
+    )
+    chosen: dict[str, Decoder] = {}
+    left: list[str] = []
+    for spec in specs:
+        wanted = decoders.names() if spec == "all" else (spec,)
+        for name in wanted:
+            decoder = decoders.from_spec(name)
+            missing = [need for need in decoder.needs if need not in outputs]
+            if not missing:
+                chosen[decoder.spec] = decoder
+            elif spec != "all":
+                raise InputError(
+                    f"decoder {decoder.spec!r}: needs {', '.join(missing)}, but {card.name} gives "
+                    f"{', '.join(sorted(outputs))}; choose one that reads these (`nmebench list decoders`)"
+                )
+            else:
+                left.append(
+                    f"{decoder.spec} on {card.name}: needs the output {', '.join(missing)}, "
+                    "which this network doesn't give."
+                )
+    return list(chosen.values()), left
+
+
+def make(configuration: SweepConfiguration) -> Plan:
+    """Resolve and check everything that a sweep names.
+
+    Raises:
+        InputError, DecoderError, ModelError: the first thing that can't be used, in one line.
+    """
+    for spec in configuration.decoders:
+        if spec != "all":
+            decoders.from_spec(spec)  # a misspelt decoder should be told before a dataset is read
+    cards = [models.card.load(request.card) for request in configuration.models]
+    repeated = {card.name for card in cards if sum(other.name == card.name for other in cards) > 1}
+    if repeated:
+        raise InputError(f"model {sorted(repeated)[0]!r} is given twice; give each card a name of its own")
+    dataset = datasets.load(configuration.data, format=configuration.format, limit=configuration.limit)
+    normaliser_name = configuration.normaliser or dataset.scheme.default_normaliser
+    normaliser = scheme.normaliser(dataset.scheme, dataset.landmarks, normaliser_name)
+    _check_normaliser(dataset, normaliser, normaliser_name)
+    data_key = {
+        "files": [(file.name, file.sha256) for file in dataset.files],
+        "landmarks": hashlib.sha256(np.ascontiguousarray(dataset.landmarks).tobytes()).hexdigest(),
+        "photographs": _photographs(dataset),
+    }
+    plans: list[ModelPlan] = []
+    not_run: list[str] = []
+    for request, original in zip(configuration.models, cards, strict=True):
+        card = _adjusted(original, configuration)
+        built = models.build(card, weights=request.weights)
+        chosen, left = _decoders(card, configuration, outputs_of(built))
+        not_run.extend(left)
+        for box in configuration.boxes or (card.input.box,):
+            rule = box_rules.create(box, padding=configuration.box_padding)
+            model_key = _digest(
+                {
+                    "data": data_key,
+                    "card": card.model_dump(mode="json", include={"architecture", "input", "output", "options"}),
+                    "weights": built.weights_sha256,
+                    "code": provenance.module_hash(
+                        type(built.module).__module__, type(rule).__module__, *_FORWARD_SOURCES
+                    ),
+                    "versions": provenance.versions(),
+                    "box": [box, configuration.box_padding],
+                    "run": [configuration.engine, configuration.threads, configuration.batch_size],
+                    "seed": configuration.seed,
+                }
+            )
+            plans.append(
+                ModelPlan(
+                    built=built,
+                    box=box,
+                    boxes=rule(dataset),
+                    cells=_cells(card, box, chosen, _flips(card, configuration), model_key),
+                    key=model_key,
+                )
+            )
+    return Plan(configuration, dataset, normaliser_name, normaliser, tuple(plans), tuple(not_run))
+
+
+def _cells(
+    card: models.Card, box: str, chosen: Sequence[Decoder | None], flips: Sequence[str], model_key: str
+) -> tuple[Cell, ...]:
+    cells = []
+    for decoder in chosen:
+        spec = decoder.spec if decoder else DIRECT
+        code = provenance.module_hash(type(decoder).__module__) if decoder else ""
+        for flip in flips:
+            record = CellRecord(
+                id=cell_id(card.name, spec, flip, box),
+                model=card.name,
+                decoder=spec,
+                flip=flip,  # type: ignore[arg-type]  # checked by SweepConfiguration
+                box=box,
+                convention=decoder.convention if decoder else "stride",
+            )
+            cells.append(Cell(record, decoder, _digest([model_key, spec, flip, code])[:32]))
+    return tuple(cells)
+
+
+def _check_normaliser(dataset: Dataset, normaliser: np.ndarray, name: str) -> None:
+    bad = np.flatnonzero(~(np.isfinite(normaliser) & (normaliser > 0)))
+    if len(bad):
+        row = int(bad[0])
+        raise InputError(
+            f"{dataset.spec}: line {int(dataset.lines[row])} ({dataset.images[row]!r}): the {name} distance is "
+            f"{normaliser[row]:g} px, so its NME isn't defined; correct or remove the face "
+            f"(`nmebench data verify` lists all of them)"
+        )

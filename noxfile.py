@@ -1,0 +1,116 @@
+"""The project's jobs. `nox -l` is the table of contents; every session shares one environment (.nox/nmebench)."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.4.15"
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["reproduce"]
+
+ROOT = Path(__file__).parent
+ENVIRONMENT = ROOT / ".nox" / "nmebench"
+CONSTRAINTS = ROOT / "constraints.txt"
+
+
+def _environment(session: nox.Session, *extras: str) -> dict[str, str]:
+    """Install the project with `extras` into the shared environment, unless that was done; its variables.
+
+    A CUDA build of torch is gigabytes: one environment, and nothing is installed twice. The stamp of a set of extras
+    is a hash of what decides their versions.
+    """
+    python = ENVIRONMENT / "bin" / "python"
+    if os.name == "nt":
+        python = ENVIRONMENT / "Scripts" / "python.exe"
+    if not python.exists():
+        session.run(sys.executable, "-m", "venv", str(ENVIRONMENT), external=True)
+    decided_by = b"".join((ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt"))
+    stamp = ENVIRONMENT / f"installed-{'-'.join(sorted(extras)) or 'base'}"
+    wanted = hashlib.sha256(decided_by).hexdigest()
+    if not stamp.exists() or stamp.read_text() != wanted:
+        target = f".[{','.join(extras)}]" if extras else "."
+        session.run(
+            str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+            "--constraint", str(CONSTRAINTS), "--editable", target, external=True,
+        )  # fmt: skip
+        stamp.write_text(wanted)
+    return {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}", "PYTHONHASHSEED": "0"}
+
+
+def _run(session: nox.Session, environment: dict[str, str], *command: str, **options: object) -> None:
+    session.run(*command, env=environment, external=True, **options)  # type: ignore[arg-type]
+
+
+@nox.session
+def reproduce(session: nox.Session) -> None:
+    """Sweep the shipped networks over synthface (and WFLW, when found), report, check. `-- --help` lists options."""
+    environment = _environment(session)
+    _run(session, environment, "nmebench", "reproduce", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The default tests: minutes on two cores. `-- ARGS` go to pytest."""
+    environment = _environment(session, "test")
+    _run(session, environment, "python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def slow(session: nox.Session) -> None:
+    """The tests that take minutes each: training from scratch, long sweeps, kills and resumes."""
+    environment = _environment(session, "test")
+    _run(session, environment, "python", "-m", "pytest", "-m", "slow", "--timeout", "1800", *session.posargs)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """The report in a real browser: needs Chromium (CHROMIUM names its program)."""
+    environment = _environment(session, "test", "browser")
+    _run(session, environment, "python", "-m", "pytest", "-m", "browser", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, types and layers: ruff, mypy, import-linter."""
+    environment = _environment(session, "lint")
+    _run(session, environment, "ruff", "check", ".")
+    _run(session, environment, "ruff", "format", "--check", ".")
+    _run(session, environment, "mypy")
+    _run(session, environment, "lint-imports")
+
+
+@nox.session
+def readme(session: nox.Session) -> None:
+    """Make the README's tables again from the committed run. `-- --check` fails when they are stale."""
+    environment = _environment(session, "test")
+    flags = ["--check", "--diff"] if "--check" in session.posargs else ["-r"]
+    _run(session, environment, "python", "-m", "cogapp", "-P", *flags, "README.md")
+
+
+@nox.session
+def gate(session: nox.Session) -> None:
+    """The embedded benchmark against the committed baseline: fails on an NME regression. `-- --update` renews it."""
+    environment = _environment(session)
+    _run(session, environment, "nmebench", "gate", "--embedded", *session.posargs)
+
+
+@nox.session
+def train(session: nox.Session) -> None:
+    """Train a shipped network again: `nox -s train -- RECIPE.toml -o FOLDER`."""
+    environment = _environment(session)
+    _run(session, environment, "nmebench", "train", *session.posargs)
+
+
+@nox.session
+def benchmarks(session: nox.Session) -> None:
+    """Speed of decoders and of the whole road, as ratios in one run."""
+    environment = _environment(session, "test")
+    _run(
+        session, environment, "python", "-m", "pytest", "tests/benchmarks", "--benchmark-enable", "--benchmark-only",
+        "-m", "", *session.posargs,
+    )  # fmt: skip

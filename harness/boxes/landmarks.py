@@ -1,0 +1,45 @@
+"""The landmarks' own box, as the HRNet csv and the mmpose json were made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from harness.boxes.boxes import Boxes, checked
+from harness.datasets.dataset import Dataset
+
+__all__ = ["LandmarksBox"]
+
+
+@dataclass(frozen=True)
+class LandmarksBox:
+    """A square round the ground-truth landmarks.
+
+    centre = (floor(min) + ceil(max)) / 2, side = max over both axes of (ceil(max) - floor(min)), times the padding.
+    Source: the centres and scales of HRNet/HRNet-Facial-Landmark-Detection's csv (``scale *= 1.25`` in
+    lib/datasets/wflw.py) and of open-mmlab/mmpose's json (padding 1.25), before their rounding to two decimals.
+    """
+
+    name: ClassVar[str] = "landmarks"
+    summary: ClassVar[str] = "square of the landmarks' extent in whole pixels, as HRNet and mmpose"
+    source: ClassVar[str] = "ground-truth landmarks"
+    padding: float = 1.25
+
+    def __call__(self, dataset: Dataset) -> Boxes:
+        """The boxes of all faces; InputError when all landmarks of a face coincide."""
+        low = np.floor(dataset.landmarks.min(axis=1))
+        high = np.ceil(dataset.landmarks.max(axis=1))
+        side = (high - low).max(axis=1) * self.padding
+        return checked(
+            Boxes(
+                name=self.name,
+                source=self.source,
+                padding=self.padding,
+                centre=(low + high) / 2,
+                size=np.stack([side, side], axis=1),
+                sampling="affine",
+            ),
+            dataset,
+        )

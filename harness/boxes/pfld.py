@@ -1,0 +1,46 @@
+"""PFLD's integer box round the landmarks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from harness.boxes.boxes import Boxes, checked
+from harness.datasets.dataset import Dataset
+
+__all__ = ["PfldBox"]
+
+
+@dataclass(frozen=True)
+class PfldBox:
+    """A whole-pixel square round the ground-truth landmarks, cut out with zero padding and resized.
+
+    ``xy = int(min)``, ``wh = int(max) - xy + 1``, ``centre = int(xy + wh / 2)``, ``side = int(max(wh) * 1.2)``,
+    origin ``centre - side // 2``, where ``int`` drops the fraction. Source: data/SetPreparation.py of
+    polarisZhao/PFLD-pytorch, which the PFLD family copies.
+    """
+
+    name: ClassVar[str] = "pfld"
+    summary: ClassVar[str] = "whole-pixel square round the landmarks, crop and resize, as PFLD"
+    source: ClassVar[str] = "ground-truth landmarks"
+    padding: float = 1.2
+
+    def __call__(self, dataset: Dataset) -> Boxes:
+        """The boxes of all faces; InputError when a face's side is below one pixel."""
+        low = np.trunc(dataset.landmarks.min(axis=1))
+        extent = np.trunc(dataset.landmarks.max(axis=1)) - low + 1
+        side = np.trunc(extent.max(axis=1, keepdims=True) * self.padding)
+        origin = np.trunc(low + extent / 2) - side // 2
+        return checked(
+            Boxes(
+                name=self.name,
+                source=self.source,
+                padding=self.padding,
+                centre=origin + side / 2,
+                size=np.repeat(side, 2, axis=1),
+                sampling="resize",
+            ),
+            dataset,
+        )

@@ -1,0 +1,103 @@
+"""The faces that a benchmark runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import InputError
+from harness.scheme import Scheme
+
+__all__ = ["SUBSETS", "Dataset", "FileHash"]
+
+SUBSETS = ("pose", "expression", "illumination", "makeup", "occlusion", "blur")
+"""WFLW's attributes in the order of its official list."""
+
+
+@dataclass(frozen=True)
+class FileHash:
+    """An annotation file that was read."""
+
+    name: str
+    """Its name inside the dataset's root, or its bare name outside it."""
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """N faces. A face is its position, never its image: several faces share one photograph."""
+
+    name: str
+    """``wflw``, ``wflw-geometry``, ``synthface``."""
+    spec: str
+    """As the user gave it, ``wflw:PATH``."""
+    root: Path
+    format: str
+    """``official-attr``, ``official-list``, ``hrnet-csv``, ``mmpose-json`` or ``geometry-npz``."""
+    scheme: Scheme
+    images: tuple[str, ...]
+    """[N]: each face's image, relative to ``image_root``, as the annotation file names it."""
+    image_root: Path | None
+    """None where there are no photographs."""
+    lines: NDArray[np.int64]
+    """[N]: 1-based line of the list or csv, or 1-based position in the json or npz."""
+    landmarks: NDArray[np.float64]
+    """[N, K, 2] in image px, as the file has them."""
+    subsets: Mapping[str, NDArray[np.bool_]]
+    """[N] each: ``test`` (all faces) first, then the attributes that the files give, in the order of SUBSETS."""
+    expected: Mapping[str, int]
+    """How many faces the whole dataset has, by subset; empty where that is not known."""
+    rect: NDArray[np.float64] | None
+    """[N, 4] x_min, y_min, x_max, y_max in image px, of the official list."""
+    centre_scale: NDArray[np.float64] | None
+    """[N, 3] centre x, centre y in image px and scale in units of 200 px, of the csv and the json."""
+    files: tuple[FileHash, ...]
+    notes: tuple[str, ...] = ()
+    """What the reader noticed and a reader of the results should know, one line each."""
+    split: str = "test"
+
+    def __len__(self) -> int:
+        """The number of faces."""
+        return len(self.images)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every expected subset is here with its expected count."""
+        return all(
+            subset in self.subsets and int(self.subsets[subset].sum()) == count
+            for subset, count in self.expected.items()
+        )
+
+    def limited(self, limit: int) -> Dataset:
+        """The first ``limit`` faces, or all where there are fewer; InputError when ``limit`` is below 1."""
+        if limit < 1:
+            raise InputError(f"a limit of {limit} faces leaves nothing to run: give 1 or more")
+        if limit >= len(self):
+            return self
+        return replace(
+            self,
+            images=self.images[:limit],
+            lines=self.lines[:limit],
+            landmarks=self.landmarks[:limit],
+            subsets={name: mask[:limit] for name, mask in self.subsets.items()},
+            rect=None if self.rect is None else self.rect[:limit],
+            centre_scale=None if self.centre_scale is None else self.centre_scale[:limit],
+        )
+
+    def describe(self) -> str:
+        """How much of the dataset this is: ``143 of 2500 faces``, or ``2500 faces`` when nothing is missing."""
+        whole = self.expected.get(self.split)
+        if self.complete or whole is None:
+            return f"{len(self)} faces"
+        if len(self) == whole:
+            short = [name for name in self.expected if name not in self.subsets]
+            if short:
+                return f"{len(self)} faces, without the subsets {', '.join(short)}"
+            other = [name for name, count in self.expected.items() if int(self.subsets[name].sum()) != count]
+            return f"{len(self)} faces, with other counts than the whole set in {', '.join(other)}"
+        return f"{len(self)} of {whole} faces"

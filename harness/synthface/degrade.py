@@ -1,0 +1,67 @@
+"""What the camera and the file do to a picture: exposure, blur, coarse pixels, noise, compression.
+
+All of it works on bytes with whole-number arithmetic, and no step moves the picture: kernels are symmetric
+and resizing goes down and up between the same pixel grids.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Picture = npt.NDArray[np.uint8]
+
+
+def blurred(picture: Picture, rng: np.random.Generator, face: float) -> Picture:
+    """One strong degradation, in proportion to the face's size in pixels."""
+    kind = int(rng.integers(4))
+    if kind == 0:
+        return motion(picture, rng.uniform(0.0, np.pi), rng.uniform(0.02, 0.06) * face)
+    if kind == 1:
+        return defocus(picture, max(1, round(rng.uniform(0.007, 0.022) * face)))
+    if kind == 2:
+        return coarse(picture, int(np.clip(round(face / rng.uniform(32.0, 75.0)), 2, 6)))
+    return compressed(coarse(picture, 2) if rng.uniform() < 0.5 else picture, int(rng.integers(6, 22)))
+
+
+def motion(picture: Picture, angle: float, length: float) -> Picture:
+    """Average along a segment centred on each pixel."""
+    reach = max(1, round(length / 2.0))
+    total = np.zeros(picture.shape, np.int64)
+    height, width = picture.shape[:2]
+    padded = cv2.copyMakeBorder(picture, reach, reach, reach, reach, cv2.BORDER_REPLICATE)
+    for step in range(-reach, reach + 1):
+        x, y = reach + round(step * np.cos(angle)), reach + round(step * np.sin(angle))
+        total += padded[y : y + height, x : x + width]
+    count = 2 * reach + 1
+    return ((total + reach) // count).astype(np.uint8)
+
+
+def defocus(picture: Picture, radius: int) -> Picture:
+    """Two box averages: nearly a disc, and exact on bytes."""
+    size = (2 * radius + 1, 2 * radius + 1)
+    return np.asarray(cv2.blur(cv2.blur(picture, size), size))
+
+
+def coarse(picture: Picture, factor: int) -> Picture:
+    """Down by a whole factor (block means) and up again."""
+    height, width = picture.shape[:2]
+    padded = cv2.copyMakeBorder(picture, 0, -height % factor, 0, -width % factor, cv2.BORDER_REPLICATE)
+    blocks = padded.reshape(padded.shape[0] // factor, factor, padded.shape[1] // factor, factor, 3)
+    total = blocks.sum(axis=(1, 3), dtype=np.int64)
+    small = ((total + factor * factor // 2) // (factor * factor)).astype(np.uint8)
+    whole = cv2.resize(small, (padded.shape[1], padded.shape[0]), interpolation=cv2.INTER_LINEAR_EXACT)
+    return np.ascontiguousarray(whole[:height, :width])
+
+
+def compressed(picture: Picture, quality: int) -> Picture:
+    done, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    assert done
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), dtype=np.uint8)
+
+
+def noisy(picture: Picture, rng: np.random.Generator, strength: int) -> Picture:
+    """Sensor noise: the sum of two uniform draws within +-strength grey levels."""
+    grain = rng.integers(-strength, strength + 1, size=(2, *picture.shape), dtype=np.int16).sum(axis=0, dtype=np.int16)
+    return np.clip(picture + grain, 0, 255).astype(np.uint8)

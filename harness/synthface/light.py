@@ -1,0 +1,82 @@
+"""Light on the scene and the exposure of the picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.synthface.template import Array
+
+
+@dataclass(frozen=True)
+class Light:
+    direction: Array
+    """[3] unit vector towards the lamp, in view axes."""
+    key: float
+    fill: float
+    colour: Array
+    """[3] B, G, R of the key light."""
+    softness: float
+    """How far the light wraps round the form, 0 hard to 0.5."""
+    edge: tuple[float, float, float] | None
+    """A hard cast shadow: in frontal head coordinates the half-plane a x + b y > c lies in shadow."""
+    bars: float
+    """Period of a barred shadow in head units (a blind), 0 for none."""
+    exposure: float
+    cast: Array
+    """[3] gain of the whole picture's channels."""
+
+
+def draw_light(rng: np.random.Generator, extreme: bool) -> Light:
+    around, height = rng.uniform(-1.0, 1.0), rng.uniform(-0.9, 0.25)
+    key, fill, softness, exposure = rng.uniform(0.65, 0.9), rng.uniform(0.3, 0.5), rng.uniform(0.2, 0.45), rng.uniform(0.8, 1.2)
+    colour = 1.0 + rng.uniform(-0.08, 0.08, size=3)
+    cast = 1.0 + rng.uniform(-0.06, 0.06, size=3)
+    edge, bars = None, 0.0
+    if extreme:
+        kind = int(rng.integers(6))
+        if kind in (0, 1):
+            around = float(rng.choice([-1.0, 1.0])) * rng.uniform(1.3, 3.5)
+            height, key, fill, softness = rng.uniform(-1.8, 1.2), rng.uniform(0.9, 1.3), rng.uniform(0.05, 0.16), 0.05
+        if kind in (1, 2):
+            angle = rng.uniform(0.0, 2.0 * np.pi)
+            edge = (float(np.cos(angle)), float(np.sin(angle)), float(rng.uniform(-25.0, 45.0)))
+            fill, key = rng.uniform(0.08, 0.2), rng.uniform(0.9, 1.2)
+            bars = rng.uniform(18.0, 40.0) if rng.uniform() < 0.35 else 0.0
+        if kind == 3:
+            exposure = rng.uniform(2.2, 4.0)
+        if kind == 4:
+            exposure = rng.uniform(0.08, 0.25)
+        if kind in (0, 5):
+            strength = 0.75 if kind == 5 else 0.35
+            cast = np.clip(1.0 + strength * rng.uniform(-1.0, 1.0, size=3), 0.2, 2.0)
+            colour = np.clip(1.0 + strength * rng.uniform(-1.0, 0.6, size=3), 0.1, 2.0)
+    direction = np.array([around, height, 1.0])
+    direction /= np.sqrt(np.square(direction).sum())
+    return Light(direction, key, fill, colour, softness, edge, bars, exposure, cast)
+
+
+def shade(albedo: Array, normals: Array, gloss: Array, shadowed: Array, light: Light) -> Array:
+    """[n, 3] linear colours of surfaces with unit normals [n, 3]; `shadowed` [n] is 1 in full cast shadow."""
+    facing = normals[:, 0] * light.direction[0] + normals[:, 1] * light.direction[1] + normals[:, 2] * light.direction[2]
+    wrapped = np.maximum((facing + light.softness) / (1.0 + light.softness), 0.0) * (1.0 - shadowed)
+    sky = light.fill * (0.72 - 0.28 * normals[:, 1])
+    half = light.direction + np.array([0.0, 0.0, 1.0])
+    half = half / np.sqrt(np.square(half).sum())
+    shine = np.maximum(normals[:, 0] * half[0] + normals[:, 1] * half[1] + normals[:, 2] * half[2], 0.0)
+    for _ in range(4):
+        shine = shine * shine
+    glint = gloss * shine * (1.0 - shadowed) * light.key
+    return albedo * (sky[:, None] + light.key * wrapped[:, None] * light.colour) + glint[:, None] * light.colour
+
+
+def cast_shadow(xy: Array, light: Light) -> Array:
+    """[n] how deep frontal head positions [n, 2] lie in the cast shadow."""
+    if light.edge is None:
+        return np.zeros(len(xy))
+    a, b, c = light.edge
+    across = a * xy[:, 0] + b * xy[:, 1] - c
+    if light.bars:
+        across = np.abs(across % light.bars - 0.5 * light.bars) - 0.25 * light.bars
+    return np.clip(across / 1.6 + 0.5, 0.0, 1.0)

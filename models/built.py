@@ -91,5 +91,5 @@ def _check_input(built: Built) -> None:
     wanted = tuple(built.card.input.size)
     if reads is not None and tuple(reads) != wanted:
         raise ModelError(
-            f"card {built.card.name}: input.size is {list(wanted)} and the network reads {list(reads)} (width, height)"
+            f"card {built.card.name}: input.size is {list(wanted)}, and the network reads {list(reads)} (width, height)"
         )

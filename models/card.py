@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from models.errors import CardError, ModelError
 from models.registry import TABLE, near
@@ -234,7 +242,7 @@ def shipped() -> list[str]:
 
 
 def default_for(name: str) -> Card:
-    """The card of a registered model that has none: 256x256, box from the landmarks, RGB, ImageNet mean and std.
+    """The card of a model that has none: 256x256, box from the landmarks, RGB, ImageNet mean and std.
 
     Raises:
         ModelError: no such model.
@@ -295,7 +303,7 @@ def _parse(path: Path) -> Card:
 
 
 def load(name_or_path: str | Path) -> Card:
-    """Read a card: a path to a TOML file, a shipped card's name, or a registered model's name (its default card).
+    """Read a card: a path to a TOML file, a shipped card's name, or a registered model's name.
 
     Raises:
         CardError: nothing of that name, or a card that can't be read; one line naming the file and the field.

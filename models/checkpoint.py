@@ -1,7 +1,7 @@
-"""Reading weights that came from somewhere else: never executed, never half loaded, never silently incomplete.
+"""Reading weights that came from somewhere else: never executed, never half loaded, never incomplete.
 
-Formats: ``torch.save`` (read with ``weights_only=True``, so that a pickle can only rebuild tensors and plain values) and
-safetensors, told apart by content. float16, bfloat16 and float64 become float32.
+Formats: ``torch.save`` (read with ``weights_only=True``, so that a pickle can only rebuild tensors and plain
+values) and safetensors, told apart by content. float16, bfloat16 and float64 become float32.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import hashlib
 import pickle
 import re
 import struct
+import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -57,9 +58,10 @@ def sha256_of(path: Path) -> str:
 
 
 def hash_prefix_in(name: str) -> str | None:
-    """The 8 hexadecimal digits in ``...-<hash>_<date>.pth`` (mmpose) or ``...-<hash>.pth`` (torch.hub), if any.
+    """The 8 hexadecimal digits in ``...-<hash>_<date>.pth`` (mmpose) or ``...-<hash>.pth``, if any.
 
-    ``...-20210125.pth`` is a date: eight decimal digits that are a day of this century's first decades, and no date after.
+    ``...-20210125.pth`` is a date: eight decimal digits that are a day of this century's first decades, and
+    no date after.
     """
     match = _HASH_IN_NAME.search(name)
     if match is None or (match["date"] is None and _DATE.fullmatch(match["hash"])):
@@ -116,15 +118,17 @@ def _read_pickle(path: Path, zipped: bool) -> object:
     if zipped:
         _check_zip(path)
     try:
-        content: object = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what matters about a foreign file is said in the error
+            content: object = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         text = str(error)
         unsafe = re.search(r"GLOBAL ([\w.]+)|(?:class|function) ([\w.]+)", text)
-        if "Unsupported" in text or "weights_only" in text.lower() and unsafe:
+        if "Unsupported" in text or ("weights_only" in text.lower() and unsafe):
             what = next((g for g in unsafe.groups() if g), "code") if unsafe else "code"
             raise CheckpointError(
-                f"{path} is a pickle that wants to run or build {what}; it was not run. If you trust its origin,"
-                " save its state_dict alone (torch.save(module.state_dict(), ...) or safetensors)"
+                f"{path} is a pickle that wants to run or build {what}; it was not run. If you trust its"
+                " origin, save its state_dict alone (torch.save(module.state_dict(), ...) or safetensors)"
             ) from error
         raise CheckpointError(f"{path} is no checkpoint: {_first_line(error)}") from error
     except Exception as error:  # any byte of a foreign file may break torch's reader in its own way
@@ -133,7 +137,7 @@ def _read_pickle(path: Path, zipped: bool) -> object:
 
 
 def _unwrap(content: object, path: Path) -> dict[str, Tensor]:
-    """The parameters inside a checkpoint's wrappers, without ``module.`` and ``_orig_mod.`` before every name."""
+    """The parameters inside a checkpoint's wrappers, without ``module.`` before every name."""
     while isinstance(content, Mapping) and not any(isinstance(v, Tensor) for v in content.values()):
         inner = next((content[w] for w in WRAPPERS if isinstance(content.get(w), Mapping)), None)
         if inner is None:
@@ -234,9 +238,7 @@ def _check_values(path: Path, wanted: Mapping[str, Tensor], given: Mapping[str, 
     return values
 
 
-def load(
-    module: nn.Module, path: str | Path, *, sha256: str | None = None, hash_prefix: str | None = None
-) -> Loaded:
+def load(module: nn.Module, path: str | Path, *, sha256: str | None = None, hash_prefix: str | None = None) -> Loaded:
     """Load a checkpoint into a network, strictly: every parameter and no other, of its shape, finite.
 
     ``module.namings`` says which code bases' names are understood; the one that fits is used, and reported.

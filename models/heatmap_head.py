@@ -12,20 +12,21 @@ __all__ = ["ConcatHead", "Deconvolutions", "HeatmapHead", "resize"]
 
 
 def resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bilinear with half-pixel centres (``align_corners=False``), as in every HRNet; ``[N, C, *, *]`` -> ``size``."""
+    """Bilinear with half-pixel centres (``align_corners=False``): ``[N, C, *, *]`` -> ``[N, C, *size]``."""
     if tuple(maps.shape[-2:]) == size:
         return maps
     return F.interpolate(maps, size=size, mode="bilinear", align_corners=False)
 
 
 class ConcatHead(nn.Module):
-    """HRNetV2's head: all maps resized to the largest, stacked, a 1x1 convolution as wide as the stack, one to K maps.
+    """HRNetV2's head: all maps resized to the largest and stacked, a 1x1 convolution, one more to K maps.
 
     The parameters are named as in mmpose 1.x (``conv_layers.{0,1}``, ``final_layer``).
     Source: mmpose ``topdown_heatmap_simple_head.py`` (``resize_concat``), HRNet-Facial-Landmark-Detection ``hrnet.py``.
     """
 
     def __init__(self, channels: Sequence[int], points: int) -> None:
+        """For maps of ``channels``, finest first."""
         super().__init__()
         width = sum(channels)
         self.conv_layers = nn.Sequential(nn.Conv2d(width, width, 1), nn.BatchNorm2d(width), nn.ReLU(inplace=True))
@@ -43,17 +44,19 @@ class ConcatHead(nn.Module):
 
 
 class HeatmapHead(nn.Module):
-    """The light head of the trained family: a 1x1 convolution a map, resized and summed, one 3x3, one 1x1 to K maps.
+    """The light head of the trained family: a 1x1 convolution a map, summed at stride 4, a 3x3, a 1x1.
 
-    A 1x1 convolution and a bilinear resize commute, so the sum equals HRNetV2's stack followed by one convolution of
-    ``width`` channels, without ever holding the stack at stride 4. Maps are given finest first; each is resized to the
-    next finer one and added to it, so that the costly resize to stride 4 happens once.
+    A 1x1 convolution and a bilinear resize commute, so the sum equals HRNetV2's stack followed by one
+    convolution of ``width`` channels, without ever holding the stack at stride 4. Maps are given finest
+    first; each is resized to the next finer one and added to it, so that the costly resize to stride 4
+    happens once.
 
     The last layer starts near zero: an untrained network answers empty maps, which is where a Gaussian target is
     almost everywhere.
     """
 
     def __init__(self, channels: Sequence[int], points: int, *, width: int = 64) -> None:
+        """For maps of ``channels``, finest first."""
         super().__init__()
         self.laterals = nn.ModuleList(nn.Conv2d(c, width, 1, bias=False) for c in channels)
         self.fused = nn.Sequential(nn.BatchNorm2d(width), nn.ReLU(inplace=True))
@@ -83,6 +86,7 @@ class Deconvolutions(nn.Sequential):
     """
 
     def __init__(self, channels: int, widths: Sequence[int]) -> None:
+        """One layer a width; each doubles the map's sides."""
         layers: list[nn.Module] = []
         for width in widths:
             layers += [

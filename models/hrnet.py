@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import timm
 from torch import Tensor, nn
@@ -17,8 +17,9 @@ __all__ = ["HRNetV2", "bilinear_fusion", "hrnetv2_w18"]
 def bilinear_fusion(backbone: nn.Module, mode: Literal["bilinear", "nearest"] = "bilinear") -> int:
     """Switch the upsampling between an HRNet's branches; returns how many layers were switched.
 
-    timm fuses the branches with nearest-neighbour upsampling. The face networks, mmpose's and the official ones, were
-    trained with bilinear (``align_corners=False``): with the same weights, nearest gives other heatmaps.
+    timm fuses the branches with nearest-neighbour upsampling. The face networks, mmpose's and the official
+    ones, were trained with bilinear (``align_corners=False``): with the same weights, nearest gives other
+    heatmaps.
     """
     layers = [m for m in backbone.modules() if isinstance(m, nn.Upsample)]
     for layer in layers:
@@ -28,7 +29,7 @@ def bilinear_fusion(backbone: nn.Module, mode: Literal["bilinear", "nearest"] = 
 
 
 class HRNetV2(nn.Module):
-    """HRNetV2-W18 with the stacked head: ``[N, 3, H, W]`` RGB, ImageNet mean/std -> heatmaps ``[N, K, H/4, W/4]``.
+    """HRNetV2-W18 with the stacked head, for RGB of ImageNet's mean and std; maps of stride 4.
 
     Own parameter names are those of mmpose 1.x.
     """
@@ -56,14 +57,16 @@ class HRNetV2(nn.Module):
     )
 
     def __init__(self, *, points: int = 98, fusion: Literal["bilinear", "nearest"] = "bilinear") -> None:
+        """With random weights; ``fusion`` is how the branches are upsampled to each other."""
         super().__init__()
         if fusion not in ("bilinear", "nearest"):
             raise ModelError(f"fusion {fusion!r} is unknown; 'bilinear' (as trained) or 'nearest' (timm's) is allowed")
-        self.backbone = timm.create_model(
+        backbone: Any = timm.create_model(
             "hrnet_w18", pretrained=False, features_only=True, feature_location="", out_indices=(1, 2, 3, 4)
         )
-        bilinear_fusion(self.backbone, fusion)
-        self.head = ConcatHead(self.backbone.feature_info.channels(), points)
+        bilinear_fusion(backbone, fusion)
+        self.backbone = backbone
+        self.head = ConcatHead(backbone.feature_info.channels(), points)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """``[N, 3, H, W]`` -> ``{"heatmaps": [N, K, H/4, W/4]}``."""
@@ -71,5 +74,5 @@ class HRNetV2(nn.Module):
 
 
 def hrnetv2_w18(*, points: int = 98, fusion: Literal["bilinear", "nearest"] = "bilinear") -> HRNetV2:
-    """HRNetV2-W18 for ``points`` landmarks; ``fusion="nearest"`` is timm's own and matches no published checkpoint."""
+    """HRNetV2-W18; ``fusion="nearest"`` is timm's own and matches no published checkpoint."""
     return HRNetV2(points=points, fusion=fusion)

@@ -15,14 +15,14 @@ from models.errors import CheckpointError, ModelError
 __all__ = ["OnnxNetwork", "onnx"]
 
 _EXTERNAL = b"\x0a\x08location\x12"
-"""How protobuf writes the key ``location`` of a tensor whose bytes are in another file (``TensorProto.external_data``)."""
+"""How protobuf writes the key ``location`` of a tensor kept in another file (``TensorProto.external_data``)."""
 
 
 class OnnxNetwork(nn.Module):
-    """An ONNX graph with one image input: ``[N, 3, H, W]`` -> heatmaps ``[N, K, h, w]`` or landmarks ``[N, K, 2]``.
+    """An ONNX graph with one image input, giving heatmaps ``[N, K, h, w]`` or landmarks ``[N, K, 2]``.
 
-    Landmarks are given in input px, whatever the graph gives. A graph that was exported for a batch of one is run a
-    face at a time. ``input_size`` is (width, height), or None where the graph leaves it open.
+    Landmarks are given in input px, whatever the graph gives. A graph that was exported for a batch of one
+    is run a face at a time. ``input_size`` is (width, height), or None where the graph leaves it open.
     """
 
     reads = "images"
@@ -30,6 +30,7 @@ class OnnxNetwork(nn.Module):
     def __init__(
         self, path: Path, *, kind: str, unit: str | None, output_name: str | None, threads: int | None
     ) -> None:
+        """Open the graph; nothing is run yet."""
         super().__init__()
         if kind not in ("heatmaps", "landmarks"):
             raise ModelError(f"onnx: kind {kind!r} is unknown; 'heatmaps' or 'landmarks' is allowed")
@@ -50,7 +51,9 @@ class OnnxNetwork(nn.Module):
             raise ModelError(f"{path} reads {channels} channels, not 3")
         self.batch = batch if isinstance(batch, int) and batch > 0 else None
         if self.batch not in (None, 1):
-            raise ModelError(f"{path} reads batches of exactly {self.batch}; export it with a batch of 1 or an open one")
+            raise ModelError(
+                f"{path} reads batches of exactly {self.batch}; export it with a batch of 1 or an open one"
+            )
         fixed = isinstance(height, int) and isinstance(width, int)
         self.input_size: tuple[int, int] | None = (width, height) if fixed else None
         self.input_name: str = inputs[0].name
@@ -103,7 +106,9 @@ def _session(path: Path, threads: int | None) -> Any:
     if not content:
         raise CheckpointError(f"{path} is empty (0 bytes); download it again")
     if _EXTERNAL in content:
-        raise CheckpointError(f"{path} keeps its weights in another file; save it as one (onnx.save of the loaded model)")
+        raise CheckpointError(
+            f"{path} keeps its weights in another file; save it as one (onnx.save of the loaded model)"
+        )
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     if threads is not None:

@@ -18,11 +18,12 @@ CUTOFF = 3
 
 
 def gaussians(points: Tensor, size: tuple[int, int], sigma: float) -> Tensor:
-    """Gaussians of peak 1 at exact sub-pixel positions: points ``[..., 2]`` in heatmap px -> maps ``[..., h, w]``.
+    """Gaussians of peak 1 at sub-pixel positions: points ``[..., 2]`` in heatmap px -> maps ``[..., h, w]``.
 
-    A map is the outer product of two profiles, so the memory used is little more than the maps themselves. A point
-    outside the map leaves the tail of its Gaussian; one farther out than 3 sigma, or one that is not finite, leaves
-    zeros. Source: mmpose ``codecs/utils/gaussian_heatmap.py`` (``generate_unbiased_gaussian_heatmaps``).
+    A map is the outer product of two profiles, so the memory used is little more than the maps themselves.
+    A point outside the map leaves the tail of its Gaussian; one farther out than 3 sigma, or one that is
+    not finite, leaves zeros. Source: mmpose ``codecs/utils/gaussian_heatmap.py``
+    (``generate_unbiased_gaussian_heatmaps``).
     """
     height, width = size
     x, y = points[..., 0:1], points[..., 1:2]
@@ -37,9 +38,10 @@ def gaussians(points: Tensor, size: tuple[int, int], sigma: float) -> Tensor:
 
 
 class Oracle(nn.Module):
-    """Draws heatmaps from the ground truth: landmarks ``[N, K, 2]`` in input px -> ``{"heatmaps": [N, K, size, size]}``.
+    """Draws heatmaps from the ground truth: landmarks ``[N, K, 2]`` in input px -> ``[N, K, size, size]``.
 
-    Noise is drawn from a generator that is seeded by ``seed`` and the face's own landmarks, so a face gets the same
+    Noise is drawn from a generator that is seeded by ``seed`` and the face's own landmarks, so a face gets
+    the same
     noise whatever the batch that it is in. The coordinates go from input px to heatmap px by the decoder's convention:
     ``stride`` (x * size / input_size) or ``udp`` (x * (size - 1) / (input_size - 1)).
     """
@@ -56,6 +58,7 @@ class Oracle(nn.Module):
         seed: int = 0,
         convention: Literal["stride", "udp"] = "stride",
     ) -> None:
+        """``sigma`` in heatmap px; ``size`` and ``input_size`` are sides of squares."""
         super().__init__()
         for name, value, least in (("sigma", sigma, 0.0), ("size", size, 1), ("input_size", input_size, 1)):
             if not math.isfinite(value) or value <= least:
@@ -76,15 +79,15 @@ class Oracle(nn.Module):
         """``[N, K, 2]`` in input px -> ``{"heatmaps": [N, K, size, size]}`` float32."""
         if landmarks.ndim != 3 or landmarks.shape[-1] != 2:
             raise ModelError(f"oracle reads landmarks [N, K, 2] in input px, not {list(landmarks.shape)}")
-        # The position is kept in float64 until the profiles: a decoder's floor is below float32's step at 256 px.
+        # float64 up to the maps themselves: a decoder's own error can be below float32's step at 256 px.
         points = landmarks.to(torch.float64) * self.scale
         maps = torch.empty((*landmarks.shape[:2], self.size, self.size), dtype=torch.float32, device=landmarks.device)
         for face in range(len(landmarks)):  # a face at a time, so that float64 never holds a batch of maps
             maps[face] = gaussians(points[face], (self.size, self.size), self.sigma)
             if self.noise:
-                maps[face] += self.noise * torch.randn(
-                    maps.shape[1:], generator=self._generator(landmarks[face])
-                ).to(maps.device)
+                maps[face] += self.noise * torch.randn(maps.shape[1:], generator=self._generator(landmarks[face])).to(
+                    maps.device
+                )
         return {"heatmaps": maps}
 
     def _generator(self, face: Tensor) -> torch.Generator:
@@ -102,5 +105,5 @@ def oracle(
     seed: int = 0,
     convention: Literal["stride", "udp"] = "stride",
 ) -> Oracle:
-    """Ideal heatmaps of ``size`` with Gaussians of ``sigma`` heatmap px, plus white noise of standard deviation ``noise``."""
+    """Ideal heatmaps: Gaussians of ``sigma`` heatmap px, plus white noise of deviation ``noise``."""
     return Oracle(sigma=sigma, size=size, input_size=input_size, noise=noise, seed=seed, convention=convention)

@@ -1,8 +1,9 @@
 """The names of the networks: a read-only table, third-party entry points, and timm's own names.
 
-A factory is a function with keyword-only options that returns an ``nn.Module``. It is imported when its network is
-made. Three keyword names are reserved and filled in for the factory when it declares them: ``weights`` (a path: the
-factory reads the file itself), ``kind`` and ``unit`` (of a card's ``[output]`` table).
+A factory is a function with keyword-only options that returns an ``nn.Module``. It is imported when its
+network is made. Three keyword names are reserved and filled in for the factory when it declares them:
+``weights`` (a path: the factory reads the file itself), ``kind`` and ``unit`` (of a card's ``[output]``
+table).
 """
 
 from __future__ import annotations
@@ -22,7 +23,17 @@ from models.errors import ModelError
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["ENTRY_POINT_GROUP", "TABLE", "Entry", "ModelInfo", "create", "describe", "factory", "names", "near"]
+__all__ = [
+    "ENTRY_POINT_GROUP",
+    "TABLE",
+    "Entry",
+    "ModelInfo",
+    "create",
+    "describe",
+    "factory",
+    "names",
+    "near",
+]
 
 ENTRY_POINT_GROUP = "nmebench.models"
 """Packages register further networks here: ``name = "module:factory"``."""
@@ -94,7 +105,7 @@ def _installed() -> dict[str, Any]:
 
 
 def names() -> list[str]:
-    """All registered names, third-party ones included, sorted. timm's names are beside these (``timm:NAME``)."""
+    """All registered names, third-party ones included, sorted; timm's (``timm:NAME``) are beside these."""
     return sorted({*TABLE, *_installed()})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import timm
 import torch
@@ -15,9 +15,10 @@ __all__ = ["Regression", "regression"]
 
 
 class Regression(nn.Module):
-    """A backbone, global average pool and one linear layer: ``[N, 3, H, W]`` -> landmarks ``[N, K, 2]`` in input px.
+    """A backbone, global average pool and one linear layer to landmarks ``[N, K, 2]`` in input px.
 
-    The published networks answer fractions of the input (x / W, y / H); they are multiplied by the input's size here.
+    The published networks answer fractions of the input (x / W, y / H); they are multiplied by the input's
+    size here.
     Source: mmpose 0.x ``heads/deeppose_regression_head.py``, 1.x ``regression_heads/regression_head.py``.
     """
 
@@ -29,6 +30,7 @@ class Regression(nn.Module):
     )
 
     def __init__(self, *, points: int, backbone: str, unit: Literal["crop-fraction", "input-px"]) -> None:
+        """With random weights; ``unit`` is what the linear layer gives."""
         super().__init__()
         if unit not in ("crop-fraction", "input-px"):
             raise ModelError(f"unit {unit!r} is unknown; 'crop-fraction' or 'input-px' is allowed")
@@ -36,8 +38,9 @@ class Regression(nn.Module):
             raise ModelError(f"timm has no backbone {backbone!r}")
         self.unit = unit
         # num_classes=0 leaves the pooled features; the pool and the classifier hold no parameters.
-        self.backbone = timm.create_model(backbone, pretrained=False, num_classes=0)
-        pooled = getattr(self.backbone, "head_hidden_size", self.backbone.num_features)
+        features: Any = timm.create_model(backbone, pretrained=False, num_classes=0)
+        self.backbone = features
+        pooled: int = getattr(features, "head_hidden_size", features.num_features)
         self.head = nn.ModuleDict({"fc": nn.Linear(pooled, points * 2)})
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
@@ -50,7 +53,10 @@ class Regression(nn.Module):
 
 
 def regression(
-    *, points: int = 98, backbone: str = "resnet50", unit: Literal["crop-fraction", "input-px"] = "crop-fraction"
+    *,
+    points: int = 98,
+    backbone: str = "resnet50",
+    unit: Literal["crop-fraction", "input-px"] = "crop-fraction",
 ) -> Regression:
     """DeepPose on a timm backbone; ``unit`` is what the linear layer was trained to give."""
     return Regression(points=points, backbone=backbone, unit=unit)

@@ -1,4 +1,4 @@
-"""Heatmap networks on timm's backbones, 256x256 in and 64x64 out, all with ``models.heatmap_head.HeatmapHead``."""
+"""Heatmap networks on timm's backbones, 256x256 in and 64x64 out, all with one light head."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ STRIDE = 4
 class TimmHeatmap(nn.Module):
     """A timm backbone, optional deconvolutions on its last map, and the light head.
 
-    ``[N, 3, H, W]`` (normalised as the card says) -> ``{"heatmaps": [N, K, H/4, W/4]}``. Without deconvolutions the
-    head fuses every map of stride 4 or more. The backbone starts from random numbers: nothing is downloaded.
+    ``[N, 3, H, W]`` (normalised as the card says) -> ``{"heatmaps": [N, K, H/4, W/4]}``. Without
+    deconvolutions the head fuses every map of stride 4 or more. The backbone starts from random numbers:
+    nothing is downloaded.
 
     Raises:
         ModelError: timm can't give this backbone's feature maps.
@@ -39,13 +40,15 @@ class TimmHeatmap(nn.Module):
         deconvolutions: Sequence[int] = (),
         **backbone_options: Any,
     ) -> None:
+        """With random weights; ``width`` is the head's, ``backbone_options`` are timm's."""
         super().__init__()
         if points < 1 or width < 1:
             raise ModelError(f"points={points} and width={width} must be at least 1")
-        self.backbone = _features(backbone, **backbone_options)
-        bilinear_fusion(self.backbone)
-        strides = self.backbone.feature_info.reduction()
-        channels = self.backbone.feature_info.channels()
+        features = _features(backbone, **backbone_options)
+        bilinear_fusion(features)
+        self.backbone = features
+        strides = features.feature_info.reduction()
+        channels = features.feature_info.channels()
         if deconvolutions:
             if strides[-1] != STRIDE * 2 ** len(deconvolutions):
                 raise ModelError(
@@ -71,17 +74,16 @@ class TimmHeatmap(nn.Module):
         return {"heatmaps": self.head([self.neck(maps[i]) for i in self._taps], size)}
 
 
-def _features(name: str, **options: Any) -> nn.Module:
+def _features(name: str, **options: Any) -> Any:
     """The backbone's feature extractor, with random weights."""
     if name.startswith("hrnet"):
         # '' takes the four branches as they are; timm's default appends part of the classifier to each.
         options = {"feature_location": "", "out_indices": (1, 2, 3, 4), **options}
     try:
-        module: nn.Module = timm.create_model(name, pretrained=False, features_only=True, **options)
+        return timm.create_model(name, pretrained=False, features_only=True, **options)
     except (RuntimeError, TypeError, ValueError, AttributeError, AssertionError) as error:
         line = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelError(f"timm's {name} gives no feature maps that a heatmap head can use: {line}") from error
-    return module
 
 
 def bound(backbone: str) -> Callable[..., TimmHeatmap]:
@@ -90,7 +92,7 @@ def bound(backbone: str) -> Callable[..., TimmHeatmap]:
     def network(*, points: int = 98, width: int = 64, input_size: int = 256) -> TimmHeatmap:
         fixed = timm.get_pretrained_cfg(backbone, allow_unregistered=True)
         # Some transformers are built for one input size and refuse others.
-        sized = {"img_size": input_size} if fixed is not None and fixed.fixed_input_size else {}
+        sized: dict[str, Any] = {"img_size": input_size} if fixed is not None and fixed.fixed_input_size else {}
         return TimmHeatmap(backbone, points=points, width=width, **sized)
 
     network.__doc__ = f"timm's {backbone} with the light heatmap head."
@@ -98,7 +100,7 @@ def bound(backbone: str) -> Callable[..., TimmHeatmap]:
 
 
 def hrnet_small(*, points: int = 98, width: int = 64) -> TimmHeatmap:
-    """A small HRNet: four branches at strides 4 to 32, fused at stride 4 as in HRNetV2 (bilinear throughout)."""
+    """A small HRNet: four branches at strides 4 to 32, fused at stride 4 as in HRNetV2, bilinear throughout."""
     return TimmHeatmap("hrnet_w18_small", points=points, width=width)
 
 
@@ -108,7 +110,7 @@ def mobilenetv3(*, points: int = 98, width: int = 64) -> TimmHeatmap:
 
 
 def resnet10_deconv(*, points: int = 98, width: int = 64) -> TimmHeatmap:
-    """SimpleBaseline at a small budget: a slim ResNet-10-T and three deconvolutions of 96 channels, no laterals."""
+    """SimpleBaseline at a small budget: a slim ResNet-10-T and three deconvolutions of 96 channels."""
     return TimmHeatmap(
         "resnet10t",
         points=points,

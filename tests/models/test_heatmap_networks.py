@@ -1,0 +1,113 @@
+"""The trained family and timm's other backbones: shapes, budget, gradients, and the head's algebra."""
+
+from __future__ import annotations
+
+import pytest
+import timm
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import models
+from models.heatmap_head import ConcatHead, HeatmapHead, resize
+from models.oracle import gaussians
+
+FAMILY = ("heatmap-hrnet-small", "heatmap-mobilenetv3", "heatmap-resnet10-deconv")
+SHIPPED_LIMIT = 15_000_000
+
+
+@pytest.mark.parametrize("name", [*FAMILY, "timm:resnet18", "mobilenetv3_small_050", "timm:vit_tiny_patch16_224"])
+def test_maps_are_a_quarter_of_the_input(name: str) -> None:
+    module = models.create(name, points=7)
+    assert not module.training
+    assert module.reads == "images"
+    with torch.inference_mode():
+        maps = module(torch.zeros(1, 3, 256, 256))["heatmaps"]
+    assert maps.shape == (1, 7, 64, 64)
+    assert maps.dtype == torch.float32
+
+
+def test_channels_last_backbone() -> None:
+    """The Swin family answers [N, h, w, C]."""
+    module = models.create("timm:swin_tiny_patch4_window7_224", points=2, width=8, input_size=128)
+    with torch.inference_mode():
+        assert module(torch.zeros(1, 3, 128, 128))["heatmaps"].shape == (1, 2, 32, 32)
+
+
+@pytest.mark.parametrize("name", FAMILY)
+def test_batch_equals_single(name: str) -> None:
+    module = models.create(name, points=3)
+    images = torch.randn(3, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        together = module(images)["heatmaps"]
+        alone = torch.cat([module(image[None])["heatmaps"] for image in images])
+    assert float((together - alone).abs().max()) < 1e-5
+
+
+def test_the_family_fits_the_budget_as_float16() -> None:
+    sizes = [sum(v.numel() * 2 for v in models.create(name).state_dict().values()) for name in FAMILY]
+    assert sum(sizes) < SHIPPED_LIMIT
+
+
+@pytest.mark.parametrize("name", FAMILY)
+def test_one_face_can_be_learnt(name: str) -> None:
+    """Every parameter gets a gradient, and MSE against Gaussians of peak 1 goes down within a few steps."""
+    torch.manual_seed(0)
+    module = models.create(name, points=4).train()
+    images = torch.randn(2, 3, 64, 64)
+    target = gaussians(torch.rand(2, 4, 2) * 12 + 2, (16, 16), 2.0)
+    adam = torch.optim.Adam(module.parameters(), lr=2e-3)
+    losses = []
+    for _ in range(12):
+        loss = F.mse_loss(module(images)["heatmaps"], target)
+        adam.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        losses.append(float(loss))
+        without = [n for n, p in module.named_parameters() if p.grad is None]
+        assert not without
+        adam.step()
+    assert losses[-1] < 0.6 * losses[0]
+
+
+def test_untrained_maps_are_nearly_empty() -> None:
+    with torch.inference_mode():
+        maps = models.create("heatmap-mobilenetv3")(torch.randn(1, 3, 256, 256))["heatmaps"]
+    assert float(maps.abs().max()) < 0.5
+
+
+def _maps() -> list[Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    return [torch.randn(2, c, s, s, generator=generator) for c, s in ((3, 16), (5, 8), (7, 4))]
+
+
+def test_summing_laterals_equals_convolving_the_stack() -> None:
+    """What the light head's docstring says: with a single resize to stride 4 both are the same function."""
+    torch.manual_seed(0)
+    head = HeatmapHead([3, 5], 4, width=6)
+    maps = _maps()[:2]
+    stacked = torch.cat([maps[0], resize(maps[1], (16, 16))], dim=1)
+    weight = torch.cat([lateral.weight for lateral in head.laterals if isinstance(lateral, nn.Conv2d)], dim=1)
+    expected = head.eval().final_layer(head.mix(head.fused(F.conv2d(stacked, weight))))
+    assert torch.allclose(head(maps, (16, 16)), expected, atol=1e-6)
+
+
+def test_stacked_head_against_its_definition() -> None:
+    torch.manual_seed(0)
+    head = ConcatHead([3, 5, 7], 4).eval()
+    maps = _maps()
+    stacked = torch.cat([F.interpolate(m, (16, 16), mode="bilinear", align_corners=False) for m in maps], dim=1)
+    weight, bias = head.state_dict()["conv_layers.0.weight"], head.state_dict()["conv_layers.0.bias"]
+    hidden = torch.einsum("oc,nchw->nohw", weight[:, :, 0, 0], stacked) + bias[:, None, None]
+    hidden = (hidden / (1 + 1e-5) ** 0.5).clamp(min=0)  # BatchNorm as it starts, then ReLU
+    expected = torch.einsum("oc,nchw->nohw", head.final_layer.weight[:, :, 0, 0], hidden)
+    assert torch.allclose(head(maps), expected, atol=1e-6)
+
+
+def test_backbone_without_maps_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("features_only not implemented\nand more")
+
+    monkeypatch.setattr(timm, "create_model", refuse)
+    with pytest.raises(models.ModelError, match="gives no feature maps.*: features_only not implemented$") as error:
+        models.create("timm:resnet18")
+    assert "\n" not in str(error.value)

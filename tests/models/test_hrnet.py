@@ -1,0 +1,151 @@
+"""HRNetV2-W18 against mmpose's own heatmaps, under every naming of its checkpoint."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+import models
+from models import checkpoint
+from models.hrnet import bilinear_fusion, hrnetv2_w18
+
+TOLERANCE = 5e-6
+
+
+@pytest.fixture(scope="module")
+def weights(shared: Path) -> Path:
+    return shared / "oracle/model/hrnetv2_w18_wflw_mm0.pth"
+
+
+@pytest.fixture(scope="module")
+def state(weights: Path) -> dict[str, Tensor]:
+    content = torch.load(weights, weights_only=True)
+    return dict(content["state_dict"])
+
+
+@pytest.fixture(scope="module")
+def images(shared: Path) -> Tensor:
+    with np.load(shared / "oracle/preproc/faces4.npz") as file:
+        return torch.from_numpy(file["input_tensor"])
+
+
+@pytest.fixture(scope="module")
+def expected(shared: Path) -> NDArray[np.float32]:
+    with np.load(shared / "oracle/model/outputs.npz") as file:
+        found: NDArray[np.float32] = file["heatmaps"]
+        return found
+
+
+def _difference(module: nn.Module, images: Tensor, expected: NDArray[np.float32]) -> float:
+    with torch.inference_mode():
+        found = module(images)["heatmaps"].numpy()
+    return float(np.abs(found - expected).max())
+
+
+def test_heatmaps_equal_mmposes(weights: Path, images: Tensor, expected: NDArray[np.float32]) -> None:
+    module = models.create("hrnetv2-w18", weights)
+    assert not module.training
+    assert _difference(module, images, expected) < TOLERANCE
+
+
+def test_timms_nearest_upsampling_is_another_network(
+    weights: Path, images: Tensor, expected: NDArray[np.float32]
+) -> None:
+    module = models.create("hrnetv2-w18", weights, fusion="nearest")
+    assert _difference(module, images[:1], expected[:1]) > 0.05
+
+
+def test_flipped_pass_equals_mmposes(
+    shared: Path, weights: Path, images: Tensor, expected: NDArray[np.float32]
+) -> None:
+    """``heatmaps_flip_shifted``: the maps of the mirrored input, mirrored back, pairs exchanged, moved by one px."""
+    table = json.loads((shared / "oracle/preproc/flip_indices.json").read_text())
+    indices = table["mmpose"]
+    module = models.create("hrnetv2-w18", weights)
+    with torch.inference_mode():
+        flipped = module(images.flip(-1))["heatmaps"].flip(-1)[:, indices]
+    shifted = flipped.clone()
+    shifted[..., 1:] = flipped[..., :-1]
+    with np.load(shared / "oracle/model/outputs.npz") as file:
+        assert float(np.abs(shifted.numpy() - file["heatmaps_flip_shifted"]).max()) < TOLERANCE
+        mean = (expected + shifted.numpy()) / 2
+        assert float(np.abs(mean - file["heatmaps_fliptest"]).max()) < TOLERANCE
+
+
+def _one_x(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    head = {"0": "conv_layers.0", "1": "conv_layers.1", "3": "final_layer"}
+
+    def name(key: str) -> str:
+        if not key.startswith("keypoint_head.final_layer."):
+            return key
+        index, _, leaf = key.removeprefix("keypoint_head.final_layer.").partition(".")
+        return f"head.{head[index]}.{leaf}"
+
+    return {name(k): v for k, v in state.items()}
+
+
+def _official(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {k.removeprefix("backbone.").replace("keypoint_head.final_layer.", "head."): v for k, v in state.items()}
+
+
+def _module(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {f"module.{k}": v for k, v in state.items()}
+
+
+@pytest.mark.parametrize(
+    ("rename", "wrap", "naming", "renamed"),
+    [
+        pytest.param(dict, "state_dict", "mmpose 0.x", 9, id="mmpose 0.x"),
+        pytest.param(_one_x, "state_dict", "mmpose 1.x", 0, id="mmpose 1.x"),
+        pytest.param(_official, None, "official HRNet", 1839, id="official"),
+        pytest.param(lambda s: _module(_official(s)), "state_dict", "official HRNet", 1839, id="official, parallel"),
+        pytest.param(lambda s: _module(_one_x(s)), "model", "mmpose 1.x", 0, id="1.x, parallel, model wrapper"),
+    ],
+)
+def test_every_naming_loads(
+    state: dict[str, Tensor],
+    images: Tensor,
+    expected: NDArray[np.float32],
+    tmp_path: Path,
+    rename: Callable[[dict[str, Tensor]], dict[str, Tensor]],
+    wrap: str | None,
+    naming: str,
+    renamed: int,
+) -> None:
+    file = tmp_path / "weights.pth"
+    tensors = rename(state)
+    torch.save({wrap: tensors, "meta": {"epoch": 60}} if wrap else tensors, file)
+    module = hrnetv2_w18().eval()
+    loaded = checkpoint.load(module, file)
+    assert loaded.naming == naming
+    assert sum(loaded.renamed.values()) == renamed
+    assert _difference(module, images[:1], expected[:1]) < TOLERANCE
+
+
+def test_float16_safetensors_are_upcast(state: dict[str, Tensor], tmp_path: Path) -> None:
+    file = tmp_path / "weights.safetensors"
+    half = {k: v.half() if v.is_floating_point() else v for k, v in _one_x(state).items()}
+    safetensors.torch.save_file(half, file)
+    module = hrnetv2_w18()
+    checkpoint.load(module, file)
+    kinds = {v.dtype for v in module.state_dict().values()}
+    assert kinds == {torch.float32, torch.int64}
+    key = "head.final_layer.weight"
+    assert torch.equal(module.state_dict()[key], half[key].float())
+
+
+def test_switches_all_upsampling_layers() -> None:
+    module = hrnetv2_w18()
+    layers = [m for m in module.modules() if isinstance(m, nn.Upsample)]
+    assert len(layers) == 31
+    assert {(m.mode, m.align_corners) for m in layers} == {("bilinear", False)}
+    assert bilinear_fusion(module, "nearest") == 31
+    assert {(m.mode, m.align_corners) for m in layers} == {("nearest", None)}

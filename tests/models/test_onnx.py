@@ -1,0 +1,179 @@
+"""ONNX networks: made here with the onnx package, so that every kind of graph can be had."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+import models
+from models import card
+
+
+def _graph(
+    path: Path,
+    *,
+    shape: Sequence[int | str] = ("n", 3, 8, 8),
+    outputs: Sequence[str] = ("landmarks",),
+    channels: int = 3,
+) -> Path:
+    """``landmarks``: the flattened first rows of the input, [N, 8]; ``maps``: the input itself, [N, 3, 8, 8]."""
+    batch = shape[0]
+    nodes = [
+        helper.make_node("Slice", ["image", "start", "end", "axes"], ["row"]),
+        helper.make_node("Flatten", ["row"], ["landmarks"]),
+        helper.make_node("Identity", ["image"], ["maps"]),
+    ]
+    constants = [
+        numpy_helper.from_array(np.array([0, 0]), "start"),
+        numpy_helper.from_array(np.array([1, 1]), "end"),
+        numpy_helper.from_array(np.array([1, 2]), "axes"),
+    ]
+    values = {
+        "landmarks": helper.make_tensor_value_info("landmarks", TensorProto.FLOAT, [batch, 8]),
+        "maps": helper.make_tensor_value_info("maps", TensorProto.FLOAT, list(shape)),
+    }
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, list(shape))],
+        [values[o] for o in outputs],
+        constants,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.save(model, path)
+    return path
+
+
+@pytest.mark.parametrize("batch", ["n", 1], ids=["open batch", "batch of 1"])
+@pytest.mark.parametrize(("unit", "scale"), [("crop-fraction", 8.0), ("input-px", 1.0)])
+def test_landmarks_in_input_px(tmp_path: Path, batch: int | str, unit: str, scale: float) -> None:
+    path = _graph(tmp_path / "x.onnx", shape=(batch, 3, 8, 8))
+    module = models.create("onnx", path, kind="landmarks", unit=unit, threads=1)
+    images = torch.rand(3, 3, 8, 8)
+    found = module(images)["landmarks"]
+    assert found.shape == (3, 4, 2)
+    assert torch.allclose(found, images[:, 0, 0].reshape(3, 4, 2) * scale)
+
+
+def test_landmarks_of_a_crop_that_is_not_square(tmp_path: Path) -> None:
+    path = _graph(tmp_path / "x.onnx", shape=(1, 3, 4, 8))
+    images = torch.rand(1, 3, 4, 8)
+    found = models.create("onnx", path, kind="landmarks", unit="crop-fraction")(images)["landmarks"]
+    assert torch.allclose(found, images[:, 0, 0].reshape(1, 4, 2) * torch.tensor([8.0, 4.0]))
+
+
+def test_heatmaps_and_choice_of_output(tmp_path: Path) -> None:
+    path = _graph(tmp_path / "x.onnx", outputs=("landmarks", "maps"))
+    images = torch.rand(2, 3, 8, 8)
+    assert torch.equal(models.create("onnx", path, kind="heatmaps")(images)["heatmaps"], images)
+    named = models.create("onnx", path, kind="landmarks", unit="input-px", output_name="landmarks")
+    assert named(images)["landmarks"].shape == (2, 4, 2)
+    with pytest.raises(models.ModelError, match="has no output 'x'; it has landmarks"):
+        models.create("onnx", path, output_name="x")
+
+
+def test_ambiguous_output_is_refused(tmp_path: Path) -> None:
+    path = _graph(tmp_path / "x.onnx", outputs=("landmarks",))
+    with pytest.raises(models.ModelError, match="output_name must say which output holds the heatmaps"):
+        models.create("onnx", path, kind="heatmaps")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        pytest.param({"kind": "landmarks"}, "landmarks need unit=", id="no unit"),
+        pytest.param({"kind": "points"}, "kind 'points' is unknown", id="kind"),
+        pytest.param({"kind": "heatmaps", "threads": 0}, "threads=0 must be at least 1", id="no threads"),
+    ],
+)
+def test_bad_options(tmp_path: Path, options: dict[str, object], says: str) -> None:
+    with pytest.raises(models.ModelError, match=says):
+        models.create("onnx", _graph(tmp_path / "x.onnx"), **options)
+
+
+@pytest.mark.parametrize(
+    ("shape", "says"),
+    [
+        pytest.param((4, 3, 8, 8), "batches of exactly 4", id="batch of 4"),
+        pytest.param(("n", 1, 8, 8), "reads 1 channels, not 3", id="grey"),
+    ],
+)
+def test_unfit_inputs(tmp_path: Path, shape: tuple[int | str, ...], says: str) -> None:
+    with pytest.raises(models.ModelError, match=says):
+        models.create("onnx", _graph(tmp_path / "x.onnx", shape=shape), kind="landmarks", unit="input-px")
+
+
+def test_wrong_input_size_says_both(tmp_path: Path) -> None:
+    module = models.create("onnx", _graph(tmp_path / "x.onnx"), kind="landmarks", unit="input-px")
+    with pytest.raises(models.ModelError, match=r"reads \(8, 8\) \(width, height\), not \(16, 8\)"):
+        module(torch.zeros(1, 3, 8, 16))
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        pytest.param(b"", "is empty", id="0 bytes"),
+        pytest.param(b"<html></html>", "no ONNX network", id="HTML"),
+        pytest.param(bytes(100), "no ONNX network", id="zeros"),
+    ],
+)
+def test_bad_files(tmp_path: Path, content: bytes, says: str) -> None:
+    path = tmp_path / "x.onnx"
+    path.write_bytes(content)
+    with pytest.raises(models.CheckpointError, match=says) as error:
+        models.create("onnx", path)
+    assert "\n" not in str(error.value)
+
+
+def test_missing_and_truncated_file(tmp_path: Path) -> None:
+    with pytest.raises(models.CheckpointError, match="can't be read: No such file"):
+        models.create("onnx", tmp_path / "absent.onnx")
+    whole = _graph(tmp_path / "x.onnx").read_bytes()
+    cut = tmp_path / "cut.onnx"
+    cut.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(models.CheckpointError, match="no ONNX network"):
+        models.create("onnx", cut)
+
+
+def test_weights_in_another_file_are_refused(tmp_path: Path) -> None:
+    model = onnx.load(_graph(tmp_path / "x.onnx"))
+    path = tmp_path / "external.onnx"
+    onnx.save(model, path, save_as_external_data=True, size_threshold=0, location="weights.bin")
+    with pytest.raises(models.CheckpointError, match="keeps its weights in another file"):
+        models.create("onnx", path)
+
+
+def test_a_card_gives_kind_and_unit(tmp_path: Path) -> None:
+    _graph(tmp_path / "x.onnx")
+    text = (
+        'name = "x"\narchitecture = "onnx"\nweights = "x.onnx"\n[input]\nsize = [8, 8]\n'
+        '[output]\nkind = "landmarks"\nunit = "crop-fraction"\n'
+    )
+    (tmp_path / "x.toml").write_text(text)
+    built = models.build(card.load(tmp_path / "x.toml"))
+    assert built.weights_sha256 is not None
+    assert list(built.module(torch.zeros(1, 3, 8, 8))) == ["landmarks"]
+    (tmp_path / "y.toml").write_text(text.replace("[8, 8]", "[16, 8]"))
+    with pytest.raises(models.ModelError, match=r"input\.size is \[16, 8\], and the network reads \[8, 8\]"):
+        models.build(card.load(tmp_path / "y.toml"))
+
+
+def test_real_network_equals_a_plain_session(shared: Path) -> None:
+    path = shared / "weights/PFLD_GhostNet_Slim_112_1_opt_sim.onnx"
+    module = models.create("onnx", path, kind="landmarks", unit="crop-fraction", threads=1)
+    assert module.input_size == (112, 112)
+    images = np.random.default_rng(0).standard_normal((3, 3, 112, 112)).astype(np.float32)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    expected = np.concatenate(
+        [np.asarray(session.run(None, {name: image[None]})[0]).reshape(1, 98, 2) for image in images]
+    )
+    found = module(torch.from_numpy(images))["landmarks"].numpy()
+    assert np.abs(found - expected * 112).max() < 1e-4

@@ -1,0 +1,72 @@
+"""DeepPose: input px, and both namings of mmpose's checkpoints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+import models
+from models import checkpoint
+from models.regression import regression
+
+
+@pytest.fixture(scope="module")
+def state() -> dict[str, Tensor]:
+    torch.manual_seed(0)
+    module = regression(points=5, backbone="resnet18")
+    return {k: v.clone() for k, v in module.state_dict().items()}
+
+
+@pytest.mark.parametrize(
+    ("theirs", "naming"),
+    [
+        pytest.param("keypoint_head.fc.", "mmpose 0.x", id="mmpose 0.x"),
+        pytest.param("keypoint_head.fcs.0.", "mmpose 0.x", id="mmpose 0.x, list"),
+        pytest.param("head.fc.", "mmpose 1.x", id="mmpose 1.x"),
+    ],
+)
+def test_namings(tmp_path: Path, state: dict[str, Tensor], theirs: str, naming: str) -> None:
+    file = tmp_path / "w.pth"
+    torch.save({"state_dict": {k.replace("head.fc.", theirs): v for k, v in state.items()}}, file)
+    module = regression(points=5, backbone="resnet18")
+    assert checkpoint.load(module, file).naming == naming
+    assert torch.equal(module.state_dict()["head.fc.weight"], state["head.fc.weight"])
+
+
+def test_fractions_become_input_px(state: dict[str, Tensor]) -> None:
+    fraction, pixels = (
+        models.create("regression", points=5, backbone="resnet18", unit=unit) for unit in ("crop-fraction", "input-px")
+    )
+    fraction.load_state_dict(state)
+    pixels.load_state_dict(state)
+    images = torch.randn(2, 3, 64, 96)
+    with torch.inference_mode():
+        raw, found = pixels(images)["landmarks"], fraction(images)["landmarks"]
+    assert found.shape == (2, 5, 2)
+    assert torch.allclose(found, raw * torch.tensor([96.0, 64.0]))
+
+
+def test_pool_and_linear_layer_by_hand(state: dict[str, Tensor]) -> None:
+    module = models.create("regression", points=5, backbone="resnet18", unit="input-px")
+    module.load_state_dict(state)
+    images = torch.randn(1, 3, 64, 64)
+    with torch.inference_mode():
+        features = module.get_submodule("backbone").forward_features(images)  # type: ignore[operator]
+        expected = features.mean((2, 3)) @ state["head.fc.weight"].T + state["head.fc.bias"]
+        assert torch.allclose(module(images)["landmarks"].flatten(1), expected, atol=1e-5)
+
+
+def test_the_published_networks_are_resnet50() -> None:
+    module = models.create("regression")
+    assert module.state_dict()["head.fc.weight"].shape == (196, 2048)
+    assert "backbone.layer3.5.conv3.weight" in module.state_dict()
+    assert "backbone.layer1.0.downsample.0.weight" in module.state_dict()
+    assert not [k for k in module.state_dict() if k.startswith("backbone.fc")]
+
+
+def test_unknown_unit() -> None:
+    with pytest.raises(models.ModelError, match="unit 'px' is unknown"):
+        models.create("regression", unit="px")

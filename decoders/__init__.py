@@ -1,0 +1,13 @@
+"""Heatmap decoders: from a network's outputs to landmarks in heatmap pixels.
+
+``create``, ``from_spec``, ``names``, ``describe`` and ``broken`` import no decoder (and no torch) before one is used.
+
+>>> import decoders
+>>> decoders.from_spec("dark:kernel=17").spec
+'dark:kernel=17'
+"""
+
+from decoders.errors import DecoderError
+from decoders.registry import broken, create, describe, from_spec, names
+
+__all__ = ["DecoderError", "broken", "create", "describe", "from_spec", "names"]

@@ -69,9 +69,7 @@ def _write_json(file: Path, tiny: Tiny, chosen: list[int]) -> None:
             {
                 "id": index,
                 "image_id": 7 + names.index(tiny.images[index]),
-                "keypoints": [
-                    value for x, y in tiny.landmarks[index].round(6).tolist() for value in (x, y, 1)
-                ],
+                "keypoints": [value for x, y in tiny.landmarks[index].round(6).tolist() for value in (x, y, 1)],
                 "num_keypoints": 98,
                 "bbox": [0, 0, 1, 1],
                 "iscrowd": 0,
@@ -137,7 +135,10 @@ def build(root: Path) -> Tiny:
         ),
         encoding="utf-8",
     )
-    for word, chosen in [(None, list(range(6))), *((w, np.flatnonzero(attributes[:, i]).tolist()) for i, w in enumerate(WORDS))]:
+    for word, chosen in [
+        (None, list(range(6))),
+        *((w, np.flatnonzero(attributes[:, i]).tolist()) for i, w in enumerate(WORDS)),
+    ]:
         end = "" if word is None else f"_{word}"
         tiny.list.with_name(f"list_98pt_test{end}.txt").write_text("".join(plain[i] for i in chosen), encoding="utf-8")
         _write_csv(tiny.csv.with_name(f"face_landmarks_wflw_test{end}.csv"), tiny, chosen)

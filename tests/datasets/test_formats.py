@@ -141,7 +141,7 @@ def test_the_training_list(tiny: Any) -> None:
     train.write_text("".join(tiny.attr.read_text().splitlines(keepends=True)[:4]), encoding="utf-8")
     dataset = datasets.load(f"wflw:{tiny.root}", split="train")
     assert len(dataset) == 4
-    assert list(dataset.subsets)[0] == "train"
+    assert next(iter(dataset.subsets)) == "train"
     assert dataset.describe() == "4 of 7500 faces"
 
 

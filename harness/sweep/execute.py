@@ -178,7 +178,7 @@ class _ModelSweep:
         self.reads_images = model.built.module.reads == "images"
         faces, points = plan.dataset.landmarks.shape[:2]
         self.journals = [CellJournal(work, cell.key, faces, points).open(batches) for cell in model.cells]
-        self.permutation = torch.from_numpy(np.asarray(plan.dataset.scheme.flip, dtype=np.int64))
+        self.permutation = torch.tensor(plan.dataset.scheme.flip, dtype=torch.int64)
         self.engine = (
             engines.create(plan.configuration.engine, model.built.module, threads=torch.get_num_threads())
             if self.reads_images
@@ -312,7 +312,7 @@ class _ModelSweep:
         self.facts = {
             "heatmap_size": None if heatmaps is None else [heatmaps.shape[-1], heatmaps.shape[-2]],
             "engine_difference": (
-                engines.difference(self.engine, self.model.built.module, inputs) if self.engine is not None else None
+                engines.check_engine(self.engine, self.model.built.module, inputs) if self.engine is not None else None
             ),
         }
         write_atomically(self.facts_file, json.dumps(self.facts))

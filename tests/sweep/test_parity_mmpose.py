@@ -1,0 +1,130 @@
+"""End to end against mmpose: the same checkpoint and crops give the same landmarks in the photograph."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+import decoders
+import models
+from harness import coordinates, crop, metrics, scheme
+from harness.sweep import ModelRequest, SweepConfiguration, execute, flip_test
+
+CASES = [
+    pytest.param(flip, decoder, key, id=key)
+    for flip, prefix in (("none", "flip0_shift0"), ("flip", "flip1_shift0"), ("flip+shift", "flip1_shift1"))
+    for decoder, key in (("dark", f"{prefix}_dark"), ("quarter-offset", f"{prefix}_default"))
+]
+
+#: (case, face, landmark): Hessians so close to singular (determinant 1.3e-4, entries to 0.07) that DARK steps 122
+#: heatmap px away; float32 rounding of the blur, a relative 4e-5 of the step, is then more than 1e-3 image px.
+NEAR_SINGULAR = {("flip0_shift0_dark", 0, 32)}
+
+pytestmark = pytest.mark.skipif(cv2.__version__.split(".")[0] != "4", reason="OpenCV 5 changed warpAffine")
+
+
+@pytest.fixture(scope="module")
+def faces(shared: Path) -> dict[str, np.ndarray]:
+    stored = dict(np.load(shared / "oracle/preproc/faces4.npz"))
+    boxes = json.loads((shared / "oracle/preproc/faces4.json").read_text())["faces"]
+    stored["centre"] = np.array([face["input_center"] for face in boxes])
+    stored["size"] = np.array([face["input_scale"] for face in boxes])
+    return stored
+
+
+@pytest.fixture(scope="module")
+def variants(shared: Path, faces: dict[str, np.ndarray]) -> dict[str, dict[str, torch.Tensor]]:
+    card = models.card.load("mmpose-hrnetv2-w18-dark")
+    module = models.build(card, weights=shared / "oracle/model/hrnetv2_w18_wflw_mm0.pth").module
+    images = crop.normalise(faces["crops_bgr_u8"], card.input.mean, card.input.std, card.input.colour)
+    permutation = torch.tensor(scheme.load("wflw98").flip)
+    with torch.inference_mode():
+        plain = module(torch.from_numpy(images))
+        mirrored = module(flip_test.mirror_images(torch.from_numpy(images)))
+    result = {"none": plain}
+    for name in ("flip", "flip+shift"):
+        back = flip_test.unflip(mirrored, permutation, shift=name == "flip+shift", width=256)
+        result[name] = flip_test.average(plain, back)
+    return result
+
+
+def test_heatmaps_are_mmposes(shared: Path, variants: dict[str, dict[str, torch.Tensor]]) -> None:
+    expected = np.load(shared / "oracle/model/outputs.npz")
+    assert np.abs(variants["none"]["heatmaps"].numpy() - expected["heatmaps"]).max() < 5e-6
+    assert np.abs(variants["flip+shift"]["heatmaps"].numpy() - expected["heatmaps_fliptest"]).max() < 5e-6
+
+
+@pytest.mark.parametrize(("flip", "decoder", "key"), CASES)
+def test_landmarks_in_the_photograph_are_mmposes(
+    shared: Path,
+    faces: dict[str, np.ndarray],
+    variants: dict[str, dict[str, torch.Tensor]],
+    flip: str,
+    decoder: str,
+    key: str,
+) -> None:
+    chosen = decoders.create(decoder)
+    landmarks, scores = chosen(variants[flip])
+    image = coordinates.to_image(
+        landmarks.numpy(),
+        convention=chosen.convention,
+        heatmap_size=(64, 64),
+        input_size=(256, 256),
+        centre=faces["centre"],
+        size=faces["size"],
+    )
+    expected = np.load(shared / "oracle/model/e2e_image_keypoints.npz")
+    difference = np.abs(image - expected[key]).max(axis=-1)
+    beyond = {(key, int(face), int(landmark)) for face, landmark in np.argwhere(difference >= 1e-3)}
+    assert beyond == {case for case in NEAR_SINGULAR if case[0] == key}
+    assert difference.max() < 0.01
+    np.testing.assert_allclose(scores.numpy(), expected[f"{key}_score"], atol=1e-5)
+    normaliser = scheme.normaliser(scheme.load("wflw98"), faces["keypoints"])
+    nme = metrics.nme(metrics.point_errors(image, faces["keypoints"]), normaliser).mean()
+    reported = json.loads((shared / "oracle/model/e2e_nme.json").read_text())[key]
+    assert nme / 100 == pytest.approx(reported, abs=1e-5)
+
+
+def test_whole_sweep_gives_mmposes_landmarks(shared: Path, faces: dict[str, np.ndarray], tmp_path: Path) -> None:
+    """The road from file to landmark, on mmpose's own crops stored as photographs with a box that is the whole picture.
+
+    mmpose read one of the two photographs from another encoding and the other isn't in the sample, so the crops are
+    the latest bytes that both share.
+    """
+    names = [f"{number}.png" for number in range(4)]
+    (tmp_path / "WFLW_images").mkdir()
+    for name, pixels in zip(names, faces["crops_bgr_u8"], strict=True):
+        cv2.imwrite(str(tmp_path / "WFLW_images" / name), pixels)
+    corner = (faces["centre"] - faces["size"] / 2)[:, None]
+    truth = (faces["keypoints"] - corner) * (256 / faces["size"][:, None])
+    header = ["image_name", "scale", "center_w", "center_h", *(f"original_{k}_{a}" for k in range(98) for a in "xy")]
+    rows = [
+        ",".join([name, repr(256 / 250), "128", "128", *(repr(float(v)) for v in points.ravel())])
+        for name, points in zip(names, truth, strict=True)
+    ]
+    (tmp_path / "face_landmarks_wflw_test.csv").write_text("\n".join([",".join(header), *rows]) + "\n")
+    configuration = SweepConfiguration(
+        data=f"wflw:{tmp_path}",
+        models=[
+            ModelRequest(card="mmpose-hrnetv2-w18-dark", weights=str(shared / "oracle/model/hrnetv2_w18_wflw_mm0.pth"))
+        ],
+        decoders=("dark", "quarter-offset"),
+        flip=("none", "flip", "flip+shift"),
+        boxes=("annotation",),
+        engine="torch",
+        pictures=False,
+    )
+    run = execute(configuration, tmp_path / "run")
+    expected = np.load(shared / "oracle/model/e2e_image_keypoints.npz")
+    for case in CASES:
+        flip, decoder, key = case.values
+        cell = next(c.id for c in run.record.cells if (c.flip, c.decoder) == (flip, decoder))
+        in_crop = (expected[key] - corner) * (256 / faces["size"][:, None])
+        difference = np.abs(run.landmarks(cell) - in_crop).max(axis=-1) * (faces["size"][:, :1] / 256)
+        beyond = {(key, int(face), int(landmark)) for face, landmark in np.argwhere(difference >= 1e-3)}
+        assert beyond == {singular for singular in NEAR_SINGULAR if singular[0] == key}

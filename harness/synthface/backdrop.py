@@ -16,6 +16,9 @@ def backdrop(rng: np.random.Generator, height: int, width: int) -> Array:
     picture = _spread(corners, height, width).astype(np.int64)
     rough = rng.integers(0, 256, size=(int(rng.integers(3, 40)), int(rng.integers(3, 40)), 3), dtype=np.uint8)
     picture += ((_spread(rough, height, width).astype(np.int64) - 128) * int(rng.integers(5, 60))) // 100
+    # Rooms and streets are greyer than chance.
+    grey = picture.sum(axis=2, keepdims=True) // 3
+    picture = grey + (picture - grey) * int(rng.integers(10, 70)) // 100
     picture = np.clip(picture, 0, 255).astype(np.uint8)
     for _ in range(int(rng.integers(0, 9))):
         _shape(picture, rng)
@@ -35,7 +38,7 @@ def _spread(cells: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDArra
 
 def _shape(picture: npt.NDArray[np.uint8], rng: np.random.Generator) -> None:
     height, width = picture.shape[:2]
-    colour = rng.integers(0, 256, size=3).tolist()
+    colour = (int(rng.integers(0, 200)) + rng.integers(0, 56, size=3)).tolist()
     x, y = int(rng.integers(width)), int(rng.integers(height))
     reach = max(height, width)
     kind = int(rng.integers(4))

@@ -46,14 +46,14 @@ def draw(seed: int, split: Split, index: int, attributes: Attributes | None = No
     points = frontal_points(identity, expression)
     head = build(points, identity)
 
-    face = place.uniform(125.0, 205.0)
-    height, width = (int(np.clip(face * place.uniform(1.4, 1.85), 224, 352)) for _ in range(2))
+    face = place.uniform(115.0, 190.0)
+    height, width = (int(np.clip(face * place.uniform(1.45, 1.9), 208, 344)) for _ in range(2))
     camera = Camera(draw_pose(stance, attributes.pose), face / 155.0, (0.0, 0.0))
     found = landmarks(head, points, camera)
     low, high = found.min(axis=0), found.max(axis=0)
     room = np.array([width, height]) - 1.0 - (high - low)
     margin = np.minimum(6.0, 0.25 * room)
-    corner = margin + (room - 2.0 * margin) * place.uniform(0.12, 0.88, size=2)
+    corner = margin + (room - 2.0 * margin) * place.uniform([0.15, 0.3], [0.85, 0.9])
     shift = corner - low
     camera = Camera(camera.pose, camera.scale, (float(shift[0]), float(shift[1])))
     found = landmarks(head, points, camera)

@@ -44,6 +44,8 @@ def neck_part(head: Head, camera: Camera, skin: Array) -> Part:
     anchor = turn(turn(np.array([0.0, CENTRE[1] + 25.0, -72.0]), camera.rotation()), body.rotation().T)
     steps = np.linspace(0.0, 1.0, 8)[:, None]
     axis = anchor + steps * np.array([0.0, 190.0, -12.0])
-    radii = np.interp(steps[:, 0], [0.0, 0.4, 0.7, 1.0], [52.0, 50.0, 56.0, 95.0])
+    radii = np.interp(steps[:, 0], [0.0, 0.3, 0.55, 1.0], [50.0, 46.0, 50.0, 105.0])
     surface = lathe(axis, radii, 32)
-    return sheet(surface, body, skin * 0.9, closed=True, grain=0.05)
+    # The jaw keeps the sky's light off the neck.
+    shade = np.interp(steps[:, 0], [0.0, 0.3, 0.6], [0.35, 0.6, 0.95])
+    return sheet(surface, body, skin, closed=True, grain=0.05, glow=shade[:, None] * np.ones(32))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,9 +38,9 @@ def draw_hair(rng: np.random.Generator) -> Hair:
     long = rng.uniform() < 0.42
     return Hair(
         colour=colour,
-        volume=0.0 if bald else rng.uniform(4.0, 10.0) if not long else rng.uniform(6.0, 13.0),
-        line=rng.uniform(-92.0, -68.0),
-        peak=rng.uniform(-12.0, 22.0),
+        volume=0.0 if bald else rng.uniform(4.0, 14.0) if not long else rng.uniform(7.0, 16.0),
+        line=rng.uniform(-92.0, -62.0) if rng.uniform() < 0.8 else rng.uniform(-62.0, -42.0),
+        peak=rng.uniform(-18.0, 22.0),
         burns=rng.uniform(-10.0, 30.0) if not long else rng.uniform(25.0, 70.0),
         length=rng.uniform(70.0, 190.0) if long and not bald else 0.0,
         curl=rng.uniform(0.0, 3.0) if rng.uniform() < 0.4 else rng.uniform(0.0, 0.8),
@@ -51,7 +51,9 @@ def draw_hair(rng: np.random.Generator) -> Hair:
 def shell(head: Head, thickness: Array, camera: Camera, colour: Array, grain: float, gloss: float, uv: Array) -> Part:
     """A layer over the head; below zero thickness it lies under the skin and is not seen."""
     surface = head.surface + grid_normals(head.smooth, closed=True) * thickness[..., None]
-    return sheet(surface, camera, colour, closed=True, grain=grain, gloss=gloss, uv=uv)
+    part = sheet(surface, camera, colour, closed=True, grain=grain, gloss=gloss, uv=uv)
+    above = (thickness > 0.0).reshape(-1)[part.triangles].any(axis=1)
+    return replace(part, triangles=part.triangles[above])
 
 
 def hair_parts(head: Head, hair: Hair, camera: Camera, rng: np.random.Generator) -> list[Part]:
@@ -68,7 +70,7 @@ def hair_parts(head: Head, hair: Hair, camera: Camera, rng: np.random.Generator)
     crown = 1.0 + 0.5 * np.clip(-y / 100.0, 0.0, 1.0) - 0.35 * np.exp(-np.square((x - hair.parting) / 5.0)) * (y < -60)
     thickness = np.where(cover > 0, cover * hair.volume * crown + bumps * np.clip(2 * cover, 0, 1), 8.0 * cover)
     column = np.arange(COLUMNS)[None, :] * np.ones((FRONT_RINGS + BACK_RINGS + 1, 1))
-    uv = np.stack([column * 3.0, head.smooth[..., 2] * 0.12], axis=-1)
+    uv = np.stack([column * 2.4, head.smooth[..., 2] * 0.09], axis=-1)
     parts = [shell(head, thickness, camera, hair.colour, 0.55, 0.12, uv)]
     if hair.length > 0.0:
         parts.append(_curtain(hair, camera, rng))
@@ -86,5 +88,5 @@ def _curtain(hair: Hair, camera: Camera, rng: np.random.Generator) -> Part:
     z = -85.0 - (radius * 0.85) * np.cos(angle) - 8.0 * down
     y = -40.0 + (hair.length + 40.0 + 9.0 * wave) * down * np.ones_like(angle)
     surface = np.stack([x, y, z], axis=-1)
-    uv = np.stack([np.arange(columns)[None, :] * 9.0 * np.ones((rings, 1)), down * 10.0 * np.ones((1, columns))], axis=-1)
+    uv = np.stack([np.arange(columns)[None, :] * 9.0 * np.ones((rings, 1)), down * 14.0 * np.ones((1, columns))], axis=-1)
     return sheet(surface, camera, hair.colour, closed=False, grain=0.6, gloss=0.08, both_sides=True, uv=uv)

@@ -164,8 +164,8 @@ def _correction(front: Array, points: Array, outline: Array) -> Array:
     edge = (a * outline[column, 2] + b * outline[(column + 1) % COLUMNS, 2]) / np.maximum(radius, 1e-9)
     lacking = known[:, 2] - (edge * (1.0 - rise) + 12.0 * rise)
     far = np.square(front[:, :, None, 0] - known[:, 0]) + np.square(front[:, :, None, 1] - known[:, 1])
-    weight = np.exp(far * (-1.0 / (2.0 * 11.0**2)))
-    share = (weight * lacking).sum(axis=2) / (weight.sum(axis=2) + 0.4)
+    weight = np.exp(far * (-1.0 / (2.0 * 13.0**2)))
+    share = (weight * lacking).sum(axis=2) / (weight.sum(axis=2) + 0.5)
     # The outline itself stays where it is.
     return share * np.minimum(1.0, 6.0 * (1.0 - RADIUS))[:, None]
 
@@ -184,13 +184,14 @@ def _nose(front: Array, points: Array, smooth: Array) -> Array:
     beneath = np.interp(line[:, 1], midline[:, 1], midline[:, 2])
     heights = line[:, 2] - beneath
     foot = base[2, 1]
-    knots_y = [line[0, 1] - 16.0, *line[:, 1], 0.5 * (line[3, 1] + foot), foot, foot + 4.0]
-    knots_h = [0.0, *heights, 0.82 * heights[3], 0.3 * heights[3], 0.0]
+    knots_y = [line[0, 1] - 20.0, *line[:, 1], 0.5 * (line[3, 1] + foot), foot, foot + 5.0]
+    knots_h = [0.0, *heights, 0.8 * heights[3], 0.34 * heights[3], 0.0]
     height = np.interp(y, knots_y, knots_h)
     half = abs(base[4, 0] - base[0, 0]) / 2.0
     width = np.interp(y, [-15.0, 0.0, line[1, 1], line[3, 1], foot], np.array([0.45, 0.42, 0.45, 0.62, 0.6]) * half)
     middle = np.interp(y, line[:, 1], line[:, 0])
-    ridge = height / (1.0 + ((x - middle) / width) ** 4)
+    across = np.square((x - middle) / width)
+    ridge = height / (1.0 + 0.5 * across + 0.6 * across * across)
     wings = sum(9.0 * _bump(front, side * 0.82 * half, foot - 6.5, 0.3 * half, 4.5) for side in (-1.0, 1.0))
     return ridge + wings
 

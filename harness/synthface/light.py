@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from harness.synthface.template import Array
+
+Singles = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -57,24 +60,33 @@ def draw_light(rng: np.random.Generator, extreme: bool) -> Light:
     return Light(direction, key, fill, colour, softness, edge, bars, exposure, cast)
 
 
-def shade(albedo: Array, normals: Array, gloss: Array, shadowed: Array, light: Light) -> Array:
+def shade(albedo: Singles, normals: Singles, gloss: Singles, shadowed: Singles, light: Light) -> Singles:
     """[n, 3] linear colours of surfaces with unit normals [n, 3]; `shadowed` [n] is 1 in full cast shadow."""
-    facing = normals[:, 0] * light.direction[0] + normals[:, 1] * light.direction[1] + normals[:, 2] * light.direction[2]
-    wrapped = np.maximum((facing + light.softness) / (1.0 + light.softness), 0.0) * (1.0 - shadowed)
-    sky = light.fill * (0.72 - 0.28 * normals[:, 1])
-    half = light.direction + np.array([0.0, 0.0, 1.0])
+    lamp, colour = light.direction.astype(np.float32), light.colour.astype(np.float32)
+    half = lamp + np.array([0.0, 0.0, 1.0], np.float32)
     half = half / np.sqrt(np.square(half).sum())
-    shine = np.maximum(normals[:, 0] * half[0] + normals[:, 1] * half[1] + normals[:, 2] * half[2], 0.0)
+    open_to = np.float32(light.key) * (1.0 - shadowed)
+    wrapped = np.maximum((_dot(normals, lamp) + light.softness) / (1.0 + light.softness), 0.0) * open_to
+    sky = light.fill * (0.72 - 0.28 * normals[:, 1])
+    shine = np.maximum(_dot(normals, half), 0.0)
     for _ in range(4):
         shine = shine * shine
-    glint = gloss * shine * (1.0 - shadowed) * light.key
-    return albedo * (sky[:, None] + light.key * wrapped[:, None] * light.colour) + glint[:, None] * light.colour
+    shine *= gloss * open_to
+    lit = wrapped[:, None] * colour
+    lit += sky[:, None]
+    lit *= albedo
+    lit += shine[:, None] * colour
+    return lit
 
 
-def cast_shadow(xy: Array, light: Light) -> Array:
+def _dot(vectors: Singles, axis: Singles) -> Singles:
+    return vectors[:, 0] * axis[0] + vectors[:, 1] * axis[1] + vectors[:, 2] * axis[2]
+
+
+def cast_shadow(xy: Singles, light: Light) -> Singles:
     """[n] how deep frontal head positions [n, 2] lie in the cast shadow."""
     if light.edge is None:
-        return np.zeros(len(xy))
+        return np.zeros(len(xy), np.float32)
     a, b, c = light.edge
     across = a * xy[:, 0] + b * xy[:, 1] - c
     if light.bars:

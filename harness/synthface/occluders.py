@@ -77,7 +77,9 @@ def occluders(scene: Scene, occluded: bool, rng: np.random.Generator) -> Occlude
 
 
 def _bright(rng: np.random.Generator) -> Array:
-    return np.square(rng.uniform(0.08, 0.95, size=3))
+    colour = rng.uniform(0.08, 0.95, size=3)
+    grey = colour.mean()
+    return np.square(grey + rng.uniform(0.3, 1.0) * (colour - grey))
 
 
 def _glasses(scene: Scene, found: Occluders, rng: np.random.Generator, dark: bool) -> None:
@@ -168,11 +170,11 @@ def _mask(scene: Scene, found: Occluders, rng: np.random.Generator) -> None:
     head = scene.head
     x, y = head.surface[..., 0], head.surface[..., 1]
     upper = scene.points[52, 1] + rng.uniform(0.0, 12.0) + 0.0045 * np.square(x)
-    inside = np.minimum((y - upper) / 3.0, np.clip((74.0 - np.abs(x)) / 3.0, -1.0, 1.0))
     rings = np.arange(head.surface.shape[0])[:, None]
-    inside = np.minimum(inside, np.clip((FRONT_RINGS + 4.0 - rings) / 2.0, -1.0, 1.0))
-    thickness = np.where(inside > 0, 2.5 + 2.5 * np.clip(inside / 6.0, 0.0, 1.0), -6.0)
-    pleats = 0.6 * np.sign(((y / 13.0) % 1.0) - 0.8) * (inside > 1.0)
+    inside = np.minimum(y - upper, 6.0 * (FRONT_RINGS + 4.0 - rings))
+    # Rising through the skin at a constant slope, so that its edge is straight and not stepped by the mesh.
+    thickness = np.clip(1.5 * inside, -6.0, 4.0)
+    pleats = 0.6 * np.sign(((y / 13.0) % 1.0) - 0.8) * (inside > 4.0)
     colour = _bright(rng) if rng.uniform() < 0.5 else np.array([0.75, 0.62, 0.42])
     uv = np.stack([x * 2.0, y], axis=-1)
     found.parts.append(shell(head, thickness + pleats, scene.camera, colour, 0.06, 0.02, uv))
@@ -240,9 +242,9 @@ def _brim(scene: Scene, found: Occluders, rng: np.random.Generator) -> None:
     head = scene.head
     y = head.smooth[..., 1]
     edge = rng.uniform(-62.0, -42.0)
-    cover = (edge - y - 0.1 * head.smooth[..., 2]) / 4.0
+    above = edge - y - 0.1 * head.smooth[..., 2]
     colour = _bright(rng)
-    thickness = np.where(cover > 0, 14.0, -6.0)
+    thickness = np.clip(2.5 * above, -6.0, 14.0)
     uv = np.stack([head.smooth[..., 0], y], axis=-1)
     found.parts.append(shell(head, thickness, scene.camera, colour, 0.06, 0.02, uv))
     angle = np.linspace(-1.15, 1.15, 25)[None, :]

@@ -15,6 +15,7 @@ from harness.synthface.skin import (
     WIDTH,
     Looks,
     Makeup,
+    Singles,
     around,
     between,
     disc,
@@ -23,17 +24,17 @@ from harness.synthface.skin import (
     tint,
     window,
 )
-from harness.synthface.template import CHIN, INNER_LIP, JAW, NOSE_BASE, OUTER_LIP, Array
+from harness.synthface.template import INNER_LIP, JAW, NOSE_BASE, OUTER_LIP, Array
 
 
-def atlas(points: Array, expression: Expression, looks: Looks, makeup: Makeup | None, rng: np.random.Generator) -> Array:
+def atlas(points: Array, expression: Expression, looks: Looks, makeup: Makeup | None, rng: np.random.Generator) -> Singles:
     """[HEIGHT, WIDTH, 3] albedo in linear light, B, G, R."""
     picture = _skin(looks, rng)
     if looks.beard:
         _beard(picture, points, looks, rng)
     _folds(picture, points, expression, looks, rng)
     if makeup:
-        _paint(picture, points, makeup, rng)
+        _paint(picture, makeup, rng)
         for side in (-1.0, 1.0):
             cheek = window(*sorted((side * 75.0, side * 15.0)), 15.0, 75.0)
             tint(picture, cheek, np.array([0.2, 0.15, 0.65]), 0.6 * makeup.blush * glow(cheek, side * 46.0, 42.0, 16.0, 13.0))
@@ -46,35 +47,35 @@ def atlas(points: Array, expression: Expression, looks: Looks, makeup: Makeup | 
     return picture
 
 
-def _skin(looks: Looks, rng: np.random.Generator) -> Array:
+def _skin(looks: Looks, rng: np.random.Generator) -> Singles:
     broad = noise(rng, HEIGHT, WIDTH, 60.0) * looks.blotches
     fine = noise(rng, HEIGHT, WIDTH, 3.0) * 0.045 + noise(rng, HEIGHT, WIDTH, 12.0) * 0.03
-    picture = looks.skin * (1.0 + (broad + fine)[..., None] * np.array([1.2, 1.1, 0.7]))
-    whole = window(LEFT, LEFT + WIDTH, TOP, TOP + HEIGHT)
-    flush = glow(whole, -42.0, 42.0, 20.0, 16.0) + glow(whole, 42.0, 42.0, 20.0, 16.0) + glow(whole, 0.0, 42.0, 12.0, 10.0)
-    picture *= 1.0 - flush[..., None] * np.array([0.14, 0.13, -0.03])
+    tone = (broad + fine).astype(np.float32)[..., None]
+    picture = looks.skin.astype(np.float32) * (1.0 + tone * np.array([1.2, 1.1, 0.7], np.float32))
+    middle = window(-90.0, 90.0, -10.0, 95.0)
+    flush = glow(middle, -42.0, 42.0, 20.0, 16.0) + glow(middle, 42.0, 42.0, 20.0, 16.0) + glow(middle, 0.0, 42.0, 12.0, 10.0)
+    flush *= np.clip((52.5 - np.abs(middle.y - 42.5)) / 30.0, 0.0, 1.0)
+    picture[middle.rows, middle.columns] *= 1.0 - flush[..., None] * np.array([0.14, 0.13, -0.03])
     if looks.freckles:
         dots = np.clip(noise(rng, HEIGHT, WIDTH, 4.0) - 0.55, 0.0, 1.0) * looks.freckles
-        picture *= 1.0 - dots[..., None] * np.array([1.0, 0.9, 0.6])
+        picture *= 1.0 - dots[..., None] * np.array([1.0, 0.9, 0.6], np.float32)
     return picture
 
 
-def _beard(picture: Array, points: Array, looks: Looks, rng: np.random.Generator) -> None:
-    area = window(-80.0, 80.0, 30.0, 150.0)
+def _beard(picture: Singles, points: Array, looks: Looks, rng: np.random.Generator) -> None:
+    area = window(-92.0, 92.0, 20.0, 168.0)
     mouth = points[OUTER_LIP]
     nose = points[NOSE_BASE, 1].max()
-    jaw = through(points[JAW], 3)
-    upper = np.interp(np.abs(area.x), [0.0, 22.0, 36.0, 60.0, 80.0], nose + np.array([4.0, 5.0, 22.0, 14.0, -30.0]))
+    upper = np.interp(np.abs(area.x), [0.0, 22.0, 36.0, 60.0, 80.0], nose + np.array([4.0, 5.0, 24.0, 16.0, -28.0]))
     rough = noise(rng, *np.broadcast(area.x, area.y).shape, 9.0) * 4.0
     cover = np.clip((area.y - upper + rough) / 9.0, 0.0, 1.0)
     under = mouth[9, 1]
     bare = np.clip(1.2 - np.abs(area.x) / 16.0, 0.0, 1.0) * np.clip(1.0 - np.abs(area.y - under - 6.0) / 5.0, 0.0, 1.0)
     strands = 0.75 + 0.35 * noise(rng, *cover.shape, 2.2)
-    del jaw
     tint(picture, area, looks.brow * 0.9 + 0.01, cover * (1.0 - 0.5 * bare) * np.clip(strands, 0, 1) * looks.beard)
 
 
-def _stroke(picture: Array, line: Array, width: float, strength: float) -> None:
+def _stroke(picture: Singles, line: Array, width: float, strength: float) -> None:
     """Darken along a polyline [n, 2]: a crease."""
     area = around(line, 3.0 * width)
     mask = np.zeros((area.y.shape[0], area.x.shape[1]), np.uint8)
@@ -87,7 +88,7 @@ def _stroke(picture: Array, line: Array, width: float, strength: float) -> None:
     picture[area.rows, area.columns] *= 1.0 - (strength / 255.0) * mask[..., None] * np.array([1.0, 0.95, 0.8])
 
 
-def _folds(picture: Array, points: Array, expression: Expression, looks: Looks, rng: np.random.Generator) -> None:
+def _folds(picture: Singles, points: Array, expression: Expression, looks: Looks, rng: np.random.Generator) -> None:
     """Creases: beside the nose, and with age on the forehead, between the brows and at the eyes."""
     nose, mouth = points[NOSE_BASE], points[OUTER_LIP]
     depth = 0.16 + 0.3 * looks.age + 0.3 * max(expression.smile, 0.0)
@@ -109,20 +110,17 @@ def _folds(picture: Array, points: Array, expression: Expression, looks: Looks, 
             for tilt in (-6.0, 0.0, 6.0):
                 line = np.array([[side * 54.0, tilt * 0.3], [side * 66.0, tilt * 1.3 - 1.0]])
                 _stroke(picture, line, 0.6, 0.35 * looks.age)
-    for eye, _, side in EYES:
+    for eye, _, _ in EYES:
         lids = points[eye, :2]
         bag = lids[[0, 7, 6, 5, 4]] + [0.0, 6.5]
         _stroke(picture, through(bag, 6), 1.2, 0.1 + 0.3 * looks.age)
-        del side
 
 
 def _eye(
-    picture: Array, lids: Array, pupil: Array, side: float, looks: Looks, makeup: Makeup | None, rng: np.random.Generator
+    picture: Singles, lids: Array, pupil: Array, side: float, looks: Looks, makeup: Makeup | None, rng: np.random.Generator
 ) -> None:
-    top, bottom = (lids[:5], lids[[0, 7, 6, 5, 4]]) if side < 0 else (lids[[4, 3, 2, 1, 0]], lids[4:][[0, 1, 2, 3]])
-    if side > 0:
-        # Image-left to right: 68 (inner), 69..71, 72 (outer); below 68, 75, 74, 73, 72.
-        top, bottom = lids[[0, 1, 2, 3, 4]], lids[[0, 7, 6, 5, 4]]
+    # Either eye's points run from its image-left corner over the upper lid and back along the lower one.
+    top, bottom = lids[:5], lids[[0, 7, 6, 5, 4]]
     area = around(lids, 13.0)
     x = area.x[0]
     upper, lower = graph(top, x), graph(bottom, x)
@@ -161,18 +159,21 @@ def _eye(
     tint(picture, area, looks.skin * 0.25, beneath * (0.35 + (0.5 * makeup.liner if makeup else 0.0)))
 
 
-def _brow(picture: Array, hairs: Array, side: float, looks: Looks, rng: np.random.Generator) -> None:
+def _brow(picture: Singles, hairs: Array, side: float, looks: Looks, rng: np.random.Generator) -> None:
     # Image-left to right, upper edge 33..37 (right brow) or 42..46 (left), lower edge beneath it.
     top = hairs[:5]
-    bottom = hairs[[0, 8, 7, 6, 5]] if side < 0 else hairs[[0 + 8, 7, 6, 5, 4]]
+    bottom = hairs[[0, 8, 7, 6, 5]] if side < 0 else hairs[[8, 7, 6, 5, 4]]
     area = around(hairs, 5.0)
     cover = between(top, bottom, area, soft=1.0)
+    # The hairs thin out towards the nose.
+    inner = hairs[4:6, 0].mean() if side < 0 else hairs[[0, 8], 0].mean()
+    cover = cover * np.clip(0.45 + np.abs(area.x - inner) / 9.0, 0.0, 1.0)
     strands = noise(rng, *cover.shape, 1.6)
     cover = cover * np.clip(0.78 + 0.4 * strands, 0.0, 1.0)
     tint(picture, area, looks.brow, cover * looks.brow_strength)
 
 
-def _nostrils(picture: Array, points: Array) -> None:
+def _nostrils(picture: Singles, points: Array) -> None:
     base = points[NOSE_BASE]
     half = (base[4, 0] - base[0, 0]) / 2.0
     middle, y = (base[4, 0] + base[0, 0]) / 2.0, float(base[2, 1])
@@ -186,7 +187,7 @@ def _nostrils(picture: Array, points: Array) -> None:
     picture[area.rows, area.columns] *= 1.0 - 0.4 * shade[..., None] * np.array([1.0, 0.97, 0.85])
 
 
-def _mouth(picture: Array, points: Array, looks: Looks, makeup: Makeup | None, rng: np.random.Generator) -> None:
+def _mouth(picture: Singles, points: Array, looks: Looks, makeup: Makeup | None, rng: np.random.Generator) -> None:
     outer, inner = points[OUTER_LIP], points[INNER_LIP]
     top, bottom = outer[:7], outer[[0, 11, 10, 9, 8, 7, 6]]
     inner_top, inner_bottom = inner[:5], inner[[0, 7, 6, 5, 4]]
@@ -227,7 +228,7 @@ def _mouth(picture: Array, points: Array, looks: Looks, makeup: Makeup | None, r
     picture[area.rows, area.columns] *= 1.0 + 0.16 * (lit * cover * arch)[..., None]
 
 
-def _paint(picture: Array, points: Array, makeup: Makeup, rng: np.random.Generator) -> None:
+def _paint(picture: Singles, makeup: Makeup, rng: np.random.Generator) -> None:
     whole = window(LEFT, LEFT + WIDTH, TOP, TOP + HEIGHT)
     shape = picture.shape[:2]
     if makeup.paint_kind == 1:
@@ -242,5 +243,4 @@ def _paint(picture: Array, points: Array, makeup: Makeup, rng: np.random.Generat
         cover = np.clip((noise(rng, *shape, 45.0) - 0.35) * 8.0, 0.0, 1.0)
     else:
         return
-    del points
     tint(picture, whole, makeup.paint, 0.75 * cover * np.ones(shape))

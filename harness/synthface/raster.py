@@ -1,6 +1,6 @@
 """A z-buffer rasteriser for meshes of small triangles, vectorised over triangles of a like size.
 
-Everything is float64 additions and products; no library whose rounding depends on the CPU takes part.
+Everything is additions, products and quotients; no library whose rounding depends on the CPU takes part.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from harness.synthface.template import Array
 
 Indices = npt.NDArray[np.int64]
+Singles = npt.NDArray[np.float32]
 
 _SIZES: Final = (2, 3, 4, 6, 8, 12, 16, 24, 40, 80, 160)
 _DEPTH_STEPS: Final = 64.0
@@ -79,20 +80,45 @@ def _fill(
     width: int,
 ) -> None:
     """Write depth and index, packed so that the larger number is the nearer triangle, into the buffer."""
-    step = np.arange(size, dtype=float)
-    x = x0[:, None, None] + step[None, None, :]
-    y = y0[:, None, None] + step[None, :, None]
-    ax, ay, bx, by, cx, cy = (corner[:, i, j][:, None, None] for i in range(3) for j in range(2))
-    inverse = (1.0 / area)[:, None, None]
-    a = ((bx - x) * (cy - y) - (by - y) * (cx - x)) * inverse
-    b = ((cx - x) * (ay - y) - (cy - y) * (ax - x)) * inverse
-    c = 1.0 - a - b
-    # A sample on a shared edge belongs to both neighbours: no gaps; the buffer keeps one of them.
-    tiny = -1e-9
-    inside = (a >= tiny) & (b >= tiny) & (c >= tiny) & (x < width) & (y < height)
-    which, row, column = np.nonzero(inside)
-    weight_a, weight_b, weight_c = a[inside], b[inside], c[inside]
-    depth = weight_a * corner[which, 0, 2] + weight_b * corner[which, 1, 2] + weight_c * corner[which, 2, 2]
+    step = np.arange(size, dtype=np.float32)
+    ax, ay, bx, by, cx, cy = (corner[:, i, j] for i in range(3) for j in range(2))
+
+    def plane(start: Array, across: Array, down: Array) -> Singles:
+        """A linear function on every triangle's block of samples: [triangles, size, size]."""
+        rows: Singles = start.astype(np.float32)[:, None] + down.astype(np.float32)[:, None] * step
+        return rows[:, :, None] + (across.astype(np.float32)[:, None] * step)[:, None, :]
+
+    a_across, a_down = (by - cy) / area, (cx - bx) / area
+    b_across, b_down = (cy - ay) / area, (ax - cx) / area
+    a_start = ((bx - x0) * (cy - y0) - (by - y0) * (cx - x0)) / area
+    b_start = ((cx - x0) * (ay - y0) - (cy - y0) * (ax - x0)) / area
+    a, b = plane(a_start, a_across, a_down), plane(b_start, b_across, b_down)
+    # A sample on a shared edge belongs to both neighbours: no gaps; the buffer keeps one of them. Single
+    # precision decides only this; weights and depth are worked out in double.
+    tiny = 1e-5
+    which, row, column = np.nonzero((a >= -tiny) & (b >= -tiny) & (a + b <= 1.0 + tiny))
+    # The last columns and rows of a block may reach past the picture.
+    kept = (x0[which] + column < width) & (y0[which] + row < height)
+    which, row, column = which[kept], row[kept], column[kept]
+    depth = _depth(corner, a_start, b_start, (a_across, a_down), (b_across, b_down), which, row, column)
     steps = np.floor((depth + 8192.0) * _DEPTH_STEPS).astype(np.int64)
     place = (y0[which].astype(np.int64) + row) * width + x0[which].astype(np.int64) + column
     np.maximum.at(buffer, place, (steps << _TRIANGLE_BITS) | index[which])
+
+
+def _depth(
+    corner: Array,
+    a: Array,
+    b: Array,
+    a_slope: tuple[Array, Array],
+    b_slope: tuple[Array, Array],
+    which: Indices,
+    row: Indices,
+    column: Indices,
+) -> Array:
+    """[n] depth at the covered samples, each triangle being a plane."""
+    near, towards_a, towards_b = corner[:, 2, 2], corner[:, 0, 2] - corner[:, 2, 2], corner[:, 1, 2] - corner[:, 2, 2]
+    start = near + a * towards_a + b * towards_b
+    across = a_slope[0] * towards_a + b_slope[0] * towards_b
+    down = a_slope[1] * towards_a + b_slope[1] * towards_b
+    return start[which] + across[which] * column + down[which] * row

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from harness.synthface.light import Light, cast_shadow, shade
 from harness.synthface.raster import rasterise
@@ -12,11 +13,13 @@ from harness.synthface.skin import HEIGHT, LEFT, TEXELS, TOP, WIDTH
 from harness.synthface.solids import Part
 from harness.synthface.template import Array
 
+Singles = npt.NDArray[np.float32]
+
 SAMPLES: Final = 2
 """Samples a pixel along each axis."""
 
 
-def render(parts: list[Part], atlas: Array, light: Light, height: int, width: int, grain: Array) -> tuple[Array, Array]:
+def render(parts: list[Part], atlas: Singles, light: Light, height: int, width: int, grain: Singles) -> tuple[Array, Array]:
     """Linear colours [height, width, 3], already weighted by the coverage [height, width] that comes with them."""
     # Sample k of an axis lies at image coordinate (k + 0.5) / SAMPLES - 0.5.
     offset = 0.5 * SAMPLES - 0.5
@@ -28,47 +31,64 @@ def render(parts: list[Part], atlas: Array, light: Light, height: int, width: in
     seen = rasterise(xyz, triangles, height * SAMPLES, width * SAMPLES)
     corners = triangles[seen.triangle]
     part_of = owner[seen.triangle]
-
-    def interpolate(values: Array) -> Array:
-        return sum((values[corners[:, i]] * seen.weights[:, i, None] for i in range(3)), np.zeros(()))
-
-    normals = interpolate(np.concatenate([part.normals for part in parts]))
-    normals = normals / np.maximum(np.sqrt(np.square(normals).sum(axis=1, keepdims=True)), 1e-9)
+    # Single precision from here on: sums and products round alike everywhere, and half the memory moves.
+    weights = seen.weights.astype(np.float32)
+    values = np.concatenate([_vertex_values(part) for part in parts])
+    at = values[corners[:, 0]] * weights[:, :1]
+    at += values[corners[:, 1]] * weights[:, 1:2]
+    at += values[corners[:, 2]] * weights[:, 2:]
+    normals, uv = at[:, :3], at[:, 3:5]
+    normals /= np.sqrt(np.square(normals[:, 0]) + np.square(normals[:, 1]) + np.square(normals[:, 2]) + 1e-9)[:, None]
     # The undersides of two-sided sheets are lit as what they look like: facing the viewer.
-    normals *= np.where(normals[:, 2:] < 0.0, -1.0, 1.0)
-    uv = interpolate(np.concatenate([part.uv for part in parts]))
-    albedo = np.stack([part.colour for part in parts])[part_of]
-    strength = np.array([part.grain for part in parts])[part_of]
-    albedo = albedo * (1.0 + strength * grain_at(grain, uv))[:, None]
+    normals[normals[:, 2] < 0.0] *= -1.0
     painted = np.array([part.painted for part in parts])[part_of]
+    strength = np.array([part.grain for part in parts], np.float32)[part_of]
+    albedo = np.empty((len(at), 3), np.float32)
     albedo[painted] = sample(atlas, uv[painted])
-    if any(part.glow is not None for part in parts):
-        glow = np.concatenate([np.ones(len(p.xyz)) if p.glow is None else p.glow for p in parts])
-        albedo *= interpolate(glow[:, None])
-    gloss = np.array([part.gloss for part in parts])[part_of]
-    shadowed = np.where(painted, cast_shadow(uv, light), 0.0)
+    plain = ~painted
+    tone = at[plain, 5] * (1.0 + strength[plain] * grain_at(grain, uv[plain]))
+    albedo[plain] = np.stack([part.colour for part in parts]).astype(np.float32)[part_of[plain]] * tone[:, None]
+    gloss = np.array([part.gloss for part in parts], np.float32)[part_of]
+    shadowed = np.where(painted, cast_shadow(uv, light), np.float32(0.0))
     colours = shade(albedo, normals, gloss, shadowed, light)
-    fine = np.zeros((height * SAMPLES, width * SAMPLES, 4))
+    fine = np.zeros((height * SAMPLES, width * SAMPLES, 4), np.float32)
     fine[seen.rows, seen.columns, :3] = np.clip(colours, 0.0, 4.0)
     fine[seen.rows, seen.columns, 3] = 1.0
-    coarse = sum(fine[i::SAMPLES, j::SAMPLES] for i in range(SAMPLES) for j in range(SAMPLES)) / SAMPLES**2
+    rows = fine[0::SAMPLES] + fine[1::SAMPLES]
+    coarse = (rows[:, 0::SAMPLES] + rows[:, 1::SAMPLES]).astype(float) / SAMPLES**2
     return coarse[..., :3], coarse[..., 3]
 
 
-def sample(atlas: Array, xy: Array) -> Array:
+def _vertex_values(part: Part) -> Singles:
+    """[v, 6] what is interpolated over triangles: normal, texture position and shade."""
+    shade_of = np.ones(len(part.xyz)) if part.glow is None else part.glow
+    return np.column_stack([part.normals, part.uv, shade_of]).astype(np.float32)
+
+
+def sample(atlas: Singles, xy: Singles) -> Singles:
     """[n, 3] the atlas at frontal head coordinates [n, 2], bilinear; texel centres are whole numbers."""
-    x = np.clip((xy[:, 0] - LEFT) * TEXELS, 0.0, WIDTH - 1.001)
-    y = np.clip((xy[:, 1] - TOP) * TEXELS, 0.0, HEIGHT - 1.001)
+    x = np.clip((xy[:, 0] - LEFT) * TEXELS, 0.0, WIDTH - 1.01)
+    y = np.clip((xy[:, 1] - TOP) * TEXELS, 0.0, HEIGHT - 1.01)
     column, row = x.astype(np.int64), y.astype(np.int64)
-    across, down = (x - column)[:, None], (y - row)[:, None]
+    across, down = (x - column).astype(np.float32)[:, None], (y - row).astype(np.float32)[:, None]
     place = row * WIDTH + column
     flat = atlas.reshape(-1, 3)
-    upper = flat[place] + across * (flat[place + 1] - flat[place])
-    lower = flat[place + WIDTH] + across * (flat[place + WIDTH + 1] - flat[place + WIDTH])
-    return upper + down * (lower - upper)
+    upper = flat[place]
+    upper += across * (flat[place + 1] - upper)
+    lower = flat[place + WIDTH]
+    lower += across * (flat[place + WIDTH + 1] - lower)
+    lower -= upper
+    lower *= down
+    upper += lower
+    return upper
 
 
-def grain_at(grain: Array, uv: Array) -> Array:
-    """[n] a tile of noise [h, w] in -1..1, repeated without interpolation."""
+def grain_at(grain: Singles, uv: Singles) -> Singles:
+    """[n] a repeated tile of noise [h, w] in -1..1, smooth from row to row: strands run along v."""
     height, width = grain.shape
-    return grain[np.floor(uv[:, 1] * 2.0).astype(np.int64) % height, np.floor(uv[:, 0]).astype(np.int64) % width]
+    row = np.floor(uv[:, 1])
+    down = uv[:, 1] - row
+    column = np.floor(uv[:, 0]).astype(np.int64) % width
+    upper = row.astype(np.int64) % height
+    first, second = grain[upper, column], grain[(upper + 1) % height, column]
+    return first + down * (second - first)

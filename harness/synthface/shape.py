@@ -86,11 +86,11 @@ def draw_expression(rng: np.random.Generator, strong: bool) -> Expression:
     gaze_x, gaze_y = rng.normal(0.0, 0.4, size=2).clip(-1, 1)
     blink = unit() < 0.07
     if not strong:
-        smiling, parted = unit() < 0.5, unit() < 0.45
+        smiling, parted = unit() < 0.55, unit() < 0.6
         return Expression(
-            jaw_open=unit(0.02, 0.3) if parted else 0.0,
-            smile=unit(0.2, 0.9) if smiling else unit(-0.35, 0.25),
-            teeth=unit(0.2, 0.9) if smiling and parted else unit(0.0, 0.12),
+            jaw_open=unit(0.02, 0.38) if parted else 0.0,
+            smile=unit(0.2, 1.0) if smiling else unit(-0.4, 0.25),
+            teeth=unit(0.3, 1.0) if smiling and parted else unit(0.0, 0.12),
             pucker=unit(0.0, 0.15),
             lips_aside=rng.normal(0.0, 0.12),
             brow_raise=unit(-0.35, 0.4),
@@ -135,9 +135,9 @@ def frontal_points(identity: Identity, expression: Expression) -> Array:
 def _shape_outline(points: Array, k: Identity) -> None:
     jaw = points[JAW]
     down = np.clip(jaw[:, 1] / 124.7, 0.0, 1.0)
-    jaw[:, 0] *= 1.0 + 0.045 * k.face_width
+    jaw[:, 0] *= 1.0 + 0.065 * k.face_width
     jaw[:, 0] *= 1.0 + 0.07 * k.jaw_square * np.sin(np.pi * down**1.5) - 0.05 * k.chin_point * down**2
-    jaw[:, 1] *= 1.0 + 0.05 * k.face_length + 0.02 * k.chin_point * down**3
+    jaw[:, 1] *= 1.0 + 0.055 * k.face_length + 0.02 * k.chin_point * down**3
 
 
 def _shape_eyes(points: Array, k: Identity) -> None:
@@ -177,7 +177,7 @@ def _shape_nose(points: Array, k: Identity) -> None:
 
 def _shape_mouth(points: Array, k: Identity) -> None:
     mouth = points[OUTER_LIP.start : INNER_LIP.stop]
-    mouth[:, 0] *= 1.0 + 0.08 * k.mouth_width
+    mouth[:, 0] *= 1.0 + 0.1 * k.mouth_width
     line = 73.2
     above = mouth[:, 1] < line
     mouth[:, 1] = np.where(
@@ -200,7 +200,7 @@ def _express_mouth(points: Array, e: Expression) -> None:
     upper = ~lower
     upper[[0, 6, 12, 16]] = False
     corner_pull = e.smile * np.abs(across) ** 1.5
-    mouth[:, 0] += np.sign(across) * np.abs(across) * half * (0.2 * e.smile - 0.33 * e.pucker - 0.12 * e.jaw_open)
+    mouth[:, 0] += np.sign(across) * np.abs(across) * half * (0.24 * e.smile - 0.33 * e.pucker - 0.12 * e.jaw_open)
     mouth[:, 1] -= 6.0 * corner_pull
     mouth[:, 2] += -7.0 * np.maximum(e.smile, 0.0) * np.abs(across) ** 2 + 9.0 * e.pucker
     # A smile flattens the upper lip and bares the teeth; the jaw takes the lower lip down.

@@ -11,17 +11,12 @@ from typing import Final
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
-from harness.synthface.curves import graph, through
-from harness.synthface.shape import BROWS, EYES, Expression
-from harness.synthface.template import (
-    CHIN,
-    INNER_LIP,
-    LEFT_EYE,
-    NOSE_BASE,
-    OUTER_LIP,
-    Array,
-)
+from harness.synthface.curves import graph
+from harness.synthface.template import Array
+
+Singles = npt.NDArray[np.float32]
 
 TEXELS: Final = 2
 """Per head unit."""
@@ -83,7 +78,7 @@ def draw_looks(rng: np.random.Generator, hair: Array) -> Looks:
         skin=skin,
         lip=lip,
         iris=IRISES[int(rng.integers(len(IRISES)))] * rng.uniform(0.7, 1.3),
-        brow=np.minimum(hair, 0.2) * 0.8,
+        brow=np.minimum(np.minimum(hair, 0.2) * 0.8, 0.4 * skin),  # always darker than the skin
         brow_strength=rng.uniform(0.45, 0.95),
         iris_radius=rng.uniform(6.2, 7.2),
         pupil_radius=rng.uniform(2.4, 3.6),
@@ -137,7 +132,7 @@ def around(points: Array, margin: float) -> Window:
     return window(x0 - margin, x1 + margin, y0 - margin, y1 + margin)
 
 
-def tint(atlas: Array, where: Window, colour: Array, cover: Array) -> None:
+def tint(atlas: Singles, where: Window, colour: Array, cover: Array) -> None:
     """Blend a colour (or an image of the window's size) over part of the atlas."""
     part = atlas[where.rows, where.columns]
     part += cover[..., None] * (colour - part)
@@ -163,7 +158,8 @@ def glow(where: Window, x: float, y: float, wide: float, high: float) -> Array:
     return 1.0 / np.square(1.0 + 0.5 * far)
 
 
-def noise(rng: np.random.Generator, height: int, width: int, cell: float) -> Array:
+def noise(rng: np.random.Generator, height: int, width: int, cell: float) -> Singles:
     """[height, width] smooth noise in -1..1 with features of `cell` texels."""
     coarse = rng.integers(0, 256, size=(int(height / cell) + 2, int(width / cell) + 2), dtype=np.uint8)
-    return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR).astype(float) / 127.5 - 1.0
+    fine = np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR_EXACT))
+    return fine.astype(np.float32) * np.float32(1.0 / 127.5) - np.float32(1.0)

@@ -1,0 +1,80 @@
+"""The benchmark's own copy of a split: made on demand, checked on every use."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import warnings
+from pathlib import Path
+from typing import Any, Final
+
+import filelock
+import platformdirs
+
+from harness.errors import InputError
+from harness.synthface.layout import MANIFEST, RENDERER_VERSION, Progress, files_of, hash_of, make
+
+BENCHMARK_FACES: Final = 500
+BENCHMARK_SEED: Final = 98
+
+
+def cached(
+    faces: int = BENCHMARK_FACES,
+    seed: int = BENCHMARK_SEED,
+    split: str = "test",
+    cache: Path | None = None,
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """The folder of a split in the user's cache, drawn anew if it is missing or not what was drawn.
+
+    The cache is `cache`, else the folder that NMEBENCH_CACHE names, else the system's cache folder.
+    """
+    folder = cache or Path(os.environ.get("NMEBENCH_CACHE") or platformdirs.user_cache_path("nmebench"))
+    root = folder / f"synthface-v{RENDERER_VERSION}-{split}-{faces}-seed{seed}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(root.with_name(root.name + ".lock"))
+        lock.acquire()
+    except OSError as error:
+        raise InputError(
+            f"cache {folder} can't be written ({error.strerror}); set NMEBENCH_CACHE to a folder that you may write to"
+        ) from error
+    with lock:
+        lock.release()  # `with` holds it once more: the acquisition above was only to name the error well
+        if root.exists():
+            fault = fault_of(root)
+            if fault is None:
+                return root
+            warnings.warn(f"{root}: {fault}; drawing it again", stacklevel=2)
+            shutil.rmtree(root)
+        return make(root, faces=faces, seed=seed, split=split, workers=workers, progress=progress)
+
+
+def fault_of(root: Path) -> str | None:
+    """What is wrong with a dataset on disk, naming the file; None if it is as it was drawn."""
+    manifest = _manifest(root)
+    if manifest is None:
+        return f"{MANIFEST} is missing or damaged"
+    if manifest.get("renderer_version") != RENDERER_VERSION:
+        return f"{MANIFEST} is of renderer version {manifest.get('renderer_version')}, this is {RENDERER_VERSION}"
+    hashes: dict[str, str] = manifest["files"]
+    here = files_of(root)
+    for name in sorted(hashes.keys() - set(here)):
+        return f"{name} is missing"
+    for name in sorted(set(here) - hashes.keys()):
+        return f"{name} does not belong there"
+    for name in here:
+        if hash_of(root / name) != hashes[name]:
+            return f"{name} was changed"
+    return None
+
+
+def _manifest(root: Path) -> dict[str, Any] | None:
+    try:
+        manifest = json.loads((root / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return manifest if isinstance(manifest, dict) and isinstance(manifest.get("files"), dict) else None

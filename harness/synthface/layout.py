@@ -1,0 +1,194 @@
+"""A split of drawn faces on disk, in WFLW's own folders and lists."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, cast
+
+import cv2
+
+from harness.errors import InputError
+from harness.synthface.attributes import SPLITS, Attributes, Split, attributes_of
+from harness.synthface.face import SynthFace, draw
+
+RENDERER_VERSION: Final = 1
+"""Raised whenever the same seed draws other bytes."""
+MANIFEST: Final = "synthface.json"
+JPEG_QUALITY: Final = 95
+MOST_FACES: Final = 100_000
+SUBSETS: Final = ("largepose", "expression", "illumination", "makeup", "occlusion", "blur")
+"""The names of WFLW's subset lists, in the order of its attributes."""
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class _Job:
+    root: Path
+    seed: int
+    split: Split
+    index: int
+    attributes: Attributes
+
+
+def make(
+    out: Path,
+    *,
+    faces: int,
+    seed: int,
+    split: str = "test",
+    train_faces: int = 0,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Draw `faces` faces of a split (and `train_faces` of the training split) into the new folder `out`.
+
+    The folder appears whole or not at all: it is filled beside its place and renamed. `progress` is called
+    with the number of faces drawn and the number wanted.
+    """
+    wanted = _wanted(faces, train_faces, split)
+    _check_seed(seed)
+    out = Path(out)
+    with _beside(out) as root:
+        jobs = [
+            _Job(root, seed, name, index, Attributes(*(bool(flag) for flag in row)))
+            for name, count in wanted
+            for index, row in enumerate(attributes_of(seed, name, count))
+        ]
+        lines: dict[Split, list[tuple[Attributes, str]]] = {name: [] for name, _ in wanted}
+        for done, (job, line) in enumerate(zip(jobs, _drawn(jobs, workers), strict=True), start=1):
+            lines[job.split].append((job.attributes, line))
+            if progress:
+                progress(done, len(jobs))
+        for name, drawn in lines.items():
+            _write_lists(root, name, drawn)
+        _write_manifest(root, seed, wanted)
+        _settle(root, out)
+    return out
+
+
+def hash_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def files_of(root: Path) -> list[str]:
+    """Every file of a dataset but the manifest, as sorted relative names."""
+    names = (path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
+    return sorted(name for name in names if name != MANIFEST)
+
+
+def _wanted(faces: int, train_faces: int, split: str) -> list[tuple[Split, int]]:
+    if split not in SPLITS:
+        raise InputError(f"split {split!r} is unknown; choose one of {', '.join(SPLITS)}")
+    for name, count, least in (("faces", faces, 1), ("train_faces", train_faces, 0)):
+        if not least <= count <= MOST_FACES:
+            raise InputError(f"{name} is {count}; give a whole number from {least} to {MOST_FACES}")
+    chosen = cast(Split, split)
+    if train_faces and chosen == "train":
+        raise InputError("train_faces is given along with split='train'; give the training faces once, as `faces`")
+    return [(chosen, faces)] + ([("train", train_faces)] if train_faces else [])
+
+
+def _check_seed(seed: int) -> None:
+    if seed < 0:
+        raise InputError(f"seed is {seed}; give a whole number from 0 up")
+
+
+@contextmanager
+def _beside(out: Path) -> Iterator[Path]:
+    """A temporary folder next to `out`, removed if the work fails."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out} holds something already; give a new or an empty folder, or remove it first")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        root = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    except OSError as error:
+        raise InputError(f"{out} can't be written ({error.strerror}); give a folder that you may write to") from error
+    try:
+        yield root
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def _settle(root: Path, out: Path) -> None:
+    root.chmod(0o755)
+    try:
+        root.replace(out)
+    except OSError as error:
+        raise InputError(f"{out} was written to by somebody else meanwhile; give another folder") from error
+
+
+def _drawn(jobs: list[_Job], workers: int | None) -> Iterator[str]:
+    """List lines in the jobs' order; the faces don't depend on how many processes draw them."""
+    count = workers if workers is not None else min(os.process_cpu_count() if hasattr(os, "process_cpu_count") else len(os.sched_getaffinity(0)), 8)
+    if count < 1:
+        raise InputError(f"workers is {workers}; give a whole number from 1 up, or nothing for one a core")
+    if count == 1 or len(jobs) < 8:
+        yield from map(_draw_one, jobs)
+        return
+    with ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield from pool.map(_draw_one, jobs, chunksize=4)
+
+
+def _draw_one(job: _Job) -> str:
+    """Draw a face into its file and give its line of the list."""
+    face = draw(job.seed, job.split, job.index, job.attributes)
+    name = f"{_folder(job.attributes)}/{job.split}_{job.index:05d}.jpg"
+    path = job.root / "WFLW_images" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    done, data = cv2.imencode(".jpg", face.image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    assert done
+    path.write_bytes(data.tobytes())
+    return _line(face, name)
+
+
+def _folder(attributes: Attributes) -> str:
+    """WFLW keeps its images in numbered classes; here the class is the first attribute that a face has."""
+    for number, (flag, name) in enumerate(zip(attributes, Attributes._fields, strict=True), start=1):
+        if flag:
+            return f"{number}--{name.capitalize()}"
+    return "0--Plain"
+
+
+def _line(face: SynthFace, name: str) -> str:
+    numbers = [f"{value:.6f}" for value in face.landmarks.ravel()]
+    return " ".join([*numbers, *map(str, face.rect), *(str(int(flag)) for flag in face.attributes), name])
+
+
+def _write_lists(root: Path, split: Split, drawn: list[tuple[Attributes, str]]) -> None:
+    annotations = root / "WFLW_annotations"
+    full = annotations / "list_98pt_rect_attr_train_test" / f"list_98pt_rect_attr_{split}.txt"
+    _write_lines(full, [line for _, line in drawn])
+    if split == "test":
+        # The lists without rectangle and attributes: 196 coordinates and the name.
+        bare = [(flags, " ".join([*(tokens := line.split())[:196], tokens[-1]])) for flags, line in drawn]
+        folder = annotations / "list_98pt_test"
+        _write_lines(folder / "list_98pt_test.txt", [line for _, line in bare])
+        for place, subset in enumerate(SUBSETS):
+            _write_lines(folder / f"list_98pt_test_{subset}.txt", [line for flags, line in bare if flags[place]])
+
+
+def _write_lines(path: Path, lines: list[str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes("".join(f"{line}\n" for line in lines).encode())
+
+
+def _write_manifest(root: Path, seed: int, wanted: list[tuple[Split, int]]) -> None:
+    """The manifest comes last: a folder without one is not a dataset."""
+    manifest = {
+        "renderer_version": RENDERER_VERSION,
+        "seed": seed,
+        "splits": dict(wanted),
+        "files": {name: hash_of(root / name) for name in files_of(root)},
+    }
+    (root / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")

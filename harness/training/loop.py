@@ -1,0 +1,303 @@
+"""The training loop: a recipe in; weights, a log and a card out; killed at any point, it goes on to the same bits."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import filelock
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import models
+from harness import scheme
+from harness.errors import InputError
+from harness.training import export, pictures, plan, recipe, state, validate
+from harness.training.loader import Batch, batches, order, plain
+from harness.training.log import Log
+from harness.training.recipe import Recipe
+from harness.training.targets import gaussians, heatmap_loss
+from models import checkpoint
+
+__all__ = ["train"]
+
+CHECKPOINT = "checkpoint.pt"
+LOG = "log.jsonl"
+LOG_STEPS = 20
+SHORTEST_PAUSE = 20.0
+"""Seconds between two checkpoints at least, however few steps a recipe asks for in them."""
+
+
+def train(path: str | Path, out: Path, *, resume: bool = False, device: str | None = None) -> Path:
+    """Train a network by a recipe.
+
+    Args:
+        path: a recipe's file, or a shipped recipe's name.
+        out: the folder for ``NAME.safetensors`` (float16), ``NAME.toml`` (its model card), ``log.jsonl``, the
+            recipe and ``checkpoint.pt``. It must be new, or hold this run's beginning when ``resume`` is set.
+        resume: go on from the last checkpoint. The weights come out the same, bit for bit, as from a run that was
+            never interrupted (on the same machine, with the same number of threads).
+        device: ``cpu`` or ``cuda``; by default a GPU where there is one.
+
+    Returns:
+        the card's path.
+
+    Raises:
+        InputError: a bad recipe, a folder that holds another run, faces that can't be had, a loss that is no number.
+    """
+    file = recipe.find(path)
+    made = recipe.load(file)
+    place = _device(device)
+    _take(out, made, resume=resume)
+    try:
+        with filelock.FileLock(out / ".lock", timeout=0), _numerics(made):
+            return _run(made, file, out, place, command=f"nmebench train {path}")
+    except filelock.Timeout as error:
+        raise InputError(f"{out} is being trained into by another process") from error
+
+
+@dataclass
+class _Parts:
+    module: nn.Module
+    average: state.Average
+    optimiser: torch.optim.Optimizer
+    mean: Tensor
+    std: Tensor
+
+
+def _run(made: Recipe, file: Path, out: Path, device: torch.device, *, command: str) -> Path:
+    kind = scheme.load(made.scheme)
+    steps = plan.steps(made)
+    parts = _build(made, file, device, points=kind.points)
+    log = Log(out / LOG)
+    done = 0
+    if (out / CHECKPOINT).is_file():
+        done = state.load(
+            out / CHECKPOINT,
+            recipe=_identity(made),
+            module=parts.module,
+            average=parts.average,
+            optimiser=parts.optimiser,
+            device=device,
+        )
+        log.cut(done)
+    log.write("start", done, of=len(steps), device=str(device), threads=torch.get_num_threads(), pid=os.getpid())
+
+    training = pictures.open_pictures(made.train)
+    validation = None if made.validation is None else pictures.open_pictures(made.validation)
+    # The validation faces are drawn first: they are few, and the first epoch's end wants them.
+    with pictures.drawing(*([validation] if validation else []), training) as wait:
+        held = _Held(validation, kind)
+        if validation is not None:
+            wait(validation, np.arange(len(validation)))
+        views = batches(
+            training,
+            steps[done:],
+            augmentation=made.augmentation,
+            seed=made.seed,
+            flip=kind.flip,
+            workers=made.workers,
+        )
+        saved = time.monotonic()
+        pace = _Pace()
+        for step in steps[done:]:
+            chosen = order(made.seed, step.epoch, step.faces)[step.first : step.first + step.batch]
+            wait(training, chosen)
+            batch = next(views)
+            loss = _step(made, parts, step, batch, device)
+            pace.add(step.batch, loss)
+            number = step.number + 1
+            last = number == len(steps)
+            if number % LOG_STEPS == 0 or step.last_of_epoch or last:
+                value, seconds, speed = pace.take()
+                if not np.isfinite(value):
+                    raise InputError(
+                        f"the loss is {value} at step {number} (lr {step.lr:.2g}): lower `lr` or lengthen"
+                        " `warmup_steps`; the last checkpoint is kept"
+                    )
+                log.write(
+                    "step",
+                    number,
+                    epoch=step.epoch,
+                    lr=float(f"{step.lr:.4g}"),
+                    loss=float(f"{value:.5g}"),
+                    seconds=round(seconds, 2),
+                    faces_per_second=round(speed, 1),
+                )
+            if step.last_of_epoch and ((step.epoch + 1) % made.validate_epochs == 0 or last):
+                nme = held.nme(parts, size=step.size)
+                if nme is not None:
+                    log.write("validation", number, epoch=step.epoch, size=step.size, nme=nme)
+            due = number % made.checkpoint_steps == 0 and time.monotonic() - saved > SHORTEST_PAUSE
+            if due or last:
+                _save(out, made, parts, number)
+                saved = time.monotonic()
+        weights = export.weights(parts.average.values, out / f"{made.name}.safetensors", made)
+        checkpoint.load(parts.module, weights)
+        parts.average.update(parts.module, whole=True)
+        log.write("end", len(steps), nme=held.nme(parts, size=made.stages[-1].size))
+    return export.card(made, out, weights=weights, log=log.path, command=command)
+
+
+def _step(made: Recipe, parts: _Parts, step: plan.Step, batch: Batch, device: torch.device) -> Tensor:
+    for group in parts.optimiser.param_groups:
+        group["lr"] = step.lr
+    parts.module.train()
+    # Dropout and stochastic depth, where a backbone has them, are functions of the seed and the step too.
+    torch.manual_seed(_seed(made.seed, step.number))
+    images = validate.normalised(batch.images.to(device, non_blocking=True), parts.mean, parts.std)
+    with validate.autocast(made.precision, device):
+        heatmaps = parts.module(images)["heatmaps"]
+    height, width = heatmaps.shape[-2:]
+    scale = torch.tensor([width / step.size, height / step.size], device=device)
+    targets, weights = gaussians(batch.landmarks.to(device) * scale, size=(width, height), sigma=made.loss.sigma)
+    loss = heatmap_loss(heatmaps.float(), targets, weights, foreground=made.loss.foreground)
+    parts.optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    parts.optimiser.step()
+    parts.average.update(parts.module)
+    return loss.detach()
+
+
+@dataclass
+class _Held:
+    """The faces that are held out, cropped for the size that is being trained at."""
+
+    pictures: pictures.Pictures | None
+    kind: scheme.Scheme
+    crops: Batch | None = None
+
+    def nme(self, parts: _Parts, *, size: int) -> float | None:
+        """The NME in percent of the averaged weights, which are the ones that are shipped; None without faces."""
+        if self.pictures is None:
+            return None
+        if self.crops is None or self.crops.images.shape[-1] != size:
+            self.crops = plain(self.pictures, size=size, flip=self.kind.flip)
+        own = {name: value.clone() for name, value in parts.module.state_dict().items()}
+        parts.module.load_state_dict(parts.average.values)
+        nme = validate.nme(parts.module, self.crops, scheme=self.kind, mean=parts.mean, std=parts.std)
+        parts.module.load_state_dict(own)
+        return nme
+
+
+def _build(made: Recipe, file: Path, device: torch.device, *, points: int) -> _Parts:
+    torch.manual_seed(_seed(made.seed, -1))
+    module: nn.Module = models.create(
+        made.model,
+        weights=None if made.initial is None else file.parent / recipe.expand(made.initial),
+        points=points,
+        **made.options,
+    )
+    if getattr(module, "reads", "images") != "images":
+        raise InputError(f"{made.model} does not read images: there is nothing to train")
+    module = module.to(device=device, memory_format=torch.channels_last)
+    o = made.optimiser
+    optimiser = torch.optim.Adam(module.parameters(), lr=1.0, betas=o.betas, weight_decay=o.weight_decay)
+    return _Parts(
+        module=module,
+        average=state.Average(module, decay=o.average),
+        optimiser=optimiser,
+        mean=torch.tensor(made.mean, device=device).view(1, 3, 1, 1),
+        std=torch.tensor(made.std, device=device).view(1, 3, 1, 1),
+    )
+
+
+def _save(out: Path, made: Recipe, parts: _Parts, step: int) -> None:
+    state.save(
+        out / CHECKPOINT,
+        recipe=_identity(made),
+        step=step,
+        module=parts.module,
+        average=parts.average,
+        optimiser=parts.optimiser,
+    )
+
+
+@dataclass
+class _Pace:
+    """Sums the loss over some steps without waiting for the device at each."""
+
+    faces: int = 0
+    steps: int = 0
+    loss: Tensor | float = 0.0
+    since: float = field(default_factory=time.monotonic)
+
+    def add(self, faces: int, loss: Tensor) -> None:
+        """Take in a step."""
+        self.faces += faces
+        self.steps += 1
+        self.loss = self.loss + loss
+
+    def take(self) -> tuple[float, float, float]:
+        """Mean loss, seconds and faces a second since the last call; starts again."""
+        value = float(self.loss) / max(1, self.steps)
+        now = time.monotonic()
+        seconds = now - self.since
+        speed = self.faces / max(1e-9, seconds)
+        self.faces, self.steps, self.loss, self.since = 0, 0, 0.0, now
+        return value, seconds, speed
+
+
+def _take(out: Path, made: Recipe, *, resume: bool) -> None:
+    """Make the folder ours, or refuse it. Nothing is written into a folder that holds something else."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file: give a folder")
+    record = out / "recipe.json"
+    if record.is_file():
+        if record.read_text(encoding="utf-8") != _identity(made):
+            raise InputError(f"{out} holds a run of another recipe: give another folder")
+        if not resume:
+            raise InputError(f"{out} holds the beginning of this run: go on with --resume, or give another folder")
+        return
+    if out.is_dir() and any(out.iterdir()):
+        raise InputError(f"{out} is not empty and holds no training run: give another folder")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        temporary = out / f"recipe.{os.getpid()}.tmp"
+        temporary.write_text(_identity(made), encoding="utf-8")
+        temporary.replace(record)
+    except OSError as error:
+        raise InputError(f"can't write into {out}: {error.strerror}") from error
+
+
+def _identity(made: Recipe) -> str:
+    """The recipe's canonical text, without what can't change the weights."""
+    return made.model_dump_json(indent=1, exclude={"workers", "checkpoint_steps", "note"}) + "\n"
+
+
+def _seed(seed: int, step: int) -> int:
+    digest = hashlib.blake2b(f"{seed} {step}".encode(), digest_size=7).digest()
+    return int.from_bytes(digest, "little")
+
+
+def _device(name: str | None) -> torch.device:
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name not in ("cpu", "cuda"):
+        raise InputError(f"unknown device '{name}': cpu or cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("there is no CUDA device here: use --device cpu")
+    return torch.device(name)
+
+
+@contextmanager
+def _numerics(made: Recipe) -> Iterator[None]:
+    """Threads, determinism and the global generator for the body; all as they were afterwards."""
+    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    with torch.random.fork_rng():
+        try:
+            if made.threads is not None:
+                torch.set_num_threads(made.threads)
+            # warn_only: bilinear upsampling has no deterministic backward pass on a GPU. On a CPU everything has.
+            torch.use_deterministic_algorithms(True, warn_only=True)
+            yield
+        finally:
+            torch.set_num_threads(threads)
+            torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)

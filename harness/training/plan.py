@@ -1,0 +1,57 @@
+"""What a recipe comes to, step by step: sizes, batches and learning rates."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from harness.training.recipe import Recipe
+
+__all__ = ["Step", "rate", "steps"]
+
+
+class Step(NamedTuple):
+    """One optimiser step: faces ``first .. first + batch - 1`` of the epoch's order."""
+
+    number: int
+    stage: int
+    epoch: int
+    """Counted over all stages, from 0."""
+    first: int
+    batch: int
+    faces: int
+    """The number of faces that the epoch's order is a permutation of."""
+    size: int
+    lr: float
+    last_of_epoch: bool
+
+
+def steps(recipe: Recipe) -> list[Step]:
+    """All the steps of a run, in order. An incomplete last batch of an epoch is left out."""
+    shape: list[tuple[int, int, int, bool]] = []
+    epoch = 0
+    for number, stage in enumerate(recipe.stages):
+        count = (stage.faces or recipe.train.faces) // stage.batch
+        for _ in range(stage.epochs):
+            shape += [(number, epoch, i, i == count - 1) for i in range(count)]
+            epoch += 1
+    plan = []
+    for number, (index, epoch, i, last) in enumerate(shape):
+        stage = recipe.stages[index]
+        lr = stage.lr * rate(recipe, number, epoch=epoch, total=len(shape))
+        faces = stage.faces or recipe.train.faces
+        plan.append(Step(number, index, epoch, i * stage.batch, stage.batch, faces, stage.size, lr, last))
+    return plan
+
+
+def rate(recipe: Recipe, step: int, *, epoch: int, total: int) -> float:
+    """The factor of the stage's learning rate at a step."""
+    o = recipe.optimiser
+    warm = 1.0
+    if step < o.warmup_steps:
+        # mmcv's linear warm-up: from the ratio at step 0 to 1 at `warmup_steps`.
+        warm = 1 - (1 - step / o.warmup_steps) * (1 - o.warmup_ratio)
+    if o.schedule == "step":
+        return float(warm * o.gamma ** sum(epoch >= milestone for milestone in o.milestones))
+    done = step / max(1, total - 1)
+    return warm * (o.final + (1 - o.final) * 0.5 * (1 + math.cos(math.pi * done)))

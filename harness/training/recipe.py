@@ -1,0 +1,201 @@
+"""The recipe of a training run: a frozen, checked TOML file."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from harness.errors import InputError
+
+__all__ = ["Augmentation", "Faces", "Optimiser", "Recipe", "Stage", "find", "load", "shipped"]
+
+SHIPPED = Path(__file__).parent / "recipes"
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Faces(_Table):
+    """Which faces: ``source`` is ``synthface`` (drawn from ``seed``) or a dataset such as ``wflw:PATH``."""
+
+    source: str
+    split: Literal["train", "test"] = "train"
+    faces: Annotated[int, Field(gt=0)]
+    skip: Annotated[int, Field(ge=0)] = 0
+    """The first faces to leave out: how a list without a validation split is parted into two."""
+    seed: Annotated[int, Field(ge=0)] | None = None
+    box: str = "landmarks"
+
+    @model_validator(mode="after")
+    def _seed_belongs_to_synthface(self) -> Faces:
+        if (self.source == "synthface") != (self.seed is not None):
+            raise ValueError("`seed` is given for source = 'synthface', and for nothing else")
+        return self
+
+
+class Stage(_Table):
+    """Some epochs at one input size. The networks are fully convolutional, so that a small size is a cheap start."""
+
+    epochs: Annotated[int, Field(gt=0)]
+    size: Annotated[int, Field(ge=32, multiple_of=32)] = 256
+    batch: Annotated[int, Field(gt=0)] = 64
+    lr: Positive = 2e-3
+    faces: Annotated[int, Field(gt=0)] | None = None
+    """Use only the first so many faces of the training set (so that a run can start while the rest is drawn)."""
+
+
+class Augmentation(_Table):
+    """How a training face is moved and coloured, one independent draw per (seed, epoch, face).
+
+    The defaults are mmpose 0.x's for WFLW (``TopDownRandomFlip``, ``TopDownGetRandomScaleRotation``): rotation
+    normal with a standard deviation of 30 degrees, cut at twice that, in 60 % of the faces; box scale normal round 1
+    with a standard deviation of 0.25, cut at one. Shift and colour are off there.
+    """
+
+    flip: Share = 0.5
+    rotation: Annotated[float, Field(ge=0, le=90)] = 30.0
+    rotation_probability: Share = 0.6
+    scale: Annotated[float, Field(ge=0, lt=1)] = 0.25
+    shift: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
+    """Standard deviation of the box's shift as a share of its side, cut at twice that."""
+    colour: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Half-width of the uniform gain of each channel round 1, and of the offset in units of 255 / 2."""
+
+
+class Optimiser(_Table):
+    """Adam, a linear warm-up and a step or cosine schedule over all stages."""
+
+    betas: tuple[Share, Share] = (0.9, 0.999)
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    warmup_steps: Annotated[int, Field(ge=0)] = 500
+    warmup_ratio: Share = 1e-3
+    schedule: Literal["step", "cosine"] = "step"
+    milestones: tuple[int, ...] = ()
+    """``step``: the epochs (counted over all stages) before which the rate falls by ``gamma``."""
+    gamma: Positive = 0.1
+    final: Share = 0.01
+    """``cosine``: the factor that the last step ends at."""
+    average: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Decay of the exponential moving average of the weights that is shipped; 0 ships the weights themselves."""
+
+
+class Loss(_Table):
+    """Mean squared error of heatmaps whose peaks are 1, times ``1 + foreground * target`` at each pixel.
+
+    ``foreground = 0`` is the plain loss of mmpose and HRNet. A heatmap's peak covers 0.6 % of its pixels, so that a
+    short run from scratch spends its first epochs on predicting nothing at all; the weight ends that.
+    """
+
+    sigma: Positive = 2.0
+    foreground: Annotated[float, Field(ge=0)] = 0.0
+
+
+class Recipe(_Table):
+    """A whole training run. :func:`load` reads one; its canonical text is part of the checkpoint."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    model: str
+    scheme: str = "wflw98"
+    options: dict[str, Any] = {}
+    initial: str | None = None
+    """Weights to start from (a path, relative to the recipe); without it the network starts from random weights."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """``bf16``: forward and backward under autocast; weights, loss and the optimiser stay float32."""
+    threads: Annotated[int, Field(gt=0)] | None = None
+    workers: Annotated[int, Field(ge=0)] = 1
+    """Processes that make batches; the result does not depend on their number."""
+    checkpoint_steps: Annotated[int, Field(gt=0)] = 200
+    validate_epochs: Annotated[int, Field(gt=0)] = 1
+    mean: tuple[float, float, float] = (123.675, 116.28, 103.53)
+    std: tuple[Positive, Positive, Positive] = (58.395, 57.12, 57.375)
+    train: Faces
+    validation: Faces | None = None
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
+    augmentation: Augmentation = Augmentation()
+    optimiser: Optimiser = Optimiser()
+    loss: Loss = Loss()
+    licence: str = "Apache-2.0"
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> Recipe:
+        for number, stage in enumerate(self.stages, start=1):
+            faces = stage.faces or self.train.faces
+            if faces > self.train.faces:
+                raise ValueError(f"stage {number} wants {faces} faces of the {self.train.faces} in [train]")
+            if stage.batch > faces:
+                raise ValueError(f"stage {number} wants batches of {stage.batch} out of {faces} faces")
+        val = self.validation
+        if val is not None and val.split == "test":
+            raise ValueError("[validation] may not be the test split: watching it is selecting on it")
+        if val is not None and (val.source, val.split, val.seed) == (
+            self.train.source,
+            self.train.split,
+            self.train.seed,
+        ):
+            first, last = self.train.skip, self.train.skip + self.train.faces
+            if val.skip < last and first < val.skip + val.faces:
+                raise ValueError("[validation] and [train] share faces: give another `seed`, or a `skip`")
+        return self
+
+
+def shipped() -> list[str]:
+    """The names of the recipes that come with the package."""
+    return sorted(path.stem for path in SHIPPED.glob("*.toml"))
+
+
+def find(name_or_path: str | Path) -> Path:
+    """The file of a recipe given by path or by a shipped recipe's name; raises InputError."""
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    inside = SHIPPED / f"{path}.toml"
+    if path.suffix == "" and path.parent == Path() and inside.is_file():
+        return inside
+    near = difflib.get_close_matches(path.stem, shipped(), n=1)
+    hint = f"; did you mean '{near[0]}'?" if near else ""
+    raise InputError(f"no recipe '{name_or_path}': neither a file nor one of {', '.join(shipped())}{hint}")
+
+
+def load(name_or_path: str | Path) -> Recipe:
+    """Read and check a recipe; raises InputError that names the file and the field."""
+    path = find(name_or_path)
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"{path}: not a readable TOML recipe ({error})") from error
+    try:
+        return Recipe.model_validate(table)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "recipe"
+        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        hint = ""
+        if first["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(str(first["loc"][-1]), _fields(), n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+        message = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"{path}: {where}: {message}{hint}{more}") from error
+
+
+def expand(text: str) -> str:
+    """Put environment variables into a path (``wflw:$NMEBENCH_WFLW``); raises InputError where one isn't set."""
+    full = os.path.expandvars(text)
+    if (left := re.search(r"\$\{?(\w+)", full)) is not None:
+        raise InputError(f"'{text}' needs the environment variable {left[1]}: set it to the folder that holds the data")
+    return full
+
+
+def _fields() -> list[str]:
+    tables: tuple[type[BaseModel], ...] = (Recipe, Faces, Stage, Augmentation, Optimiser, Loss)
+    return [name for table in tables for name in table.model_fields]

@@ -1,0 +1,102 @@
+"""Where a training face comes from: drawn by synthface, or read from a dataset on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness import boxes, datasets, images, scheme
+from harness.datasets.dataset import Dataset
+from harness.errors import InputError
+from harness.training.recipe import Faces, expand
+
+__all__ = ["Face", "faces", "identity"]
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face: ``image`` [H, W, 3] uint8 BGR; ``landmarks`` [K, 2], ``centre`` [2] and ``side`` in its px.
+
+    ``side`` is the padded box's, square.
+    """
+
+    image: NDArray[np.uint8]
+    landmarks: NDArray[np.float64]
+    centre: NDArray[np.float64]
+    side: float
+
+
+def identity(wanted: Faces) -> str:
+    """What the pixels depend on, beside split, seed and box: the renderer's version, or the annotation files."""
+    if wanted.source == "synthface":
+        from harness import synthface
+
+        return f"synthface {synthface.RENDERER_VERSION}"
+    dataset = _load(wanted)
+    return " ".join([dataset.name, *(f"{file.name}:{file.sha256}" for file in dataset.files)])
+
+
+def faces(wanted: Faces, first: int, last: int) -> Iterator[Face]:
+    """The faces ``first .. last - 1`` of the split (``skip`` and ``faces`` are not applied here).
+
+    Raises:
+        InputError: an unreadable picture, or a list that ends before ``skip + faces``.
+    """
+    if wanted.source == "synthface":
+        yield from _drawn(wanted, first, last)
+        return
+    dataset = _load(wanted)
+    box = boxes.create(wanted.box)(dataset)
+    sides = box.size.max(axis=1)
+    for i in range(first, min(last, len(dataset))):
+        yield Face(_image(dataset, i), dataset.landmarks[i], box.centre[i], float(sides[i]))
+
+
+def _drawn(wanted: Faces, first: int, last: int) -> Iterator[Face]:
+    if wanted.seed is None:
+        raise InputError("source = 'synthface' needs a seed")
+    from harness import synthface
+
+    for i in range(first, last):
+        drawn = synthface.draw(wanted.seed, wanted.split, i)
+        box = boxes.create(wanted.box)(_as_dataset(drawn.landmarks))
+        yield Face(drawn.image, drawn.landmarks, box.centre[0], float(box.size[0].max()))
+
+
+def _as_dataset(landmarks: NDArray[np.float64]) -> Dataset:
+    """One drawn face, for a box rule to read."""
+    return Dataset(
+        name="synthface",
+        spec="synthface",
+        root=Path(),
+        format="official-attr",
+        scheme=scheme.load("wflw98"),
+        images=("",),
+        image_root=None,
+        lines=np.ones(1, dtype=np.int64),
+        landmarks=landmarks[None].astype(np.float64),
+        subsets={},
+        expected={},
+        rect=np.concatenate([landmarks.min(axis=0), landmarks.max(axis=0)])[None].astype(np.float64),
+        centre_scale=None,
+        files=(),
+    )
+
+
+def _load(wanted: Faces) -> Dataset:
+    dataset = datasets.load(expand(wanted.source), split=wanted.split)
+    if len(dataset) < wanted.skip + wanted.faces:
+        raise InputError(
+            f"{wanted.source} has {len(dataset)} {wanted.split} faces, not the {wanted.skip + wanted.faces} wanted"
+        )
+    return dataset
+
+
+def _image(dataset: Dataset, position: int) -> NDArray[np.uint8]:
+    if dataset.image_root is None:
+        raise InputError(f"{dataset.spec} has no photographs: training needs them")
+    return images.read(dataset.image_root / dataset.images[position])

@@ -1,0 +1,94 @@
+"""What a checkpoint holds: the weights, their average, the optimiser and the number of steps done.
+
+No random state: every random number of a run is a function of the seed and the step. That is why a run that was killed
+and taken up again ends in the same bits as one that was not.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from harness.errors import InputError
+
+__all__ = ["Average", "load", "save"]
+
+
+class Average:
+    """Exponential moving average of a network's floating-point state, BatchNorm's running statistics included.
+
+    The decay is ``min(decay, (1 + n) / (10 + n))`` after n updates, so that the random start is soon forgotten (as in
+    ``tf.train.ExponentialMovingAverage`` with ``num_updates``). With ``decay = 0`` it follows the network exactly.
+    """
+
+    def __init__(self, module: nn.Module, *, decay: float) -> None:
+        self.decay = decay
+        self.updates = 0
+        self.values = {name: value.detach().clone() for name, value in module.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, module: nn.Module, *, whole: bool = False) -> None:
+        """Take in the network's present state; ``whole`` replaces the average by it."""
+        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
+        self.updates += 1
+        for name, value in module.state_dict().items():
+            if self.decay and not whole and value.is_floating_point():
+                self.values[name].lerp_(value, 1 - decay)
+            else:
+                self.values[name].copy_(value)
+
+
+def save(
+    path: Path, *, recipe: str, step: int, module: nn.Module, average: Average, optimiser: torch.optim.Optimizer
+) -> None:
+    """Write a checkpoint; a reader sees the old one or the new one, never a part."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    state = {
+        "recipe": recipe,
+        "step": step,
+        "module": module.state_dict(),
+        "average": average.values,
+        "updates": average.updates,
+        "optimiser": optimiser.state_dict(),
+    }
+    with temporary.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def load(
+    path: Path,
+    *,
+    recipe: str,
+    module: nn.Module,
+    average: Average,
+    optimiser: torch.optim.Optimizer,
+    device: torch.device,
+) -> int:
+    """Take a checkpoint's state into the three; returns the number of steps done.
+
+    Raises:
+        InputError: a damaged file, or one that another recipe made.
+    """
+    try:
+        # weights_only: a checkpoint is read as data, it can't run code.
+        state: Mapping[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        if state["recipe"] != recipe:
+            raise InputError(f"{path} was made by another recipe: give another output folder")
+        module.load_state_dict(state["module"])
+        optimiser.load_state_dict(state["optimiser"])
+        values: Mapping[str, Tensor] = state["average"]
+        for name, value in average.values.items():
+            value.copy_(values[name])
+        average.updates = int(state["updates"])
+        return int(state["step"])
+    except (RuntimeError, KeyError, OSError, EOFError, pickle.UnpicklingError) as error:
+        raise InputError(f"{path} can't be read as a checkpoint of this run ({error}): delete it") from error

@@ -1,0 +1,66 @@
+"""The error of a network in training, on faces that it isn't trained on."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+import decoders
+from harness import coordinates
+from harness.scheme import Scheme, normaliser
+from harness.training.loader import Batch
+
+__all__ = ["autocast", "errors", "normalised", "predict"]
+
+
+def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
+    """bfloat16 arithmetic for the body, or nothing."""
+    return torch.autocast(device.type, dtype=torch.bfloat16) if precision == "bf16" else nullcontext()
+
+
+def normalised(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """``[B, 3, S, S]`` uint8 RGB to float32 ``(x - mean) / std``, channels last; mean and std ``[1, 3, 1, 1]``."""
+    return images.to(torch.float32).sub_(mean).div_(std).contiguous(memory_format=torch.channels_last)
+
+
+@torch.inference_mode()
+def predict(
+    module: nn.Module,
+    images: Tensor,
+    *,
+    mean: Tensor,
+    std: Tensor,
+    decoder: str = "dark",
+    batch: int = 32,
+) -> NDArray[np.float64]:
+    """Landmarks ``[N, K, 2]`` in input px from ``images`` [N, 3, S, S] uint8 RGB. Float32, no flip test."""
+    decode = decoders.from_spec(decoder)
+    size = images.shape[-1]
+    module.eval()
+    parts = []
+    for chunk in images.split(batch):
+        maps = module(normalised(chunk.to(mean.device), mean, std))["heatmaps"].float()
+        points = torch.as_tensor(decode(maps).landmarks).cpu().numpy()
+        height, width = maps.shape[-2:]
+        parts.append(
+            coordinates.heatmap_to_input(
+                points, convention=decode.convention, heatmap_size=(width, height), input_size=(size, size)
+            )
+        )
+    return np.concatenate(parts)
+
+
+def errors(landmarks: NDArray[np.floating], truth: NDArray[np.floating], scheme: Scheme) -> NDArray[np.float64]:
+    """Each face's NME in percent by the scheme's default normaliser, ``[N]``; both ``[N, K, 2]`` in the same px."""
+    distances = np.linalg.norm(landmarks.astype(np.float64) - truth, axis=-1).mean(axis=-1)
+    return np.asarray(100 * distances / normaliser(scheme, truth))
+
+
+def nme(module: nn.Module, faces: Batch, *, scheme: Scheme, mean: Tensor, std: Tensor, decoder: str = "dark") -> float:
+    """The mean NME in percent over the faces."""
+    found = predict(module, faces.images, mean=mean, std=std, decoder=decoder)
+    return float(errors(found, faces.landmarks.numpy(), scheme).mean())

@@ -1,0 +1,107 @@
+// Cumulative curves: another subset, values under the pointer or at the slider, one curve brought forward.
+if (data.ced && byId("ced-figures")) {
+  const holder = byId("ced-figures");
+  const slider = byId("ced-x");
+  const chooser = byId("ced-subset");
+  const space = "http://www.w3.org/2000/svg";
+  const figures = all("figure[data-axis]", holder).map((figure) => {
+    const axis = data.ced.axes[figure.dataset.axis];
+    const svg = figure.querySelector("svg");
+    const cross = document.createElementNS(space, "line");
+    cross.setAttribute("class", "cross");
+    cross.setAttribute("y1", axis.box[1]);
+    cross.setAttribute("y2", axis.box[1] + axis.box[3]);
+    svg.append(cross);
+    const curves = [];
+    for (const curve of all("[data-cell]", svg)) curves[Number(curve.dataset.cell)] = curve;
+    return { name: figure.dataset.axis, axis, svg, cross, curves, log: figure.dataset.axis === "log" };
+  });
+  const rows = [];
+  for (const row of all("tr[data-cell]", byId("ced-values"))) rows[Number(row.dataset.cell)] = row;
+  const body = byId("ced-values").tBodies[0];
+  const sums = {};
+  const totals = (axis, subset, cell) => {
+    const key = `${axis.name}/${subset}/${cell}`;
+    if (!sums[key]) {
+      let total = 0;
+      sums[key] = axis.axis.steps[subset][cell].map((step) => (total += step));
+    }
+    return sums[key];
+  };
+  const value = ({ axis, log }, place) => {
+    const part = place / axis.points;
+    return log ? axis.low * (axis.high / axis.low) ** part : axis.low + (axis.high - axis.low) * part;
+  };
+  const part = ({ axis, log }, x) => {
+    if (x <= 0 && log) return -1;
+    return log ? Math.log(x / axis.low) / Math.log(axis.high / axis.low) : (x - axis.low) / (axis.high - axis.low);
+  };
+  const state = { subset: "test", from: figures[0], place: Number(slider.value) };
+  const draw = () => {
+    const faces = data.ced.faces[state.subset];
+    for (const figure of figures) {
+      const [left, top, width, height] = figure.axis.box;
+      figure.curves.forEach((curve, cell) => {
+        const path = totals(figure, state.subset, cell)
+          .map((n, i) => `${(left + (width * i) / figure.axis.points).toFixed(1)} ${(top + height * (1 - n / faces)).toFixed(1)}`);
+        curve.querySelector("path").setAttribute("d", `M${path.join("L")}`);
+      });
+    }
+    read();
+  };
+  const read = () => {
+    const faces = data.ced.faces[state.subset];
+    const x = value(state.from, state.place);
+    const text = x.toPrecision(3).replace(/\.?0+$/, "");
+    byId("ced-at").textContent = `${text} %`;
+    byId("ced-threshold").textContent = text;
+    for (const { axis, cross, ...figure } of figures) {
+      const at = part({ axis, ...figure }, x);
+      cross.style.display = at < 0 || at > 1 ? "none" : "";
+      for (const end of ["x1", "x2"]) cross.setAttribute(end, axis.box[0] + axis.box[2] * at);
+    }
+    const sorted = data.cells.map((_, i) => [totals(state.from, state.subset, i)[state.place], i]);
+    sorted.sort(([a, i], [b, j]) => b - a || i - j);
+    for (const [n, i] of sorted) {
+      rows[i].cells[1].textContent = `${((100 * n) / faces).toFixed(1)} %`;
+      body.append(rows[i]);
+    }
+  };
+  const hot = (cell) => {
+    for (const { svg, curves } of figures) {
+      svg.classList.toggle("dim", cell !== null);
+      curves.forEach((curve, i) => curve.classList.toggle("hot", i === cell));
+    }
+  };
+  for (const figure of figures) {
+    figure.svg.addEventListener("pointermove", (event) => {
+      const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(figure.svg.getScreenCTM().inverse());
+      const [left, top, width, height] = figure.axis.box;
+      const at = Math.min(1, Math.max(0, (point.x - left) / width));
+      state.from = figure;
+      state.place = Math.round(at * figure.axis.points);
+      if (!figure.log) slider.value = state.place;
+      const share = 1 - (point.y - top) / height;
+      const near = data.cells
+        .map((_, i) => [Math.abs(totals(figure, state.subset, i)[state.place] / data.ced.faces[state.subset] - share), i])
+        .filter(([, i]) => visible[i])
+        .sort(([a], [b]) => a - b)[0];
+      hot(near && near[0] < 0.04 ? near[1] : null);
+      read();
+    });
+    figure.svg.addEventListener("pointerleave", () => hot(null));
+  }
+  rows.forEach((row, i) => {
+    row.addEventListener("pointerenter", () => hot(i));
+    row.addEventListener("pointerleave", () => hot(null));
+  });
+  slider.addEventListener("input", () => { state.from = figures[0]; state.place = Number(slider.value); read(); });
+  chooser.addEventListener("change", () => { state.subset = Object.keys(data.ced.faces)[Number(chooser.value)]; draw(); });
+  onFilter(() => {
+    for (const { curves } of figures) curves.forEach((curve, i) => { curve.style.display = visible[i] ? "" : "none"; });
+  });
+  byId("ced-controls").hidden = false;
+  state.place = Number(slider.max);
+  slider.value = slider.max;
+  read();
+}

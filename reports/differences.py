@@ -1,0 +1,122 @@
+"""Decoders against the plain one on the same heatmaps: paired differences, the forest plot and box sensitivity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reports.significance import Paired, paired_with_holm
+from reports.text import number, pvalue, signed
+from reports.view import Cell, View
+
+__all__ = ["BoxRow", "Boxes", "Difference", "Forest", "boxes", "section"]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A decoder against the plain one: NME difference in percent points, and where it lies on the plot (0 to 100)."""
+
+    cell: Cell
+    baseline: Cell
+    paired: Paired
+    text: str
+    interval: str
+    p: str
+    verdict: str
+    at: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Forest:
+    """All differences on one scale from ``-reach`` to ``+reach`` percent points."""
+
+    rows: tuple[Difference, ...]
+    reach: str
+    digits: int
+
+
+def _nice(value: float) -> float:
+    """The next of 1, 2, 5 x 10^n at or above ``value``."""
+    if not np.isfinite(value) or value <= 0:
+        return 0.01
+    power = 10.0 ** np.floor(np.log10(value))
+    return float(next(m * power for m in (1, 2, 5, 10) if m * power >= value * (1 - 1e-9)))
+
+
+def section(view: View) -> Forest | None:
+    """Every cell against its baseline (:attr:`View.baseline`), Holm over all of them; None with one decoder."""
+    pairs = [(cell, view.cells[b]) for cell, b in zip(view.cells, view.baseline, strict=True) if b is not None]
+    if not pairs:
+        return None
+    found = paired_with_holm(
+        [(view.nme[cell.index], view.nme[base.index]) for cell, base in pairs], view.run.faces.clusters
+    )
+    ends = np.abs([[p.low, p.high] for p in found])
+    reach = _nice(float(np.nanmax(ends)) if np.isfinite(ends).any() else 0.0)
+    digits = max(2, int(np.ceil(-np.log10(reach))) + 2)
+
+    def at(value: float) -> float:
+        return round(50 + 50 * float(np.clip(np.nan_to_num(value) / reach, -1, 1)), 2)
+
+    rows = tuple(
+        Difference(
+            cell,
+            base,
+            p,
+            signed(p.difference, digits),
+            f"{signed(p.low, digits)} to {signed(p.high, digits)}",
+            pvalue(p.p_holm),
+            _verdict(p),
+            at(p.difference),
+            at(p.low),
+            at(p.high),
+        )
+        for (cell, base), p in zip(pairs, found, strict=True)
+    )
+    return Forest(rows, number(reach, digits), digits)
+
+
+def _verdict(paired: Paired) -> str:
+    if not paired.p_holm < 0.05:
+        return "no significant difference"
+    return "better" if paired.difference < 0 else "worse"
+
+
+@dataclass(frozen=True)
+class BoxRow:
+    """NME over all faces by box rule for one network, decoder and flip option."""
+
+    cell: Cell
+    texts: tuple[str, ...]
+    values: tuple[float, ...]
+    spread: str
+    spread_value: float
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """How much the box rule alone moves the NME."""
+
+    names: tuple[str, ...]
+    rows: tuple[BoxRow, ...]
+
+
+def boxes(view: View) -> Boxes | None:
+    """The box rules side by side; None when the run has one."""
+    names = view.distinct("box")
+    if len(names) < 2:
+        return None
+    table: dict[tuple[str, str, str], dict[str, Cell]] = {}
+    for cell in view.cells:
+        table.setdefault((cell.model, cell.decoder, cell.flip), {})[cell.box] = cell
+    means = view.nme.mean(1)
+    rows = []
+    for by_box in table.values():
+        values = tuple(float(means[by_box[b].index]) if b in by_box else float("nan") for b in names)
+        spread = float(np.nanmax(values) - np.nanmin(values))
+        first = next(by_box[b] for b in names if b in by_box)
+        rows.append(BoxRow(first, tuple(number(v, 3) for v in values), values, number(spread, 3), spread))
+    return Boxes(names, tuple(rows))

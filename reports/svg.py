@@ -1,0 +1,110 @@
+"""Matplotlib figures as SVG that may stand inside a page: themed by its colours, small, the same bytes every time.
+
+Colours: a figure is drawn in the sentinel colours of :data:`INK`, :data:`MUTED`, :data:`GRID` and :func:`series`, which
+become the page's CSS variables, so that one figure serves the light and the dark theme. Text stays text.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import matplotlib as mpl
+from markupsafe import Markup, escape
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+__all__ = ["GRID", "INK", "MUTED", "axes_box", "figure", "render", "series"]
+
+INK, MUTED, GRID = "#010203", "#010204", "#010205"
+
+_VARIABLES = {INK: "var(--ink)", MUTED: "var(--muted)", GRID: "var(--rule)"} | {
+    f"#0102{0x10 + i:02x}": f"var(--s{i})" for i in range(8)
+}
+_STYLE: Mapping[str, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "nmebench",
+    "text.parse_math": False,
+    "font.family": "DejaVu Sans",
+    "font.size": 9.0,
+    "text.color": INK,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "path.simplify": True,
+    "axes.unicode_minus": True,
+}
+
+
+def series(number: int) -> str:
+    """Sentinel of the theme's colour ``number`` (0 to 7)."""
+    return f"#0102{0x10 + number:02x}"
+
+
+def figure(width: float, height: float) -> tuple[Figure, Axes]:
+    """An empty figure of the house style, ``width`` x ``height`` inches, without pyplot and its global state."""
+    with mpl.rc_context(dict(_STYLE)):
+        drawing = Figure(figsize=(width, height), facecolor="none", layout="constrained")
+        FigureCanvasSVG(drawing)
+        axes = drawing.add_subplot(facecolor="none")
+    return drawing, axes
+
+
+def render(drawing: Figure, name: str, *, title: str, description: str) -> Markup:
+    """The figure as an ``<svg>`` element with title and description; ``name`` makes its ids unique in the page.
+
+    A ``gid`` of the form ``cell-3`` on an artist becomes ``data-cell="3"`` on its group.
+    """
+    sink = io.BytesIO()
+    with mpl.rc_context({**_STYLE, "svg.hashsalt": name}):
+        empty = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        drawing.savefig(sink, format="svg", metadata=empty)
+    text = sink.getvalue().decode("utf-8")
+    text = text[text.index("<svg") :].strip()
+    view = re.search(r'viewBox="([^"]+)"', text)
+    assert view is not None  # noqa: S101 - matplotlib always writes one
+    text = re.sub(r'id="cell-(\d+)"', r'data-cell="\1" class="curve"', text)
+    used = set(re.findall(r'(?:xlink:href="#|url\(#)([^")]+)', text))
+    text = re.sub(r' id="([^"]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", text)
+    text = re.sub(r'xlink:href="#', f'href="#{name}-', text)
+    text = re.sub(r"url\(#", f"url(#{name}-", text)
+    text = re.sub(r' (d|x|y|width|height|transform|points)="([^"]*)"', _rounded, text)
+    text = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", text)
+    text = re.sub(r"#0102[0-9a-f]{2}", lambda m: _VARIABLES[m[0]], text)
+    text = re.sub(r"\n\s*", "\n", re.sub(r"<g>\s*</g>", "", text))
+    body = text[text.index(">", text.index("<svg")) + 1 :]
+    head = (
+        f'<svg class="figure" viewBox="{view[1]}" role="img" aria-labelledby="{name}-title {name}-desc">'
+        f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(description)}</desc>'
+    )
+    return Markup(head + body)  # noqa: S704 - matplotlib's own markup and escaped text
+
+
+def _rounded(match: re.Match[str]) -> str:
+    value = re.sub(r"-?\d+\.\d{3,}", lambda m: f"{float(m[0]):.2f}".rstrip("0").rstrip("."), match[2])
+    return f' {match[1]}="{" ".join(value.split())}"'
+
+
+def axes_box(drawing: Figure, axes: Axes) -> tuple[float, float, float, float]:
+    """Left, top, width and height of the axes in the SVG's units (points), for scripts that draw on it."""
+    with mpl.rc_context(dict(_STYLE)):
+        drawing.canvas.draw()
+        box = axes.get_position()
+    width, height = (72 * inches for inches in drawing.get_size_inches())
+    left, top = box.x0 * width, (1 - box.y1) * height
+    return (round(left, 2), round(top, 2), round(box.width * width, 2), round(box.height * height, 2))

@@ -1,0 +1,200 @@
+"""Unpacking: all or nothing, and nothing outside."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import stat
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from harness.errors import InputError
+from harness.fetch.archive import MARKER, kind_of, peek, unpack, unpacked_from
+
+BOUNDS = {"max_bytes": 1_000_000, "max_files": 50}
+
+
+def write(folder: Path, data: bytes, name: str = "a.tar.gz") -> Path:
+    path = folder / name
+    path.write_bytes(data)
+    return path
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file() and p.name != MARKER}
+
+
+def untouched(tmp_path: Path) -> bool:
+    """The archive is the only file: nothing outside, nothing half-unpacked."""
+    return sorted(p.name for p in tmp_path.rglob("*")) == ["a.tar.gz"]
+
+
+@pytest.mark.parametrize("kind", ["tar", "tar.gz", "zip"])
+def test_unpacks_whole_and_says_where_from(tmp_path: Path, archives: ModuleType, kind: str) -> None:
+    data = archives.zipped(archives.IMAGES) if kind == "zip" else archives.tar(archives.IMAGES, compressed="gz" in kind)
+    archive = write(tmp_path, data)
+    assert kind_of(archive) == kind
+    target = unpack(archive, tmp_path / "out", top="WFLW_images", expects=["*/*.jpg"], **BOUNDS)
+    assert tree(target) == {name.removeprefix("WFLW_images/"): data for name, data in archives.IMAGES.items()}
+    origin = unpacked_from(target)
+    assert origin is not None
+    assert origin.packed == len(data)
+    assert peek(archive)[0].startswith("WFLW_images/")
+    # Again: nothing is done, the same folder comes back.
+    (target / "0--Event" / "0_0.jpg").write_bytes(b"mine")
+    assert unpack(archive, target, **BOUNDS) == target
+    assert (target / "0--Event" / "0_0.jpg").read_bytes() == b"mine"
+
+
+def test_skips_what_macos_adds_and_gives_plain_modes(tmp_path: Path, archives: ModuleType) -> None:
+    info = archives.member("WFLW_images/0--Event/b.jpg")
+    info.mode = 0o6777
+    data = archives.tar(
+        {"./WFLW_images/0--Event/a.jpg": b"x", "__MACOSX/._a": b"j", "WFLW_images/._a": b"j"}, extra=(info,)
+    )
+    out = unpack(write(tmp_path, data), tmp_path / "out", top="WFLW_images", **BOUNDS)
+    assert set(tree(out)) == {"0--Event/a.jpg", "0--Event/b.jpg"}
+    assert stat.S_IMODE((out / "0--Event/b.jpg").stat().st_mode) == 0o644
+
+
+def _zip_link() -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo("link")
+    info.create_system = 3
+    info.external_attr = (stat.S_IFLNK | 0o777) << 16
+    return info
+
+
+def _sparse() -> tarfile.TarInfo:
+    info = tarfile.TarInfo("sparse")
+    info.type = tarfile.GNUTYPE_SPARSE
+    return info
+
+
+BAD = {
+    "a tar with ../": (lambda a: a.tar({"ok.txt": b"1", "../evil.txt": b"2"}), "outside the target"),
+    "a tar with ../ in the middle": (lambda a: a.tar({"a/b/../../../evil.txt": b"2"}), "outside the target"),
+    "a tar with an absolute path": (lambda a: a.tar({"/tmp/evil.txt": b"2"}), "outside the target"),
+    "a tar with a symbolic link": (
+        lambda a: a.tar({}, extra=(a.member("l", tarfile.SYMTYPE, "/etc"),)), "link or a device"),
+    "a tar with a hard link": (
+        lambda a: a.tar({"f": b"1"}, extra=(a.member("l", tarfile.LNKTYPE, "../../etc/passwd"),)), "link or a device"),
+    "a tar with a device": (lambda a: a.tar({}, extra=(a.member("d", tarfile.CHRTYPE),)), "link or a device"),
+    "a tar with a pipe": (lambda a: a.tar({}, extra=(a.member("d", tarfile.FIFOTYPE),)), "link or a device"),
+    "a tar with a file twice": (lambda a: a.tar({"A/x.jpg": b"1", "a/X.JPG": b"2"}), "twice"),
+    "a tar with a file that is a folder": (lambda a: a.tar({"a": b"1", "a/b": b"2"}), "twice"),
+    "a tar with the Unicode form changed": (lambda a: a.tar({"é": b"1", "e\u0301": b"2"}), "twice"),
+    "a zip with ../": (lambda a: a.zipped({"../evil.txt": b"2"}), "outside the target"),
+    "a zip with an absolute path": (lambda a: a.zipped({"/evil.txt": b"2"}), "outside the target"),
+    "a zip with a drive letter": (lambda a: a.zipped({"C:/evil.txt": b"2"}), "outside the target"),
+    "a zip with backslashes": (lambda a: a.zipped({"..\\evil.txt": b"2"}), "outside the target"),
+    "a zip with a symbolic link": (lambda a: a.zipped({}, extra=((_zip_link(), b"/etc"),)), "link or a device"),
+    "a zip bomb": (lambda a: a.zipped({"zeros": bytes(50_000_000)}), "more than 1000000 bytes"),
+    "a zip bomb that states a small size": (lambda a: a.lying_zip(50_000_000), ""),
+    "a tar.gz bomb": (lambda a: a.tar({"zeros": bytes(50_000_000)}), "bytes"),
+    "an archive of too many files": (lambda a: a.tar({f"f{i}": b"" for i in range(60)}), "more than 50 members"),
+    "a truncated tar.gz": (lambda a: a.tar(a.IMAGES)[:-400], "damaged or cut short"),
+    "a truncated zip": (lambda a: a.zipped(a.IMAGES)[:-400], "damaged or cut short"),
+    "a tar without its end": (lambda a: a.tar(a.IMAGES, compressed=False, end=False), "no end mark"),
+    "a tar.gz with a wrong checksum": (lambda a: a.tar(a.IMAGES)[:-8] + b"\0" * 8, "damaged or cut short"),
+    "a file that is no archive": (lambda a: b"<html>sign in</html>", "not an archive"),
+    "an archive of 0 bytes": (lambda a: b"", "not an archive"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", [pytest.param(name, id=name.replace(" ", "-").replace("/", "")) for name in BAD])
+def test_refuses(tmp_path: Path, archives: ModuleType, refused: Callable[..., str], fault: str) -> None:
+    make, says = BAD[fault]
+    archive = write(tmp_path, make(archives))
+    line = refused(lambda: unpack(archive, tmp_path / "out", **BOUNDS), fault=fault)
+    assert says in line
+    assert untouched(tmp_path)
+
+
+def test_refuses_an_archive_of_something_else(
+    tmp_path: Path, archives: ModuleType, refused: Callable[..., str]
+) -> None:
+    archive = write(tmp_path, archives.tar({"notes.txt": b"1"}))
+    line = refused(
+        lambda: unpack(archive, tmp_path / "out", expects=["*/*.jpg"], **BOUNDS), fault="an archive of something else"
+    )
+    assert "holds no */*.jpg" in line
+    assert untouched(tmp_path)
+
+
+def test_never_replaces_a_folder(tmp_path: Path, archives: ModuleType, refused: Callable[..., str]) -> None:
+    archive = write(tmp_path, archives.tar({"a.txt": b"1"}))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("mine")
+    assert "is there already" in refused(lambda: unpack(archive, tmp_path / "out", **BOUNDS))
+    assert (tmp_path / "out" / "mine.txt").read_text() == "mine"
+
+
+def test_a_huge_extended_header_is_not_read_into_memory(tmp_path: Path, refused: Callable[..., str]) -> None:
+    header = tarfile.TarInfo("PaxHeaders/x")
+    header.type, header.size = tarfile.XHDTYPE, 1 << 32
+    sink = io.BytesIO()
+    with gzip.GzipFile(fileobj=sink, mode="wb", mtime=0) as file:
+        file.write(header.tobuf(tarfile.GNU_FORMAT))
+        file.write(bytes(1 << 20))
+    archive = write(tmp_path, sink.getvalue())
+    assert "header of" in refused(lambda: unpack(archive, tmp_path / "out", **BOUNDS), fault="a tar with a huge header")
+
+
+def test_a_broken_header_in_the_middle_is_not_taken_for_the_end(
+    tmp_path: Path, archives: ModuleType, refused: Callable[..., str]
+) -> None:
+    data = bytearray(archives.tar({"a": b"1" * 512, "b": b"2" * 512}, compressed=False))
+    data[1024 + 148 : 1024 + 156] = b"0000000\0"  # b's header checksum
+    archive = write(tmp_path, bytes(data))
+    assert "no end mark" in refused(lambda: unpack(archive, tmp_path / "out", **BOUNDS))
+
+
+def test_an_interrupted_unpacking_leaves_nothing_and_is_repeated(
+    tmp_path: Path, archives: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = write(tmp_path, archives.tar(archives.IMAGES))
+    whole = Path.open
+
+    def interrupted(self: Path, *args: object, **kwargs: object) -> object:
+        if self.name == "1_2.jpg":
+            raise KeyboardInterrupt
+        return whole(self, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            unpack(archive, tmp_path / "out", **BOUNDS)
+    assert untouched(tmp_path)
+    (tmp_path / ".out.unpack-killed").mkdir()  # what kill -9 leaves
+    assert len(tree(unpack(archive, tmp_path / "out", **BOUNDS))) == len(archives.IMAGES)
+    assert not (tmp_path / ".out.unpack-killed").exists()
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_damage_is_refused_or_harmless(
+    tmp_path_factory: pytest.TempPathFactory, archives: ModuleType, data: st.DataObject
+) -> None:
+    """Flip or cut bytes anywhere: either one line, or exactly files inside the target."""
+    folder = tmp_path_factory.mktemp("damage")
+    kind = data.draw(st.sampled_from(["tar", "tar.gz", "zip"]))
+    files = {"a/b.txt": b"hello" * 100, "c.txt": b"world"}
+    good = bytearray(archives.zipped(files) if kind == "zip" else archives.tar(files, compressed=kind == "tar.gz"))
+    for _ in range(data.draw(st.integers(1, 4))):
+        good[data.draw(st.integers(0, len(good) - 1))] = data.draw(st.integers(0, 255))
+    archive = write(folder, bytes(good[: data.draw(st.integers(0, len(good)))]))
+    said = None
+    try:
+        unpack(archive, folder / "out", **BOUNDS)
+    except InputError as error:
+        said = str(error)
+    assert (folder / "out").exists() == (said is None)
+    assert said is None or ("\n" not in said and untouched(folder))
+    assert {p.name for p in folder.iterdir()} <= {"a.tar.gz", "out"}

@@ -1,0 +1,257 @@
+"""One download against a server that plays every part."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from harness.fetch import Policy, Sources, fetch
+
+DATA = bytes((i * 37 + i // 251) % 256 for i in range(20_000))
+
+
+def get(sources: Sources, cache: Path, policy: Policy, **options: Any) -> bytes:
+    return fetch("thing", cache=cache, sources=sources, policy=policy, **options).read_bytes()
+
+
+def test_downloads_reports_and_cleans_up(server, play, source, cache, policy, leftovers) -> None:
+    sources = source(server.on("/thing", play.serve(DATA)))
+    seen: list[tuple[str, int, int]] = []
+    assert get(sources, cache, policy, progress=lambda f, d, t: seen.append((f, d, t))) == DATA
+    assert seen[-1] == ("thing.bin", len(DATA), len(DATA))
+    assert [done for _, done, _ in seen] == sorted(done for _, done, _ in seen)
+    assert leftovers(cache) == {"weights/thing.bin", "nmebench.lock.json"}
+    # A second time nothing is asked.
+    assert get(sources, cache, policy) == DATA
+    assert len(server.asked("/thing")) == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({}, id="etag"),
+        pytest.param({"etag": None, "modified": "Sat, 01 Jan 2022 00:00:00 GMT"}, id="last-modified"),
+        pytest.param({"etag": 'W/"weak"'}, id="weak-etag-same-length"),
+        pytest.param({"etag": None}, id="same-length"),
+    ],
+)
+def test_a_cut_connection_is_resumed(server, play, source, cache, policy, options) -> None:
+    url = server.on("/thing", play.serve(DATA, cut_at=9000, **options), play.serve(DATA, **options))
+    notes: list[str] = []
+    assert get(source(url), cache, policy, note=notes.append) == DATA
+    assert notes == ["thing.bin: the connection was cut; again in 1 s"]
+    first, second = server.asked("/thing")
+    assert "Range" not in first
+    assert 0 < int(second["Range"].removeprefix("bytes=").rstrip("-")) <= 9000
+    validator = options.get("etag", '"v1"') or options.get("modified")
+    assert second.get("If-Range") == (None if validator is None or validator.startswith("W/") else validator)
+    assert policy.pauses == [1.0]
+
+
+def test_a_file_that_changed_in_between_starts_anew(server, play, source, cache, policy) -> None:
+    url = server.on("/thing", play.serve(b"old" * 5000, cut_at=9000), play.serve(DATA, etag='"v2"'))
+    assert get(source(url), cache, policy) == DATA
+
+
+def test_another_length_starts_anew(server, play, source, cache, policy) -> None:
+    url = server.on(
+        "/thing", play.serve(b"old" * 5000, etag=None, cut_at=9000), play.serve(DATA, etag=None), play.serve(DATA)
+    )
+    assert get(source(url), cache, policy) == DATA
+
+
+def test_a_server_without_ranges_starts_anew(server, play, source, cache, policy) -> None:
+    url = server.on("/thing", play.serve(DATA, cut_at=9000), play.serve(DATA, ranges=False))
+    assert get(source(url), cache, policy) == DATA
+
+
+def test_a_complete_part_needs_no_byte(server, play, source, cache, policy) -> None:
+    url = server.on("/thing", play.serve(DATA))
+    part = cache / "downloads" / "thing.bin.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(DATA)
+    part.with_name("thing.bin.part.json").write_text(
+        json.dumps({"address": url, "validator": '"v1"', "total": len(DATA)})
+    )
+    assert get(source(url), cache, policy) == DATA
+    assert server.asked("/thing")[0]["Range"] == f"bytes={len(DATA)}-"
+
+
+def test_a_part_longer_than_the_file_is_dropped(server, play, source, cache, policy) -> None:
+    url = server.on("/thing", play.serve(DATA))
+    part = cache / "downloads" / "thing.bin.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(DATA + b"more")
+    part.with_name("thing.bin.part.json").write_text(json.dumps({"address": url, "validator": '"v1"', "total": 5}))
+    assert get(source(url), cache, policy) == DATA
+
+
+@pytest.mark.parametrize(
+    "damage", ["{", '{"address": 1}', '{"address": "http://elsewhere/", "validator": "x", "total": 1}']
+)
+def test_a_part_of_unknown_origin_is_not_continued(server, play, source, cache, policy, damage) -> None:
+    part = cache / "downloads" / "thing.bin.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"x" * 100)
+    part.with_name("thing.bin.part.json").write_text(damage)
+    assert get(source(server.on("/thing", play.serve(DATA))), cache, policy) == DATA
+    assert "Range" not in server.asked("/thing")[0]
+
+
+def test_chunked_and_gzip_labelled_archives_arrive_as_they_are(server, play, archives, source, cache, policy) -> None:
+    data = archives.tar(archives.IMAGES)
+    url = server.on("/thing", play.serve(data, chunked=True, headers={"Content-Encoding": "x-gzip"}))
+    root = fetch("thing", cache=cache, policy=policy, sources=source(url, file="thing.tar.gz", unpacks_to="thing"))
+    assert (root / "WFLW_images/0--Event/0_0.jpg").read_bytes() == archives.IMAGES["WFLW_images/0--Event/0_0.jpg"]
+
+
+def test_retry_after_is_honoured(server, play, source, cache, policy) -> None:
+    url = server.on(
+        "/thing",
+        play.status(429, Retry_After="7"),
+        play.status(503, Retry_After="Sat, 01 Jan 2022 00:00:09 GMT", Date="Sat, 01 Jan 2022 00:00:00 GMT"),
+        play.status(503, Retry_After="soon"),
+        play.serve(DATA),
+    )
+    # The handler sends a Date of its own before the scripted one, so the dated Retry-After lies in the past: no pause.
+    patient = Policy(read_seconds=0.3, attempts=5, chunk=1024, sleep=policy.sleep)
+    assert get(source(url), cache, patient) == DATA
+    assert policy.pauses[0] == 7.0
+    assert policy.pauses[1] == 0.0
+    assert policy.pauses[2] == 4.0
+
+
+# What can't be mended: one line, and nothing in the file's place --------------------------------------------------
+
+FAULTS: dict[str, tuple[Callable[[ModuleType, Any], list[Any]], str, dict[str, Any]]] = {
+    "the connection is cut every time": (lambda p, s: [p.serve(DATA, cut_at=0)], "was cut", {}),
+    "the server hangs up": (lambda p, s: [p.hang_up()], "no connection", {}),
+    "the server stalls": (lambda p, s: [p.serve(DATA, stall_at=5000)], "silent", {}),
+    "the body is shorter than stated": (lambda p, s: [p.serve(DATA, length=30_000, ranges=False)], "was cut", {}),
+    "the length is not the known one": (lambda p, s: [p.serve(DATA)], "expected 5", {"bytes": 5}),
+    "the file is larger than the bound": (lambda p, s: [p.serve(DATA)], "allowed: 9000", {"max_bytes": 9000}),
+    "the file is larger than the bound and states no length": (
+        lambda p, s: [p.serve(DATA, chunked=True)], "allowed: 9000", {"max_bytes": 9000}),
+    "wrong bytes, sha256 known": (lambda p, s: [p.serve(DATA)], "its source says 00000000", {"sha256": "0" * 64}),
+    "wrong bytes, hash in the name": (
+        lambda p, s: [p.serve(DATA)], "its name says 3f8e0c2c", {"hash_prefix": "3f8e0c2c"}),
+    "an empty file": (lambda p, s: [p.serve(b"")], "0 bytes", {}),
+    "403": (lambda p, s: [p.status(403)], "answered 403", {}),
+    "404": (lambda p, s: [p.status(404)], "answered 404", {}),
+    "429, wait an hour": (lambda p, s: [p.status(429, Retry_After="3600")], "asks to wait 3600 s", {}),
+    "503 for ever": (lambda p, s: [p.status(503)], "3 times in a row", {}),
+    "a redirect to another host": (
+        lambda p, s: [p.redirect("http://files.example.com/thing")], "redirected to another host", {}),
+    "a redirect to another port": (
+        lambda p, s: [p.redirect("http://127.0.0.1:9/thing")], "redirected to another host", {}),
+    "a redirect to file:": (lambda p, s: [p.redirect("file:///etc/passwd")], "allowed: http and https", {}),
+    "a redirect to ftp:": (lambda p, s: [p.redirect("ftp://127.0.0.1/thing")], "allowed: http and https", {}),
+    "a redirect to an address that is none": (
+        lambda p, s: [p.redirect("http://[::bad/")], "allowed: http and https", {}),
+    "redirects for ever": (lambda p, s: [p.redirect("/thing")], "more than 6 times", {}),
+    "a web page instead of the file": (
+        lambda p, s: [p.serve(b"<!DOCTYPE html><html>sign in</html>", mime="text/html; charset=utf-8")],
+        "web page", {}),
+    "a web page under a file's type": (
+        lambda p, s: [p.serve(b"\n <html><body>quota</body></html>" * 100)], "web page", {}),
+    "an encoding that nobody asked for": (
+        lambda p, s: [p.serve(DATA, headers={"Content-Encoding": "br"})], "encoding 'br'", {}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", [pytest.param(name, id=name.replace(" ", "-").replace(":", "")) for name in FAULTS])
+def test_a_fault_is_one_line(server, play, source, cache, policy, refused, leftovers, fault) -> None:
+    steps, says, fields = FAULTS[fault]
+    url = server.on("/thing", *steps(play, server))
+    line = refused(lambda: get(source(url, **fields), cache, policy), fault=fault)
+    assert says in line
+    assert not (cache / "weights").exists()
+    assert leftovers(cache) <= {"downloads/thing.bin.part", "downloads/thing.bin.part.json"}
+    if "again" not in line.partition("goes on")[0]:  # a verdict, not a bad line: nothing to go on with
+        assert leftovers(cache) == set()
+    assert sum(policy.pauses) <= policy.attempts * policy.longest_wait
+
+
+def test_no_server_at_all(source, cache, policy, refused) -> None:
+    sources = source("http://127.0.0.1:1/thing")
+    assert "no connection to 127.0.0.1:1" in refused(lambda: get(sources, cache, policy), fault="no network")
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://example.org/x", "thing.bin", "http://"])
+def test_addresses_that_are_none(source, cache, policy, refused, url) -> None:
+    assert "allowed: http and https" in refused(lambda: get(source(url), cache, policy))
+
+
+def test_a_listed_host_may_be_redirected_to(server, play, source, cache, policy) -> None:
+    with play.running() as mirror:
+        there = mirror.on("/there", play.serve(DATA))
+        url = server.on("/thing", play.redirect("/moved"), play.redirect("/moved"))
+        server.on("/moved", play.redirect(there))
+        assert get(source(url, hosts=(mirror.netloc,)), cache, policy) == DATA
+
+
+def test_what_came_is_kept_for_the_next_command(server, play, source, cache, policy, refused) -> None:
+    sources = source(server.on("/thing", play.serve(DATA, cut_at=9000), play.status(503)))
+    assert "bytes are kept" in refused(lambda: get(sources, cache, policy))
+    server.on("/thing", play.serve(DATA))
+    assert get(sources, cache, policy) == DATA
+    assert int(server.asked("/thing")[-1]["Range"].removeprefix("bytes=").rstrip("-")) > 0
+
+
+def test_an_interrupt_keeps_what_came(server, play, source, cache, policy, leftovers) -> None:
+    sources = source(server.on("/thing", play.serve(DATA)))
+
+    def stop(file: str, done: int, total: int) -> None:
+        if done > 5000:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        get(sources, cache, policy, progress=stop)
+    assert leftovers(cache) == {"downloads/thing.bin.part", "downloads/thing.bin.part.json"}
+    assert get(sources, cache, policy) == DATA
+    assert leftovers(cache) == {"weights/thing.bin", "nmebench.lock.json"}
+
+
+def test_a_full_disk_is_told_before_the_download(server, play, source, cache, policy, refused, monkeypatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=10))
+    sources = source(server.on("/thing", play.serve(DATA)))
+    assert "10 free" in refused(lambda: get(sources, cache, policy), fault="too little room for the download")
+
+
+# HTTPS ---------------------------------------------------------------------------------------------------------------
+
+
+def test_https_with_its_own_authority(play, certificate, source, cache, policy, monkeypatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[0]))
+    with play.running(certificate=certificate) as server:
+        url = server.on("/thing", play.serve(DATA, cut_at=9000), play.serve(DATA))
+        assert get(source(url), cache, policy) == DATA
+
+
+def test_an_untrusted_certificate(play, certificate, source, cache, policy, refused, leftovers, monkeypatch) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    with play.running(certificate=certificate) as server:
+        sources = source(server.on("/thing", play.serve(DATA)))
+        assert "can't be trusted" in refused(
+            lambda: get(sources, cache, policy), fault="a certificate nobody vouches for"
+        )
+        assert server.asked("/thing") == []
+    assert policy.pauses == []
+    assert leftovers(cache) == set()
+
+
+def test_https_never_becomes_http(play, certificate, server, source, cache, policy, refused, monkeypatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[0]))
+    with play.running(certificate=certificate) as safe:
+        plain = server.on("/thing", play.serve(DATA))
+        sources = source(safe.on("/thing", play.redirect(plain)), hosts=(server.netloc,))
+        assert "from https to http" in refused(
+            lambda: get(sources, cache, policy), fault="a redirect from https to http"
+        )
+    assert server.asked("/thing") == []

@@ -12,7 +12,7 @@ from harness.errors import InputError
 from harness.fetch import lockfile
 from harness.fetch.archive import kind_of, peek
 from harness.fetch.cache import cache_path
-from harness.fetch.fetching import accepted, install, verify
+from harness.fetch.fetching import install, verify
 from harness.fetch.sources import Source, Sources, load_sources
 from harness.quoting import shown
 
@@ -24,16 +24,16 @@ def add(
     *,
     name: str | None = None,
     cache: Path | None = None,
-    accept_licence: bool = False,
     sources: Sources | None = None,
 ) -> Path:
     """Put a file that was downloaded by hand where `fetch` would have put it; the file itself stays as it is.
+
+    No licence is asked for: whoever has the file met its terms where it came from.
 
     Args:
         path: the file, under any name.
         name: what it is; by default it is recognised by hash, name or content.
         cache: as in `fetch`.
-        accept_licence: as in `fetch`: the terms are the same however the file came.
         sources: as in `fetch`.
 
     Returns:
@@ -58,7 +58,6 @@ def add(
     with lockfile.alone(folder):
         source = _only(table.resolve(name), name) if name else recognise(path, sha256, folder, table)
         verify(source, path, folder)
-        accepted(source, accept_licence)
         downloads = folder / "downloads"
         downloads.mkdir(exist_ok=True)
         copy = downloads / f".{source.file}.adding"

@@ -17,7 +17,7 @@ from harness.fetch.sources import Source, Sources, load_sources
 from harness.fetch.transport import Policy, Progress, ResumingDownloader
 from harness.quoting import shown
 
-__all__ = ["accepted", "fetch", "install", "verify"]
+__all__ = ["fetch", "install", "verify"]
 
 
 def fetch(
@@ -60,7 +60,7 @@ def fetch(
         for source in missing:
             if source.by_hand:
                 _ = source.address  # raises, with the way to get it
-            accepted(source, accept_licence)
+            _accepted(source, accept_licence)
         for source in missing:
             _download(source, folder, policy or Policy(), progress, note)
     if name == "wflw":
@@ -70,7 +70,7 @@ def fetch(
     return place_of(wanted[0], folder)
 
 
-def accepted(source: Source, accept_licence: bool) -> None:
+def _accepted(source: Source, accept_licence: bool) -> None:
     """Hold to the licence notice.
 
     Raises:

@@ -41,7 +41,7 @@ def rows() -> dict[str, str]:
 def row(request: pytest.FixtureRequest, fault: str, line: str, code: int, *folders: Path) -> None:
     """Hold one row of the page to what a test saw, or write it."""
     test = f"{request.path.relative_to(PAGE.parents[1])}::{request.node.name}"
-    made = f"| {fault} | `{normal(line, *folders)}` | {code} | `{test}` |"
+    made = f"| {fault} | `` {normal(line, *folders)} `` | {code} | `{test}` |"
     if os.environ.get("UPDATE_FAULTS"):
         table = {**rows(), fault: made}
         head = PAGE.read_text(encoding="utf-8").partition(HEAD)[0] if PAGE.exists() else "# Faults\n\n"

@@ -249,7 +249,7 @@ def test_add_knows_an_archive_by_name_or_content(world, archives, cache, tmp_pat
     path = tmp_path / name
     path.write_bytes(archives.tar(archives.IMAGES) if kind == "tar" else archives.zipped(archives.IMAGES))
     before = path.read_bytes()
-    assert add(path, cache=cache, sources=world, accept_licence=True) == cache / "wflw" / "WFLW_images"
+    assert add(path, cache=cache, sources=world) == cache / "wflw" / "WFLW_images"
     assert (cache / "wflw" / "WFLW_images/2--Event/2_3.jpg").is_file()
     assert path.read_bytes() == before
     assert read(cache)["wflw-images"].origin == "by hand"
@@ -258,20 +258,13 @@ def test_add_knows_an_archive_by_name_or_content(world, archives, cache, tmp_pat
 def test_add_knows_annotations_by_their_files(world, archives, cache, tmp_path) -> None:
     path = tmp_path / "download"
     path.write_bytes(archives.tar({k.partition("/")[2]: v for k, v in archives.ANNOTATIONS.items()}))
-    assert add(path, cache=cache, sources=world, accept_licence=True) == cache / "wflw" / "WFLW_annotations"
-
-
-def test_add_wants_the_licence_accepted_too(world, archives, cache, tmp_path, refused, leftovers):
-    path = tmp_path / "WFLW_images.tar.gz"
-    path.write_bytes(archives.tar(archives.IMAGES))
-    assert "--accept-licence" in refused(lambda: add(path, cache=cache, sources=world))
-    assert leftovers(cache) == set()
+    assert add(path, cache=cache, sources=world) == cache / "wflw" / "WFLW_annotations"
 
 
 def test_add_knows_a_checkpoint_by_its_hash(world, cache, tmp_path) -> None:
     path = tmp_path / "renamed.bin"
     path.write_bytes(WEIGHTS)
-    place = add(path, cache=cache, sources=world, accept_licence=True)
+    place = add(path, cache=cache, sources=world)
     assert place == cache / "weights" / world["net"].file
     assert place.read_bytes() == WEIGHTS
     assert path.exists()
@@ -292,7 +285,7 @@ def test_add_refuses(world, cache, tmp_path, refused, leftovers, fault) -> None:
     name, data, given, says = BY_HAND[fault]
     path = tmp_path / (world["net"].file if name == "NET" else name)
     path.write_bytes(data)
-    assert says in refused(lambda: add(path, name=given, cache=cache, sources=world, accept_licence=True), fault=fault)
+    assert says in refused(lambda: add(path, name=given, cache=cache, sources=world), fault=fault)
     assert leftovers(cache) == set()
     assert path.read_bytes() == data
 

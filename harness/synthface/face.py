@@ -87,10 +87,10 @@ def draw(seed: int, split: Split, index: int, attributes: Attributes | None = No
 def draw_pose(rng: np.random.Generator, large: bool) -> Pose:
     yaw, pitch, roll = rng.normal(0.0, 1.0, size=3).clip(-2.2, 2.2)
     if not large:
-        return Pose(15.0 * yaw, 9.0 * pitch, 8.0 * roll)
+        return Pose(17.0 * yaw, 9.5 * pitch, 8.0 * roll)
     side = 1.0 if rng.uniform() < 0.5 else -1.0
     if rng.uniform() < 0.8:
-        return Pose(side * rng.uniform(38.0, 70.0), 10.0 * pitch, 10.0 * roll)
+        return Pose(side * rng.uniform(42.0, 75.0), 10.0 * pitch, 10.0 * roll)
     if rng.uniform() < 0.5:
         return Pose(18.0 * yaw, rng.uniform(22.0, 34.0) * side, 10.0 * roll)
     return Pose(20.0 * yaw, 10.0 * pitch, rng.uniform(30.0, 60.0) * side)

@@ -22,7 +22,8 @@ def landmarks(head: Head, points: Array, camera: Camera) -> Array:
     contour = camera.view(visible_contour(head, camera))[:, :2]
     found[: CHIN + 1] = evenly(contour[: CHIN_COLUMN + 1], CHIN + 1)
     found[CHIN : JAW.stop] = evenly(contour[CHIN_COLUMN:], CHIN + 1)
-    return found
+    # The lists hold six decimals. Rounding here drops the last bits, in which sines differ between CPUs.
+    return np.round(found, 6)
 
 
 def visible_contour(head: Head, camera: Camera) -> Array:

@@ -130,7 +130,7 @@ def _settle(root: Path, out: Path) -> None:
 
 def _drawn(jobs: list[_Job], workers: int | None) -> Iterator[str]:
     """List lines in the jobs' order; the faces don't depend on how many processes draw them."""
-    count = workers if workers is not None else min(os.process_cpu_count() if hasattr(os, "process_cpu_count") else len(os.sched_getaffinity(0)), 8)
+    count = workers if workers is not None else _cores()
     if count < 1:
         raise InputError(f"workers is {workers}; give a whole number from 1 up, or nothing for one a core")
     if count == 1 or len(jobs) < 8:
@@ -138,6 +138,13 @@ def _drawn(jobs: list[_Job], workers: int | None) -> Iterator[str]:
         return
     with ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn")) as pool:
         yield from pool.map(_draw_one, jobs, chunksize=4)
+
+
+def _cores() -> int:
+    """The cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _draw_one(job: _Job) -> str:

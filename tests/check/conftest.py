@@ -113,3 +113,9 @@ def make_run(tmp_path) -> Callable[..., Run]:
         return write(tmp_path / name, table, landmarks, **options)
 
     return make
+
+
+@pytest.fixture
+def small_faces() -> FaceTable:
+    """Sixty faces; see :func:`faces`."""
+    return faces()

@@ -1,0 +1,304 @@
+"""The known pitfalls that change a face alignment number, as data: what each is, and how it can be tested.
+
+Gathered from public threads about published WFLW numbers that users don't reach. A cause is tested either by a rerun of
+the sweep with other settings (``reruns``) or from the landmarks that the run stored (``rescores``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness import boxes, scheme
+from harness.errors import InputError
+from harness.store import CellRecord, FaceTable, ModelRecord, Run
+
+__all__ = ["CAUSES", "Cause", "Overrides", "Rescore", "Situation"]
+
+Array = NDArray[np.float64]
+Overrides = Mapping[str, Any]
+"""Fields of a sweep configuration: ``{"box_padding": 1.25}``, ``{"flip": ("flip+shift",)}``."""
+
+DIRECT = "direct"
+
+
+@dataclass(frozen=True)
+class Situation:
+    """The cell that deviates, and what is known about how it was measured."""
+
+    run: Run
+    cell: CellRecord
+    model: ModelRecord
+
+    @property
+    def configuration(self) -> Mapping[str, Any]:
+        """The sweep that was asked for."""
+        return self.run.record.configuration
+
+    @property
+    def card_input(self) -> Mapping[str, Any]:
+        """The card's ``[input]``."""
+        return self.model.card.get("input") or {}
+
+    @property
+    def heatmaps(self) -> bool:
+        """Whether the network gives heatmaps."""
+        return self.cell.decoder != DIRECT
+
+    @property
+    def own_padding(self) -> float | None:
+        """The box rule's own padding; None for a rule that isn't known here."""
+        try:
+            return float(getattr(boxes.create(self.cell.box), "padding", np.nan))
+        except InputError:
+            return None
+
+    @property
+    def padding(self) -> float | None:
+        """The padding that the run used."""
+        return self.configuration.get("box_padding") or self.own_padding
+
+    @property
+    def colour(self) -> str:
+        """The channel order that the run used."""
+        return str(self.configuration.get("colour") or self.card_input.get("colour") or "rgb")
+
+    @property
+    def fusion(self) -> str | None:
+        """How the run's network upsampled between its branches; None for a network without any."""
+        if not self.model.architecture.startswith("hrnetv2"):
+            return None
+        own = (self.model.card.get("options") or {}).get("fusion")
+        return str((self.configuration.get("options") or {}).get("fusion") or own or "bilinear")
+
+    @property
+    def opencv(self) -> str:
+        """OpenCV's version, such as ``4.11.0.86``; empty when it isn't known."""
+        packages = self.run.record.provenance.packages
+        return next((version for name, version in packages.items() if name.startswith("opencv")), "")
+
+
+@dataclass(frozen=True)
+class Rescore:
+    """A test from stored landmarks: what was changed, the landmarks ``[N, K, 2]`` and the normaliser ``[N]``."""
+
+    label: str
+    landmarks: Array
+    normaliser: Array
+
+
+def _no_reruns(_: Situation) -> tuple[Overrides, ...]:
+    return ()
+
+
+def _no_rescores(_: Situation) -> tuple[Rescore, ...]:
+    return ()
+
+
+def _unsuspicious(_: Situation) -> str | None:
+    return None
+
+
+@dataclass(frozen=True)
+class Cause:
+    """A pitfall. ``suspect`` gives a sentence where the run's own record already points at it."""
+
+    name: str
+    description: str
+    source: str
+    reruns: Callable[[Situation], tuple[Overrides, ...]] = _no_reruns
+    rescores: Callable[[Situation], tuple[Rescore, ...]] = _no_rescores
+    suspect: Callable[[Situation], str | None] = _unsuspicious
+
+
+def _paddings(s: Situation) -> tuple[Overrides, ...]:
+    usual = (s.own_padding, 1.25, 1.2, 1.1, 1.0, 1.3, 1.6)
+    different = dict.fromkeys(p for p in usual if p is not None and s.padding is not None and abs(p - s.padding) > 1e-9)
+    return tuple({"box_padding": padding} for padding in different)
+
+
+def _suspect_padding(s: Situation) -> str | None:
+    if s.padding is None or s.own_padding is None or abs(s.padding - s.own_padding) < 1e-9:
+        return None
+    return f"this run padded by {s.padding:g}, the rule's own padding is {s.own_padding:g}"
+
+
+def _boxes(s: Situation) -> tuple[Overrides, ...]:
+    return tuple({"boxes": (name,)} for name in boxes.names() if name != s.cell.box)
+
+
+def _shift(s: Situation) -> tuple[Overrides, ...]:
+    other = {"flip": "flip+shift", "flip+shift": "flip"}.get(s.cell.flip)
+    return ({"flip": (other,)},) if other else ()
+
+
+def _flip(s: Situation) -> tuple[Overrides, ...]:
+    others = ("flip+shift", "flip") if s.cell.flip == "none" else ("none",)
+    return tuple({"flip": (other,)} for other in others)
+
+
+def _fusion(s: Situation) -> tuple[Overrides, ...]:
+    if s.fusion is None:
+        return ()
+    options = dict(s.configuration.get("options") or {})
+    return ({"options": {**options, "fusion": "nearest" if s.fusion == "bilinear" else "bilinear"}},)
+
+
+def _suspect_fusion(s: Situation) -> str | None:
+    return "this run upsampled by nearest neighbour" if s.fusion == "nearest" else None
+
+
+def _colour(s: Situation) -> tuple[Overrides, ...]:
+    if s.model.architecture == "oracle":
+        return ()
+    return ({"colour": "bgr" if s.colour == "rgb" else "rgb"},)
+
+
+def _suspect_colour(s: Situation) -> str | None:
+    card = s.card_input.get("colour")
+    return f"this run gave {s.colour}, the card says {card}" if card and s.colour != card else None
+
+
+def _suspect_opencv(s: Situation) -> str | None:
+    major = s.opencv.partition(".")[0]
+    return f"this run used OpenCV {s.opencv}" if major.isdigit() and int(major) >= 5 else None
+
+
+def _decoders(s: Situation) -> tuple[Overrides, ...]:
+    if not s.heatmaps:
+        return ()
+    usual = ("dark", "quarter-offset", "quarter-offset:rule=mmpose0", "argmax", "dark-udp", "hrnet")
+    return tuple({"decoders": (name,)} for name in usual if name != s.cell.decoder)
+
+
+def _in_image(faces: FaceTable, s: Situation, offset: float) -> Array:
+    """An offset in input px as image px ``[N, 1, 2]``."""
+    return (offset * faces.size / np.asarray(s.model.input_size, np.float64))[:, None, :]
+
+
+def _half_pixels(s: Situation) -> tuple[Rescore, ...]:
+    """Landmarks moved by half a pixel of the input or of the heatmap; boxes are stored for the first rule only."""
+    faces = s.run.faces
+    if s.cell.box != s.run.record.cells[0].box or min(s.model.input_size) < 1 or not (faces.size > 0).all():
+        return ()
+    landmarks = s.run.landmarks(s.cell.id).astype(np.float64)
+    offsets = {"half an input px": 0.5}
+    if s.heatmaps and s.model.heatmap_size:
+        stride = s.model.input_size[0] / s.model.heatmap_size[0]
+        offsets["half a heatmap px"] = 0.5 * stride
+        offsets["the half-pixel rule of resizing, (stride - 1) / 2 input px"] = 0.5 * (stride - 1)
+    return tuple(
+        Rescore(
+            f"landmarks moved by {'' if sign > 0 else '-'}{name}",
+            landmarks + _in_image(faces, s, sign * offset),
+            faces.normaliser,
+        )
+        for name, offset in offsets.items()
+        if offset
+        for sign in (1, -1)
+    )
+
+
+def _truncated(s: Situation) -> tuple[Rescore, ...]:
+    landmarks = np.trunc(s.run.landmarks(s.cell.id).astype(np.float64))
+    return (Rescore("landmarks truncated to whole image px", landmarks, s.run.faces.normaliser),)
+
+
+def _normalisers(s: Situation) -> tuple[Rescore, ...]:
+    try:
+        points = scheme.load(s.run.record.dataset.scheme)
+    except InputError:
+        return ()
+    faces, landmarks = s.run.faces, s.run.landmarks(s.cell.id).astype(np.float64)
+    return tuple(
+        Rescore(f"normalised by {name}", landmarks, scheme.normaliser(points, faces.landmarks, name))
+        for name in points.normalisers
+        if name != s.run.record.normaliser
+    )
+
+
+#: From likely to unlikely.
+CAUSES: tuple[Cause, ...] = (
+    Cause(
+        "box padding",
+        "The box is enlarged by another factor than the network was tested with (1.25 in HRNet and mmpose, 1.2 in PFLD "
+        "and PIPNet, 1.6 in SPIGA).",
+        "open-mmlab/mmpose#1415, HRNet/HRNet-Facial-Landmark-Detection#3",
+        reruns=_paddings,
+        suspect=_suspect_padding,
+    ),
+    Cause(
+        "box rule",
+        "The box comes from elsewhere: the landmarks, the list's rectangle or the file's centre and scale.",
+        "wywu/LAB#26, FengZhenhua/Wing-Loss#15",
+        reruns=_boxes,
+    ),
+    Cause(
+        "flip shift",
+        "The flipped heatmaps are averaged with, or without, the shift by one heatmap px that aligns them "
+        "(shift_heatmap in mmpose).",
+        "leoxiaobin/deep-high-resolution-net.pytorch#22, microsoft/human-pose-estimation.pytorch#69",
+        reruns=_shift,
+    ),
+    Cause(
+        "bilinear fusion",
+        "HRNet's branches are upsampled to each other by nearest neighbour, as in timm, instead of bilinearly, as the "
+        "face networks were trained.",
+        "measured on mmpose's and timm's HRNetV2-W18",
+        reruns=_fusion,
+        suspect=_suspect_fusion,
+    ),
+    Cause(
+        "colour order",
+        "The network gets BGR for RGB or the other way round.",
+        "open-mmlab/mmpose, data preprocessor (bgr_to_rgb)",
+        reruns=_colour,
+        suspect=_suspect_colour,
+    ),
+    Cause(
+        "OpenCV 5",
+        "OpenCV 5 interpolates differently: up to a tenth of a crop's values move by up to 3 levels.",
+        "measured on OpenCV 4.11 to 4.14 and 5",
+        suspect=_suspect_opencv,
+    ),
+    Cause(
+        "half pixel",
+        "The map from heatmap to image is off by half a pixel of the one or the other.",
+        "HRNet/HRNet-Facial-Landmark-Detection#63, 1adrianb/face-alignment#141",
+        rescores=_half_pixels,
+    ),
+    Cause(
+        "decoder",
+        "The table was made with another decoder, or another rule of the quarter offset.",
+        "ilovepose/DarkPose#9, open-mmlab/mmpose#664",
+        reruns=_decoders,
+    ),
+    Cause(
+        "flip test",
+        "The table was made with the flip test, or without.",
+        "ilovepose/DarkPose#5",
+        reruns=_flip,
+    ),
+    Cause(
+        "whole pixels",
+        "The table's predictions were truncated to whole image px, as the official HRNet code does.",
+        "HRNet/HRNet-Facial-Landmark-Detection#26",
+        rescores=_truncated,
+    ),
+    Cause(
+        "normaliser",
+        "The table divides by another distance: inter-pupil NME is some 1.4 times inter-ocular NME on WFLW.",
+        "wywu/LAB#20, guoqiangqi/PFLD#28",
+        rescores=_normalisers,
+    ),
+    Cause(
+        "weights",
+        "The checkpoint is another one than the table's: another epoch, another training, or keys that were renamed "
+        "wrongly. Tables often show the epoch that was best on the test set.",
+        "ZhenglinZhou/STAR#28, AnthonyF333/FaceLandmark_PFLD_UltraLight#8",
+    ),
+)

@@ -1,0 +1,97 @@
+"""What a check found: typed, stored as ``verdict.json``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, computed_field
+
+__all__ = ["STATUSES", "Finding", "Row", "Status", "Verdict"]
+
+Status = Literal["reproduced", "deviates", "not comparable", "not run"]
+STATUSES: tuple[Status, ...] = get_args(Status)
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Finding(_Record):
+    """A likely cause of a deviation, and what testing it gave."""
+
+    cause: str
+    """Name of the cause, such as ``flip shift``."""
+    detail: str
+    """A sentence: what it is, and what the test gave."""
+    explains: bool = False
+    """Whether every compared number would be reproduced with the alternative."""
+    explained: float | None = None
+    """Share of the deviation (root mean square over the subsets) that the alternative takes away; None if untested."""
+    overrides: dict[str, Any] = Field(default_factory=dict)
+    """The alternative, as fields of a sweep configuration; empty where it isn't one."""
+    nme: dict[str, float] = Field(default_factory=dict)
+    """NME by subset with the alternative, percent."""
+
+
+class Row(_Record):
+    """One reported number."""
+
+    model: str
+    dataset: str
+    table: str
+    metric: Literal["nme", "fr10", "auc10"]
+    subset: str
+    cell: str | None = None
+    reported: float
+    """Percent for NME and FR, a fraction for AUC."""
+    reported_text: str
+    """As printed, with its decimals."""
+    measured: float | None = None
+    difference: float | None = None
+    """Measured minus reported."""
+    low: float | None = None
+    """Least value that counts as reproduced."""
+    high: float | None = None
+    """Values from here on don't count as reproduced."""
+    allowed: str
+    """What counts as reproduced, in words."""
+    status: Status
+    reason: str
+    source: str
+    causes: tuple[Finding, ...] = ()
+    """Likely causes of a deviation, likeliest first."""
+
+
+class Verdict(_Record):
+    """``verdict.json``."""
+
+    schema_version: int = 1
+    rows: tuple[Row, ...]
+
+    def count(self, status: Status) -> int:
+        """Number of rows of a status."""
+        return sum(row.status == status for row in self.rows)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def exit_code(self) -> int:
+        """0 when something was reproduced and nothing deviates, 1 when something deviates, 3 otherwise."""
+        if self.count("deviates"):
+            return 1
+        return 0 if self.count("reproduced") else 3
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def summary(self) -> str:
+        """The verdict in one line."""
+        if not self.rows:
+            return "nothing to compare: no reported numbers are known for these models"
+        parts = []
+        for status in STATUSES:
+            if count := self.count(status):
+                reasons = Counter(row.reason for row in self.rows if row.status == status)
+                common, times = reasons.most_common(1)[0]
+                why = f" ({common})" if status.startswith("not") and times == count else ""
+                parts.append(f"{count} {status}{why}")
+        return f"{len(self.rows)} reported numbers: {', '.join(parts)}"

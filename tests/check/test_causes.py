@@ -1,0 +1,213 @@
+"""A planted protocol error is found and named first."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from harness import metrics
+from harness.check import check, diagnose, explain
+from harness.check.causes import CAUSES
+
+SUBSETS = ("test", "pose", "blur")
+TRUE = {"test": 4.0, "pose": 4.2, "blur": 3.9}
+#: What each setting does to the NME of the three subsets, percent points.
+EFFECTS = {
+    ("box_padding", 1.2): (0.21, 0.32, 0.18),
+    ("box_padding", 1.1): (0.55, 0.8, 0.5),
+    ("box_padding", 1.0): (1.2, 1.5, 1.1),
+    ("box_padding", 1.3): (0.12, 0.2, 0.1),
+    ("box_padding", 1.6): (0.9, 1.1, 0.8),
+    ("boxes", "rect"): (0.4, 0.9, 0.3),
+    ("boxes", "pfld"): (0.15, 0.2, 0.16),
+    ("flip", "flip"): (0.11, 0.1, 0.14),
+    ("flip", "none"): (0.07, 0.09, 0.05),
+    ("fusion", "nearest"): (0.9, 1.4, 1.0),
+    ("colour", "bgr"): (0.08, 0.13, 0.2),
+    ("decoders", "argmax"): (0.3, 0.2, 0.31),
+    ("decoders", "quarter-offset"): (0.06, 0.05, 0.07),
+}
+BASE = {"box_padding": 1.25, "boxes": "landmarks", "flip": "flip+shift", "fusion": "bilinear", "colour": "rgb"}
+BASE["decoders"] = "dark"
+
+
+def measured(settings):
+    """NME by subset of a world in which each setting's effect adds up."""
+    effect = np.sum([EFFECTS.get(item, (0.0, 0.0, 0.0)) for item in settings.items()], axis=0)
+    return {subset: TRUE[subset] + e for subset, e in zip(SUBSETS, effect, strict=True)}
+
+
+def world(make_run, planted, *, card_says=False, **options):
+    """A run with a planted setting, and a rerun that answers from the same world."""
+    settings = {**BASE, **planted}
+    calls = []
+
+    def rerun(cell, overrides):
+        calls.append(dict(overrides))
+        changed = dict(settings)
+        for name, value in overrides.items():
+            if name == "options":
+                changed.update(value)
+            else:
+                changed[name] = value[0] if isinstance(value, tuple) else value
+        return measured(changed)
+
+    card = {
+        "name": "net",
+        "input": {"box": "landmarks", "colour": settings["colour"] if card_says else "rgb"},
+        "output": {"kind": "heatmaps"},
+        "options": {"fusion": settings["fusion"]} if card_says else {},
+        "test": {"decoder": "dark", "flip": True, "shift": settings["flip"] == "flip+shift"},
+        "reported": {"wflw": {"t": {"nme": TRUE, "source": "s", "tolerance": 0.01}}},
+    }
+    configuration = {}
+    if not card_says:
+        configuration = {
+            "box_padding": planted.get("box_padding"),
+            "colour": planted.get("colour"),
+            "options": {"fusion": planted["fusion"]} if "fusion" in planted else {},
+        }
+    nme = measured(settings)
+    # Every face is in pose, blur, both or neither; three unknown levels give the three means.
+    pose, blur = np.arange(60) % 4 == 0, np.arange(60) % 3 == 0
+    groups = [pose & ~blur, ~pose & blur, pose & blur, ~pose & ~blur]
+    matrix = np.array([[np.mean(g[m]) for g in groups] for m in (np.ones(60, bool), pose, blur)])
+    levels = np.linalg.lstsq(matrix, [nme[s] for s in SUBSETS], rcond=None)[0]
+    faces = sum(level * g for level, g in zip(levels, groups, strict=True))
+    run = make_run(
+        {("net", "dark", settings["flip"], "landmarks"): faces},
+        cards={"net": card},
+        configuration=configuration,
+        **options,
+    )
+    return run, rerun, calls
+
+
+@pytest.mark.parametrize("card_says", [False, True], ids=["in-the-sweep", "in-the-card"])
+@pytest.mark.parametrize(
+    ("planted", "cause"),
+    [
+        pytest.param({"box_padding": 1.2}, "box padding", id="padding-1.2"),
+        pytest.param({"colour": "bgr"}, "colour order", id="bgr-for-rgb"),
+        pytest.param({"flip": "flip"}, "flip shift", id="no-flip-shift"),
+        pytest.param({"fusion": "nearest"}, "bilinear fusion", id="nearest-fusion"),
+    ],
+)
+def test_a_planted_error_is_named_first(make_run, planted, cause, card_says):
+    run, rerun, calls = world(make_run, planted, card_says=card_says and "box_padding" not in planted)
+    verdict = check(run)
+    assert verdict.exit_code == 1
+    explained = explain(run, verdict, rerun)
+    for row in explained.rows:
+        assert row.status == "deviates"
+        assert row.causes[0].cause == cause
+        assert row.causes[0].explains
+        assert "every compared number is reproduced" in row.causes[0].detail
+        assert len(row.causes) == len(CAUSES)
+    assert run.read_json("verdict.json")["rows"][0]["causes"][0]["cause"] == cause
+    assert explained.exit_code == 1
+    if not card_says and cause != "flip shift":
+        assert len(calls) == 1, "what the run's own record points at is tested first"
+
+
+@pytest.mark.parametrize("setting", [s for s in EFFECTS if s[0] in ("boxes", "decoders")], ids=str)
+def test_other_errors_are_found_too(make_run, setting):
+    """The world's setting differs from what the run says it was."""
+    run, _, _ = world(make_run, {})
+    nme = {s: TRUE[s] + e for s, e in zip(SUBSETS, EFFECTS[setting], strict=True)}
+
+    def inverse(cell, overrides):
+        name, value = next(iter(overrides.items()))
+        value = value[0] if isinstance(value, tuple) else value
+        return TRUE if (name, value) == setting else nme
+
+    faces = np.full(60, nme["test"])
+    run = make_run(
+        {("net", "dark", "flip+shift", "landmarks"): faces},
+        name="other",
+        cards={"net": run.model("net").card},
+    )
+    findings = diagnose(run, inverse, verdict=check(run))
+    assert findings[0].cause == {"boxes": "box rule", "decoders": "decoder"}[setting[0]]
+    assert findings[0].explains
+
+
+def test_without_a_rerun_the_record_is_what_there_is(make_run):
+    run, _, _ = world(make_run, {"fusion": "nearest"})
+    findings = diagnose(run, verdict=check(run))
+    assert findings[0].cause == "bilinear fusion"
+    assert not findings[0].explains
+    assert "nearest neighbour" in findings[0].detail
+    assert "takes a rerun" in findings[0].detail
+
+
+def test_opencv_5_comes_first_when_nothing_explains(make_run):
+    run, _, _ = world(make_run, {"flip": "flip"}, packages={"opencv-python-headless": "5.0.0.1"})
+    findings = diagnose(run, lambda cell, overrides: measured({**BASE, "flip": "flip"}), verdict=check(run))
+    assert findings[0].cause == "OpenCV 5"
+    assert "OpenCV 5.0.0.1" in findings[0].detail
+    assert findings[-1].detail.count("Ruled out") == 1
+
+
+def test_another_cell_of_the_run_needs_no_rerun(make_run):
+    run, _, _ = world(make_run, {"flip": "flip"})
+    nme = run.per_face["net__dark__flip__landmarks"]
+    both = make_run(
+        {("net", "dark", "flip", "landmarks"): nme, ("net", "dark", "flip+shift", "landmarks"): nme - 0.115},
+        name="both",
+        cards={"net": run.model("net").card},
+    )
+    finding = next(f for f in diagnose(both, verdict=check(both)) if f.cause == "flip shift")
+    assert finding.explained == pytest.approx(0.85, abs=0.1)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        pytest.param(
+            lambda faces, landmarks, sign: landmarks + sign * (2 * faces.size / 256)[:, None], "half pixel", id="px"
+        ),
+        pytest.param(lambda faces, landmarks, sign: np.trunc(landmarks + sign * 0.01), "whole pixels", id="trunc"),
+    ],
+)
+def test_geometry_is_tested_from_the_stored_landmarks(make_run, small_faces, change, cause, sign):
+    """Half a heatmap px (2 input px of 256) too far; or a table whose landmarks were truncated."""
+    noise = np.random.default_rng(5).normal(0, 1, small_faces.landmarks.shape)
+    good = small_faces.landmarks + noise
+    planted = change(small_faces, good, sign)
+    reported, run_landmarks = (good, planted) if cause == "half pixel" else (planted, good)
+    nme = metrics.nme(metrics.point_errors(reported, small_faces.landmarks), small_faces.normaliser)
+    masks = small_faces.subsets
+    values = {s: round(float(nme[masks[s]].mean()), 3) for s in SUBSETS}
+    card = {
+        "name": "net",
+        "input": {"box": "landmarks"},
+        "test": {"decoder": "dark"},
+        "reported": {"wflw": {"t": {"nme": values, "source": "s", "tolerance": 0.03}}},
+    }
+    run = make_run({("net", "dark", "none", "landmarks"): run_landmarks}, table=small_faces, cards={"net": card})
+    verdict = check(run)
+    assert verdict.exit_code == 1
+    findings = diagnose(run, verdict=verdict)
+    assert findings[0].cause == cause
+    assert findings[0].explains
+
+
+def test_an_alternative_that_fails_is_told(make_run):
+    run, _, _ = world(make_run, {"colour": "bgr"}, card_says=True)
+
+    def rerun(cell, overrides):
+        raise ValueError("no rectangles here")
+
+    findings = diagnose(run, rerun, verdict=check(run))
+    rule = next(f for f in findings if f.cause == "box rule")
+    assert "no rectangles here" in rule.detail
+
+
+def test_nothing_deviates(make_run):
+    run, rerun, calls = world(make_run, {})
+    verdict = check(run)
+    assert verdict.exit_code == 0
+    assert diagnose(run, rerun, verdict=verdict) == []
+    assert not calls

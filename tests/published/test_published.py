@@ -1,0 +1,138 @@
+"""The published rows: complete, plausible, made by the importer, known faults marked."""
+
+from __future__ import annotations
+
+import csv
+from decimal import Decimal
+
+import pytest
+
+from harness import published
+from harness.boxes import names as boxes
+from harness.check.printed import printed
+from harness.errors import InputError
+from harness.published import importer, rows
+from harness.store import SUBSETS
+
+COUNTS = dict(zip(SUBSETS, (2500, 326, 314, 698, 206, 736, 773), strict=True))
+
+
+def row(method: str) -> published.Row:
+    (found,) = [r for r in published.load() if r.method == method]
+    return found
+
+
+def test_methods_are_unique_and_sources_given():
+    methods = [r.method for r in published.load()]
+    assert len(methods) == len(set(methods)) == 90
+    assert all(r.source for r in published.load())
+
+
+def test_decimals_are_kept():
+    assert str(row("mmpose HRNetV2-W18 DARK (0.x table)").nme["expression"]) == "4.30"
+    assert str(row("SLPT 6 layers").fr10["test"]) == "2.760"
+
+
+@pytest.mark.parametrize("entry", published.load(), ids=lambda r: r.method)
+def test_failure_rates_are_whole_numbers_of_faces(entry):
+    for subset, value in printed("fr10", entry.fr10).items():
+        assert len(value.counts(COUNTS[subset])) == 1
+
+
+@pytest.mark.parametrize("entry", published.load(), ids=lambda r: r.method)
+def test_subsets_lie_around_the_whole(entry):
+    if len(entry.nme) == 7 and not entry.method.startswith("DCFE"):  # its cells are another row's
+        assert min(entry.nme.values()) < entry.nme["test"] < max(entry.nme.values())
+    if entry.protocol.box:
+        assert entry.protocol.box in boxes()
+
+
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        pytest.param("LAB", "6.12", id="ADNet-prints-another-blur"),
+        pytest.param("DCFE (third-party)", "DVLN", id="copied-cells"),
+        pytest.param("HIH_B", "illumination", id="order-of-subsets"),
+        pytest.param("Wing (as in the AWing table)", "exchanged", id="exchanged-auc"),
+        pytest.param("mmpose projects/skps (1.x)", "3.94", id="text-and-table"),
+        pytest.param("SPIGA", "third decimal", id="two-auc"),
+    ],
+)
+def test_known_faults_are_marked(method, words):
+    assert any(words in fault for fault in row(method).faults)
+
+
+def test_both_mmpose_tables_of_one_checkpoint_are_there():
+    prefixes = [r.sha256_prefix for r in published.filter(method="mmpose hrnet*")]
+    assert sorted(prefixes) == sorted(2 * ["3f8e0c2c", "2bf032a6", "5af5055c"])
+    assert row("mmpose HRNetV2-W18 DARK (1.x table)").protocol.flip == "flip+shift"
+    assert row("HRNetV2-W18 official").protocol.decoder == "hrnet"
+
+
+@pytest.mark.parametrize(
+    ("conditions", "count"),
+    [
+        pytest.param({}, 90, id="all"),
+        pytest.param({"method": "farl"}, 8, id="part-of-a-name"),
+        pytest.param({"kind": "aggregator"}, 2, id="kind"),
+        pytest.param({"medium": "log", "kind": "authors"}, 10, id="medium"),
+        pytest.param({"metric": "auc10", "subset": "pose"}, 18, id="metric-and-subset"),
+    ],
+)
+def test_filter(conditions, count):
+    assert len(published.filter(**conditions)) == count
+
+
+def test_filter_refuses_unknown_words():
+    with pytest.raises(InputError, match=r"kind 'own': no such kind, allowed: authors"):
+        published.filter(kind="own")
+
+
+def test_the_file_is_what_the_importer_makes(shared):
+    survey = shared / "reference" / "published.csv"
+    assert importer.to_toml(importer.import_rows(survey)) == rows.FILE.read_text(encoding="utf-8")
+    with survey.open(encoding="utf-8", newline="") as file:
+        numbers = [
+            (line["method"], Decimal(value))
+            for line in csv.DictReader(file)
+            for column, value in line.items()
+            if value and column.startswith(("nme_", "fr10_", "auc10_"))
+        ]
+    stored = [(r.method, v) for r in published.load() for m in (r.nme, r.fr10, r.auc10) for v in m.values()]
+    assert sorted(stored) == sorted(numbers)
+
+
+def test_a_survey_and_back(tmp_path):
+    columns = ["method", "year", "backbone", "input_size", "decoder_or_loss"]
+    columns += [f"{m}_{c}" for m in ("nme", "fr10", "auc10") for c in importer.SUBSET_COLUMNS.values()]
+    columns += ["checkpoint_url", "sha_prefix", "source", "source_kind", "verified"]
+    line = dict.fromkeys(columns, "") | {
+        "method": 'A "quoted" \\ näme',
+        "input_size": "256x128",
+        "nme_test": "4.30",
+        "auc10_blur": "0.50",
+        "source": "here",
+        "source_kind": "third-party-image",
+        "verified": "looked up",
+    }
+    survey = tmp_path / "survey.csv"
+    with survey.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerow(line)
+    made = importer.import_rows(survey)
+    path = tmp_path / "rows.toml"
+    path.write_text(importer.to_toml(made), encoding="utf-8")
+    assert rows.read(path) == tuple(made)
+    assert made[0].input_size == (256, 128)
+    assert (made[0].kind, made[0].medium) == ("third party", "image")
+    survey.write_text(survey.read_text(encoding="utf-8").replace("4.30", "430"), encoding="utf-8")
+    with pytest.raises(InputError, match=r"line 2, nme.test"):
+        importer.import_rows(survey)
+
+
+def test_numbers_without_quotes_are_refused(tmp_path):
+    path = tmp_path / "rows.toml"
+    path.write_text(rows.FILE.read_text(encoding="utf-8").replace('"3.98"', "3.98", 1), encoding="utf-8")
+    with pytest.raises(InputError, match="as printed"):
+        rows.read(path)

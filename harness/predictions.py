@@ -32,9 +32,10 @@ def store_predictions(
     Raises:
         InputError: a file can't be read, or the numbers of faces or landmarks differ.
     """
+    file = Path(str(predictions).partition("::")[0])
     with writing(out, overwrite=overwrite) as work:
         dataset = datasets.load(data, format=format)
-        landmarks = scoring.import_predictions(predictions)
+        landmarks, _ = scoring.import_predictions(predictions, images=dataset.images)
         if landmarks.shape != dataset.landmarks.shape:
             raise InputError(
                 f"{predictions}: holds {landmarks.shape[0]} faces of {landmarks.shape[1]} landmarks, but {data} has "

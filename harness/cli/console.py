@@ -13,13 +13,17 @@ from rich.table import Table
 
 __all__ = ["console", "progress", "table"]
 
+#: Columns of output that isn't a terminal: rows are never folded there.
+_WIDE = 1000
+
 #: Plain lines are printed at most this often, seconds.
 _EVERY = 10.0
 
 
 def console() -> Console:
     """Standard output; not cut to a terminal's width when it isn't one."""
-    return Console(highlight=False, markup=False, emoji=False, soft_wrap=not sys.stdout.isatty())
+    width = None if sys.stdout.isatty() else _WIDE
+    return Console(highlight=False, markup=False, emoji=False, width=width)
 
 
 def table(title: str, *columns: str) -> Table:

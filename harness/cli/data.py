@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -36,37 +37,52 @@ def make(
     typer.echo(f"synthface: {faces} faces in {folder}; run them with --data synthface:{folder}")
 
 
+_ACCEPT = typer.Option("--accept-licence", help="You have read and accept the licence notice.")
+_CACHE = typer.Option(help="Folder for downloads; NMEBENCH_CACHE or the user's cache.")
+
+
 @app.command()
 def fetch(
     name: Annotated[str, typer.Argument(help="wflw, weights, or a shipped card's name.")],
-    accept_licence: Annotated[bool, typer.Option("--accept-licence", help="You have read and accept the licence notice.")] = False,
-    cache: Annotated[Path | None, typer.Option(help="Folder for downloads; NMEBENCH_CACHE or the user's cache.")] = None,
+    accept_licence: Annotated[bool, _ACCEPT] = False,
+    cache: Annotated[Path | None, _CACHE] = None,
 ) -> None:
     """Download real files: the one command that opens a connection."""
     from harness import fetch as road
     from harness.cli.console import progress
 
     with progress() as advance:
-        path = road.fetch(name, cache=cache, accept_licence=accept_licence, progress=advance)
+        path = road.fetch(name, cache=cache, accept_licence=accept_licence, progress=download_progress(advance))
     typer.echo(f"{name}: {path}")
+    for line in road.by_hand(name):
+        typer.echo(f"by hand: {line}")
 
 
 @app.command()
 def add(
     path: Annotated[Path, typer.Argument(help="A file that you downloaded by hand.")],
-    cache: Annotated[Path | None, typer.Option(help="Folder for downloads; NMEBENCH_CACHE or the user's cache.")] = None,
-    accept_licence: Annotated[bool, typer.Option("--accept-licence", help="You have read and accept the licence notice.")] = False,
+    name: Annotated[str | None, typer.Option(help="What it is, where it isn't recognised.")] = None,
+    cache: Annotated[Path | None, _CACHE] = None,
 ) -> None:
     """Put a file that you downloaded by hand where the sweeps look for it."""
     from harness import fetch as road
 
-    typer.echo(f"added: {road.add(path, cache=cache, accept_licence=accept_licence)}")
+    typer.echo(f"added: {road.add(path, name=name, cache=cache)}")
+
+
+def download_progress(advance: Callable[[str, int, int], None]) -> Callable[..., None]:
+    """The downloads' progress, in KiB, on the bar that the sweeps use."""
+
+    def report(file: str, done: int, total: int | None, note: str = "") -> None:
+        advance(f"{file} (KiB){': ' + note if note else ''}", done // 1024, (total or done) // 1024)
+
+    return report
 
 
 @app.command()
 def verify(
     path: Annotated[Path, typer.Argument(help="A dataset's folder or annotation file.")],
-    data_format: Annotated[str | None, typer.Option("--format", help="Annotation format, when the files are ambiguous.")] = None,
+    data_format: Annotated[str | None, typer.Option("--format", help="Annotation format, when ambiguous.")] = None,
     images: Annotated[bool, typer.Option("--images/--no-images", help="Open every photograph.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> int:

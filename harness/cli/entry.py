@@ -9,16 +9,12 @@ import sys
 from types import FrameType
 from typing import Annotated
 
-import click
 import typer
 
 from harness.cli import (
-    bench,
     check,
-    compare,
     contract,
     data,
-    gate,
     listing,
     report,
     reproduce,
@@ -42,10 +38,7 @@ app.command("score")(score.command)
 app.command("report")(report.command)
 app.command("check")(check.command)
 app.command("reproduce")(reproduce.command)
-app.command("gate")(gate.command)
-app.command("compare")(compare.command)
 app.command("train")(train.command)
-app.command("bench")(bench.command)
 app.command("contract")(contract.command)
 app.add_typer(listing.app, name="list")
 app.add_typer(data.app, name="data")
@@ -66,6 +59,11 @@ def _root(
     ] = False,
 ) -> None:
     """Benchmark and reproducibility harness for face alignment."""
+
+
+#: The base of all errors about the words of a call. Typer carries its own copy of click or uses the installed one,
+#: by version; its public error tells which.
+_CallError: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
 
 class _Terminated(BaseException):
@@ -93,12 +91,12 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _terminate)
     try:
         result = app(args=arguments, standalone_mode=False)
-    except click.exceptions.Exit as leave:
+    except typer.Exit as leave:
         return int(leave.exit_code)
-    except click.ClickException as error:
-        _say(f"nmebench: error: {error.format_message()} (see `nmebench --help`)")
+    except _CallError as error:
+        _say(f"nmebench: error: {error.format_message()} (see `nmebench --help`)")  # type: ignore[attr-defined]
         return 2
-    except (KeyboardInterrupt, click.exceptions.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         _say("nmebench: interrupted; the same command goes on from here")
         return 130
     except _Terminated:

@@ -20,6 +20,7 @@ from harness.datasets.dataset import Dataset
 from harness.errors import InputError
 from harness.store import CellRecord, cell_id
 from harness.sweep.configuration import SweepConfiguration
+from models.card import Card, Test
 
 __all__ = ["Cell", "ModelPlan", "Plan", "make"]
 
@@ -85,7 +86,7 @@ def _photographs(dataset: Dataset) -> str:
     return digest.hexdigest()
 
 
-def _adjusted(card: models.Card, configuration: SweepConfiguration) -> models.Card:
+def _adjusted(card: Card, configuration: SweepConfiguration) -> Card:
     """The card with the sweep's own colour order and architecture options."""
     changes: dict[str, Any] = {}
     if configuration.colour is not None:
@@ -100,23 +101,34 @@ def outputs_of(built: models.Built) -> frozenset[str]:
     return frozenset(getattr(built.module, "outputs", None) or (built.card.output.kind,))
 
 
-def _flips(card: models.Card, configuration: SweepConfiguration) -> tuple[str, ...]:
+def _protocols(card: Card, dataset: str) -> list[tuple[Test, str]]:
+    """How the card's tables for a dataset were measured, with their box; the card's own settings where it has none."""
+    tables = list(card.reported.get(dataset, {}).values())
+    return [(card.test_for(table), card.box_for(table)) for table in tables] or [(card.test, card.input.box)]
+
+
+def _flips(card: Card, configuration: SweepConfiguration, protocols: Sequence[Test]) -> tuple[str, ...]:
     if configuration.flip:
         return tuple(dict.fromkeys(configuration.flip))
-    if not card.test.flip:
-        return ("none",)
-    return ("flip+shift" if card.test.shift else "flip",)
+    direct = card.output.kind == "landmarks"
+    return tuple(dict.fromkeys(flip_of(test, direct=direct) for test in protocols))
+
+
+def flip_of(test: Test, *, direct: bool) -> str:
+    """The test-time option that a card's ``[test]`` table means; ``direct`` for networks that give landmarks."""
+    if not test.flip:
+        return "none"
+    return "flip+shift" if (test.shift_coords if direct else test.shift) else "flip"
 
 
 def _decoders(
-    card: models.Card, configuration: SweepConfiguration, outputs: frozenset[str]
+    card: Card, configuration: SweepConfiguration, outputs: frozenset[str], protocols: Sequence[Test]
 ) -> tuple[list[Decoder | None], list[str]]:
     """The decoders of a network's cells, and a sentence for each that it can't feed."""
     if outputs == {"landmarks"}:
         return [None], []
-    specs = configuration.decoders or (
-        (card.test.decoder,) if card.test.decoder else ("argmax", "quarter-offset", "dark")
-    )
+    reported = tuple(dict.fromkeys(test.decoder for test in protocols if test.decoder))
+    specs = configuration.decoders or reported or ("argmax", "quarter-offset", "dark")
     chosen: dict[str, Decoder] = {}
     left: list[str] = []
     for spec in specs:
@@ -166,9 +178,11 @@ def make(configuration: SweepConfiguration) -> Plan:
     for request, original in zip(configuration.models, cards, strict=True):
         card = _adjusted(original, configuration)
         built = models.build(card, weights=request.weights)
-        chosen, left = _decoders(card, configuration, outputs_of(built))
+        protocols = _protocols(card, dataset.name)
+        tests = [test for test, _ in protocols]
+        chosen, left = _decoders(card, configuration, outputs_of(built), tests)
         not_run.extend(left)
-        for box in configuration.boxes or (card.input.box,):
+        for box in configuration.boxes or tuple(dict.fromkeys(box for _, box in protocols)):
             rule = box_rules.create(box, padding=configuration.box_padding)
             model_key = _digest(
                 {
@@ -189,7 +203,7 @@ def make(configuration: SweepConfiguration) -> Plan:
                     built=built,
                     box=box,
                     boxes=rule(dataset),
-                    cells=_cells(card, box, chosen, _flips(card, configuration), model_key),
+                    cells=_cells(card, box, chosen, _flips(card, configuration, tests), model_key),
                     key=model_key,
                 )
             )
@@ -197,7 +211,7 @@ def make(configuration: SweepConfiguration) -> Plan:
 
 
 def _cells(
-    card: models.Card, box: str, chosen: Sequence[Decoder | None], flips: Sequence[str], model_key: str
+    card: Card, box: str, chosen: Sequence[Decoder | None], flips: Sequence[str], model_key: str
 ) -> tuple[Cell, ...]:
     cells = []
     for decoder in chosen:

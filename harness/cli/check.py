@@ -1,0 +1,84 @@
+"""``nmebench check``."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from harness.check import Verdict
+    from harness.store import Run
+
+__all__ = ["command", "print_verdict", "rerun_of"]
+
+
+def command(
+    run: Annotated[Path, typer.Argument(help="A run's folder.")],
+    explain: Annotated[
+        bool, typer.Option("--explain/--no-explain", help="Try the likely causes of a deviation.")
+    ] = True,
+) -> int:
+    """Compare each reported number with the measured one: 0 reproduced, 1 something deviates, 3 nothing comparable."""
+    from harness import check
+    from harness.store import Run
+
+    opened = Run.open(run)
+    verdict = check.check(opened)
+    if explain and verdict.exit_code == 1:
+        verdict = check.explain(opened, verdict, rerun_of(opened))
+        opened.write_json("verdict.json", verdict.model_dump(mode="json"))
+    print_verdict(verdict)
+    return verdict.exit_code
+
+
+def print_verdict(verdict: Verdict, *, only_deviating: bool = False) -> None:
+    """A line for each reported number, the likely causes of what deviates, and the verdict in one line."""
+    from harness.cli.console import console, table
+
+    out = console()
+    body = table("", "model", "table", "metric", "subset", "reported", "measured", "status", "reason")
+    shown = [row for row in verdict.rows if not only_deviating or row.status == "deviates"]
+    for row in shown:
+        measured = "-" if row.measured is None else f"{row.measured:.4f}"
+        body.add_row(row.model, row.table, row.metric, row.subset, row.reported_text, measured, row.status, row.reason)
+    if shown:
+        out.print(body)
+    told: set[str] = set()
+    for row in shown:
+        for cause in row.causes:
+            line = f"likely cause for {row.model}: {cause.cause}: {cause.detail}"
+            if line not in told:
+                told.add(line)
+                out.print(line)
+    out.print(f"check: {verdict.summary}")
+
+
+def rerun_of(run: Run) -> Callable[[Mapping[str, Any]], dict[str, float]] | None:
+    """A function that sweeps again with an alternative (fields of a sweep configuration) and gives NME by subset.
+
+    None where the run holds predictions of another program, which can't be run again.
+    """
+    if run.record.kind != "sweep":
+        return None
+
+    def again(overrides: Mapping[str, Any]) -> dict[str, float]:
+        from harness.sweep import execute
+        from harness.sweep.configuration import validate
+
+        raw = {**run.record.configuration, **dict(overrides), "pictures": False}
+        configuration = validate(raw, where="the alternative")
+        folder = Path(tempfile.mkdtemp(prefix="nmebench-"))
+        try:
+            alternative = execute(configuration, folder / "run")
+            scores = alternative.scores
+            first = scores["cell"].iloc[0]
+            return {str(row.subset): float(row.nme) for row in scores[scores["cell"] == first].itertuples()}
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    return again

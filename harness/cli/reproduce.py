@@ -1,0 +1,151 @@
+"""``nmebench reproduce``: the default job, and WFLW where it is found."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from harness.check import Verdict
+    from harness.store import Run
+    from harness.sweep import SweepConfiguration
+
+__all__ = ["command"]
+
+_WFLW_HELP = (
+    "WFLW was not run: its photographs may not be shipped. Get them with `nmebench data fetch wflw --accept-licence` and "
+    "the checkpoints with `nmebench data fetch weights --accept-licence`, then `nox -s reproduce -- --wflw`; or set "
+    "NMEBENCH_WFLW to a folder that holds WFLW_annotations and WFLW_images."
+)
+
+Advance = Callable[[str, int, int], None]
+
+
+def command(
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the runs and their reports.")] = Path(
+        "out/reproduce"
+    ),
+    wflw: Annotated[
+        bool, typer.Option("--wflw", help="Run WFLW too; fetch what is missing if the licence is accepted.")
+    ] = False,
+    wflw_root: Annotated[
+        Path | None, typer.Option(help="WFLW's folder; NMEBENCH_WFLW or the downloads by default.")
+    ] = None,
+    accept_licence: Annotated[
+        bool, typer.Option("--accept-licence", help="With --wflw: you accept the licence notices.")
+    ] = False,
+    embedded: Annotated[bool, typer.Option("--embedded/--no-embedded", help="Run the embedded benchmark.")] = True,
+    model: Annotated[
+        list[str] | None, typer.Option(help="With WFLW: these cards instead of all whose weights are here.")
+    ] = None,
+    engine: Annotated[str, typer.Option(help="auto, torch, openvino, onnxruntime, cuda.")] = "auto",
+    pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Keep thumbnails for the reports.")] = True,
+) -> int:
+    """Reproduce: sweep, report and check the embedded benchmark, and WFLW's published tables where WFLW is found."""
+    from harness.cli.console import progress
+    from harness.errors import InputError
+
+    root = wflw_root or (Path(os.environ["NMEBENCH_WFLW"]) if os.environ.get("NMEBENCH_WFLW") else None)
+    codes: list[int] = []
+    with progress() as advance:
+        if wflw and root is None:
+            root = _fetched(accept_licence, advance)
+        if root is not None and not root.is_dir():
+            raise InputError(f"{root}: no such folder; give the one that holds WFLW_annotations and WFLW_images")
+        if embedded:
+            codes.append(_embedded(out / "synthface", engine, pictures, advance, without_wflw=root is None))
+        if root is not None:
+            codes.append(_wflw(root, out / "wflw", model, engine, pictures, advance))
+    if not codes:
+        raise InputError("nothing to run: --no-embedded without WFLW; add --wflw or --wflw-root FOLDER")
+    verdict = 1 if 1 in codes else 0 if 0 in codes else 3
+    typer.echo({0: "reproduced", 1: "NOT reproduced: something deviates", 3: "nothing was comparable"}[verdict])
+    return verdict
+
+
+def _fetched(accept_licence: bool, advance: Advance) -> Path:
+    from harness import fetch
+    from harness.cli.data import download_progress
+
+    for name in ("wflw", "weights"):
+        fetch.fetch(name, accept_licence=accept_licence, progress=download_progress(advance))
+    return fetch.wflw_root()
+
+
+def _run(configuration: SweepConfiguration, out: Path, advance: Advance) -> Run:
+    """Sweep; a whole run that an earlier call left is made again, an interrupted one is gone on with."""
+    import sys
+
+    from harness.sweep import execute
+
+    return execute(configuration, out, command=["nmebench", *sys.argv[1:]], overwrite=True, progress=advance)
+
+
+def _embedded(out: Path, engine: str, pictures: bool, advance: Advance, *, without_wflw: bool) -> int:
+    from harness import check, reproduction, synthface
+    from harness.reproduction.embedded import DATASET
+
+    folder = synthface.cached(progress=lambda done, total: advance("drawing synthface", done, total))
+    configuration = reproduction.embedded_configuration(data=DATASET, engine=engine, pictures=pictures)
+    run = _run(configuration, out, advance)
+    if without_wflw:
+        run = run.noted(_WFLW_HELP)
+    rows = [*check.check(run).rows, *reproduction.compare(run, reproduction.read_expected())]
+    verdict = check.Verdict(rows=tuple(rows))
+    run.write_json("verdict.json", verdict.model_dump(mode="json"))
+    typer.echo(f"ran: {run.record.dataset.describe()} of synthface ({folder.name}), {len(run.record.cells)} cells")
+    if without_wflw:
+        typer.echo(f"not run: {_WFLW_HELP}")
+    return _finish(run, verdict)
+
+
+def _wflw(root: Path, out: Path, model: list[str] | None, engine: str, pictures: bool, advance: Advance) -> int:
+    from harness import check
+    from harness.cli.check import rerun_of
+    from harness.errors import InputError
+    from harness.sweep import ModelRequest, SweepConfiguration
+    from models import card as cards
+    from models.errors import ModelError
+
+    usable, missing = [], []
+    for name in model or [name for name in cards.shipped() if "wflw" in cards.load(name).reported]:
+        try:
+            cards.load(name).weights_path()
+            usable.append(name)
+        except ModelError as error:
+            missing.append(str(error))
+    if not usable:
+        raise InputError(
+            f"{root}: WFLW is here, but no checkpoint to run on it ({missing[0] if missing else 'no card was given'})"
+        )
+    configuration = SweepConfiguration(
+        data=f"wflw:{root}",
+        models=tuple(ModelRequest(card=name) for name in usable),
+        engine=engine,
+        pictures=pictures,
+        title="The published tables",
+    )
+    run = _run(configuration, out, advance).noted(*missing)
+    verdict = check.check(run)
+    if verdict.exit_code == 1:
+        verdict = check.explain(run, verdict, rerun_of(run))
+    run.write_json("verdict.json", verdict.model_dump(mode="json"))
+    typer.echo(f"ran: {run.record.dataset.describe()} of WFLW, {len(run.record.cells)} cells")
+    for sentence in missing:
+        typer.echo(f"not run: {sentence}")
+    return _finish(run, verdict)
+
+
+def _finish(run: Run, verdict: Verdict) -> int:
+    import reports
+    from harness.cli.check import print_verdict
+
+    print_verdict(verdict, only_deviating=True)
+    page = reports.write(run, run.path / "report.html", pictures=True)
+    typer.echo(f"scores: {run.path / 'scores.csv'}")
+    typer.echo(f"report: {page}")
+    return verdict.exit_code

@@ -1,0 +1,44 @@
+"""Which sweep the embedded benchmark is."""
+
+from __future__ import annotations
+
+from harness.sweep.configuration import ModelRequest, SweepConfiguration
+from models import card as cards
+
+__all__ = ["DATASET", "FLIPS", "embedded_configuration", "shipped_networks"]
+
+DATASET = "synthface"
+
+#: Both ends of the flip test: without it, and with it as mmpose's published rows have it.
+FLIPS = ("none", "flip+shift")
+
+
+def shipped_networks() -> list[str]:
+    """Names of the shipped cards whose weights are in the package, sorted."""
+    return [name for name in cards.shipped() if isinstance(cards.load(name).weights, str)]
+
+
+def embedded_configuration(
+    *,
+    data: str = DATASET,
+    engine: str = "auto",
+    threads: int | None = None,
+    batch_size: int = 32,
+    pictures: bool = True,
+) -> SweepConfiguration:
+    """Shipped networks and the oracle x every decoder x flip test off and on, over synthface's test split.
+
+    The oracle shows what each decoder loses on perfect maps of the same faces: its floor.
+    """
+    return SweepConfiguration(
+        data=data,
+        models=tuple(ModelRequest(card=name) for name in [*shipped_networks(), "oracle"]),
+        decoders=("all",),
+        flip=FLIPS,  # type: ignore[arg-type]
+        boxes=("landmarks",),
+        engine=engine,
+        threads=threads,
+        batch_size=batch_size,
+        pictures=pictures,
+        title="The embedded benchmark",
+    )

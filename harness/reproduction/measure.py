@@ -1,0 +1,70 @@
+"""Measure how far faithful runs are apart, and write the committed table with tolerances from that.
+
+Run as ``python -m harness.reproduction.measure -o FOLDER``. Each variant is a whole sweep of the embedded benchmark; a
+cell's tolerance is ``FACTOR`` times the largest difference from the first variant, and at least ``LEAST``. A cell that
+is a tie for some landmark (argmax on two equal peaks, a near-singular Hessian) moves more than others, which is why
+the tolerance is each number's own.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from harness.reproduction.embedded import embedded_configuration
+from harness.reproduction.expected import EXPECTED, ExpectedCell, write_expected
+from harness.store import Run
+from harness.sweep import SweepConfiguration, execute
+
+__all__ = ["FACTOR", "LEAST", "main", "tolerances", "variants"]
+
+FACTOR = 3.0
+LEAST = 0.0005
+
+_KEY = ["model", "decoder", "flip", "box", "subset"]
+
+
+def variants(data: str) -> Iterator[tuple[str, SweepConfiguration]]:
+    """The runs that a faithful machine could have made; the first is the reference."""
+    yield "reference", embedded_configuration(data=data, pictures=False)
+    yield "torch", embedded_configuration(data=data, engine="torch", pictures=False)
+    yield "torch, one thread", embedded_configuration(data=data, engine="torch", threads=1, pictures=False)
+    yield "torch, batches of 7", embedded_configuration(data=data, engine="torch", batch_size=7, pictures=False)
+    yield "one thread", embedded_configuration(data=data, threads=1, pictures=False)
+
+
+def tolerances(tables: list[pd.DataFrame]) -> list[ExpectedCell]:
+    """The reference's rows, each with the tolerance that the other tables' differences give."""
+    reference = tables[0].set_index(_KEY)
+    spread = pd.Series(0.0, index=reference.index)
+    for other in tables[1:]:
+        spread = spread.combine((other.set_index(_KEY)["nme"] - reference["nme"]).abs(), max)
+    return [
+        ExpectedCell(*key, int(row["faces"]), float(row["nme"]), max(LEAST, FACTOR * float(spread[key])))
+        for key, row in reference.iterrows()
+    ]
+
+
+def main() -> None:
+    """Sweep every variant that isn't in the folder yet, then write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("-o", "--out", type=Path, required=True, help="Folder for the runs.")
+    parser.add_argument("--data", default="synthface")
+    parser.add_argument("--table", type=Path, default=EXPECTED)
+    arguments = parser.parse_args()
+    tables = []
+    for name, configuration in variants(arguments.data):
+        folder = arguments.out / name.replace(", ", "-").replace(" ", "-")
+        done = (folder / "run.json").is_file()
+        run = Run.open(folder) if done else execute(configuration, folder)
+        tables.append(run.scores)
+        difference = (run.scores.set_index(_KEY)["nme"] - tables[0].set_index(_KEY)["nme"]).abs().max()
+        print(f"{name}: largest difference from the reference {difference:.6f} points")  # noqa: T201
+    write_expected(tolerances(tables), arguments.table)
+
+
+if __name__ == "__main__":
+    main()

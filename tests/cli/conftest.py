@@ -1,0 +1,64 @@
+"""A small WFLW folder and a way to call the command line in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from harness.__main__ import main
+
+LIST = Path("WFLW_annotations/list_98pt_rect_attr_train_test/list_98pt_rect_attr_test.txt")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a call of the command line did."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def line(self) -> str:
+        """The error, which is one line without a traceback."""
+        lines = [line for line in self.err.splitlines() if line.startswith("nmebench: ")]
+        assert "Traceback" not in self.err
+        assert len(lines) == 1, self.err
+        return lines[0]
+
+
+@pytest.fixture
+def nmebench(capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
+    """Call ``nmebench ARGUMENTS``."""
+
+    def call(*arguments: object) -> Answer:
+        capsys.readouterr()
+        code = main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return Answer(code, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture
+def wflw(tmp_path: Path) -> Path:
+    """Four faces in three photographs, in WFLW's layout; the attributes are those of the face's number in binary."""
+    root = tmp_path / "WFLW"
+    (root / LIST).parent.mkdir(parents=True)
+    (root / "WFLW_images/a").mkdir(parents=True)
+    generator = np.random.default_rng(0)
+    lines = []
+    for face, name in enumerate(["a/one.jpg", "a/two.jpg", "a/two.jpg", "a/three.jpg"]):
+        pixels = generator.integers(0, 255, (150, 160, 3), np.uint8)
+        cv2.imwrite(str(root / "WFLW_images" / name), cv2.GaussianBlur(pixels, (9, 9), 0))
+        points = generator.uniform(30, 110, (98, 2))
+        attributes = [(face >> bit) & 1 for bit in range(6)]
+        tokens = [*(f"{v:.6f}" for v in points.ravel()), "28", "27", "115", "113", *map(str, attributes), name]
+        lines.append(" ".join(tokens))
+    (root / LIST).write_text("\n".join(lines) + "\n")
+    return root

@@ -1,0 +1,212 @@
+"""Bad input: one clear line, exit 2, no traceback, nothing half-written."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+Call = Callable[..., Any]
+
+LIST = Path("WFLW_annotations/list_98pt_rect_attr_train_test/list_98pt_rect_attr_test.txt")
+
+CARD = """
+name = "net"
+architecture = "timm:mobilenetv3_small_050"
+weights = "net.pth"
+[reported.wflw.paper]
+nme = { test = 4.0 }
+source = "a test"
+tolerance = 0.01
+"""
+
+
+def _edit(root: Path, change: Callable[[list[str]], list[str]], line: int = 1) -> None:
+    lines = (root / LIST).read_text().splitlines()
+    lines[line] = " ".join(change(lines[line].split(" ")))
+    (root / LIST).write_text("\n".join(lines) + "\n")
+
+
+def _missing_image(root: Path) -> None:
+    (root / "WFLW_images/a/three.jpg").unlink()
+
+
+def _truncated_jpeg(root: Path) -> None:
+    file = root / "WFLW_images/a/two.jpg"
+    file.write_bytes(file.read_bytes()[:-700])
+
+
+def _token_missing(root: Path) -> None:
+    _edit(root, lambda tokens: tokens[1:])
+
+
+def _nan(root: Path) -> None:
+    _edit(root, lambda tokens: [*tokens[:5], "nan", *tokens[6:]])
+
+
+def _eye_corners(root: Path) -> None:
+    _edit(root, lambda tokens: [*tokens[:144], *tokens[120:122], *tokens[146:]])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "model", "says"),
+    [
+        pytest.param(_missing_image, "card", r"three\.jpg", id="missing image"),
+        pytest.param(_truncated_jpeg, "card", r"two\.jpg.*(truncated|ends|cut)", id="truncated JPEG"),
+        pytest.param(_token_missing, "oracle", r":2.*206.*207", id="206 tokens"),
+        pytest.param(_nan, "oracle", r":2.*nan", id="NaN coordinate"),
+        pytest.param(_eye_corners, "oracle", r":2.*60 and 72.*coincide", id="coinciding eye corners"),
+    ],
+)
+def test_bad_data(
+    nmebench: Call, wflw: Path, tmp_path: Path, spoil: Callable[[Path], None], model: str, says: str
+) -> None:
+    spoil(wflw)
+    card = tmp_path / "net.toml"
+    card.write_text(CARD)
+    _checkpoint("whole", tmp_path)
+    answer = nmebench(
+        "run", "--data", f"wflw:{wflw}", "--model", card if model == "card" else model, "--decoder", "argmax",
+        "--engine", "torch", "-o", tmp_path / "run",
+    )  # fmt: skip
+    assert answer.code == 2
+    assert re.search(says, answer.line, re.IGNORECASE), answer.line
+    assert not (tmp_path / "run/run.json").exists()
+    assert not (tmp_path / "run/scores.csv").exists()
+
+
+def test_unknown_decoder_names_the_near_match(nmebench: Call, wflw: Path, tmp_path: Path) -> None:
+    answer = nmebench("run", "--data", f"wflw:{wflw}", "--model", "oracle", "--decoder", "drak", "-o", tmp_path / "run")
+    assert (answer.code, "'drak'" in answer.line, "'dark'" in answer.line) == (2, True, True)
+
+
+def test_unknown_decoder_option_is_named(nmebench: Call, wflw: Path, tmp_path: Path) -> None:
+    answer = nmebench(
+        "run", "--data", f"wflw:{wflw}", "--model", "oracle", "--decoder", "dark:kernle=3", "-o", tmp_path / "run"
+    )
+    assert (answer.code, "kernle" in answer.line, "kernel" in answer.line) == (2, True, True)
+
+
+class _Bomb:
+    """Runs code when a pickle of it is loaded unsafely."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Path.touch, (self.target,))
+
+
+def _checkpoint(kind: str, folder: Path) -> None:
+    import models
+
+    state = models.create("timm:mobilenetv3_small_050", points=98).state_dict()
+    first = next(iter(state))
+    if kind == "missing":
+        del state[first]
+    elif kind == "foreign":
+        state["somebody.elses"] = torch.zeros(2)
+    elif kind == "shape":
+        state[first] = torch.zeros(3, 1, 2)
+    if kind == "bomb":
+        (folder / "net.pth").write_bytes(pickle.dumps({"state_dict": _Bomb(folder / "exploded")}))
+    elif kind == "empty":
+        (folder / "net.pth").write_bytes(b"")
+    else:
+        torch.save(state, folder / "net.pth")
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        pytest.param("missing", r"missing|lacks", id="a key missing"),
+        pytest.param("foreign", r"somebody\.elses", id="a foreign key"),
+        pytest.param("shape", r"shape|\[", id="a wrong shape"),
+        pytest.param("bomb", r"net\.pth", id="a pickle that runs code"),
+        pytest.param("empty", r"net\.pth.*(empty|0 bytes)", id="an empty file"),
+    ],
+)
+def test_bad_checkpoint(nmebench: Call, wflw: Path, tmp_path: Path, kind: str, says: str) -> None:
+    (tmp_path / "net.toml").write_text(CARD)
+    _checkpoint(kind, tmp_path)
+    answer = nmebench("run", "--data", f"wflw:{wflw}", "--model", tmp_path / "net.toml", "-o", tmp_path / "run")
+    assert answer.code == 2
+    assert re.search(says, answer.line), answer.line
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_card_with_an_unknown_field(nmebench: Call, wflw: Path, tmp_path: Path) -> None:
+    (tmp_path / "net.toml").write_text(CARD.replace("architecture", "colour_blind = true\narchitecture"))
+    answer = nmebench("run", "--data", f"wflw:{wflw}", "--model", tmp_path / "net.toml", "-o", tmp_path / "run")
+    assert (answer.code, "colour_blind" in answer.line, "net.toml" in answer.line) == (2, True, True)
+
+
+def test_folder_of_another_run_is_kept(nmebench: Call, wflw: Path, tmp_path: Path) -> None:
+    arguments = ["run", "--data", f"wflw:{wflw}", "--model", "oracle", "--decoder", "argmax", "-o", tmp_path / "run"]
+    assert nmebench(*arguments).code == 0
+    before = (tmp_path / "run/run.json").read_bytes()
+    answer = nmebench(*arguments)
+    assert (answer.code, "already holds a run" in answer.line) == (2, True)
+    assert (tmp_path / "run/run.json").read_bytes() == before
+    assert nmebench(*arguments, "--overwrite").code == 0
+
+
+def test_folder_with_other_files_is_kept(nmebench: Call, wflw: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/thesis.tex").write_text("mine")
+    answer = nmebench("run", "--data", f"wflw:{wflw}", "--model", "oracle", "-o", tmp_path / "run")
+    assert (answer.code, "thesis.tex" in answer.line) == (2, True)
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        pytest.param(["--shift"], "--flip", id="shift without flip"),
+        pytest.param(["--flip", "--test-time", "none"], "twice", id="flip said twice"),
+        pytest.param(["--weights", "a.pth", "--weights", "b.pth"], "2 --weights for 1 --model", id="weights to spare"),
+        pytest.param(["--box", "landmark"], "landmarks", id="a misspelt box"),
+        pytest.param(["--limit", "0"], "limit", id="no face"),
+        pytest.param(["--test-time", "flop"], "flip", id="a misspelt test-time option"),
+    ],
+)
+def test_bad_options(nmebench: Call, wflw: Path, tmp_path: Path, arguments: list[str], says: str) -> None:
+    answer = nmebench(
+        "run", "--data", f"wflw:{wflw}", "--model", "oracle", "--decoder", "argmax", *arguments, "-o", tmp_path / "run"
+    )
+    assert answer.code == 2
+    assert says in answer.line, answer.line
+
+
+def test_run_without_anything_to_run(nmebench: Call, tmp_path: Path) -> None:
+    answer = nmebench("run", "-o", tmp_path / "run")
+    assert (answer.code, "--data" in answer.line) == (2, True)
+
+
+def test_sweep_file_with_an_unknown_field(nmebench: Call, tmp_path: Path) -> None:
+    (tmp_path / "sweep.toml").write_text('data = "synthface"\nmodels = ["oracle"]\ndecoder = ["dark"]\n')
+    answer = nmebench("run", tmp_path / "sweep.toml", "-o", tmp_path / "run")
+    assert (answer.code, "'decoder'" in answer.line, "decoders" in answer.line) == (2, True, True)
+
+
+def test_report_of_nothing(nmebench: Call, tmp_path: Path) -> None:
+    answer = nmebench("report", tmp_path)
+    assert (answer.code, "no run here" in answer.line) == (2, True)
+
+
+def test_control_characters_of_a_name_do_not_reach_the_terminal(nmebench: Call, tmp_path: Path) -> None:
+    answer = nmebench("report", tmp_path / "x\x1b[2J\ny")
+    assert answer.code == 2
+    assert "\x1b" not in answer.line
+
+
+def test_predictions_of_the_wrong_number(nmebench: Call, wflw: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "p.npz", landmarks=np.zeros((3, 98, 2)))
+    answer = nmebench("score", tmp_path / "p.npz", "--data", f"wflw:{wflw}", "-o", tmp_path / "run")
+    assert (answer.code, "3 faces" in answer.line, "has 4" in answer.line) == (2, True, True)

@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.datasets.faults import RowError
 from harness.errors import InputError
 
 __all__ = ["Entry", "Faces", "Row", "gather", "labels"]
@@ -31,7 +32,7 @@ class Row:
     """In the order of ``dataset.SUBSETS``."""
 
 
-Entry = Row | InputError
+Entry = Row | RowError
 """A row, or what is wrong with it. Readers yield both: loading stops at the first error, verifying collects all."""
 
 
@@ -61,7 +62,7 @@ def gather(entries: Iterable[Entry], name: str, points: int) -> Faces:
     """
     rows: list[Row] = []
     for entry in entries:
-        if isinstance(entry, InputError):
+        if isinstance(entry, RowError):
             raise entry
         rows.append(entry)
     if not rows:

@@ -92,9 +92,10 @@ def _arrays(file: Path, name: str) -> tuple[dict[str, NDArray[np.generic]], File
         raise InputError(f"{name} can't be read: {error.strerror}") from error
     wanted = ("image", "keypoints98", "full98", "attributes", "attribute_names")
     try:
+        with zipfile.ZipFile(io.BytesIO(data)) as members:
+            if sum(member.file_size for member in members.infolist()) > _MAX_BYTES:
+                raise InputError(f"{name} unpacks to more than {_MAX_BYTES:,} bytes")
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise InputError(f"{name} is not an npz archive")
             missing = [key for key in wanted if key not in archive.files]
             if missing:
                 raise InputError(f"{name} lacks {', '.join(missing)}: it is not a geometry archive")

@@ -10,6 +10,7 @@ import csv
 from collections.abc import Iterator
 
 from harness.datasets.faces import Entry, Row, labels
+from harness.datasets.faults import RowError
 from harness.datasets.official import leading_numbers
 from harness.datasets.text import image_name, numbers
 from harness.errors import InputError
@@ -76,7 +77,9 @@ def _row(record: tuple[int, list[str]], header: list[str], usual: list[str], nam
     line, cells = record
     where = f"{name}:{line}"
     if len(cells) != len(header):
-        return InputError(f"{where}: {len(cells)} cells, expected {len(header)} ({len(usual)} are usual)")
+        return RowError("columns", f"{where}: {len(cells)} cells, expected {len(header)} ({len(usual)} are usual)").at(
+            line
+        )
     cell = dict(zip(header, (value.strip() for value in cells), strict=True))
     try:
         box = None
@@ -89,5 +92,5 @@ def _row(record: tuple[int, list[str]], header: list[str], usual: list[str], nam
             points=numbers([cell[column] for column in usual[1 + len(_BOX) :]], where, labels(points)),
             centre_scale=box,
         )
-    except InputError as error:
-        return error
+    except RowError as error:
+        return error.at(line)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from harness.datasets.faces import Entry, Row, labels
+from harness.datasets.faults import RowError
 from harness.datasets.text import image_name, numbers
 from harness.errors import InputError
 
@@ -35,8 +36,8 @@ def read(text: str, name: str, points: int) -> Iterator[Entry]:
     for position, annotation in enumerate(lists[1] or [], start=1):
         try:
             yield _row(annotation, position, images, f"{name}: annotation {position}", points)
-        except InputError as error:
-            yield error
+        except RowError as error:
+            yield error.at(position)
 
 
 def _images(entries: list[Any], name: str) -> dict[int, str]:
@@ -56,19 +57,19 @@ def _images(entries: list[Any], name: str) -> dict[int, str]:
 def _row(annotation: Any, position: int, images: dict[int, str], where: str, points: int) -> Row:
     """One face."""
     if not isinstance(annotation, dict):
-        raise InputError(f"{where} is not an object")
+        raise RowError("columns", f"{where} is not an object")
     number = annotation.get("image_id")
     if not isinstance(number, int) or number not in images:
-        raise InputError(f"{where}: its image_id {str(number)[:40]} is not among the images")
+        raise RowError("columns", f"{where}: its image_id {str(number)[:40]} is not among the images")
     keypoints = annotation.get("keypoints")
     if not isinstance(keypoints, list) or len(keypoints) != 3 * points:
         found = len(keypoints) if isinstance(keypoints, list) else "no"
-        raise InputError(f"{where}: {found} numbers in 'keypoints', expected {3 * points} ({points} times x, y, v)")
+        raise RowError("columns", f"{where}: {found} numbers in 'keypoints', expected {3 * points} (x, y, v)")
     coordinates = numbers([value for index, value in enumerate(keypoints) if index % 3 < 2], where, labels(points))
     box = None
     if "center" in annotation and "scale" in annotation:
         centre = annotation["center"]
         if not isinstance(centre, list) or len(centre) != 2:
-            raise InputError(f"{where}: 'center' is not a list of two numbers")
+            raise RowError("columns", f"{where}: 'center' is not a list of two numbers")
         box = numbers([*centre, annotation["scale"]], where, ("center x", "center y", "scale"))
     return Row(position, images[number], coordinates, centre_scale=box)

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 
 from harness.datasets.dataset import SUBSETS
 from harness.datasets.faces import Entry, Row, labels
+from harness.datasets.faults import RowError
 from harness.datasets.text import image_name, numbers
-from harness.errors import InputError
+from harness.quoting import shown
 
 __all__ = ["leading_numbers", "read"]
 
@@ -31,8 +32,8 @@ def read(text: str, name: str, points: int, *, attributes: bool) -> Iterator[Ent
         if stripped and not stripped.startswith("#"):
             try:
                 yield _row(stripped, line, f"{name}:{line}", points, attributes=attributes)
-            except InputError as error:
-                yield error
+            except RowError as error:
+                yield error.at(line)
 
 
 def leading_numbers(line: str) -> int:
@@ -50,19 +51,27 @@ def _row(line: str, position: int, where: str, points: int, *, attributes: bool)
     values = 2 * points + (10 if attributes else 0)
     tokens = line.split(None, values)
     if len(tokens) <= values or _NUMBER.fullmatch(tokens[values].split()[0]):
-        found = len(line.split())
-        hint = ""
-        if tokens and not _NUMBER.fullmatch(tokens[0]):
-            hint = f"; it starts with {tokens[0][:40]!r}: the image's name stands last"
-        kind = f"{2 * points} coordinates, 4 of the rectangle, 6 attributes" if attributes else f"{values} coordinates"
-        raise InputError(f"{where}: {found} tokens, expected {values + 1} ({kind}, the image's name){hint}")
+        raise _wrong_count(line, where, values, points, attributes=attributes)
+    flags = tokens[2 * points + 4 : values]
+    if not all(_NUMBER.fullmatch(flag) for flag in flags):
+        # A token too few, and a name with a blank in it.
+        raise _wrong_count(line, where, values, points, attributes=attributes)
     coordinates = numbers(tokens[: 2 * points], where, labels(points))
     image = image_name(tokens[values], where)
     if not attributes:
         return Row(position, image, coordinates)
     rect = numbers(tokens[2 * points : 2 * points + 4], where, _RECT)
-    flags = tokens[2 * points + 4 : values]
     for subset, flag in zip(SUBSETS, flags, strict=True):
         if flag not in ("0", "1"):
-            raise InputError(f"{where}: the attribute {subset} is {flag[:40]!r}, not 0 or 1")
+            raise RowError("attribute", f"{where}: the attribute {subset} is {flag[:40]!r}, not 0 or 1")
     return Row(position, image, coordinates, rect=rect, attributes=tuple(flag == "1" for flag in flags))
+
+
+def _wrong_count(line: str, where: str, values: int, points: int, *, attributes: bool) -> RowError:
+    """What is said of a line with another number of tokens."""
+    tokens = line.split()
+    hint = ""
+    if not _NUMBER.fullmatch(tokens[0]):
+        hint = f"; it starts with {shown(tokens[0])[:40]!r}: the image's name stands last"
+    kind = f"{2 * points} coordinates, 4 of the rectangle, 6 attributes" if attributes else f"{values} coordinates"
+    return RowError("columns", f"{where}: {len(tokens)} tokens, expected {values + 1} ({kind}, the image's name){hint}")

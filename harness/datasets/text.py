@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.datasets.dataset import FileHash
+from harness.datasets.faults import RowError
 from harness.errors import InputError
 from harness.quoting import shown
 
@@ -84,11 +85,11 @@ def image_name(name: object, where: str) -> str:
     :raises InputError: for an empty one, one that is not text, or one that leads out of the folder.
     """
     if not isinstance(name, str) or not name.strip():
-        raise InputError(f"{where}: the image's name is missing")
+        raise RowError("image-name", f"{where}: the image's name is missing")
     parts = re.split(r"[/\\]", name)
     if "\0" in name or parts[0] == "" or _DRIVE.match(name) or ".." in parts:
-        raise InputError(
-            f"{where}: the image's path {shown(name.replace(chr(0), '?'))!r} leads out of the image folder"
+        raise RowError(
+            "path", f"{where}: the image's path {shown(name.replace(chr(0), '?'))!r} leads out of the image folder"
         )
     return name
 
@@ -98,18 +99,18 @@ def _explain(token: object, where: str) -> None:
     text = shown(token) if isinstance(token, str) else repr(token)[:40]
     if isinstance(token, str):
         if _COMMA_DECIMAL.fullmatch(token):
-            raise InputError(f"{where} is {text!r}: write a decimal point, not a comma")
+            raise RowError("decimal-comma", f"{where} is {text!r}: write a decimal point, not a comma")
         if "_" in token or not token.isascii():
-            raise InputError(f"{where} is {text[:40]!r}, not a number")
+            raise RowError("number", f"{where} is {text[:40]!r}, not a number")
     elif isinstance(token, bool) or not isinstance(token, (int, float)):
-        raise InputError(f"{where} is {text}, not a number")
+        raise RowError("number", f"{where} is {text}, not a number")
     try:
         value = float(token)
     except ValueError as error:
-        raise InputError(f"{where} is {text[:40]!r}, not a number") from error
+        raise RowError("number", f"{where} is {text[:40]!r}, not a number") from error
     except OverflowError:
         value = math.inf
     if not math.isfinite(value):
-        raise InputError(f"{where} is {text[:40]}, not a finite number")
+        raise RowError("not-finite", f"{where} is {text[:40]}, not a finite number")
     if abs(value) > MAX_COORDINATE:
-        raise InputError(f"{where} is {text[:40]}, beyond {MAX_COORDINATE:g} px")
+        raise RowError("out-of-range", f"{where} is {text[:40]}, beyond {MAX_COORDINATE:g} px")

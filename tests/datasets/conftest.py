@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -146,7 +147,14 @@ def build(root: Path) -> Tiny:
     return tiny
 
 
+@pytest.fixture(scope="session")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    """The dataset that nobody writes to."""
+    return build(tmp_path_factory.mktemp("original") / "wflw")
+
+
 @pytest.fixture
-def tiny(tmp_path: Path) -> Tiny:
+def tiny(original: Tiny, tmp_path: Path) -> Tiny:
     """A fresh copy of the dataset, for a test to damage."""
-    return build(tmp_path / "wflw")
+    shutil.copytree(original.root, tmp_path / "wflw")
+    return replace(original, root=tmp_path / "wflw")

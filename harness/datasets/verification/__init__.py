@@ -1,0 +1,1 @@
+"""The checks behind ``harness.datasets.verify``, one kind a file."""

@@ -38,6 +38,7 @@ class DarkUdp(HeatmapDecoder):
     )
     convention: ClassVar = "udp"
     bound: ClassVar = 0.005
+    exempt: ClassVar = {"flip": "the mixed derivative is read along one of the two diagonals"}
     counted: ClassVar = ("steps_over_1px", "whole_map")
     schema: ClassVar = {
         "kernel": Option(

@@ -37,6 +37,10 @@ class Blur:
         across = down if height == width else self._banded(width).to(maps.device)
         return torch.matmul(down, torch.matmul(maps, across))
 
+    def rows(self, rows: Tensor) -> Tensor:
+        """Rows ``[M, L]`` blurred along L only."""
+        return rows @ self._banded(rows.shape[1]).to(rows.device)
+
     def at(self, maps: Tensor, peaks: Peaks, places: Sequence[tuple[int, int]]) -> Tensor:
         """Blurred values at a few pixels round each peak, without blurring the map.
 

@@ -115,9 +115,12 @@ class Decoder(ABC):
         """The ideal outputs for landmarks at ``centres`` ``[N, K, 2]`` heatmap px; what the contract tests with."""
         return {name: gaussians(centres, height, width, sigma) for name in self.needs}
 
-    def mirror(self, outputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The outputs as a network would give them for the mirrored face (columns reversed, points not swapped)."""
-        return {name: value.flip(-1) for name, value in outputs.items()}
+    def mirror(self, outputs: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], float]:
+        """The outputs as a network would give them for the mirrored face (columns reversed, points not swapped), and
+        the ``span``: a landmark at x is then at ``span - x``.
+        """
+        flipped = {name: value.flip(-1) for name, value in outputs.items()}
+        return flipped, outputs[self.needs[0]].shape[-1] - 1.0
 
     def _read(self, outputs: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
         if isinstance(outputs, Tensor):
@@ -162,6 +165,16 @@ class HeatmapDecoder(Decoder):
         """The maps whose maxima are found and refined; for decoders that change the whole map first."""
         return maps
 
+    def locate(self, maps: Tensor, counts: Counter[str]) -> tuple[Tensor, Tensor]:
+        """Landmarks ``[M, 2]`` and scores ``[M]`` of maps ``[M, H, W]``, before empty and invalid maps are seen to."""
+        maps = self.prepare(maps)
+        peaks = find_peaks(maps)
+        found = self.refine(maps, peaks)
+        if isinstance(found, tuple):
+            found, own = found
+            counts.update(own)
+        return found, peaks.score
+
     def decode(self, outputs: Mapping[str, Tensor]) -> Decoded:
         """Decode ``heatmaps`` ``[N, K, H, W]`` slab by slab."""
         heatmaps = outputs["heatmaps"]
@@ -177,20 +190,10 @@ class HeatmapDecoder(Decoder):
         for start in range(0, faces, step):
             # A no-op for the usual float32 maps; other types and layouts are converted a slab at a time.
             part = heatmaps[start : start + step].to(torch.float32).contiguous().view(-1, height, width)
-            xy, score = self._settled(part, counts)
+            xy, score = settle(*self.locate(part, counts), counts)
             landmarks[start : start + step] = xy.view(-1, points, 2)
             scores[start : start + step] = score.view(-1, points)
         return Decoded(landmarks, scores, dict(counts))
-
-    def _settled(self, maps: Tensor, counts: Counter[str]) -> tuple[Tensor, Tensor]:
-        """Refined landmarks, with (-1, -1) for empty and invalid maps."""
-        maps = self.prepare(maps)
-        peaks = find_peaks(maps)
-        found = self.refine(maps, peaks)
-        if isinstance(found, tuple):
-            found, own = found
-            counts.update(own)
-        return settle(found, peaks.score, counts)
 
 
 def settle(landmarks: Tensor, score: Tensor, counts: Counter[str]) -> tuple[Tensor, Tensor]:

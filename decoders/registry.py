@@ -27,9 +27,17 @@ BUILT_IN: Mapping[str, str] = MappingProxyType(
         "dark": "decoders.dark:Dark",
         "dark-udp": "decoders.dark_udp:DarkUdp",
         "udp": "decoders.udp:Udp",
+        "parabola": "decoders.parabola:Parabola",
+        "local-soft-argmax": "decoders.local_soft_argmax:LocalSoftArgmax",
+        "soft-argmax": "decoders.soft_argmax:SoftArgmax",
+        "barycentre": "decoders.barycentre:Barycentre",
+        "top-k": "decoders.top_k:TopK",
         "megvii": "decoders.megvii:Megvii",
-        "hrnet": "decoders.hrnet:Hrnet",
         "fan": "decoders.fan:Fan",
+        "hrnet": "decoders.hrnet:Hrnet",
+        "heatmap-offset": "decoders.heatmap_offset:HeatmapOffset",
+        "simcc": "decoders.simcc:Simcc",
+        "simcc-dark": "decoders.simcc_dark:SimccDark",
     }
 )
 

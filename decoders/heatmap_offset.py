@@ -1,0 +1,73 @@
+"""The maximum of a heatmap plus the offset that the network gives at that pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from decoders.argmax import Argmax
+from decoders.errors import DecoderError
+from decoders.interface import Decoded, Decoder, check_heatmaps, gaussians
+from decoders.options import Option, as_float
+
+__all__ = ["HeatmapOffset"]
+
+
+class HeatmapOffset(Decoder):
+    """The maximum plus the offset maps' value at its pixel.
+
+    ``offsets`` is ``[N, K, 2, H, W]``: at each pixel the step (x, y) to the landmark, in units of ``radius`` heatmap
+    px. UDP's combined target interleaves three maps a landmark, (label, x, y), in one ``[N, 3K, H, W]``: that is
+    ``maps.unflatten(1, (K, 3))`` with ``heatmaps = maps[:, :, 0]``, ``offsets = maps[:, :, 1:]`` and a radius of
+    0.0546875 * max(H, W), here without mmpose's blur of the three.
+    """
+
+    name: ClassVar = "heatmap-offset"
+    source: ClassVar = (
+        "Papandreou et al. CVPR 2017, arXiv 1701.01779, section 3.2; Huang et al. CVPR 2020, arXiv 1911.07524, "
+        "section 4 (combined); mmpose 1.x mmpose/codecs/udp_heatmap.py"
+    )
+    needs: ClassVar = ("heatmaps", "offsets")
+    bound: ClassVar = 1e-3
+    schema: ClassVar = {
+        "radius": Option(default=1.0, minimum=1e-6, maximum=1e6, doc="heatmap px that an offset of 1 stands for")
+    }
+
+    def decode(self, outputs: Mapping[str, Tensor]) -> Decoded:
+        """Maximum, then one look-up."""
+        heatmaps, offsets = outputs["heatmaps"], outputs["offsets"]
+        check_heatmaps(self.name, heatmaps)
+        faces, points, height, width = heatmaps.shape
+        if tuple(offsets.shape) != (faces, points, 2, height, width):
+            raise DecoderError(
+                f"{self.name}: offsets has the shape {list(offsets.shape)}; with these heatmaps it should be "
+                f"{[faces, points, 2, height, width]}"
+            )
+        found = Argmax().decode({"heatmaps": heatmaps})
+        x, y = found.landmarks.clamp_min(0).to(torch.int64).unbind(dim=-1)
+        face = torch.arange(faces, device=heatmaps.device)[:, None]
+        point = torch.arange(points, device=heatmaps.device)
+        step = offsets[face, point, :, y, x].to(torch.float32) * as_float(self.options["radius"])
+        landmarks = found.landmarks + step
+        there = found.landmarks[..., 0] >= 0
+        finite = torch.isfinite(landmarks).all(dim=-1)
+        counts = dict(found.counts)
+        counts["invalid"] += int((there & ~finite).sum())
+        landmarks = landmarks.masked_fill(~(there & finite)[..., None], -1.0)
+        return Decoded(landmarks, found.scores, counts)
+
+    def draw(self, centres: Tensor, height: int, width: int, sigma: float = 2.0) -> dict[str, Tensor]:
+        """Gaussians and the offsets to their centres."""
+        y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+        grid = torch.stack((x, y)).to(centres)
+        offsets = (centres[..., None, None] - grid) / as_float(self.options["radius"])
+        return {"heatmaps": gaussians(centres, height, width, sigma), "offsets": offsets.to(torch.float32)}
+
+    def mirror(self, outputs: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], float]:
+        """Both reversed, x offsets negated."""
+        flipped, span = super().mirror(outputs)
+        sign = torch.tensor([-1.0, 1.0]).to(flipped["offsets"])
+        return {**flipped, "offsets": flipped["offsets"] * sign[:, None, None]}, span

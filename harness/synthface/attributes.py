@@ -42,6 +42,7 @@ def attributes_of(seed: int, split: Split, faces: int) -> npt.NDArray[np.bool_]:
 
 
 def attributes_at(seed: int, split: Split, index: int) -> Attributes:
+    """The attributes of one face, however many its split has."""
     block, place = divmod(index, BLOCK)
     return Attributes(*(bool(flag) for flag in _block(seed, split, block)[place]))
 

@@ -4,39 +4,40 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from harness.synthface.camera import Camera
+from harness.synthface.degrade import Picture
 from harness.synthface.template import Array
 
 
 def backdrop(rng: np.random.Generator, height: int, width: int) -> Array:
     """[height, width, 3] linear colours. Drawn on bytes, where OpenCV's arithmetic is exact."""
     corners = rng.integers(10, 230, size=(2, 2, 3), dtype=np.uint8)
-    picture = _spread(corners, height, width).astype(np.int64)
+    levels = _spread(corners, height, width).astype(np.int64)
     rough = rng.integers(0, 256, size=(int(rng.integers(3, 40)), int(rng.integers(3, 40)), 3), dtype=np.uint8)
-    picture += ((_spread(rough, height, width).astype(np.int64) - 128) * int(rng.integers(5, 60))) // 100
+    levels += ((_spread(rough, height, width).astype(np.int64) - 128) * int(rng.integers(5, 60))) // 100
     # Rooms and streets are greyer than chance.
-    grey = picture.sum(axis=2, keepdims=True) // 3
-    picture = grey + (picture - grey) * int(rng.integers(10, 70)) // 100
-    picture = np.clip(picture, 0, 255).astype(np.uint8)
+    grey = levels.sum(axis=2, keepdims=True) // 3
+    levels = grey + (levels - grey) * int(rng.integers(10, 70)) // 100
+    picture: Picture = np.clip(levels, 0, 255).astype(np.uint8)
     for _ in range(int(rng.integers(0, 9))):
         _shape(picture, rng)
     if rng.uniform() < 0.6:
         size = 2 * int(rng.integers(1, 9)) + 1
-        picture = np.asarray(cv2.blur(picture, (size, size)))
+        picture = np.asarray(cv2.blur(picture, (size, size)), dtype=np.uint8)
     if rng.uniform() < 0.3:
         for _ in range(int(rng.integers(4, 16))):
             _bokeh(picture, rng)
     fine = rng.integers(-5, 6, size=(height, width, 1))
-    return np.square(np.clip(picture + fine, 0, 255) / 255.0)
+    linear: Array = np.square(np.clip(picture + fine, 0, 255) / 255.0)
+    return linear
 
 
-def _spread(cells: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDArray[np.uint8]:
+def _spread(cells: Picture, height: int, width: int) -> Picture:
     return np.asarray(cv2.resize(cells, (width, height), interpolation=cv2.INTER_LINEAR_EXACT))
 
 
-def _shape(picture: npt.NDArray[np.uint8], rng: np.random.Generator) -> None:
+def _shape(picture: Picture, rng: np.random.Generator) -> None:
     height, width = picture.shape[:2]
     colour = (int(rng.integers(0, 200)) + rng.integers(0, 56, size=3)).tolist()
     x, y = int(rng.integers(width)), int(rng.integers(height))
@@ -55,7 +56,7 @@ def _shape(picture: npt.NDArray[np.uint8], rng: np.random.Generator) -> None:
         cv2.fillPoly(picture, [points], colour)
 
 
-def _bokeh(picture: npt.NDArray[np.uint8], rng: np.random.Generator) -> None:
+def _bokeh(picture: Picture, rng: np.random.Generator) -> None:
     height, width = picture.shape[:2]
     layer = picture.copy()
     centre = (int(rng.integers(width)), int(rng.integers(height)))

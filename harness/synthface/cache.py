@@ -34,16 +34,15 @@ def cached(
     """
     folder = cache or Path(os.environ.get("NMEBENCH_CACHE") or platformdirs.user_cache_path("nmebench"))
     root = folder / f"synthface-v{RENDERER_VERSION}-{split}-{faces}-seed{seed}"
+    lock = filelock.FileLock(root.with_name(root.name + ".lock"))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(root.with_name(root.name + ".lock"))
         lock.acquire()
     except OSError as error:
         raise InputError(
             f"cache {folder} can't be written ({error.strerror}); set NMEBENCH_CACHE to a folder that you may write to"
         ) from error
-    with lock:
-        lock.release()  # `with` holds it once more: the acquisition above was only to name the error well
+    try:
         if root.exists():
             fault = fault_of(root)
             if fault is None:
@@ -51,6 +50,8 @@ def cached(
             warnings.warn(f"{root}: {fault}; drawing it again", stacklevel=2)
             shutil.rmtree(root)
         return make(root, faces=faces, seed=seed, split=split, workers=workers, progress=progress)
+    finally:
+        lock.release()
 
 
 def fault_of(root: Path) -> str | None:

@@ -25,6 +25,8 @@ class Pose:
 
 @dataclass(frozen=True)
 class Camera:
+    """Weak perspective: rotate, scale, shift."""
+
     pose: Pose
     scale: float
     """Pixels per head unit."""
@@ -49,7 +51,8 @@ class Camera:
 
 def times(a: Array, b: Array) -> Array:
     """Matrix product by explicit sums: BLAS may round differently from one CPU to the next."""
-    return (a[:, :, None] * b[None, :, :]).sum(axis=1)
+    product: Array = (a[:, :, None] * b[None, :, :]).sum(axis=1)
+    return product
 
 
 def turn(points: Array, rotation: Array) -> Array:

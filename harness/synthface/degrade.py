@@ -30,7 +30,7 @@ def motion(picture: Picture, angle: float, length: float) -> Picture:
     reach = max(1, round(length / 2.0))
     total = np.zeros(picture.shape, np.int64)
     height, width = picture.shape[:2]
-    padded = cv2.copyMakeBorder(picture, reach, reach, reach, reach, cv2.BORDER_REPLICATE)
+    padded = np.pad(picture, ((reach, reach), (reach, reach), (0, 0)), mode="edge")
     for step in range(-reach, reach + 1):
         x, y = reach + round(step * np.cos(angle)), reach + round(step * np.sin(angle))
         total += padded[y : y + height, x : x + width]
@@ -47,21 +47,31 @@ def defocus(picture: Picture, radius: int) -> Picture:
 def coarse(picture: Picture, factor: int) -> Picture:
     """Down by a whole factor (block means) and up again."""
     height, width = picture.shape[:2]
-    padded = cv2.copyMakeBorder(picture, 0, -height % factor, 0, -width % factor, cv2.BORDER_REPLICATE)
+    padded = np.pad(picture, ((0, -height % factor), (0, -width % factor), (0, 0)), mode="edge")
     blocks = padded.reshape(padded.shape[0] // factor, factor, padded.shape[1] // factor, factor, 3)
     total = blocks.sum(axis=(1, 3), dtype=np.int64)
     small = ((total + factor * factor // 2) // (factor * factor)).astype(np.uint8)
-    whole = cv2.resize(small, (padded.shape[1], padded.shape[0]), interpolation=cv2.INTER_LINEAR_EXACT)
+    whole = np.asarray(
+        cv2.resize(small, (padded.shape[1], padded.shape[0]), interpolation=cv2.INTER_LINEAR_EXACT), dtype=np.uint8
+    )
     return np.ascontiguousarray(whole[:height, :width])
 
 
 def compressed(picture: Picture, quality: int) -> Picture:
+    """To JPEG and back."""
+    return np.asarray(cv2.imdecode(jpeg(picture, quality), cv2.IMREAD_COLOR), dtype=np.uint8)
+
+
+def jpeg(picture: Picture, quality: int) -> Picture:
+    """The bytes of a JPEG file."""
     done, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    assert done
-    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), dtype=np.uint8)
+    if not done:
+        raise RuntimeError(f"OpenCV could not write a JPEG of {picture.shape}")
+    return np.asarray(data, dtype=np.uint8)
 
 
 def noisy(picture: Picture, rng: np.random.Generator, strength: int) -> Picture:
     """Sensor noise: the sum of two uniform draws within +-strength grey levels."""
     grain = rng.integers(-strength, strength + 1, size=(2, *picture.shape), dtype=np.int16).sum(axis=0, dtype=np.int16)
-    return np.clip(picture + grain, 0, 255).astype(np.uint8)
+    result: Picture = np.clip(picture + grain, 0, 255).astype(np.uint8)
+    return result

@@ -19,6 +19,8 @@ from harness.synthface.template import Array
 
 @dataclass(frozen=True)
 class SynthFace:
+    """A drawn face and all that is known about it."""
+
     image: npt.NDArray[np.uint8]
     """[height, width, 3] B, G, R."""
     landmarks: Array
@@ -65,7 +67,7 @@ def draw(seed: int, split: Split, index: int, attributes: Attributes | None = No
     parts = [
         *figure.head_parts(head, camera, looks.skin),
         *figure.ear_parts(head, camera, looks.skin),
-        figure.neck_part(head, camera, looks.skin),
+        figure.neck_part(camera, looks.skin),
         *hair.hair_parts(head, style, camera, texture),
         *hiding.parts,
     ]
@@ -85,6 +87,7 @@ def draw(seed: int, split: Split, index: int, attributes: Attributes | None = No
 
 
 def draw_pose(rng: np.random.Generator, large: bool) -> Pose:
+    """A photographed person's pose; a large one is mostly a turn, else a nod or a tilt."""
     yaw, pitch, roll = rng.normal(0.0, 1.0, size=3).clip(-2.2, 2.2)
     if not large:
         return Pose(17.0 * yaw, 9.5 * pitch, 8.0 * roll)
@@ -97,6 +100,7 @@ def draw_pose(rng: np.random.Generator, large: bool) -> Pose:
 
 
 def detector_rect(points: Array, rng: np.random.Generator, width: int, height: int) -> tuple[int, int, int, int]:
+    """A loose box round the face, as a detector would give it."""
     low, high = points.min(axis=0), points.max(axis=0)
     size = high - low
     low, high = low - size * rng.uniform(-0.06, 0.14, size=2), high + size * rng.uniform(-0.06, 0.1, size=2)

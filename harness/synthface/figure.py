@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.synthface.camera import Camera, Pose
+from harness.synthface.camera import Camera, Pose, turn
 from harness.synthface.head import CENTRE, COLUMNS, FRONT_RINGS, RINGS, Head, grid, grid_normals
-from harness.synthface.camera import turn
 from harness.synthface.solids import Part, capsule, lathe, sheet
 from harness.synthface.template import Array
 
@@ -24,6 +23,7 @@ def head_parts(head: Head, camera: Camera, skin: Array) -> list[Part]:
 
 
 def ear_parts(head: Head, camera: Camera, skin: Array) -> list[Part]:
+    """Flattened rods by the upper ends of the jaw line, with a darker hollow."""
     parts = []
     for column, side in ((0, -1.0), (96, 1.0)):
         root = head.outline[column]
@@ -38,7 +38,7 @@ def ear_parts(head: Head, camera: Camera, skin: Array) -> list[Part]:
     return parts
 
 
-def neck_part(head: Head, camera: Camera, skin: Array) -> Part:
+def neck_part(camera: Camera, skin: Array) -> Part:
     """From under the jaw to below the picture; it follows the head's turn only in part."""
     body = Camera(Pose(0.35 * camera.pose.yaw, 0.0, 0.3 * camera.pose.roll), camera.scale, camera.shift)
     anchor = turn(turn(np.array([0.0, CENTRE[1] + 25.0, -72.0]), camera.rotation()), body.rotation().T)

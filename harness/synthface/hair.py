@@ -15,6 +15,8 @@ from harness.synthface.template import Array
 
 @dataclass(frozen=True)
 class Hair:
+    """A hairdo, in head units."""
+
     colour: Array
     volume: float
     """Thickness over the scalp in head units; 0 is bald."""
@@ -31,6 +33,7 @@ class Hair:
 
 
 def draw_hair(rng: np.random.Generator) -> Hair:
+    """Short, long or bald, of any natural colour."""
     place = rng.uniform(0.0, len(HAIRS) - 1.001)
     low = int(place)
     colour = (HAIRS[low] + (place - low) * (HAIRS[low + 1] - HAIRS[low])) * rng.uniform(0.8, 1.2)
@@ -57,6 +60,7 @@ def shell(head: Head, thickness: Array, camera: Camera, colour: Array, grain: fl
 
 
 def hair_parts(head: Head, hair: Hair, camera: Camera, rng: np.random.Generator) -> list[Part]:
+    """The shell, and the curtain of long hair."""
     if hair.volume <= 0.0:
         return []
     x, y, z = (head.smooth[..., i] for i in range(3))
@@ -88,5 +92,7 @@ def _curtain(hair: Hair, camera: Camera, rng: np.random.Generator) -> Part:
     z = -85.0 - (radius * 0.85) * np.cos(angle) - 8.0 * down
     y = -40.0 + (hair.length + 40.0 + 9.0 * wave) * down * np.ones_like(angle)
     surface = np.stack([x, y, z], axis=-1)
-    uv = np.stack([np.arange(columns)[None, :] * 9.0 * np.ones((rings, 1)), down * 14.0 * np.ones((1, columns))], axis=-1)
+    uv = np.stack(
+        [np.arange(columns)[None, :] * 9.0 * np.ones((rings, 1)), down * 14.0 * np.ones((1, columns))], axis=-1
+    )
     return sheet(surface, camera, hair.colour, closed=False, grain=0.6, gloss=0.08, both_sides=True, uv=uv)

@@ -44,6 +44,8 @@ RADIUS: Final = np.sin(0.5 * np.pi * np.arange(FRONT_RINGS + 1) / FRONT_RINGS)
 
 @dataclass(frozen=True)
 class Head:
+    """A face's surface in head coordinates."""
+
     outline: Array
     """[COLUMNS, 3] the jaw curve, left to right of the image, then over the forehead and back."""
     surface: Array
@@ -109,9 +111,7 @@ def grid(rings: int, columns: int, closed: bool) -> Indices:
     following = (column + 1) % columns
     p00, p01 = ring * columns + column, ring * columns + following
     p10, p11 = p00 + columns, p01 + columns
-    return np.stack(
-        [np.stack([p00, p10, p11], axis=-1), np.stack([p00, p11, p01], axis=-1)], axis=-2
-    ).reshape(-1, 3)
+    return np.stack([np.stack([p00, p10, p11], axis=-1), np.stack([p00, p11, p01], axis=-1)], axis=-2).reshape(-1, 3)
 
 
 def grid_normals(surface: Array, closed: bool) -> Array:
@@ -119,16 +119,15 @@ def grid_normals(surface: Array, closed: bool) -> Array:
     along = np.empty_like(surface)
     along[1:-1] = surface[2:] - surface[:-2]
     along[0], along[-1] = surface[1] - surface[0], surface[-1] - surface[-2]
-    if closed:
-        across = np.roll(surface, -1, axis=1) - np.roll(surface, 1, axis=1)
-    else:
-        across = np.gradient(surface, axis=1)
+    ahead, behind = np.roll(surface, -1, axis=1), np.roll(surface, 1, axis=1)
+    across = ahead - behind if closed else np.gradient(surface, axis=1)
     # At a pole all columns meet: borrow the next ring's direction across.
     for pole, beside in ((0, 1), (-1, -2)):
         if np.abs(across[pole]).max() < 1e-9:
             across[pole] = across[beside]
-    normals = np.cross(across, along)
-    return normals / np.maximum(np.sqrt(np.square(normals).sum(axis=-1, keepdims=True)), 1e-12)
+    normals: Array = np.cross(across, along)
+    normals /= np.maximum(np.sqrt(np.square(normals).sum(axis=-1, keepdims=True)), 1e-12)
+    return normals
 
 
 def _outline(points: Array, identity: Identity) -> Array:
@@ -165,9 +164,10 @@ def _correction(front: Array, points: Array, outline: Array) -> Array:
     lacking = known[:, 2] - (edge * (1.0 - rise) + 12.0 * rise)
     far = np.square(front[:, :, None, 0] - known[:, 0]) + np.square(front[:, :, None, 1] - known[:, 1])
     weight = np.exp(far * (-1.0 / (2.0 * 13.0**2)))
-    share = (weight * lacking).sum(axis=2) / (weight.sum(axis=2) + 0.5)
+    share: Array = (weight * lacking).sum(axis=2) / (weight.sum(axis=2) + 0.5)
     # The outline itself stays where it is.
-    return share * np.minimum(1.0, 6.0 * (1.0 - RADIUS))[:, None]
+    share *= np.minimum(1.0, 6.0 * (1.0 - RADIUS))[:, None]
+    return share
 
 
 def _bump(front: Array, x: float, y: float, wide: float, high: float) -> Array:
@@ -191,9 +191,9 @@ def _nose(front: Array, points: Array, smooth: Array) -> Array:
     width = np.interp(y, [-15.0, 0.0, line[1, 1], line[3, 1], foot], np.array([0.45, 0.42, 0.45, 0.62, 0.6]) * half)
     middle = np.interp(y, line[:, 1], line[:, 0])
     across = np.square((x - middle) / width)
-    ridge = height / (1.0 + 0.5 * across + 0.6 * across * across)
-    wings = sum(9.0 * _bump(front, side * 0.82 * half, foot - 6.5, 0.3 * half, 4.5) for side in (-1.0, 1.0))
-    return ridge + wings
+    ridge: Array = height / (1.0 + 0.5 * across + 0.6 * across * across)
+    right, left = (9.0 * _bump(front, side * 0.82 * half, foot - 6.5, 0.3 * half, 4.5) for side in (-1.0, 1.0))
+    return ridge + (right + left)
 
 
 def _details(front: Array, points: Array) -> Array:

@@ -37,4 +37,5 @@ def visible_contour(head: Head, camera: Camera) -> Array:
     near, far = facing[ring, columns], facing[outer, columns]
     share = np.where(outer > ring, near / np.maximum(near - far, 1e-12), 0.0)[:, None]
     surface = head.surface
-    return surface[ring, columns] * (1.0 - share) + surface[outer, columns] * share
+    contour: Array = surface[ring, columns] * (1.0 - share) + surface[outer, columns] * share
+    return contour

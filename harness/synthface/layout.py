@@ -13,12 +13,11 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, cast
-
-import cv2
+from typing import Final
 
 from harness.errors import InputError
 from harness.synthface.attributes import SPLITS, Attributes, Split, attributes_of
+from harness.synthface.degrade import jpeg
 from harness.synthface.face import SynthFace, draw
 
 RENDERER_VERSION: Final = 1
@@ -78,6 +77,7 @@ def make(
 
 
 def hash_of(path: Path) -> str:
+    """The SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -88,15 +88,18 @@ def files_of(root: Path) -> list[str]:
 
 
 def _wanted(faces: int, train_faces: int, split: str) -> list[tuple[Split, int]]:
-    if split not in SPLITS:
+    chosen: Split | None = next((name for name in SPLITS if name == split), None)
+    if chosen is None:
         raise InputError(f"split {split!r} is unknown; choose one of {', '.join(SPLITS)}")
     for name, count, least in (("faces", faces, 1), ("train_faces", train_faces, 0)):
         if not least <= count <= MOST_FACES:
             raise InputError(f"{name} is {count}; give a whole number from {least} to {MOST_FACES}")
-    chosen = cast(Split, split)
     if train_faces and chosen == "train":
         raise InputError("train_faces is given along with split='train'; give the training faces once, as `faces`")
-    return [(chosen, faces)] + ([("train", train_faces)] if train_faces else [])
+    wanted: list[tuple[Split, int]] = [(chosen, faces)]
+    if train_faces:
+        wanted.append(("train", train_faces))
+    return wanted
 
 
 def _check_seed(seed: int) -> None:
@@ -153,9 +156,7 @@ def _draw_one(job: _Job) -> str:
     name = f"{_folder(job.attributes)}/{job.split}_{job.index:05d}.jpg"
     path = job.root / "WFLW_images" / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    done, data = cv2.imencode(".jpg", face.image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    assert done
-    path.write_bytes(data.tobytes())
+    path.write_bytes(jpeg(face.image, JPEG_QUALITY).tobytes())
     return _line(face, name)
 
 

@@ -14,6 +14,8 @@ Singles = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Light:
+    """A lamp, the sky, and how the camera was set."""
+
     direction: Array
     """[3] unit vector towards the lamp, in view axes."""
     key: float
@@ -32,8 +34,14 @@ class Light:
 
 
 def draw_light(rng: np.random.Generator, extreme: bool) -> Light:
+    """Everyday light, or a hard one: from the side, with a cast shadow, too much, too little or coloured."""
     around, height = rng.uniform(-1.0, 1.0), rng.uniform(-0.9, 0.25)
-    key, fill, softness, exposure = rng.uniform(0.65, 0.9), rng.uniform(0.3, 0.5), rng.uniform(0.2, 0.45), rng.uniform(0.8, 1.2)
+    key, fill, softness, exposure = (
+        rng.uniform(0.65, 0.9),
+        rng.uniform(0.3, 0.5),
+        rng.uniform(0.2, 0.45),
+        rng.uniform(0.8, 1.2),
+    )
     colour = 1.0 + rng.uniform(-0.08, 0.08, size=3)
     cast = 1.0 + rng.uniform(-0.06, 0.06, size=3)
     edge, bars = None, 0.0
@@ -72,7 +80,7 @@ def shade(albedo: Singles, normals: Singles, gloss: Singles, shadowed: Singles, 
     for _ in range(4):
         shine = shine * shine
     shine *= gloss * open_to
-    lit = wrapped[:, None] * colour
+    lit: Singles = wrapped[:, None] * colour
     lit += sky[:, None]
     lit *= albedo
     lit += shine[:, None] * colour
@@ -80,7 +88,8 @@ def shade(albedo: Singles, normals: Singles, gloss: Singles, shadowed: Singles, 
 
 
 def _dot(vectors: Singles, axis: Singles) -> Singles:
-    return vectors[:, 0] * axis[0] + vectors[:, 1] * axis[1] + vectors[:, 2] * axis[2]
+    product: Singles = vectors[:, 0] * axis[0] + vectors[:, 1] * axis[1] + vectors[:, 2] * axis[2]
+    return product
 
 
 def cast_shadow(xy: Singles, light: Light) -> Singles:
@@ -91,4 +100,5 @@ def cast_shadow(xy: Singles, light: Light) -> Singles:
     across = a * xy[:, 0] + b * xy[:, 1] - c
     if light.bars:
         across = np.abs(across % light.bars - 0.5 * light.bars) - 0.25 * light.bars
-    return np.clip(across / 1.6 + 0.5, 0.0, 1.0)
+    depth: Singles = np.clip(across / 1.6 + 0.5, 0.0, 1.0)
+    return depth

@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.synthface.camera import Camera, Pose
-from harness.synthface.curves import graph, through
+from harness.synthface.curves import through
 from harness.synthface.hair import shell
-from harness.synthface.head import COLUMNS, FRONT_RINGS, Head, lift
+from harness.synthface.head import FRONT_RINGS, Head, lift
 from harness.synthface.solids import Part, capsule, lathe, sheet, tube
-from harness.synthface.template import CHIN, LEFT_EYE, NOSE_LINE, RIGHT_EYE, Array
+from harness.synthface.template import LEFT_EYE, NOSE_LINE, RIGHT_EYE, Array
 
 KINDS: Final = ("sunglasses", "hand", "hand", "mask", "strands", "object", "card", "brim")
 
@@ -34,6 +34,8 @@ class Overlay:
 
 @dataclass(frozen=True)
 class Occluders:
+    """What stands in front of a face."""
+
     parts: list[Part] = field(default_factory=list)
     overlays: list[Overlay] = field(default_factory=list)
 
@@ -79,7 +81,8 @@ def occluders(scene: Scene, occluded: bool, rng: np.random.Generator) -> Occlude
 def _bright(rng: np.random.Generator) -> Array:
     colour = rng.uniform(0.08, 0.95, size=3)
     grey = colour.mean()
-    return np.square(grey + rng.uniform(0.3, 1.0) * (colour - grey))
+    linear: Array = np.square(grey + rng.uniform(0.3, 1.0) * (colour - grey))
+    return linear
 
 
 def _glasses(scene: Scene, found: Occluders, rng: np.random.Generator, dark: bool) -> None:
@@ -110,7 +113,9 @@ def _glasses(scene: Scene, found: Occluders, rng: np.random.Generator, dark: boo
         temple = np.linspace(hinge, ear, 12)
         found.parts.append(sheet(tube(temple, radius), scene.camera, frame, closed=True, gloss=0.3))
     bridge_x = np.linspace(-36.0 + wide, 36.0 - wide, 9)
-    bridge = np.stack([bridge_x, scene.points[RIGHT_EYE, 1].mean() - 0.02 * (60 - bridge_x**2), np.full(9, front + 1.0)], axis=1)
+    bridge = np.stack(
+        [bridge_x, scene.points[RIGHT_EYE, 1].mean() - 0.02 * (60 - bridge_x**2), np.full(9, front + 1.0)], axis=1
+    )
     found.parts.append(sheet(tube(bridge, radius), scene.camera, frame, closed=True, gloss=0.3))
 
 
@@ -133,7 +138,8 @@ def _target(scene: Scene, rng: np.random.Generator) -> Array:
     """A point of the face to hide: an eye, a cheek, the mouth, the jaw."""
     chosen = scene.points[int(rng.choice([5, 10, 16, 22, 27, 35, 44, 54, 62, 70, 76, 82, 85, 85, 90])), :2]
     inner = np.array([0.0, 40.0]) + (chosen - np.array([0.0, 40.0])) * 0.9
-    return lift(scene.head, inner[None])[0]
+    target: Array = lift(scene.head, inner[None])[0]
+    return target
 
 
 def _hand(scene: Scene, found: Occluders, rng: np.random.Generator) -> None:
@@ -161,7 +167,12 @@ def _hand(scene: Scene, found: Occluders, rng: np.random.Generator) -> None:
     thumb_side = 1.0 if rng.uniform() < 0.5 else -1.0
     base = np.array([thumb_side * 24.0, 62.0, near + 4.0]) * size
     found.parts.append(
-        sheet(capsule(base, base + np.array([thumb_side * 26.0, -36.0, 2.0]) * size, 8.5 * size), camera, skin, closed=True)
+        sheet(
+            capsule(base, base + np.array([thumb_side * 26.0, -36.0, 2.0]) * size, 8.5 * size),
+            camera,
+            skin,
+            closed=True,
+        )
     )
 
 
@@ -189,7 +200,12 @@ def _strands(scene: Scene, found: Occluders, rng: np.random.Generator) -> None:
     for _ in range(tufts):
         x0, x1 = start_x + rng.uniform(-16.0, 16.0), end_x + rng.uniform(-14.0, 14.0)
         path = np.array(
-            [[x0, -92.0], [(2 * x0 + x1) / 3 + rng.uniform(-3, 3), -52.0], [x1, end_y - 35.0], [x1 - side * 4.0, end_y + rng.uniform(-20, 10)]]
+            [
+                [x0, -92.0],
+                [(2 * x0 + x1) / 3 + rng.uniform(-3, 3), -52.0],
+                [x1, end_y - 35.0],
+                [x1 - side * 4.0, end_y + rng.uniform(-20, 10)],
+            ]
         )
         dense = through(path, 5)
         lifted = lift(scene.head, dense) + np.array([0.0, 0.0, 6.0])
@@ -203,21 +219,28 @@ def _object(scene: Scene, found: Occluders, rng: np.random.Generator) -> None:
     colour = _bright(rng)
     kind = int(rng.integers(3))
     far = np.array([0.0, 0.0, 110.0])
+
+    def down(distance: float) -> Array:
+        point: Array = far + np.array([0.0, distance, 0.0])
+        return point
+
     if kind == 0:
-        found.parts.append(sheet(capsule(far, far + [0.0, 4.0, 0.0], 17.0, 15), camera, colour * 0.4, closed=True, grain=0.5))
-        axis = np.linspace(far + [0.0, 14.0, 0.0], far + [0.0, 130.0, 0.0], 10)
-        found.parts.append(sheet(lathe(axis, np.linspace(11.0, 7.0, 10)), camera, colour, closed=True, gloss=0.2))
+        ball = capsule(far, down(4.0), 17.0, 15)
+        found.parts.append(sheet(ball, camera, colour * 0.4, closed=True, grain=0.5))
+        handle = lathe(np.linspace(down(14.0), down(130.0), 10), np.linspace(11.0, 7.0, 10))
+        found.parts.append(sheet(handle, camera, colour, closed=True, gloss=0.2))
     elif kind == 1:
-        axis = np.linspace(far + [0.0, -32.0, 0.0], far + [0.0, 40.0, 0.0], 14)
+        axis = np.linspace(down(-32.0), down(40.0), 14)
         radii = np.linspace(29.0, 22.0, 14)
+        # The first and the last ring are lids.
         radii[[0, -1]] = 0.5
         axis[0], axis[-1] = axis[1], axis[-2]
         axis[0, 1] -= 0.5
         axis[-1, 1] += 0.5
         found.parts.append(sheet(lathe(axis, radii, 28), camera, colour, closed=True, gloss=0.3))
     else:
-        size = rng.uniform(22.0, 40.0)
-        found.parts.append(sheet(capsule(far, far + [0.0, 1.0, 0.0], size, 21), camera, colour, closed=True, grain=0.15, gloss=0.2))
+        ball = capsule(far, down(1.0), rng.uniform(22.0, 40.0), 21)
+        found.parts.append(sheet(ball, camera, colour, closed=True, grain=0.15, gloss=0.2))
 
 
 def _card(scene: Scene, found: Occluders, rng: np.random.Generator) -> None:
@@ -254,7 +277,9 @@ def _brim(scene: Scene, found: Occluders, rng: np.random.Generator) -> None:
     z = -35.0 + 55.0 * np.cos(angle) + out * 52.0 * np.cos(angle) ** 0.7
     drop = root + out * rng.uniform(4.0, 26.0) + 5.0 * np.square(angle)
     found.parts.append(
-        sheet(np.stack([x, drop * np.ones_like(x), z], axis=-1), scene.camera, colour * 0.7, closed=False, both_sides=True)
+        sheet(
+            np.stack([x, drop * np.ones_like(x), z], axis=-1), scene.camera, colour * 0.7, closed=False, both_sides=True
+        )
     )
 
 

@@ -24,10 +24,12 @@ from harness.synthface.skin import (
     tint,
     window,
 )
-from harness.synthface.template import INNER_LIP, JAW, NOSE_BASE, OUTER_LIP, Array
+from harness.synthface.template import INNER_LIP, NOSE_BASE, OUTER_LIP, Array
 
 
-def atlas(points: Array, expression: Expression, looks: Looks, makeup: Makeup | None, rng: np.random.Generator) -> Singles:
+def atlas(
+    points: Array, expression: Expression, looks: Looks, makeup: Makeup | None, rng: np.random.Generator
+) -> Singles:
     """[HEIGHT, WIDTH, 3] albedo in linear light, B, G, R."""
     picture = _skin(looks, rng)
     if looks.beard:
@@ -36,8 +38,13 @@ def atlas(points: Array, expression: Expression, looks: Looks, makeup: Makeup | 
     if makeup:
         _paint(picture, makeup, rng)
         for side in (-1.0, 1.0):
-            cheek = window(*sorted((side * 75.0, side * 15.0)), 15.0, 75.0)
-            tint(picture, cheek, np.array([0.2, 0.15, 0.65]), 0.6 * makeup.blush * glow(cheek, side * 46.0, 42.0, 16.0, 13.0))
+            cheek = window(side * 45.0 - 30.0, side * 45.0 + 30.0, 15.0, 75.0)
+            tint(
+                picture,
+                cheek,
+                np.array([0.2, 0.15, 0.65]),
+                0.6 * makeup.blush * glow(cheek, side * 46.0, 42.0, 16.0, 13.0),
+            )
     for eye, pupil, side in EYES:
         _eye(picture, points[eye], points[pupil], side, looks, makeup, rng)
     for brow, side in BROWS:
@@ -53,7 +60,11 @@ def _skin(looks: Looks, rng: np.random.Generator) -> Singles:
     tone = (broad + fine).astype(np.float32)[..., None]
     picture = looks.skin.astype(np.float32) * (1.0 + tone * np.array([1.2, 1.1, 0.7], np.float32))
     middle = window(-90.0, 90.0, -10.0, 95.0)
-    flush = glow(middle, -42.0, 42.0, 20.0, 16.0) + glow(middle, 42.0, 42.0, 20.0, 16.0) + glow(middle, 0.0, 42.0, 12.0, 10.0)
+    flush = (
+        glow(middle, -42.0, 42.0, 20.0, 16.0)
+        + glow(middle, 42.0, 42.0, 20.0, 16.0)
+        + glow(middle, 0.0, 42.0, 12.0, 10.0)
+    )
     flush *= np.clip((52.5 - np.abs(middle.y - 42.5)) / 30.0, 0.0, 1.0)
     picture[middle.rows, middle.columns] *= 1.0 - flush[..., None] * np.array([0.14, 0.13, -0.03])
     if looks.freckles:
@@ -67,11 +78,11 @@ def _beard(picture: Singles, points: Array, looks: Looks, rng: np.random.Generat
     mouth = points[OUTER_LIP]
     nose = points[NOSE_BASE, 1].max()
     upper = np.interp(np.abs(area.x), [0.0, 22.0, 36.0, 60.0, 80.0], nose + np.array([4.0, 5.0, 24.0, 16.0, -28.0]))
-    rough = noise(rng, *np.broadcast(area.x, area.y).shape, 9.0) * 4.0
+    rough = noise(rng, area.y.shape[0], area.x.shape[1], 9.0) * 4.0
     cover = np.clip((area.y - upper + rough) / 9.0, 0.0, 1.0)
     under = mouth[9, 1]
     bare = np.clip(1.2 - np.abs(area.x) / 16.0, 0.0, 1.0) * np.clip(1.0 - np.abs(area.y - under - 6.0) / 5.0, 0.0, 1.0)
-    strands = 0.75 + 0.35 * noise(rng, *cover.shape, 2.2)
+    strands = 0.75 + 0.35 * noise(rng, cover.shape[0], cover.shape[1], 2.2)
     tint(picture, area, looks.brow * 0.9 + 0.01, cover * (1.0 - 0.5 * bare) * np.clip(strands, 0, 1) * looks.beard)
 
 
@@ -84,8 +95,8 @@ def _stroke(picture: Singles, line: Array, width: float, strength: float) -> Non
     at = (line - np.array([area.x[0, 0], area.y[0, 0]])) * (TEXELS * 16)
     cv2.polylines(mask, [np.rint(at).astype(np.int32)], False, 255, max(1, round(width * TEXELS)), cv2.LINE_8, 4)
     size = 2 * max(1, round(width * TEXELS)) + 1
-    mask = cv2.blur(cv2.blur(mask, (size, size)), (size, size))
-    picture[area.rows, area.columns] *= 1.0 - (strength / 255.0) * mask[..., None] * np.array([1.0, 0.95, 0.8])
+    soft = np.asarray(cv2.blur(cv2.blur(mask, (size, size)), (size, size)))
+    picture[area.rows, area.columns] *= 1.0 - (strength / 255.0) * soft[..., None] * np.array([1.0, 0.95, 0.8])
 
 
 def _folds(picture: Singles, points: Array, expression: Expression, looks: Looks, rng: np.random.Generator) -> None:
@@ -93,7 +104,9 @@ def _folds(picture: Singles, points: Array, expression: Expression, looks: Looks
     nose, mouth = points[NOSE_BASE], points[OUTER_LIP]
     depth = 0.16 + 0.3 * looks.age + 0.3 * max(expression.smile, 0.0)
     for base, corner, side in ((nose[0], mouth[0], -1.0), (nose[4], mouth[6], 1.0)):
-        fold = np.array([base[:2] + [side * 3.0, -5.0], (base[:2] + corner[:2]) / 2.0 + [side * 11.0, -3.0], corner[:2] + [side * 8.0, 0.0]])
+        start, end = base[:2], corner[:2]
+        fold = np.stack([start, (start + end) / 2.0, end])
+        fold += np.array([[side * 3.0, -5.0], [side * 11.0, -3.0], [side * 8.0, 0.0]])
         _stroke(picture, through(fold, 8), 1.3, depth)
     raised = max(expression.brow_raise, 0.0)
     for row in range(3):
@@ -104,7 +117,9 @@ def _folds(picture: Singles, points: Array, expression: Expression, looks: Looks
     frown = max(-expression.brow_raise, 0.0)
     if frown + looks.age > 0.5:
         for side in (-1.0, 1.0):
-            _stroke(picture, np.array([[side * 5.0, -30.0], [side * 6.5, -15.0]]), 0.9, 0.35 * min(1.0, frown + looks.age))
+            _stroke(
+                picture, np.array([[side * 5.0, -30.0], [side * 6.5, -15.0]]), 0.9, 0.35 * min(1.0, frown + looks.age)
+            )
     if looks.age > 0.35:
         for side in (-1.0, 1.0):
             for tilt in (-6.0, 0.0, 6.0):
@@ -117,7 +132,13 @@ def _folds(picture: Singles, points: Array, expression: Expression, looks: Looks
 
 
 def _eye(
-    picture: Singles, lids: Array, pupil: Array, side: float, looks: Looks, makeup: Makeup | None, rng: np.random.Generator
+    picture: Singles,
+    lids: Array,
+    pupil: Array,
+    side: float,
+    looks: Looks,
+    makeup: Makeup | None,
+    rng: np.random.Generator,
 ) -> None:
     # Either eye's points run from its image-left corner over the upper lid and back along the lower one.
     top, bottom = lids[:5], lids[[0, 7, 6, 5, 4]]
@@ -141,7 +162,7 @@ def _eye(
     ball += corner[..., None] * (np.array([0.30, 0.32, 0.62]) - ball) * 0.7
     px, py = float(pupil[0]), float(pupil[1])
     distance = np.sqrt(np.square(area.x - px) + np.square(area.y - py))
-    spokes = 0.85 + 0.3 * noise(rng, *distance.shape, 2.5)
+    spokes = 0.85 + 0.3 * noise(rng, distance.shape[0], distance.shape[1], 2.5)
     iris = looks.iris * (spokes * (0.75 + 0.5 * np.clip(1.0 - distance / looks.iris_radius, 0, 1)))[..., None] * 1.6
     rim = np.clip(1.0 - np.abs(distance - looks.iris_radius + 0.7) / 1.0, 0.0, 1.0)
     iris *= 1.0 - 0.6 * rim[..., None]
@@ -168,7 +189,7 @@ def _brow(picture: Singles, hairs: Array, side: float, looks: Looks, rng: np.ran
     # The hairs thin out towards the nose.
     inner = hairs[4:6, 0].mean() if side < 0 else hairs[[0, 8], 0].mean()
     cover = cover * np.clip(0.45 + np.abs(area.x - inner) / 9.0, 0.0, 1.0)
-    strands = noise(rng, *cover.shape, 1.6)
+    strands = noise(rng, cover.shape[0], cover.shape[1], 1.6)
     cover = cover * np.clip(0.78 + 0.4 * strands, 0.0, 1.0)
     tint(picture, area, looks.brow, cover * looks.brow_strength)
 
@@ -180,9 +201,12 @@ def _nostrils(picture: Singles, points: Array) -> None:
     area = around(base, 14.0)
     for side in (-1.0, 1.0):
         hole = glow(area, middle + side * 0.47 * half, y - 2.6, 0.2 * half, 1.3)
-        picture[area.rows, area.columns] *= 1.0 - 0.9 * np.clip(1.5 * hole - 0.2, 0, 1)[..., None] * np.array([1.0, 0.98, 0.9])
-        wing = np.array([[side * half * 0.8, y - 13.0], [side * half * 1.08, y - 8.0], [side * half, y - 3.5], [side * half * 0.7, y - 2.0]])
-        _stroke(picture, through(wing + [middle, 0.0], 6), 0.7, 0.4)
+        picture[area.rows, area.columns] *= 1.0 - 0.9 * np.clip(1.5 * hole - 0.2, 0, 1)[..., None] * np.array(
+            [1.0, 0.98, 0.9]
+        )
+        across = middle + side * half * np.array([0.8, 1.08, 1.0, 0.7])
+        wing = np.stack([across, y + np.array([-13.0, -8.0, -3.5, -2.0])], axis=1)
+        _stroke(picture, through(wing, 6), 0.7, 0.4)
     shade = glow(area, middle, y + 1.5, half * 0.7, 2.4)
     picture[area.rows, area.columns] *= 1.0 - 0.4 * shade[..., None] * np.array([1.0, 0.97, 0.85])
 
@@ -195,7 +219,7 @@ def _mouth(picture: Singles, points: Array, looks: Looks, makeup: Makeup | None,
     under = glow(area, float(outer[9, 0]), float(outer[9, 1]) + 5.0, 12.0, 3.0)
     picture[area.rows, area.columns] *= 1.0 - 0.22 * under[..., None]
     cover = between(top, bottom, area)
-    colour = looks.lip * (1.0 + 0.1 * noise(rng, *cover.shape, 3.0))[..., None]
+    colour = looks.lip * (1.0 + 0.1 * noise(rng, cover.shape[0], cover.shape[1], 3.0))[..., None]
     strength = 0.85
     if makeup:
         colour = colour + makeup.lipstick_strength * (makeup.lipstick - colour)
@@ -230,17 +254,21 @@ def _mouth(picture: Singles, points: Array, looks: Looks, makeup: Makeup | None,
 
 def _paint(picture: Singles, makeup: Makeup, rng: np.random.Generator) -> None:
     whole = window(LEFT, LEFT + WIDTH, TOP, TOP + HEIGHT)
-    shape = picture.shape[:2]
     if makeup.paint_kind == 1:
         wave = np.clip(1.5 - np.abs((whole.y - 20.0) % 14.0 - 5.0) / 2.0, 0.0, 1.0)
-        cover = wave * np.clip((np.abs(whole.x) - 24.0) / 2.0, 0, 1) * np.clip((58.0 - whole.y) / 2, 0, 1) * np.clip((whole.y - 20.0) / 2, 0, 1)
+        cover = (
+            wave
+            * np.clip((np.abs(whole.x) - 24.0) / 2.0, 0, 1)
+            * np.clip((58.0 - whole.y) / 2, 0, 1)
+            * np.clip((whole.y - 20.0) / 2, 0, 1)
+        )
     elif makeup.paint_kind == 2:
         side = 1.0 if rng.uniform() < 0.5 else -1.0
-        cover = np.clip(side * whole.x / 1.5 + 0.5, 0.0, 1.0) * np.ones(shape)
+        cover = np.clip(side * whole.x / 1.5 + 0.5, 0.0, 1.0) * np.ones((HEIGHT, WIDTH))
     elif makeup.paint_kind == 3:
         cover = np.clip((30.0 - np.abs(whole.y + 2.0) - 0.1 * np.abs(whole.x)) / 2.0, 0.0, 1.0)
     elif makeup.paint_kind == 4:
-        cover = np.clip((noise(rng, *shape, 45.0) - 0.35) * 8.0, 0.0, 1.0)
+        cover = np.clip((noise(rng, HEIGHT, WIDTH, 45.0) - 0.35) * 8.0, 0.0, 1.0)
     else:
         return
-    tint(picture, whole, makeup.paint, 0.75 * cover * np.ones(shape))
+    tint(picture, whole, makeup.paint, 0.75 * cover * np.ones((HEIGHT, WIDTH)))

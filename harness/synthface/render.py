@@ -19,7 +19,9 @@ SAMPLES: Final = 2
 """Samples a pixel along each axis."""
 
 
-def render(parts: list[Part], atlas: Singles, light: Light, height: int, width: int, grain: Singles) -> tuple[Array, Array]:
+def render(
+    parts: list[Part], atlas: Singles, light: Light, height: int, width: int, grain: Singles
+) -> tuple[Array, Array]:
     """Linear colours [height, width, 3], already weighted by the coverage [height, width] that comes with them."""
     # Sample k of an axis lies at image coordinate (k + 0.5) / SAMPLES - 0.5.
     offset = 0.5 * SAMPLES - 0.5
@@ -73,7 +75,7 @@ def sample(atlas: Singles, xy: Singles) -> Singles:
     across, down = (x - column).astype(np.float32)[:, None], (y - row).astype(np.float32)[:, None]
     place = row * WIDTH + column
     flat = atlas.reshape(-1, 3)
-    upper = flat[place]
+    upper: Singles = flat[place]
     upper += across * (flat[place + 1] - upper)
     lower = flat[place + WIDTH]
     lower += across * (flat[place + WIDTH + 1] - lower)
@@ -91,4 +93,5 @@ def grain_at(grain: Singles, uv: Singles) -> Singles:
     column = np.floor(uv[:, 0]).astype(np.int64) % width
     upper = row.astype(np.int64) % height
     first, second = grain[upper, column], grain[(upper + 1) % height, column]
-    return first + down * (second - first)
+    value: Singles = first + down * (second - first)
+    return value

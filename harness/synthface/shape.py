@@ -77,6 +77,7 @@ class Expression:
 
 
 def draw_identity(rng: np.random.Generator) -> Identity:
+    """Independent coefficients, cut off where faces stop looking like faces."""
     return Identity(*np.clip(rng.normal(size=21), -2.5, 2.5).tolist())
 
 

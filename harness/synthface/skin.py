@@ -28,7 +28,7 @@ HEIGHT: Final = 300 * TEXELS + 1
 
 @dataclass(frozen=True)
 class Looks:
-    """Colours are linear light, RGB-free: in the image's own B, G, R order, 0 to 1."""
+    """Colours are linear light in the image's own order, B, G, R, from 0 to 1."""
 
     skin: Array
     lip: Array
@@ -46,6 +46,8 @@ class Looks:
 
 @dataclass(frozen=True)
 class Makeup:
+    """Colour put on the face, linear B, G, R; strengths from 0 to 1."""
+
     lipstick: Array
     lipstick_strength: float
     shadow: Array
@@ -58,15 +60,32 @@ class Makeup:
 
 
 SKINS: Final = np.array(
-    [[0.50, 0.62, 0.86], [0.40, 0.53, 0.80], [0.30, 0.43, 0.70], [0.19, 0.30, 0.54], [0.10, 0.17, 0.34], [0.055, 0.09, 0.19]]
+    [
+        [0.50, 0.62, 0.86],
+        [0.40, 0.53, 0.80],
+        [0.30, 0.43, 0.70],
+        [0.19, 0.30, 0.54],
+        [0.10, 0.17, 0.34],
+        [0.055, 0.09, 0.19],
+    ]
 )
-IRISES: Final = np.array([[0.02, 0.04, 0.09], [0.03, 0.08, 0.16], [0.30, 0.22, 0.12], [0.12, 0.20, 0.14], [0.22, 0.22, 0.20]])
+IRISES: Final = np.array(
+    [[0.02, 0.04, 0.09], [0.03, 0.08, 0.16], [0.30, 0.22, 0.12], [0.12, 0.20, 0.14], [0.22, 0.22, 0.20]]
+)
 HAIRS: Final = np.array(
-    [[0.012, 0.012, 0.014], [0.02, 0.03, 0.05], [0.04, 0.07, 0.13], [0.12, 0.24, 0.40], [0.04, 0.09, 0.30], [0.40, 0.42, 0.44]]
+    [
+        [0.012, 0.012, 0.014],
+        [0.02, 0.03, 0.05],
+        [0.04, 0.07, 0.13],
+        [0.12, 0.24, 0.40],
+        [0.04, 0.09, 0.30],
+        [0.40, 0.42, 0.44],
+    ]
 )
 
 
 def draw_looks(rng: np.random.Generator, hair: Array) -> Looks:
+    """Skin, eyes and age; the brows follow the hair's colour."""
     tone = rng.uniform(0.0, len(SKINS) - 1.001)
     low = int(tone)
     skin = SKINS[low] + (tone - low) * (SKINS[low + 1] - SKINS[low])
@@ -91,6 +110,7 @@ def draw_looks(rng: np.random.Generator, hair: Array) -> Looks:
 
 
 def draw_makeup(rng: np.random.Generator) -> Makeup:
+    """Lipstick and eye shadow, sometimes with face paint."""
     vivid = np.array([[0.05, 0.03, 0.62], [0.12, 0.05, 0.45], [0.25, 0.12, 0.75], [0.05, 0.02, 0.25], [0.4, 0.1, 0.5]])
     shades = np.array([[0.35, 0.1, 0.25], [0.5, 0.3, 0.1], [0.03, 0.03, 0.04], [0.1, 0.3, 0.15], [0.08, 0.3, 0.6]])
     paints = np.array([[0.8, 0.8, 0.8], [0.7, 0.2, 0.05], [0.05, 0.05, 0.7], [0.05, 0.6, 0.1], [0.1, 0.7, 0.8]])
@@ -128,6 +148,7 @@ def window(x0: float, x1: float, y0: float, y1: float) -> Window:
 
 
 def around(points: Array, margin: float) -> Window:
+    """The part of the atlas that holds the points [n, 2 or 3], and a margin in head units."""
     (x0, y0), (x1, y1) = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
     return window(x0 - margin, x1 + margin, y0 - margin, y1 + margin)
 
@@ -144,12 +165,15 @@ def between(upper: Array, lower: Array, where: Window, soft: float = 1.0 / TEXEL
     top, bottom = graph(upper, x), graph(lower, x)
     ends = np.minimum(x - min(upper[:, 0].min(), lower[:, 0].min()), max(upper[:, 0].max(), lower[:, 0].max()) - x)
     inside = np.clip((where.y - top) / soft + 0.5, 0.0, 1.0) * np.clip((bottom - where.y) / soft + 0.5, 0.0, 1.0)
-    return inside * np.clip(ends / soft + 0.5, 0.0, 1.0)
+    cover: Array = inside * np.clip(ends / soft + 0.5, 0.0, 1.0)
+    return cover
 
 
 def disc(where: Window, x: float, y: float, radius: float, soft: float) -> Array:
+    """[h, w] coverage of a disc whose edge is `soft` head units wide."""
     distance = np.sqrt(np.square(where.x - x) + np.square(where.y - y))
-    return np.clip((radius - distance) / soft + 0.5, 0.0, 1.0)
+    cover: Array = np.clip((radius - distance) / soft + 0.5, 0.0, 1.0)
+    return cover
 
 
 def glow(where: Window, x: float, y: float, wide: float, high: float) -> Array:

@@ -80,7 +80,8 @@ def lathe(axis: Array, radii: Array, columns: int = 16, flat: float = 1.0, wide:
     up = np.cross(side, ahead)
     angle = 2.0 * np.pi * np.arange(columns) / columns
     ring = np.cos(angle)[None, :, None] * side[:, None, :] + flat * np.sin(angle)[None, :, None] * up[:, None, :]
-    return axis[:, None, :] + radii[:, None, None] * ring
+    surface: Array = axis[:, None, :] + radii[:, None, None] * ring
+    return surface
 
 
 def capsule(start: Array, end: Array, radius: float, rings: int = 9, taper: float = 1.0) -> Array:

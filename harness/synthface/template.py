@@ -12,6 +12,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from harness import scheme
+
 Array = npt.NDArray[np.float64]
 
 POINTS: Final = 98
@@ -28,12 +30,7 @@ RIGHT_PUPIL: Final = 96
 LEFT_PUPIL: Final = 97
 CHIN: Final = 16
 
-# WFLW's order after a mirror: point i of a face is point FLIP[i] of its mirror image.
-FLIP: Final[npt.NDArray[np.int64]] = np.array(
-    [*range(32, -1, -1), 46, 45, 44, 43, 42, 50, 49, 48, 47, 37, 36, 35, 34, 33, 41, 40, 39, 38]
-    + [51, 52, 53, 54, 59, 58, 57, 56, 55, 72, 71, 70, 69, 68, 75, 74, 73, 64, 63, 62, 61, 60, 67, 66, 65]
-    + [82, 81, 80, 79, 78, 77, 76, 87, 86, 85, 84, 83, 92, 91, 90, 89, 88, 95, 94, 93, 97, 96]
-)
+_FLIP: Final = scheme.load("wflw98").flip
 
 _HALF: Final[dict[int, tuple[float, float, float]]] = {
     0: (-79, -4, -70), 1: (-79, 7, -69), 2: (-78, 18, -69), 3: (-77, 29, -68), 4: (-75.5, 40, -67),
@@ -56,7 +53,7 @@ def _mirrored() -> Array:
     points = np.zeros((POINTS, 3))
     for index, position in _HALF.items():
         points[index] = position
-        points[FLIP[index]] = (-position[0], position[1], position[2])
+        points[_FLIP[index]] = (-position[0], position[1], position[2])
     points.flags.writeable = False
     return points
 

@@ -49,9 +49,7 @@ def grids(nme: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.flo
     high = float(np.nanmax(np.nanpercentile(nme, 97, axis=1))) if finite.size else 10.0
     linear = np.linspace(0, next((limit for limit in _LIMITS if limit >= high), _LIMITS[-1]), _POINTS + 1)
     positive = finite[finite > 0]
-    low, top = (
-        (float(np.percentile(positive, 0.5)), float(positive.max())) if positive.size else (0.1, 10.0)
-    )
+    low, top = (float(np.percentile(positive, 0.5)), float(positive.max())) if positive.size else (0.1, 10.0)
     first = max((d for d in _DECADES if d <= low), default=_DECADES[0])
     last = min((d for d in _DECADES if d >= top and d > first), default=_DECADES[-1])
     return linear, np.geomspace(first, last, _POINTS + 1)
@@ -110,6 +108,7 @@ def section(view: View) -> Ced | None:
             if subset == "test":
                 drawn.append(_draw(view, name, thresholds, per_cell / max(int(mask.sum()), 1)))
     data = {
+        "subsets": list(view.masks),
         "faces": {subset: int(mask.sum()) for subset, mask in view.masks.items()},
         "axes": {
             curves.name: {

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.store import Run
-from reports.tables import MetricTable, section as metric_tables
+from reports.tables import MetricTable
+from reports.tables import section as metric_tables
 from reports.text import DASH, say
 from reports.view import View
 

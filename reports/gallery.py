@@ -74,7 +74,7 @@ def _lists(view: View, sizes: tuple[int, int, int]) -> list[dict[str, Any]]:
 
 
 def _needed(cells: list[dict[str, Any]]) -> list[list[int]]:
-    """Faces whose predictions each cell has to bring, sorted; a baseline brings those of the cells it is compared with."""
+    """Faces whose predictions each cell has to bring; a baseline brings those of the cells compared with it."""
     needed: list[set[int]] = [set() for _ in cells]
     for index, entry in enumerate(cells):
         for kind in ("worst", "median", "improved"):
@@ -89,7 +89,9 @@ def _frame(view: View, thumbnails: Mapping[int, Thumbnail], face: int) -> tuple[
     """The map from image px to fractions of the frame, ``[2, 3]``, and the frame's width and height."""
     if face in thumbnails:
         (width, height), warp = thumbnails[face].size, np.asarray(thumbnails[face].warp, np.float64)
-        return (warp + [[0, 0, 0.5], [0, 0, 0.5]]) / [[width], [height]], float(width), float(height)
+        # A pixel's centre has integer coordinates, so that the frame begins half a pixel before the first.
+        inside = np.add(warp, [[0, 0, 0.5], [0, 0, 0.5]]) / [[width], [height]]
+        return inside, float(width), float(height)
     centre, size = view.run.faces.centre[face], np.maximum(np.abs(view.run.faces.size[face]), 1e-6)
     warp = np.array([[1 / size[0], 0, 0.5 - centre[0] / size[0]], [0, 1 / size[1], 0.5 - centre[1] / size[1]]])
     return warp, float(SIDE), float(SIDE * min(4.0, max(0.25, size[1] / size[0])))

@@ -78,7 +78,9 @@ def per_landmark(view: View) -> NDArray[np.float64]:
     return np.stack(table)
 
 
-def mean_face(landmarks: NDArray[np.float64], centre: NDArray[np.float64], size: NDArray[np.float64]) -> NDArray[np.float64]:
+def mean_face(
+    landmarks: NDArray[np.float64], centre: NDArray[np.float64], size: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Mean of faces ``[N, K, 2]`` after each was put into its box's frame: ``[K, 2]`` as fractions of the box."""
     inside = (landmarks - centre[:, None]) / size[:, None]
     known = np.isfinite(inside)
@@ -115,8 +117,10 @@ def section(view: View) -> Landmarks | None:
     high = max(float(np.nanpercentile(shown, 98)) if np.isfinite(shown).any() else 1.0, 1e-9)
 
     groups = _groups(view.run.record.dataset.groups, table.shape[1])
-    values = np.stack([np.nanmean(table[:, members], axis=1) for members in groups.values()], axis=1) if groups else None
-    rows = ()
+    values = (
+        np.stack([np.nanmean(table[:, members], axis=1) for members in groups.values()], axis=1) if groups else None
+    )
+    rows: tuple[GroupRow, ...] = ()
     if values is not None:
         top = max(float(np.nanmax(values)), 1e-9)
         rows = tuple(

@@ -18,7 +18,7 @@ from markupsafe import Markup
 from harness.errors import InputError
 from harness.store import Run, write_atomically
 from reports import ced, differences, downloads, gallery, landmarks, provenance, sizes, tables, verdict
-from reports.text import count, number, say, sentence_list
+from reports.text import count, number, prose, say, sentence_list
 from reports.view import View
 
 __all__ = ["Section", "assemble", "html", "write"]
@@ -52,6 +52,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["say"] = say
+    environment.filters["prose"] = prose
     return environment
 
 
@@ -63,24 +64,27 @@ def _json(value: Any) -> Markup:
     return Markup(text)  # noqa: S704 - made harmless above
 
 
-def assemble(
-    sections: Sequence[Section], *, title: str, subtitle: str, version: str, data: Mapping[str, Any]
-) -> str:
+def assemble(sections: Sequence[Section], *, title: str, subtitle: str, version: str, data: Mapping[str, Any]) -> str:
     """The page of sections, with styles and script inline and a policy that lets nothing else run or load."""
     script = "(() => {\n'use strict';\n" + "\n".join(_asset(f"{name}.js") for name in _SCRIPTS) + "\n})();"
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    return _environment().get_template("page.html.j2").render(
-        sections=sections,
-        title=title,
-        subtitle=subtitle,
-        version=version,
-        script_hash=f"'sha256-{digest}'",
-        script=Markup(script),  # noqa: S704 - the package's own file
-        light=Markup(_asset("theme-light.css")),  # noqa: S704
-        dark=Markup(_asset("theme-dark.css")),  # noqa: S704
-        css=Markup(_asset("page.css")),  # noqa: S704
-        data_json=_json(data),
-    ) + "\n"
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            sections=sections,
+            title=title,
+            subtitle=subtitle,
+            version=version,
+            script_hash=f"'sha256-{digest}'",
+            script=Markup(script),  # noqa: S704 - the package's own file
+            light=Markup(_asset("theme-light.css")),  # noqa: S704
+            dark=Markup(_asset("theme-dark.css")),  # noqa: S704
+            css=Markup(_asset("page.css")),  # noqa: S704
+            data_json=_json(data),
+        )
+        + "\n"
+    )
 
 
 def _title(view: View) -> str:
@@ -164,7 +168,12 @@ def html(run: Run, *, pictures: bool = True, timings: bool = False) -> str:
         high = float(curves.axes[0].thresholds[-1])
         shares = sorted(((float((view.nme[c.index] <= high).mean()), -c.index, c) for c in view.cells), reverse=True)
         values = [(c, f"{100 * share:.1f} %") for share, _, c in shares]
-        words = {"ced": curves, "subsets": list(view.masks), "at": number(high, 3).rstrip("0").rstrip("."), "shares": values}
+        words = {
+            "ced": curves,
+            "subsets": list(view.masks),
+            "at": number(high, 3).rstrip("0").rstrip("."),
+            "shares": values,
+        }
         add(True, "ced", "Error curves", "Cumulative error", "ced.html.j2", words)
     add(forest, "decoders", "Decoders", "What the decoder changes", "differences.html.j2", forest)
     add(box_rows, "boxes", "Boxes", "What the box changes", "boxes.html.j2", box_rows)

@@ -11,7 +11,7 @@ from typing import Any
 from reports.text import number, say
 from reports.view import Cell, View
 
-__all__ = ["ModelFacts", "Provenance", "Speed", "counts_table", "command", "section", "speed"]
+__all__ = ["ModelFacts", "Provenance", "Speed", "command", "counts_table", "section", "speed"]
 
 _CARD_FIELDS = ("licence", "license", "source", "paper", "input", "output", "test")
 

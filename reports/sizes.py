@@ -50,10 +50,10 @@ def section(view: View) -> Sizes | None:
     size = np.sqrt(np.abs(faces.size[:, 0] * faces.size[:, 1]))
     parts = bins(size)
     middle = np.array([np.median(size[part]) for part in parts])
-    drawing, axes = svg.figure(5.6, 3.2)
+    drawing, axes = svg.figure(4.6, 3.0)
     if middle[0] > 0 and middle[-1] / middle[0] > 3:
         axes.set_xscale("log")
-        ticks = [m * 10**e for e in range(0, 5) for m in (1, 2, 5) if middle[0] * 0.8 < m * 10**e < middle[-1] * 1.25]
+        ticks = [m * 10**e for e in range(5) for m in (1, 2, 5) if middle[0] * 0.8 < m * 10**e < middle[-1] * 1.25]
         axes.xaxis.set_major_locator(FixedLocator(ticks))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -78,7 +78,7 @@ def section(view: View) -> Sizes | None:
         )
         rows.append(SizeRow(cell, tuple(number(m, 2) for m in mean)))
     axes.set_ylim(bottom=0)
-    axes.set_xlabel("size of the face's box in the photograph, px (square root of its area)")
+    axes.set_xlabel("face size in the photograph, px")
     axes.set_ylabel("mean NME, %")
     figure = svg.render(
         drawing,

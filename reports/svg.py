@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import matplotlib as mpl
@@ -24,7 +25,7 @@ INK, MUTED, GRID = "#010203", "#010204", "#010205"
 _VARIABLES = {INK: "var(--ink)", MUTED: "var(--muted)", GRID: "var(--rule)"} | {
     f"#0102{0x10 + i:02x}": f"var(--s{i})" for i in range(8)
 }
-_STYLE: Mapping[str, Any] = {
+_STYLE: Mapping[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "nmebench",
     "text.parse_math": False,
@@ -51,6 +52,15 @@ _STYLE: Mapping[str, Any] = {
 }
 
 
+@contextmanager
+def _style() -> Iterator[None]:
+    """The house style over matplotlib's defaults, whatever the user's matplotlibrc says; undone afterwards."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(dict(_STYLE))
+        yield
+
+
 def series(number: int) -> str:
     """Sentinel of the theme's colour ``number`` (0 to 7)."""
     return f"#0102{0x10 + number:02x}"
@@ -58,7 +68,7 @@ def series(number: int) -> str:
 
 def figure(width: float, height: float) -> tuple[Figure, Axes]:
     """An empty figure of the house style, ``width`` x ``height`` inches, without pyplot and its global state."""
-    with mpl.rc_context(dict(_STYLE)):
+    with _style():
         drawing = Figure(figsize=(width, height), facecolor="none", layout="constrained")
         FigureCanvasSVG(drawing)
         axes = drawing.add_subplot(facecolor="none")
@@ -71,7 +81,7 @@ def render(drawing: Figure, name: str, *, title: str, description: str) -> Marku
     A ``gid`` of the form ``cell-3`` on an artist becomes ``data-cell="3"`` on its group.
     """
     sink = io.BytesIO()
-    with mpl.rc_context({**_STYLE, "svg.hashsalt": name}):
+    with _style():
         empty = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         drawing.savefig(sink, format="svg", metadata=empty)
     text = sink.getvalue().decode("utf-8")
@@ -102,7 +112,7 @@ def _rounded(match: re.Match[str]) -> str:
 
 def axes_box(drawing: Figure, axes: Axes) -> tuple[float, float, float, float]:
     """Left, top, width and height of the axes in the SVG's units (points), for scripts that draw on it."""
-    with mpl.rc_context(dict(_STYLE)):
+    with _style():
         drawing.canvas.draw()
         box = axes.get_position()
     width, height = (72 * inches for inches in drawing.get_size_inches())

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["DASH", "LONGEST", "count", "number", "percent_faces", "pvalue", "say", "sentence_list", "signed"]
+from markupsafe import Markup, escape
+
+__all__ = ["DASH", "LONGEST", "count", "number", "percent_faces", "prose", "pvalue", "say", "sentence_list", "signed"]
 
 #: Characters of a field that a page shows; the rest is cut, and the page says so.
 LONGEST = 200
@@ -76,6 +79,11 @@ def count(value: int, noun: str) -> str:
 def percent_faces(failures: int, faces: int) -> str:
     """A failure rate as the count that it is: ``9 of 143``."""
     return f"{failures} of {faces}"
+
+
+def prose(text: str) -> Markup:
+    """A sentence, escaped, its `commands` in backticks set as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped first
 
 
 def sentence_list(words: Sequence[str]) -> str:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reports.text import DASH, count, number, say, sentence_list, signed
+from reports.text import count, number, say, sentence_list, signed
 from reports.view import View
 
-__all__ = ["Cause", "VerdictRow", "Verdict", "section"]
+__all__ = ["Cause", "Verdict", "VerdictRow", "section"]
 
 STATUSES = ("deviates", "reproduced", "not comparable", "not run")
 
@@ -28,7 +28,6 @@ class VerdictRow:
     """A reported number beside the measured one."""
 
     model: str
-    dataset: str
     table: str
     metric: str
     subset: str
@@ -41,6 +40,8 @@ class VerdictRow:
     source: str
     link: str
     causes: tuple[Cause, ...]
+    causes_of: int
+    """Rows that have these causes; 0 where they stand under an earlier row."""
 
 
 @dataclass(frozen=True)
@@ -53,44 +54,56 @@ class Verdict:
     rows: tuple[VerdictRow, ...]
 
 
-def _causes(row: Mapping[str, Any]) -> tuple[Cause, ...]:
-    found = row.get("causes") or ()
+def _causes(found: Any) -> tuple[Cause, ...]:
     causes = []
-    for cause in found if isinstance(found, list | tuple) else (found,):
+    for cause in found if isinstance(found, list) else []:
         if isinstance(cause, Mapping):
-            text = cause.get("cause") or cause.get("name") or cause.get("title") or ""
-            detail = cause.get("detail") or cause.get("why") or cause.get("text") or ""
-            causes.append(Cause(say(text), say(detail, 400), bool(cause.get("explains"))))
-        else:
-            causes.append(Cause(say(cause, 400), "", False))
+            share = cause.get("explained")
+            tested = f" Takes away {100 * share:.0f} % of the deviation." if isinstance(share, int | float) else ""
+            text = say(cause.get("detail", ""), 400) + tested
+            causes.append(Cause(say(cause.get("cause", "")), text, bool(cause.get("explains"))))
     return tuple(causes)
 
 
-def _row(row: Mapping[str, Any], default_dataset: str) -> VerdictRow:
-    metric = str(row.get("metric", ""))
-    digits = 4 if metric.startswith("auc") else 2
-    status = str(row.get("status", ""))
-    measured, difference = row.get("measured"), row.get("difference")
-    words = say(row.get("reason") or "", 400)
-    if not words:
-        words = "within the allowed difference" if status == "reproduced" else status
+def _digits(row: Mapping[str, Any]) -> int:
+    """As many digits as were printed."""
+    printed = str(row.get("reported_text") or "").partition(".")[2]
+    return len(printed) if printed.isdigit() and len(printed) < 9 else 4 if row.get("metric") == "auc10" else 2
+
+
+def _row(row: Mapping[str, Any], causes: tuple[Cause, ...], causes_of: int) -> VerdictRow:
+    metric, status, digits = str(row.get("metric", "")), str(row.get("status", "")), _digits(row)
     source = str(row.get("source") or "")
     return VerdictRow(
         model=say(row.get("model", ""), 80),
-        dataset=say(row.get("dataset") or default_dataset, 40),
         table=say(row.get("table", ""), 80),
         metric={"nme": "NME", "fr10": "FR@10", "auc10": "AUC@10"}.get(metric, say(metric, 40)),
         subset=say(row.get("subset", ""), 40),
         reported=number(row.get("reported"), digits),
-        measured=number(measured, digits + 1),
-        difference=signed(difference, digits + 1),
-        allowed=number(row.get("allowed"), digits + 1),
+        measured=number(row.get("measured"), digits + 1),
+        difference=signed(row.get("difference"), digits + 1),
+        allowed=say(row.get("allowed") or "", 200),
         status=status if status in STATUSES else "not comparable",
-        words=words,
+        words=say(row.get("reason") or "", 400),
         source=say(source),
         link=source if source.startswith("https://") and len(source) < 500 else "",
-        causes=_causes(row),
+        causes=causes,
+        causes_of=causes_of,
     )
+
+
+def _rows(raw: list[Any]) -> list[VerdictRow]:
+    """The rows, deviations first; the causes that several rows of one table share stand once, under the first."""
+    known = [r for r in raw if isinstance(r, Mapping)]
+    known.sort(key=lambda r: STATUSES.index(r["status"]) if r.get("status") in STATUSES else len(STATUSES))
+    keys = [(str(r.get("model")), str(r.get("table")), _causes(r.get("causes"))) for r in known]
+    seen: set[Any] = set()
+    rows = []
+    for row, key in zip(known, keys, strict=True):
+        first = key not in seen and bool(key[2])
+        seen.add(key)
+        rows.append(_row(row, key[2] if first else (), keys.count(key) if first else 0))
+    return rows
 
 
 def section(view: View) -> Verdict:
@@ -101,8 +114,7 @@ def section(view: View) -> Verdict:
         return Verdict(
             "Nothing was compared with reported numbers yet: `nmebench check RUN` does that.", "open", (), ()
         )
-    rows = [_row(r, view.run.record.dataset.name) for r in raw if isinstance(r, Mapping)]
-    rows.sort(key=lambda r: STATUSES.index(r.status))
+    rows = _rows(raw)
     counts = tuple((s, sum(r.status == s for r in rows)) for s in STATUSES)
     by = dict(counts)
     compared = by["reproduced"] + by["deviates"]
@@ -122,8 +134,3 @@ def section(view: View) -> Verdict:
         sentence += f"{'was' if compared == 1 else 'were'} reproduced."
         tone = "good"
     return Verdict(sentence, tone, counts if rows else (), tuple(rows))
-
-
-def no_number(text: str) -> bool:
-    """Whether a cell of the table holds no number."""
-    return text == DASH

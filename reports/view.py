@@ -64,9 +64,7 @@ class Cell:
     @property
     def label(self) -> str:
         """The cell in one line: network, decoder, flip, box."""
-        return (
-            f"{say(self.model, 60)} · {say(self.decoder, 60)} · {self.options} · box {say(self.box, 40)}"
-        )
+        return f"{say(self.model, 60)} · {say(self.decoder, 60)} · {self.options} · box {say(self.box, 40)}"
 
 
 def ordered_subsets(names: Sequence[str]) -> tuple[str, ...]:
@@ -88,9 +86,7 @@ class View:
         several = tuple(name for name in _PARTS if len({getattr(c, name) for c in records}) > 1)
         keys = list(dict.fromkeys(c.model if by_model else c.decoder for c in records))
         return tuple(
-            Cell(
-                i, c.id, c.model, c.decoder, c.flip, c.box, keys.index(c.model if by_model else c.decoder), several
-            )
+            Cell(i, c.id, c.model, c.decoder, c.flip, c.box, keys.index(c.model if by_model else c.decoder), several)
             for i, c in enumerate(records)
         )
 

@@ -73,8 +73,13 @@ if (data.ced && byId("ced-figures")) {
       curves.forEach((curve, i) => curve.classList.toggle("hot", i === cell));
     }
   };
+  let last = "";
   for (const figure of figures) {
     figure.svg.addEventListener("pointermove", (event) => {
+      // Scrolling moves the figure under a pointer at rest: that is no request for other values.
+      const position = `${event.clientX} ${event.clientY}`;
+      if (position === last) return;
+      last = position;
       const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(figure.svg.getScreenCTM().inverse());
       const [left, top, width, height] = figure.axis.box;
       const at = Math.min(1, Math.max(0, (point.x - left) / width));
@@ -96,7 +101,7 @@ if (data.ced && byId("ced-figures")) {
     row.addEventListener("pointerleave", () => hot(null));
   });
   slider.addEventListener("input", () => { state.from = figures[0]; state.place = Number(slider.value); read(); });
-  chooser.addEventListener("change", () => { state.subset = Object.keys(data.ced.faces)[Number(chooser.value)]; draw(); });
+  chooser.addEventListener("change", () => { state.subset = data.ced.subsets[Number(chooser.value)]; draw(); });
   onFilter(() => {
     for (const { curves } of figures) curves.forEach((curve, i) => { curve.style.display = visible[i] ? "" : "none"; });
   });

@@ -1,0 +1,255 @@
+"""The page in a real browser: what a reader, a keyboard and a screen reader find there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import reports
+from harness.store import Run
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+ARGUMENTS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+SECTIONS = [
+    "verdict", "scores", "ced", "decoders", "boxes", "landmarks", "sizes", "counts", "faces", "provenance", "downloads",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed: pip install '.[browser]'"
+    )
+    if not Path(CHROMIUM).is_file():
+        pytest.skip(f"no browser at {CHROMIUM}: install Chromium, or name one in the variable CHROMIUM")
+    with playwright.sync_playwright() as driver:
+        found = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="module")
+def page_file(small_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return reports.write(small_run, tmp_path_factory.mktemp("page") / "report.html")
+
+
+@pytest.fixture
+def open_page(browser: Any, page_file: Path) -> Iterator[Callable[..., Any]]:
+    """Open the report; afterwards: nothing was requested but the file, and no error was logged."""
+    pages, wrong = [], []
+
+    def opened(file: Path = page_file, **options: Any) -> Any:
+        page = browser.new_page(**{"viewport": {"width": 1280, "height": 900}, **options})
+        page.on("request", lambda r: r.url.startswith(("file:", "data:")) or wrong.append(r.url))
+        page.on("console", lambda m: m.type in ("error", "warning") and wrong.append(m.text))
+        page.on("pageerror", lambda e: wrong.append(str(e)))
+        page.goto(file.as_uri())
+        pages.append(page)
+        return page
+
+    yield opened
+    for page in pages:
+        page.close()
+    assert wrong == []
+
+
+def _column(page: Any, table: str, number: int) -> list[str]:
+    found: list[str] = page.eval_on_selector_all(
+        f"{table} tbody tr:not([hidden])", f"rows => rows.map(r => r.cells[{number}].dataset.v)"
+    )
+    return found
+
+
+def test_every_section_is_there_and_named(open_page: Callable[..., Any]) -> None:
+    page = open_page()
+    assert page.eval_on_selector_all("main > section", "s => s.map(x => x.id)") == SECTIONS
+    assert page.eval_on_selector_all("main > section > h2", "s => s.every(x => x.textContent.trim())")
+    assert page.eval_on_selector_all(".sections a", "s => s.map(x => x.hash.slice(1))") == SECTIONS
+    assert page.locator(".sentence").is_visible()
+    assert page.eval_on_selector(".sentence", "x => x.getBoundingClientRect().bottom") < 900
+
+
+@pytest.mark.parametrize("device", ["mouse", "keyboard"])
+def test_tables_sort(open_page: Callable[..., Any], device: str) -> None:
+    page = open_page()
+    head = page.locator("[data-metric=nme] thead th").nth(5)
+    button = head.locator("button")
+    expected = sorted(map(float, _column(page, "[data-metric=nme]", 5)))
+
+    def press() -> None:
+        if device == "mouse":
+            button.click()
+        else:
+            button.focus()
+            page.keyboard.press("Enter")
+
+    press()
+    assert head.get_attribute("aria-sort") == "ascending"
+    assert list(map(float, _column(page, "[data-metric=nme]", 5))) == expected
+    press()
+    assert head.get_attribute("aria-sort") == "descending"
+    assert list(map(float, _column(page, "[data-metric=nme]", 5))) == expected[::-1]
+    assert page.locator("[data-metric=nme] th[aria-sort=none]").count() == 10
+
+
+def test_filters_hide_rows_and_curves(open_page: Callable[..., Any], small_run: Run) -> None:
+    page = open_page()
+    cells = len(small_run.record.cells)
+    assert page.locator("#shown").inner_text() == f"{cells} of {cells} cells shown"
+    page.locator("[data-filter=decoder] label", has_text="argmax").click()
+    kept = cells * 2 // 3
+    assert page.locator("#shown").inner_text() == f"{kept} of {cells} cells shown"
+    assert page.locator("[data-metric=nme] tbody tr:visible").count() == kept
+    assert "argmax" not in _column(page, "[data-metric=nme]", 1)
+    assert page.locator("figure[data-axis=linear] .curve:visible").count() == kept
+    page.locator("#all").click()
+    assert page.locator("[data-metric=nme] tbody tr:visible").count() == cells
+
+
+def test_metric_tabs_show_one_table(open_page: Callable[..., Any]) -> None:
+    page = open_page()
+    page.locator("#metrics label", has_text="AUC").click()
+    assert page.locator("[data-metric]:visible").evaluate_all("t => t.map(x => x.dataset.metric)") == ["auc10"]
+
+
+def test_a_number_leads_to_its_faces_in_one_click(open_page: Callable[..., Any], small_run: Run) -> None:
+    page = open_page()
+    link = page.locator("[data-metric=nme] tbody tr").nth(3).locator("a[data-show]").nth(2)
+    link.click()
+    assert page.locator("#g-cell").input_value() == "3"
+    assert page.locator("#g-subset option:checked").inner_text() == "expression"
+    mask = small_run.faces.subsets["expression"]
+    worst = small_run.per_face[small_run.record.cells[3].id][mask].max()
+    assert page.locator("#gallery figcaption b").first.inner_text() == f"{worst:.2f} %"
+    assert page.locator("#gallery image").count() == page.locator("#gallery figure").count() > 0
+    assert page.evaluate("document.activeElement.id") == "g-heading"
+    page.locator("#gallery button").first.click()
+    assert page.locator("#g-dialog").is_visible()
+    page.keyboard.press("Escape")
+    assert not page.locator("#g-dialog").is_visible()
+
+
+def test_most_improved_faces_show_both_predictions(open_page: Callable[..., Any], small_run: Run) -> None:
+    page = open_page()
+    better = next(i for i, c in enumerate(small_run.record.cells) if c.decoder != "argmax")
+    page.locator("#g-cell").select_option(str(better))
+    page.locator("#faces label", has_text="most improved").click()
+    assert page.locator("#gallery figure").count() > 0
+    assert page.locator("#gallery .plain").count() == page.locator("#gallery figure").count()
+    assert "→" in page.locator("#gallery figcaption b").first.inner_text()
+    page.locator("#g-layers label", has_text="prediction").click()
+    assert page.locator("#gallery .predicted:visible").count() == 0
+
+
+def test_arrow_keys_walk_over_the_numbers(open_page: Callable[..., Any]) -> None:
+    page = open_page()
+    assert page.locator("[data-metric=nme] a[data-show][tabindex='0']").count() == 1
+    page.locator("[data-metric=nme] a[data-show]").first.focus()
+    for key in ("ArrowDown", "ArrowRight"):
+        page.keyboard.press(key)
+    assert page.evaluate("document.activeElement.dataset.show") == "1 1"
+    page.keyboard.press("Enter")
+    assert page.locator("#g-cell").input_value() == "1"
+
+
+def test_curves_give_values_under_the_pointer_and_by_subset(open_page: Callable[..., Any], small_run: Run) -> None:
+    page = open_page()
+    figure = page.locator("figure[data-axis=linear] svg")
+    figure.scroll_into_view_if_needed()
+    box = figure.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.5)
+    x = float(page.locator("#ced-threshold").inner_text())
+    assert 0 < x < 10
+    shares = [float(t.removesuffix(" %")) for t in page.locator("#ced-values td").all_inner_texts()]
+    assert shares == sorted(shares, reverse=True)
+    page.locator("#ced-subset").select_option(label="pose")
+    page.locator("#ced-x").fill("120")
+    texts = page.locator("#ced-values td").all_inner_texts()
+    mask = small_run.faces.subsets["pose"]
+    best = max((small_run.per_face[c.id][mask] <= 10).mean() for c in small_run.record.cells)
+    assert texts[0] == f"{100 * best:.1f} %"
+
+
+def test_dark_by_system_and_by_switch(open_page: Callable[..., Any]) -> None:
+    def brightness(page: Any) -> int:
+        colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        return sum(int(part) for part in colour.removeprefix("rgb(").removesuffix(")").split(","))
+
+    dark, light = open_page(color_scheme="dark"), open_page(color_scheme="light")
+    assert brightness(dark) < 150
+    assert brightness(light) > 700
+    light.locator("#theme").click()
+    assert brightness(light) < 150
+    dark.locator("#theme").click()
+    assert brightness(dark) > 700
+
+
+@pytest.mark.parametrize("width", [360, 1800])
+def test_page_never_scrolls_sideways(open_page: Callable[..., Any], width: int) -> None:
+    page = open_page(viewport={"width": width, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_prints_everything(open_page: Callable[..., Any], tmp_path: Path) -> None:
+    page = open_page(color_scheme="dark")
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.locator("[data-metric]:visible").count() == 3
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert not page.locator(".sections").is_visible()
+    file = tmp_path / "report.pdf"
+    page.pdf(path=str(file))
+    assert file.read_bytes().startswith(b"%PDF")
+    assert file.stat().st_size > 20_000
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_violation(open_page: Callable[..., Any], scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    page = open_page(color_scheme=scheme)
+    # axe looks at what is open: bring up every folded part and the last of the metrics as well.
+    page.evaluate("for (const d of document.querySelectorAll('details')) d.open = true")
+    found = axe.Axe().run(page).response["violations"]
+    serious = {
+        v["id"]: [n["html"][:120] for n in v["nodes"]][:3] for v in found if v["impact"] in ("serious", "critical")
+    }
+    assert serious == {}
+
+
+def test_downloads_are_files_of_the_page(open_page: Callable[..., Any], small_run: Run) -> None:
+    page = open_page()
+    with page.expect_download() as waited:
+        page.locator("#downloads a", has_text="scores.csv").click()
+    text = Path(waited.value.path()).read_text(encoding="utf-8")
+    assert text.splitlines()[0].startswith("dataset,subset,faces,model")
+    assert len(text.splitlines()) == 1 + len(small_run.scores)
+
+
+def test_script_does_not_run_from_names(
+    browser: Any, open_page: Callable[..., Any], make_run: Any, tmp_path: Path
+) -> None:
+    attack = "</script><script>window.hit=1</script><img src=x onerror='window.hit=2'>"
+    run = make_run(
+        tmp_path / "run",
+        models=(attack,),
+        decoders=("argmax", f"dark:{attack}"),
+        faces=20,
+        image_names=[f"{attack}‮{i}🙂.jpg" for i in range(20)],
+        card={"licence": attack, "source": f'"onmouseover="{attack}'},
+        title=attack,
+        not_run=[attack, f"`{attack}`"],
+    )
+    page = open_page(reports.write(run, tmp_path / "hostile.html"))
+    page.locator("#gallery button").first.click()
+    assert page.evaluate("window.hit") is None
+    assert page.locator("h1").inner_text().startswith("</script>")
+    assert page.locator("#gallery bdi").first.inner_text().startswith("</script>")
+    assert page.locator("img").count() == 0

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from harness.check import Verdict
-    from harness.store import Run
+    from harness.check import Rerun, Verdict
+    from harness.store import CellRecord, Run
 
 __all__ = ["command", "print_verdict", "rerun_of"]
 
@@ -58,27 +57,38 @@ def print_verdict(verdict: Verdict, *, only_deviating: bool = False) -> None:
     out.print(f"check: {verdict.summary}")
 
 
-def rerun_of(run: Run) -> Callable[[Mapping[str, Any]], dict[str, float]] | None:
-    """A function that sweeps again with an alternative (fields of a sweep configuration) and gives NME by subset.
+def rerun_of(run: Run) -> Rerun | None:
+    """A function that measures a cell's network again with other fields of the sweep's configuration.
 
     None where the run holds predictions of another program, which can't be run again.
     """
     if run.record.kind != "sweep":
         return None
 
-    def again(overrides: Mapping[str, Any]) -> dict[str, float]:
+    def again(cell: CellRecord, overrides: Mapping[str, Any]) -> dict[str, float]:
         from harness.sweep import execute
         from harness.sweep.configuration import validate
 
-        raw = {**run.record.configuration, **dict(overrides), "pictures": False}
-        configuration = validate(raw, where="the alternative")
-        folder = Path(tempfile.mkdtemp(prefix="nmebench-"))
-        try:
-            alternative = execute(configuration, folder / "run")
-            scores = alternative.scores
-            first = scores["cell"].iloc[0]
-            return {str(row.subset): float(row.nme) for row in scores[scores["cell"] == first].itertuples()}
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        asked = run.record.configuration
+        request = next(
+            request
+            for request, model in zip(asked["models"], run.record.models, strict=True)
+            if model.name == cell.model
+        )
+        only = {
+            "models": [request],
+            "decoders": [] if cell.decoder == "direct" else [cell.decoder],
+            "flip": [cell.flip],
+            "boxes": [cell.box],
+            "pictures": False,
+        }
+        raw = {**asked, **only, **{key: _listed(value) for key, value in overrides.items()}}
+        with tempfile.TemporaryDirectory(prefix="nmebench-") as folder:
+            alternative = execute(validate(raw, where="the alternative"), Path(folder) / "run")
+            return {str(row.subset): float(row.nme) for row in alternative.scores.itertuples()}
 
     return again
+
+
+def _listed(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

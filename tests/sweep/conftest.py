@@ -1,0 +1,52 @@
+"""A small set of faces and a network that is quick on any machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from safetensors.torch import save_file
+
+import models
+
+FACES = 11
+
+
+@pytest.fixture(scope="session")
+def few_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eleven faces in seven photographs, in WFLW's layout."""
+    root = tmp_path_factory.mktemp("few") / "WFLW"
+    listing = root / "WFLW_annotations/list_98pt_rect_attr_train_test/list_98pt_rect_attr_test.txt"
+    listing.parent.mkdir(parents=True)
+    (root / "WFLW_images").mkdir()
+    generator = np.random.default_rng(5)
+    lines = []
+    for face in range(FACES):
+        name = f"{(face * 5) % 7}.jpg"
+        pixels = generator.integers(0, 255, (150, 160, 3), np.uint8)
+        cv2.imwrite(str(root / "WFLW_images" / name), cv2.GaussianBlur(pixels, (9, 9), 0))
+        points = generator.uniform(30, 110, (98, 2))
+        attributes = [int((face + bit) % 3 == 0) for bit in range(6)]
+        tokens = [*(f"{v:.6f}" for v in points.ravel()), "28", "27", "115", "113", *map(str, attributes), name]
+        lines.append(" ".join(tokens))
+    listing.write_text("\n".join(lines) + "\n")
+    return root
+
+
+@pytest.fixture(scope="session")
+def small_card(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A card of an untrained network of 64x64 px input."""
+    import torch
+
+    folder = tmp_path_factory.mktemp("card")
+    torch.manual_seed(0)
+    module = models.create("timm:mobilenetv3_small_050", points=98, width=8)
+    save_file(module.state_dict(), folder / "small.safetensors")
+    (folder / "small.toml").write_text(
+        'name = "small"\narchitecture = "timm:mobilenetv3_small_050"\nweights = "small.safetensors"\n'
+        "[options]\npoints = 98\nwidth = 8\n[input]\nsize = [64, 64]\n[test]\ndecoder = \"dark\"\n"
+        '[reported.wflw.paper]\nnme = { test = 9.0 }\nsource = "a test"\ntolerance = 0.01\n'
+    )
+    return folder / "small.toml"

@@ -1,0 +1,207 @@
+"""The whole sweep: complete, reproducible, resumable, and computed once for all decoders."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from harness import engines, scoring
+from harness.errors import InputError
+from harness.store import Run
+from harness.sweep import SweepConfiguration, execute
+from harness.sweep.configuration import validate
+
+
+def _configuration(few_faces: Path, small_card: Path, **changes: Any) -> SweepConfiguration:
+    return validate(
+        {
+            "data": f"wflw:{few_faces}",
+            "models": [str(small_card), "oracle"],
+            "decoders": ["argmax", "dark"],
+            "flip": ["none", "flip", "flip+shift"],
+            "engine": "torch",
+            "threads": 1,
+            "batch_size": 4,
+        }
+        | changes,
+        where="a test",
+    )
+
+
+def _bytes(run: Path) -> dict[str, str]:
+    """Hashes of all that two runs must share."""
+    return {
+        str(path.relative_to(run)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(run.rglob("*"))
+        if path.is_file() and path.name != "timings.json"
+    }
+
+
+@pytest.fixture(scope="module")
+def run(few_faces: Path, small_card: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return execute(_configuration(few_faces, small_card), tmp_path_factory.mktemp("runs") / "run")
+
+
+def test_every_cell_and_subset_is_there(run: Run) -> None:
+    assert [(c.model, c.decoder, c.flip) for c in run.record.cells] == [
+        (model, decoder, flip)
+        for model in ("small", "oracle")
+        for decoder in ("argmax", "dark")
+        for flip in ("none", "flip", "flip+shift")
+    ]
+    assert len(run.scores) == 12 * 7
+    assert np.isfinite(run.scores[["nme", "fr10", "auc10"]].to_numpy()).all()
+    assert set(run.scores["faces"][run.scores["subset"] == "test"]) == {11}
+    assert run.record.dataset.describe() == "11 of 2500 faces"
+
+
+def test_two_runs_give_the_same_bytes(run: Run, few_faces: Path, small_card: Path, tmp_path: Path) -> None:
+    again = execute(_configuration(few_faces, small_card), tmp_path / "again")
+    assert _bytes(again.path) == _bytes(run.path)
+
+
+def test_batch_size_does_not_move_a_landmark(run: Run, few_faces: Path, small_card: Path, tmp_path: Path) -> None:
+    other = execute(_configuration(few_faces, small_card, batch_size=11), tmp_path / "other")
+    for cell in run.record.cells:
+        if cell.decoder == "argmax" or cell.model == "oracle":
+            np.testing.assert_allclose(other.landmarks(cell.id), run.landmarks(cell.id), atol=1e-3)
+
+
+def test_scores_can_be_made_again_from_the_raw_landmarks(run: Run) -> None:
+    before = (run.path / "scores.csv").read_bytes()
+    (run.path / "scores.csv").unlink()
+    (run.path / "per_face.parquet").unlink()
+    scoring.score(Run.open(run.path))
+    assert (run.path / "scores.csv").read_bytes() == before
+
+
+def test_limit_takes_the_first_faces(run: Run, few_faces: Path, small_card: Path, tmp_path: Path) -> None:
+    limited = execute(_configuration(few_faces, small_card, limit=5), tmp_path / "limited")
+    cell = "oracle__dark__none__landmarks"
+    np.testing.assert_allclose(limited.landmarks(cell), run.landmarks(cell)[:5], atol=1e-3)
+    assert limited.record.dataset.describe() == "5 of 2500 faces"
+
+
+class _Killed(BaseException):
+    pass
+
+
+class _Counting:
+    """An engine that counts its batches, and ends the process after some."""
+
+    def __init__(self, engine: Any, calls: list[int], last: int | None) -> None:
+        self.engine, self.calls, self.last = engine, calls, last
+        self.name, self.details = engine.name, engine.details
+
+    def __call__(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        if self.last is not None and len(self.calls) >= self.last:
+            raise _Killed
+        self.calls.append(len(images))
+        return self.engine(images)
+
+
+def _count(monkeypatch: pytest.MonkeyPatch, last: int | None = None) -> list[int]:
+    calls: list[int] = []
+    create = engines.create
+    monkeypatch.setattr(engines, "create", lambda *a, **k: _Counting(create(*a, **k), calls, last))
+    monkeypatch.setattr(engines, "check_engine", lambda *a, **k: 0.0)
+    return calls
+
+
+def test_network_runs_once_a_face_whatever_the_number_of_decoders(
+    few_faces: Path, small_card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faces = {}
+    for decoders in (["argmax"], ["argmax", "quarter-offset", "dark", "dark:kernel=17"]):
+        for flip in (["none"], ["none", "flip", "flip+shift"]):
+            with monkeypatch.context() as patch:
+                calls = _count(patch)
+                configuration = _configuration(
+                    few_faces, small_card, models=[str(small_card)], decoders=decoders, flip=flip
+                )
+                execute(configuration, tmp_path / f"{len(decoders)}-{len(flip)}")
+                faces[len(decoders), len(flip)] = sum(calls)
+    assert faces == {(1, 1): 11, (4, 1): 11, (1, 3): 22, (4, 3): 22}
+
+
+@pytest.mark.parametrize("last", [pytest.param(n, id=f"after {n} forwards") for n in (0, 1, 2, 3, 5)])
+def test_killed_run_goes_on_where_it_was(
+    run: Run, few_faces: Path, small_card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: int
+) -> None:
+    configuration = _configuration(few_faces, small_card)
+    with monkeypatch.context() as patch:
+        _count(patch, last)
+        with pytest.raises(_Killed):
+            execute(configuration, tmp_path / "run")
+    assert not (tmp_path / "run/run.json").exists()
+    with monkeypatch.context() as patch:
+        calls = _count(patch)
+        again = execute(configuration, tmp_path / "run")
+    assert len(calls) == 6 - 2 * (last // 2)  # a batch is two forwards; half a batch is none
+    expected = _bytes(run.path)
+    got = _bytes(again.path)
+    for name in ("run.json",):  # the stand-in for the engine's check writes 0.0 there
+        expected.pop(name), got.pop(name)
+    assert got == expected
+
+
+def test_changed_decoder_leaves_the_other_cells_alone(
+    few_faces: Path, small_card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A finished cell of an interrupted sweep is kept when another cell's decoder changes."""
+    written: list[str] = []
+    from harness.sweep.journal import CellJournal
+
+    write = CellJournal.write
+    monkeypatch.setattr(
+        CellJournal, "write", lambda self, batch, *rest: (written.append(self.key), write(self, batch, *rest))[1]
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(scoring, "score", _raise_killed)
+        with pytest.raises(_Killed):
+            execute(_configuration(few_faces, small_card, models=["oracle"]), tmp_path / "run")
+    first = set(written)
+    written.clear()
+    changed = _configuration(few_faces, small_card, models=["oracle"], decoders=["argmax", "dark:kernel=7"])
+    execute(changed, tmp_path / "run")
+    assert len(first) == 6
+    assert len(set(written)) == 3
+    assert not first & set(written)
+
+
+def _raise_killed(*_: object) -> None:
+    raise _Killed
+
+
+def test_second_writer_is_refused(few_faces: Path, small_card: Path, tmp_path: Path) -> None:
+    from harness.run_folder import writing
+
+    with (
+        writing(tmp_path / "run", overwrite=False),
+        pytest.raises(InputError, match="another nmebench is writing there"),
+    ):
+        execute(_configuration(few_faces, small_card), tmp_path / "run")
+
+
+def test_network_of_another_scheme_is_refused(few_faces: Path, tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    import models
+
+    save_file(models.create("timm:mobilenetv3_small_050", points=68, width=8).state_dict(), tmp_path / "w.safetensors")
+    (tmp_path / "c.toml").write_text(
+        'name = "c"\narchitecture = "timm:mobilenetv3_small_050"\nweights = "w.safetensors"\n'
+        "[options]\npoints = 68\nwidth = 8\n[input]\nsize = [64, 64]\n"
+    )
+    configuration = validate(
+        {"data": f"wflw:{few_faces}", "models": [str(tmp_path / "c.toml")], "engine": "torch"}, where="a test"
+    )
+    with pytest.raises(InputError, match="68 landmarks.*98"):
+        execute(configuration, tmp_path / "run")
+
+

@@ -119,3 +119,9 @@ def make_run(tmp_path) -> Callable[..., Run]:
 def small_faces() -> FaceTable:
     """Sixty faces; see :func:`faces`."""
     return faces()
+
+
+@pytest.fixture(scope="session")
+def many_faces() -> FaceTable:
+    """Five hundred faces."""
+    return faces(500, seed=8)

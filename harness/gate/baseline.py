@@ -1,0 +1,192 @@
+"""What a gate compares with: the NME of every face by cell, the faces' hash and the protocol, in a small JSON file."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness import metrics
+from harness.errors import InputError
+from harness.gate.limits import Limit
+from harness.scoring import subset_masks
+from harness.store import CellRecord, FaceTable, Flip, Run, write_atomically
+
+__all__ = ["QUANTUM", "Baseline", "BaselineCell", "cell_protocol", "faces_sha256", "make_baseline"]
+
+#: Step to which the NME of a face is rounded, percent points: a hundredth of the smallest margin that makes sense, so
+#: that the mean over faces is off by 0.00005 at most, and 40 cells of 500 faces are 60 KB.
+QUANTUM = 1e-4
+
+_LARGEST_FILE = 64 * 2**20
+_MOST_FACES = 10_000_000
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BaselineCell(_Record):
+    """A cell as it was measured when the baseline was made."""
+
+    model: str
+    decoder: str
+    flip: Flip
+    box: str
+    convention: str
+    input_size: tuple[int, int]
+    weights_sha256: str | None = None
+    """For information: other weights may be the very thing that is gated."""
+    nme: dict[str, float]
+    """Percent by subset; for the reader, the gate compares faces."""
+    fr10: dict[str, float]
+    auc10: dict[str, float]
+    per_face: str
+    """NME of every face in steps of ``quantum``: little-endian int64, zlib, base64."""
+
+
+class Baseline(_Record):
+    """A baseline file."""
+
+    schema_version: Literal[1] = 1
+    kind: Literal["nmebench baseline"] = "nmebench baseline"
+    dataset: str
+    scheme: str
+    normaliser: str
+    faces: int
+    faces_sha256: str
+    """Hash of file names and ground truth, see :func:`faces_sha256`."""
+    quantum: float = QUANTUM
+    limits: tuple[str, ...] = ()
+    """Absolute limits that are checked besides the regressions, such as ``nme@pose<=7.0``."""
+    made_by: dict[str, str] = Field(default_factory=dict)
+    """For information: version and commit."""
+    cells: dict[str, BaselineCell]
+
+    @classmethod
+    def read(cls, path: Path) -> Baseline:
+        """Read a baseline file.
+
+        Raises:
+            InputError: it is missing, damaged, too large or of another version.
+        """
+        try:
+            if path.stat().st_size > _LARGEST_FILE:
+                raise InputError(f"{path}: larger than {_LARGEST_FILE} bytes; is it a baseline?")
+            return cls.model_validate_json(path.read_bytes())
+        except OSError as error:
+            raise InputError(
+                f"{path}: can't be read ({error.strerror}); make a baseline with `nmebench gate RUN --update`"
+            ) from error
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(map(str, first["loc"])) or "the file"
+            raise InputError(
+                f"{path}: not a baseline ({where}: {first['msg']}); make it again with `nmebench gate RUN --update`"
+            ) from error
+
+    def write(self, path: Path) -> None:
+        """Write the file: the old one or the new one is there, never a part."""
+        text = json.dumps(self.model_dump(mode="json"), indent=1, sort_keys=True, allow_nan=False)
+        write_atomically(path, text + "\n")
+
+    def face_nme(self, cell: str) -> NDArray[np.float64]:
+        """NME of every face of a cell, percent ``[faces]``, to the nearest ``quantum``.
+
+        Raises:
+            InputError: the stored numbers are damaged.
+        """
+        try:
+            if self.faces > _MOST_FACES:
+                raise ValueError(f"{self.faces} faces")
+            packed = base64.b64decode(self.cells[cell].per_face, validate=True)
+            # One byte more than is due, so that what unpacks to more is noticed without unpacking it.
+            unpacked = zlib.decompressobj().decompress(packed, 8 * self.faces + 1)
+            if len(unpacked) != 8 * self.faces:
+                raise ValueError("another number of faces")
+        except (ValueError, binascii.Error, zlib.error) as error:
+            raise InputError(
+                f"baseline: cell {cell}: the stored faces are damaged ({error}); "
+                "make the baseline again with `nmebench gate RUN --update`"
+            ) from error
+        return np.frombuffer(unpacked, "<i8").astype(np.float64) * self.quantum
+
+
+def _pack(nme: ArrayLike) -> str:
+    steps = np.rint(np.asarray(nme, np.float64) / QUANTUM).astype("<i8")
+    return base64.b64encode(zlib.compress(steps.tobytes(), 9)).decode("ascii")
+
+
+def faces_sha256(faces: FaceTable) -> str:
+    """Hash of the faces: file names and ground truth, to the thousandth of a px.
+
+    Rounded, so that a face that another processor computes with another last bit is the same face.
+    """
+    digest = hashlib.sha256()
+    for image in faces.image:
+        digest.update(image.encode("utf-8", "surrogateescape") + b"\0")
+    for array in (faces.landmarks, faces.normaliser):
+        steps = np.rint(np.asarray(array, np.float64) * 1000) + 0.0  # -0 and 0 are one
+        digest.update(np.ascontiguousarray(steps.astype("<i8")).tobytes())
+    return digest.hexdigest()
+
+
+def cell_protocol(run: Run, cell: CellRecord) -> dict[str, object]:
+    """What a cell's numbers mean: everything of it but the weights."""
+    return {
+        "model": cell.model,
+        "decoder": cell.decoder,
+        "flip": cell.flip,
+        "box": cell.box,
+        "convention": cell.convention,
+        "input_size": run.model(cell.model).input_size,
+    }
+
+
+def make_baseline(run: Run, *, limits: Sequence[Limit | str] = ()) -> Baseline:
+    """A baseline from a scored run.
+
+    Args:
+        run: the run that is good.
+        limits: absolute limits to keep with it.
+
+    Raises:
+        InputError: the run isn't scored or has no cell, or a limit can't be read.
+    """
+    record = run.record
+    if not record.cells:
+        raise InputError(f"{run.path}: has no cell, so no baseline can be made of it; run a sweep first")
+    masks = {name: mask for name, mask in subset_masks(run).items() if mask.any()}
+    cells = {}
+    for cell in record.cells:
+        nme = run.per_face[cell.id]
+        cells[cell.id] = BaselineCell.model_validate(
+            {
+                **cell_protocol(run, cell),
+                "weights_sha256": run.model(cell.model).weights_sha256,
+                "nme": {name: round(float(nme[mask].mean()), 6) for name, mask in masks.items()},
+                "fr10": {name: round(metrics.failure_rate(nme[mask]), 6) for name, mask in masks.items()},
+                "auc10": {name: round(metrics.auc(nme[mask]), 8) for name, mask in masks.items()},
+                "per_face": _pack(nme),
+            }
+        )
+    commit = record.provenance.git_commit
+    return Baseline(
+        dataset=record.dataset.name,
+        scheme=record.dataset.scheme,
+        normaliser=record.normaliser,
+        faces=len(run.faces),
+        faces_sha256=faces_sha256(run.faces),
+        limits=tuple(str(limit if isinstance(limit, Limit) else Limit.parse(limit)) for limit in limits),
+        made_by={"nmebench": record.provenance.nmebench, **({"commit": commit} if commit else {})},
+        cells=cells,
+    )

@@ -1,0 +1,94 @@
+"""A gate's result for people and for continuous integration: lines, Markdown, JUnit XML."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree  # only writes: nothing is parsed
+
+from harness.gate.gate import GateResult, GateRow
+
+__all__ = ["junit", "lines", "markdown"]
+
+#: Characters that XML 1.0 has no way to write.
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def _numbers(row: GateRow) -> str:
+    if row.before is None or row.after is None or row.difference is None or row.p is None:
+        return ""
+    interval = "" if row.low is None or row.high is None else f" [{row.low:+.4f}, {row.high:+.4f}]"
+    return f"{row.subset} NME {row.before:.4f} -> {row.after:.4f} %, {row.difference:+.4f}{interval}, p {row.p:.3g}"
+
+
+def lines(result: GateResult) -> list[str]:
+    """One line a cell, then the summary."""
+    rows = []
+    for row in result.rows:
+        numbers = _numbers(row)
+        rows.append(f"{row.outcome:<10}  {row.cell}  {numbers}{': ' if numbers else ''}{row.reason}")
+    return [*rows, result.summary]
+
+
+def markdown(result: GateResult) -> str:
+    """A summary for a pull request: the verdict, then a table, failed cells first."""
+
+    def safe(text: str) -> str:
+        return re.sub(r"([\\|<>`*_\[\]])", r"\\\1", text).replace("\n", " ")
+
+    def number(value: float | None, form: str) -> str:
+        return "" if value is None else format(value, form)
+
+    out = [
+        f"### {'✅' if result.passed else '❌'} {safe(result.summary)}",
+        "",
+        "| cell | result | subset | NME before | NME now | difference (95 % interval) | p (Holm) | why |"
+        if result.level == 0.95
+        else f"| cell | result | subset | NME before | NME now | difference ({100 * result.level:g} % interval) "
+        "| p (Holm) | why |",
+        "|---|---|---|--:|--:|--:|--:|---|",
+    ]
+    for row in sorted(result.rows, key=lambda r: not r.failed):
+        interval = "" if row.low is None or row.high is None else f" ({row.low:+.4f} to {row.high:+.4f})"
+        cells = [
+            safe(row.cell),
+            f"**{row.outcome}**" if row.failed else row.outcome,
+            row.subset if row.compared else "",
+            number(row.before, ".4f"),
+            number(row.after, ".4f"),
+            number(row.difference, "+.4f") + interval,
+            number(row.p, ".3g"),
+            safe(row.reason),
+        ]
+        out.append(f"| {' | '.join(cells)} |")
+    return "\n".join(out) + "\n"
+
+
+def junit(result: GateResult) -> str:
+    """JUnit XML: a test case a cell; one more, failed, when nothing was comparable."""
+    failures = sum(row.failed for row in result.rows) + result.nothing_comparable
+    suite = ElementTree.Element(
+        "testsuite",
+        name=f"nmebench gate on {result.dataset}",
+        tests=str(len(result.rows) + result.nothing_comparable),
+        failures=str(failures),
+        errors="0",
+        skipped="0",
+    )
+    for row in result.rows:
+        case = ElementTree.SubElement(suite, "testcase", classname="nmebench.gate", name=_clean(row.cell))
+        if row.failed:
+            failure = ElementTree.SubElement(case, "failure", type=row.outcome, message=_clean(row.reason))
+            failure.text = _clean(_numbers(row))
+        else:
+            ElementTree.SubElement(case, "system-out").text = _clean(f"{row.reason}. {_numbers(row)}".strip())
+    if result.nothing_comparable:
+        case = ElementTree.SubElement(suite, "testcase", classname="nmebench.gate", name="something was comparable")
+        ElementTree.SubElement(case, "failure", type="nothing comparable", message=_clean(result.summary))
+    root = ElementTree.Element("testsuites")
+    root.append(suite)
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _clean(text: str) -> str:
+    return _NOT_XML.sub("�", text)

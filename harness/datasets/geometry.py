@@ -25,6 +25,14 @@ __all__ = ["FILE", "load"]
 
 FILE = "wflw_test_landmarks.npz"
 _MAX_BYTES = 2**30
+_KINDS = {
+    "image": "U",
+    "keypoints98": "f",
+    "full98": "b",
+    "attributes": "biu",
+    "attribute_names": "U",
+    "hrnet_scale_cw_ch": "f",
+}
 
 
 def load(path: Path, *, spec: str) -> Dataset:
@@ -37,13 +45,17 @@ def load(path: Path, *, spec: str) -> Dataset:
     name = shown(file)
     table, digest = _arrays(file, name)
     scheme = load_scheme("wflw98")
-    count = len(table["full98"])
-    shapes = {
+    for key, kinds in _KINDS.items():
+        if key in table and table[key].dtype.kind not in kinds:
+            raise InputError(f"{name}: {key} holds {table[key].dtype}, which is not what a geometry archive has there")
+    count = table["full98"].size
+    shapes: dict[str, tuple[int, ...]] = {
         "image": (count,),
         "keypoints98": (count, scheme.points, 2),
         "full98": (count,),
         "attributes": (count, len(SUBSETS)),
         "attribute_names": (len(SUBSETS),),
+        **({"hrnet_scale_cw_ch": (count, 3)} if "hrnet_scale_cw_ch" in table else {}),
     }
     for key, shape in shapes.items():
         if table[key].shape != shape:
@@ -103,6 +115,6 @@ def _arrays(file: Path, name: str) -> tuple[dict[str, NDArray[np.generic]], File
             table = {key: archive[key] for key in (*wanted, *extra)}
     except InputError:
         raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+    except Exception as error:  # damaged archives raise a dozen kinds, from zipfile, zlib, struct, ast and numpy
         raise InputError(f"{name} is not an npz archive that can be read") from error
     return table, FileHash(name=file.name, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))

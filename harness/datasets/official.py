@@ -28,7 +28,7 @@ def read(text: str, name: str, points: int, *, attributes: bool) -> Iterator[Ent
     :param attributes: whether the lines carry the rectangle and the six attributes.
     """
     for line, raw in enumerate(text.split("\n"), start=1):
-        stripped = raw.strip(" \t\v\f")
+        stripped = raw.strip()
         if stripped and not stripped.startswith("#"):
             try:
                 yield _row(stripped, line, f"{name}:{line}", points, attributes=attributes)

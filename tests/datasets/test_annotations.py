@@ -58,6 +58,7 @@ def test_harmless_in_every_format(tiny: Any, file: str, change: Callable[[str], 
         pytest.param(lambda text: text.replace(" ", "\t", 150), 0, id="tabs"),
         pytest.param(lambda text: text.replace(" ", "   ", 150), 0, id="several blanks"),
         pytest.param(lambda text: "# x0 y0 ...\n\n" + text, 2, id="comment and empty line first"),
+        pytest.param(lambda text: " \x1c\x1c\xa0 \n" + text, 1, id="a line of odd blanks"),  # found by fuzzing
         pytest.param(lambda text: "   # indented comment\n" + text, 1, id="indented comment"),
     ],
 )

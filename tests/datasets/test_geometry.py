@@ -57,6 +57,10 @@ def test_without_centres(tmp_path: Path) -> None:
         pytest.param({"attributes": None}, "lacks attributes", id="an array is missing"),
         pytest.param({"image": np.array(["a"])}, r"image has the shape \(1,\), expected \(5,\)", id="shape"),
         pytest.param({"attribute_names": NAMES[::-1].astype("<U3")}, "attribute_names are", id="other names"),
+        pytest.param({"full98": np.array(True)}, r"image has the shape \(5,\), expected \(1,\)", id="no axis"),
+        pytest.param({"full98": np.ones(5)}, "full98 holds float64", id="numbers for yes and no"),
+        pytest.param({"keypoints98": np.full((5, 98, 2), "x")}, "keypoints98 holds <U1", id="text for numbers"),
+        pytest.param({"hrnet_scale_cw_ch": np.zeros((5, 2))}, "expected \\(5, 3\\)", id="two columns"),
         pytest.param({"full98": np.ones(5, dtype=bool)}, "not finite", id="nan in a whole face"),
         pytest.param({"full98": np.zeros(5, dtype=bool)}, "no face with all 98", id="no whole face"),
         pytest.param({"image": np.array([{}] * 5)}, "is not an npz archive that can be read", id="pickled objects"),
@@ -65,6 +69,26 @@ def test_without_centres(tmp_path: Path) -> None:
 def test_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     np.savez(tmp_path / "a.npz", **arrays(**changes))
     with pytest.raises(InputError, match=message):
+        datasets.load(f"wflw-geometry:{tmp_path / 'a.npz'}")
+
+
+def test_an_archive_of_an_unknown_kind(tmp_path: Path) -> None:
+    """Found by fuzzing: a zip that needs version 21.6 of the format."""
+    np.savez(tmp_path / "a.npz", **arrays())
+    data = bytearray((tmp_path / "a.npz").read_bytes())
+    data[data.index(b"PK\x01\x02") + 6] = 216
+    (tmp_path / "a.npz").write_bytes(bytes(data))
+    with pytest.raises(InputError, match="is not an npz archive that can be read"):
+        datasets.load(f"wflw-geometry:{tmp_path / 'a.npz'}")
+
+
+def test_an_archive_that_unpacks_beyond_the_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.savez_compressed(tmp_path / "a.npz", **arrays(image=np.array(["0" * 10000] * 5)))
+    monkeypatch.setattr(datasets.geometry, "_MAX_BYTES", 100_000)
+    with pytest.raises(InputError, match="unpacks to more than 100,000 bytes"):
+        datasets.load(f"wflw-geometry:{tmp_path / 'a.npz'}")
+    monkeypatch.setattr(datasets.geometry, "_MAX_BYTES", 100)
+    with pytest.raises(InputError, match="up to 100 are read"):
         datasets.load(f"wflw-geometry:{tmp_path / 'a.npz'}")
 
 

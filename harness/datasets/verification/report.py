@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -29,6 +30,11 @@ class Finding:
     line: int | None
     """1-based line of a list or csv, or position in a json; None for the whole file."""
     message: str
+
+    @property
+    def where(self) -> str:
+        """``file:line``, or the file alone."""
+        return self.file if self.line is None else f"{self.file}:{self.line}"
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,30 @@ class Report:
     def errors(self) -> int:
         """How many findings are errors."""
         return sum(finding.severity == "error" for finding in self.findings)
+
+    @property
+    def exit_code(self) -> int:
+        """What a command that prints this should exit with: 0 when nothing is wrong, else 1."""
+        return 0 if self.ok else 1
+
+    @property
+    def summary(self) -> str:
+        """Counts, and what the files can serve, one line each."""
+        tally = Counter(finding.severity for finding in self.findings)
+        facts = ", ".join(f"{count} {name}" for name, count in self.facts.items())
+        lines = [
+            f"{self.path}: {tally['error']} errors, {tally['warning']} warnings in {len(self.files)} files; {facts}"
+        ]
+        lines += [
+            f"  {'serves' if protocol.served else 'cannot serve'}: {protocol.name}"
+            + ("" if protocol.served else f" ({protocol.reason})")
+            for protocol in self.protocols
+        ]
+        return "\n".join(lines)
+
+    def to_json(self) -> str:
+        """The report as a json, indented."""
+        return json.dumps(self.as_dict(), indent=2, ensure_ascii=False)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for a json."""

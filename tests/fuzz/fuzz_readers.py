@@ -1,0 +1,167 @@
+"""Feeds atheris' bytes to the readers: faces or a one-line InputError, nothing else. See README.md."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import atheris
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+with atheris.instrument_imports(include=["harness.datasets", "harness.images"]):
+    from harness import images
+    from harness.datasets import geometry, wflw
+    from harness.datasets.faces import gather
+    from harness.datasets.faults import RowError
+    from harness.datasets.locate import detect
+    from harness.errors import InputError
+
+POINTS = 98
+FORMATS = ("official-attr", "official-list", "hrnet-csv", "mmpose-json")
+
+
+def one_line(error: InputError) -> None:
+    """The message can be printed on one line."""
+    if "\n" in str(error) or not str(error):
+        raise AssertionError(f"not one line: {error!r}")
+    str(error).encode("utf-8")
+
+
+def read_as(kind: str, points: int = POINTS) -> Callable[[bytes], None]:
+    """Reads the bytes as a file of a format."""
+
+    def target(data: bytes) -> None:
+        text = data.decode("utf-8", "surrogateescape")
+        try:
+            rows = list(wflw.entries(text, "file", kind, points))
+            for row in rows:
+                if isinstance(row, RowError):
+                    one_line(row)
+            faces = gather(rows, "file", points)
+        except InputError as error:
+            one_line(error)
+            return
+        if faces.landmarks.shape != (len(rows), points, 2):
+            raise AssertionError(faces.landmarks.shape)
+
+    return target
+
+
+def read_detect(data: bytes) -> None:
+    """Finds the format of the bytes."""
+    try:
+        kind = detect(data.decode("utf-8", "surrogateescape"), "file")
+    except InputError as error:
+        one_line(error)
+        return
+    read_as(kind)(data)
+
+
+def read_geometry(data: bytes) -> None:
+    """Reads the bytes as an archive of landmarks."""
+    with tempfile.NamedTemporaryFile(suffix=".npz") as file:
+        file.write(data)
+        file.flush()
+        try:
+            geometry.load(Path(file.name), spec="fuzz")
+        except InputError as error:
+            one_line(error)
+
+
+def read_image(data: bytes) -> None:
+    """Reads the bytes as a photograph's header, and decodes small ones."""
+    with tempfile.NamedTemporaryFile(suffix=".jpg") as file:
+        file.write(data)
+        file.flush()
+        try:
+            found = images.header(data)
+            if found.width * found.height < 1_000_000:
+                images.read(file.name)
+        except InputError as error:
+            one_line(error)
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    **{kind: read_as(kind) for kind in FORMATS},
+    # Two landmarks: whole rows are within a mutation's reach.
+    **{f"{kind}-short": read_as(kind, 2) for kind in FORMATS},
+    "detect": read_detect,
+    "geometry-npz": read_geometry,
+    "image": read_image,
+}
+
+
+def seeds(name: str, folder: Path) -> None:
+    """Valid inputs to start from."""
+    points = 2 if name.endswith("-short") else POINTS
+    numbers = [f"{10 + index % 7 + index / 10:.6f}" for index in range(2 * points)]
+    table = {
+        "images": [{"id": 1, "file_name": "a/b.jpg"}],
+        "annotations": [
+            {"image_id": 1, "keypoints": [1.5, 2.5, 1] * points, "center": [5.5, 6.5], "scale": 0.4, "id": 2}
+        ],
+    }
+    header = ["image_name", "scale", "center_w", "center_h"]
+    header += [f"original_{index}_{axis}" for index in range(points) for axis in "xy"]
+    texts = {
+        "official-attr": " ".join([*numbers, "1", "2", "30", "40", "0", "1", "0", "0", "0", "1", "a/b c.jpg"]) + "\n",
+        "official-list": " ".join([*numbers, "a/b.jpg"]) + "\n",
+        "hrnet-csv": ",".join(header) + "\n" + ",".join(["a/b.jpg", "0.4", "5.5", "6.5", *numbers]) + "\n",
+        "mmpose-json": json.dumps(table),
+    }
+    for kind, text in texts.items():
+        if name.startswith(kind) or name == "detect":
+            (folder / kind).write_text("# comment\n" + text if kind == "official-attr" else text)
+    if name == "image":
+        import cv2
+        import numpy as np
+
+        picture = np.arange(192, dtype=np.uint8).reshape(8, 8, 3)
+        for suffix in (".jpg", ".png", ".bmp", ".webp", ".tiff"):
+            (folder / f"seed{suffix}").write_bytes(cv2.imencode(suffix, picture)[1].tobytes())
+    if name == "geometry-npz":
+        import numpy as np
+
+        np.savez(
+            folder / "seed.npz",
+            image=np.array(["a.jpg"]),
+            keypoints98=np.zeros((1, POINTS, 2)),
+            full98=np.array([True]),
+            attributes=np.zeros((1, 6), dtype=np.uint8),
+            attribute_names=np.array(["largepose", "expression", "illumination", "makeup", "occlusion", "blur"]),
+        )
+
+
+def main() -> int:
+    """One target with atheris' own options, or ``--all --seconds N``."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("target", nargs="?", choices=sorted(TARGETS))
+    parser.add_argument("--all", action="store_true", help="every target, each in its own process")
+    parser.add_argument("--seconds", type=int, default=60)
+    options, rest = parser.parse_known_args()
+    if options.all:
+        command = [sys.executable, __file__]
+        codes = [
+            subprocess.run([*command, name, f"-max_total_time={options.seconds}", *rest], check=False).returncode
+            for name in TARGETS
+        ]
+        sys.stdout.write(f"exit codes: {dict(zip(TARGETS, codes, strict=True))}\n")
+        return max(codes)
+    if options.target is None:
+        parser.error("name a target or give --all")
+    with tempfile.TemporaryDirectory() as folder:
+        seeds(options.target, Path(folder))
+        atheris.Setup([sys.argv[0], *rest, "-print_final_stats=1", folder], TARGETS[options.target])
+        atheris.Fuzz()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

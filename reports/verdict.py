@@ -123,7 +123,8 @@ def section(view: View) -> Verdict:
     elif not compared:
         reasons = list(dict.fromkeys(r.words for r in rows if r.status == "not comparable"))[:2]
         because = f": {sentence_list(reasons)}" if reasons else ""
-        sentence, tone = f"None of {count(len(rows), 'reported number')} was comparable{because}.", "open"
+        whole = "The one reported number was not" if len(rows) == 1 else f"None of {len(rows)} reported numbers was"
+        sentence, tone = f"{whole} comparable{because}.", "open"
     elif by["deviates"]:
         sentence = f"{by['deviates']} of {count(compared, 'compared number')} " + (
             "deviates from its report." if by["deviates"] == 1 else "deviate from their reports."

@@ -33,6 +33,10 @@ SHARES = {"pose": 0.13, "expression": 0.13, "illumination": 0.28, "makeup": 0.08
 FULL = {
     "test": 2500, "pose": 326, "expression": 314, "illumination": 698, "makeup": 206, "occlusion": 736, "blur": 773,
 }  # fmt: skip
+COLUMNS = (
+    "dataset", "subset", "faces", "model", "decoder", "flip", "box", "nme", "fr10", "auc10", "fr10_count",
+    "expected_faces", "nme_low", "nme_high", "fr10_low", "fr10_high", "auc10_low", "auc10_high", "normaliser", "cell",
+)  # fmt: skip
 DECODERS = (
     "argmax", "quarter-offset", "dark", "dark:kernel=17", "udp", "soft-argmax", "local-soft-argmax", "subpixel-ls",
     "gaussian-fit", "top2",
@@ -82,6 +86,8 @@ def _scores(record: RunRecord, faces: FaceTable, per_face: dict[str, np.ndarray]
     for cell in record.cells:
         for subset, mask in faces.subsets.items():
             nme = per_face[cell.id][mask]
+            if not len(nme):
+                continue
             count, fail, area = len(nme), nme > 10, np.clip(1 - nme / 10, 0, None)
             half = 1.96 / max(count, 1) ** 0.5
             rows.append(
@@ -108,7 +114,7 @@ def _scores(record: RunRecord, faces: FaceTable, per_face: dict[str, np.ndarray]
                     "cell": cell.id,
                 }
             )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def verdict(record: RunRecord) -> Verdict:
@@ -258,7 +264,7 @@ def build_run(
                 git_commit="0123456789abcdef0123456789abcdef01234567",
                 git_dirty=True,
                 code_sha256="ef" * 32,
-                command=["nmebench", "run", "--data", "wflw:WFLW", "--model", models[0], "-o", str(path)],
+                command=["nmebench", "run", "--data", "wflw:WFLW", "--model", (*models, "none")[0], "-o", str(path)],
                 packages={"numpy": "2.4.6", "torch": "2.14.1", "opencv-python-headless": "4.14.0"},
                 python="3.11.2",
                 threads=2,
@@ -276,10 +282,10 @@ def build_run(
         record,
         table,
         thumbnails=thumbnails,
-        timings={"stages": {"decode": 12.5, "network": 80.25}, "cells": {cells[0].id: 3.5}},
+        timings={"stages": {"decode": 12.5, "network": 80.25}, "cells": {c.id: 3.5 for c in cells[:1]}},
     )
     run.write_scores(_scores(record, table, per_face), per_face)
-    if with_verdict:
+    if with_verdict and cells:
         run.write_json("verdict.json", verdict(record).model_dump(mode="json"))
     return run
 

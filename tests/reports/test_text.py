@@ -1,0 +1,56 @@
+"""Text of a run, made fit for a page."""
+
+from __future__ import annotations
+
+import pytest
+
+from reports.text import count, number, prose, pvalue, say, sentence_list, signed
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        pytest.param("a\x1b[31mb\x00\n", "a\\x1b[31mb\\x00\\x0a", id="control characters"),
+        pytest.param("caf\udce9.jpg", "caf\\xe9.jpg", id="a byte that is not UTF-8"),
+        pytest.param("\ud800", "\\ud800", id="a lone surrogate"),
+        pytest.param("א\u202eב 🙂", "א\u202eב 🙂", id="right to left and four bytes stay"),
+        pytest.param(b"a\xff", "a\\xff", id="bytes"),
+        pytest.param(12, "12", id="a number"),
+    ],
+)
+def test_say(value: object, shown: str) -> None:
+    assert say(value) == shown
+    say(value).encode("utf-8")
+
+
+def test_say_cuts_and_says_so() -> None:
+    text = say("x" * 10_000_000, limit=50)
+    assert text == "x" * 50 + "… (cut, 10000000 characters)"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(3.14159, "3.14"), (None, "–"), (float("nan"), "–"), ("", "–"), (float("inf"), "–"), (0, "0.00")],
+)
+def test_number(value: object, shown: str) -> None:
+    assert number(value) == shown
+
+
+@pytest.mark.parametrize(("value", "shown"), [(0.5, "+0.50"), (-0.5, "−0.50"), (-0.001, "0.00"), (None, "–")])
+def test_signed(value: object, shown: str) -> None:
+    assert signed(value) == shown
+
+
+@pytest.mark.parametrize(("value", "shown"), [(0.0004, "< 0.001"), (0.04, "0.040"), (float("nan"), "–"), (1, "1.000")])
+def test_pvalue(value: float, shown: str) -> None:
+    assert pvalue(value) == shown
+
+
+def test_words() -> None:
+    assert sentence_list(["a", "b", "c"]) == "a, b and c"
+    assert sentence_list([]) == ""
+    assert [count(1, "face"), count(2, "face"), count(2, "box")] == ["1 face", "2 faces", "2 boxes"]
+
+
+def test_prose_escapes_before_it_marks_code() -> None:
+    assert prose("run `nmebench <b>` & wait") == "run <code>nmebench &lt;b&gt;</code> &amp; wait"

@@ -26,6 +26,8 @@ class OnnxNetwork(nn.Module):
     """
 
     reads = "images"
+    runtime = "onnxruntime"
+    """Says that this network brings what runs it: engines leave it alone."""
 
     def __init__(
         self, path: Path, *, kind: str, unit: str | None, output_name: str | None, threads: int | None
@@ -41,6 +43,7 @@ class OnnxNetwork(nn.Module):
         self.kind = kind
         self.unit = unit
         self.path = path
+        self.threads = threads
         self.session = _session(path, threads)
         inputs = self.session.get_inputs()
         if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].type != "tensor(float)":
@@ -58,6 +61,12 @@ class OnnxNetwork(nn.Module):
         self.input_size: tuple[int, int] | None = (width, height) if fixed else None
         self.input_name: str = inputs[0].name
         self.output_name: str = self._choose(output_name)
+
+    def use_threads(self, threads: int) -> None:
+        """Run with this many threads from now on."""
+        if threads != self.threads:
+            self.session = _session(self.path, threads)
+            self.threads = threads
 
     def _choose(self, wanted: str | None) -> str:
         outputs = self.session.get_outputs()

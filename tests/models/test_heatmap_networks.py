@@ -108,6 +108,6 @@ def test_backbone_without_maps_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
         raise RuntimeError("features_only not implemented\nand more")
 
     monkeypatch.setattr(timm, "create_model", refuse)
-    with pytest.raises(models.ModelError, match="gives no feature maps.*: features_only not implemented$") as error:
+    with pytest.raises(models.ModelError, match=r"gives no feature maps.*: features_only not implemented$") as error:
         models.create("timm:resnet18")
     assert "\n" not in str(error.value)

@@ -1,0 +1,96 @@
+"""Torch on one CUDA device: channels last, BatchNorm folded, outputs left on the device."""
+
+from __future__ import annotations
+
+import copy
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from harness.engines.folding import fold_batch_norms
+from harness.engines.interface import Engine
+from harness.errors import InputError
+
+__all__ = ["CudaEngine"]
+
+PRECISIONS = ("float32", "tf32", "bf16")
+
+
+class CudaEngine(Engine):
+    """The network on the GPU.
+
+    float32 means float32: cuDNN's and cuBLAS's silent TF32 is switched off for the pass. ``tf32``, ``bf16`` and
+    ``compile`` are asked for by name, and stand in the engine's name in every result.
+    """
+
+    device = "cuda"
+
+    def __init__(
+        self,
+        module: nn.Module,
+        *,
+        threads: int | None = None,
+        precision: str = "float32",
+        compile: bool = False,  # noqa: A002
+    ) -> None:
+        """``module`` isn't changed; a folded copy goes to the device with the first batch."""
+        if precision not in PRECISIONS:
+            raise InputError(f"engine cuda: precision {precision!r} is unknown; one of {', '.join(PRECISIONS)}")
+        if not torch.cuda.is_available():
+            raise InputError("engine cuda: torch finds no CUDA device here; use --engine auto")
+        options = [f"precision={precision}"] if precision != "float32" else []
+        options += ["compile=true"] if compile else []
+        self.name = "cuda" + (":" + ",".join(options) if options else "")
+        self.exact = precision == "float32"
+        self._precision = precision
+        self._compile = compile
+        self._given: nn.Module | None = module
+        self._network: Any = None
+        self._pinned: Tensor | None = None
+        self.details = {
+            "torch": torch.__version__,
+            "cuda": torch.version.cuda,
+            "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
+            "gpu": torch.cuda.get_device_name(),
+            "precision": precision,
+            "compile": compile,
+            "layout": "channels last",
+            "threads": threads,
+        }
+
+    def __call__(self, images: Tensor) -> dict[str, Tensor]:
+        """Outputs by name, float32, on the device."""
+        if self._given is not None:
+            self._prepare(self._given, images)
+        tf32 = self._precision == "tf32"
+        mixed = torch.autocast("cuda", torch.bfloat16) if self._precision == "bf16" else nullcontext()
+        matmul = torch.backends.cuda.matmul
+        before = matmul.allow_tf32
+        matmul.allow_tf32 = tf32
+        try:
+            with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=tf32), mixed:
+                outputs = self._network(self._to_device(images))
+                return {name: value.float().contiguous() for name, value in outputs.items()}
+        finally:
+            matmul.allow_tf32 = before
+
+    def _prepare(self, module: nn.Module, images: Tensor) -> None:
+        folded, count, total = fold_batch_norms(copy.deepcopy(module).cpu(), images.cpu())
+        self.details["batch_norms_folded"] = f"{count} of {total}"
+        network: Any = folded.to("cuda").to(memory_format=torch.channels_last)
+        self._network = torch.compile(network, dynamic=False) if self._compile else network
+        self._given = None
+
+    def _to_device(self, images: Tensor) -> Tensor:
+        """Through one pinned buffer, so that the copy needn't wait for the pages."""
+        if images.is_cuda:
+            return images.contiguous(memory_format=torch.channels_last)
+        if self._pinned is None or self._pinned.shape[1:] != images.shape[1:] or len(self._pinned) < len(images):
+            self._pinned = torch.empty(images.shape, pin_memory=True)
+        else:
+            torch.cuda.current_stream().synchronize()  # the last copy out of the buffer must be over
+        part = self._pinned[: len(images)]
+        part.copy_(images)
+        return part.to("cuda", non_blocking=True).contiguous(memory_format=torch.channels_last)

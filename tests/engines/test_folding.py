@@ -1,0 +1,80 @@
+"""Folding BatchNorm: only where the convolution's own output is what it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from timm.layers import BatchNormAct2d  # type: ignore[attr-defined]
+from torch import Tensor, nn
+
+from harness.engines.folding import fold_batch_norms
+
+
+def _norm(channels: int, kind: Callable[..., nn.BatchNorm2d] = nn.BatchNorm2d, **options: object) -> nn.BatchNorm2d:
+    generator = torch.Generator().manual_seed(channels)
+    norm = kind(channels, **options)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    norm.running_mean.normal_(0, 1, generator=generator)
+    norm.running_var.uniform_(0.2, 3, generator=generator)
+    if norm.affine:
+        with torch.no_grad():
+            norm.weight.normal_(1, 0.5, generator=generator)
+            norm.bias.normal_(0, 1, generator=generator)
+    return norm
+
+
+class _Between(nn.Module):
+    """An activation stands between, so nothing may be folded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 4, 3), _norm(4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.norm(self.conv(x).relu())
+        return out
+
+
+class _Shared(nn.Module):
+    """One convolution, two BatchNorms: folding either would change the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.a, self.b = nn.Conv2d(3, 3, 1), _norm(3), _norm(3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.a(self.conv(x)) + self.b(self.conv(x))
+        return out
+
+
+CASES = [
+    pytest.param(lambda: nn.Sequential(nn.Conv2d(3, 4, 3), _norm(4)), 1, 1, id="bias"),
+    pytest.param(lambda: nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), _norm(4)), 1, 1, id="no bias"),
+    pytest.param(lambda: nn.Sequential(nn.Conv2d(3, 6, 3, groups=3), _norm(6, affine=False)), 1, 1, id="groups"),
+    pytest.param(lambda: nn.Sequential(nn.ConvTranspose2d(3, 4, 4, 2, 1), _norm(4)), 1, 1, id="transposed"),
+    pytest.param(
+        lambda: nn.Sequential(nn.Conv2d(3, 4, 3), _norm(4, BatchNormAct2d)), 1, 1, id="timm's with activation"
+    ),
+    pytest.param(lambda: nn.Sequential(_norm(3), nn.Conv2d(3, 4, 3)), 0, 1, id="before the convolution"),
+    pytest.param(_Between, 0, 1, id="something between"),
+    pytest.param(_Shared, 0, 2, id="a convolution that runs twice"),
+]
+
+
+@pytest.mark.parametrize(("make", "folded", "total"), CASES)
+def test_folding_keeps_the_function(make: Callable[[], nn.Module], folded: int, total: int) -> None:
+    torch.manual_seed(0)
+    module = make().eval()
+    images = torch.randn(2, 3, 9, 9)
+    with torch.inference_mode():
+        expected = module(images)
+        before = {k: v.clone() for k, v in module.state_dict().items()}
+        copy, found, there = fold_batch_norms(module, images)
+        assert (found, there) == (folded, total)
+        assert float((copy(images) - expected).abs().max()) < 1e-5
+    assert all(torch.equal(v, before[k]) for k, v in module.state_dict().items()), "the given network was changed"
+    assert sum(isinstance(m, nn.BatchNorm2d) for m in copy.modules()) == total - folded
+    assert not [m for m in module.modules() if m._forward_hooks or m._forward_pre_hooks]

@@ -11,17 +11,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import (
-    check,
-    contract,
-    data,
-    listing,
-    report,
-    reproduce,
-    run,
-    score,
-    train,
-)
+from harness.cli import bench, check, compare, contract, data, gate, listing, report, reproduce, run, score, train
 
 __all__ = ["app", "main"]
 
@@ -38,7 +28,10 @@ app.command("score")(score.command)
 app.command("report")(report.command)
 app.command("check")(check.command)
 app.command("reproduce")(reproduce.command)
+app.command("compare")(compare.command)
 app.command("train")(train.command)
+app.command("gate")(gate.command)
+app.command("bench")(bench.command)
 app.command("contract")(contract.command)
 app.add_typer(listing.app, name="list")
 app.add_typer(data.app, name="data")

@@ -9,6 +9,9 @@ __all__ = ["DATASET", "FLIPS", "embedded_configuration", "shipped_networks"]
 
 DATASET = "synthface"
 
+#: What `nmebench gate --embedded` compares with.
+BASELINE = Path(str(resources.files("harness.reproduction"))) / "baseline.json"
+
 #: Both ends of the flip test: without it, and with it as mmpose's published rows have it.
 FLIPS = ("none", "flip+shift")
 
@@ -41,4 +44,18 @@ def embedded_configuration(
         batch_size=batch_size,
         pictures=pictures,
         title="The embedded benchmark",
+    )
+
+
+def gate_configuration(*, engine: str = "auto") -> SweepConfiguration:
+    """The part of the embedded benchmark that a commit is held to: the three decoders that published rows use."""
+    return SweepConfiguration(
+        data=DATASET,
+        models=tuple(ModelRequest(card=name) for name in shipped_networks()),
+        decoders=("argmax", "quarter-offset", "dark"),
+        flip=FLIPS,  # type: ignore[arg-type]
+        boxes=("landmarks",),
+        engine=engine,
+        pictures=False,
+        title="The gate",
     )

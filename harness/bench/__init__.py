@@ -1,0 +1,7 @@
+"""Where the time goes: our stages, the machine's limits and the peers' figures side by side."""
+
+from harness.bench.limits import Limits, measure_limits
+from harness.bench.peers import PeerFigure, peer_figures
+from harness.bench.stages import Stage, measure_stages
+
+__all__ = ["Limits", "PeerFigure", "Stage", "measure_limits", "measure_stages", "peer_figures"]

@@ -1,0 +1,24 @@
+"""The peers' measured figures, as data."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+
+__all__ = ["PeerFigure", "peer_figures"]
+
+
+@dataclass(frozen=True)
+class PeerFigure:
+    """Milliseconds a face that a peer takes for a stage, on the machine that :func:`peer_figures` names."""
+
+    stage: str
+    what: str
+    ms: float
+
+
+def peer_figures() -> tuple[str, list[PeerFigure]]:
+    """The machine that they were measured on, and the figures."""
+    table = tomllib.loads(resources.files("harness.bench").joinpath("peers.toml").read_text(encoding="utf-8"))
+    return table["machine"], [PeerFigure(**figure) for figure in table["figure"]]

@@ -1,0 +1,38 @@
+"""``nmebench bench``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+__all__ = ["command"]
+
+
+def command(
+    network: Annotated[str, typer.Option(help="A registered network, run with random weights.")] = "hrnetv2-w18",
+    engine: Annotated[str, typer.Option(help="auto, torch, openvino, onnxruntime, cuda.")] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads; the physical cores by default.")] = None,
+    batch_size: Annotated[int, typer.Option(min=1, max=256, help="Faces a batch.")] = 32,
+) -> int:
+    """Measure our stages and this machine's limits, beside the peers' figures."""
+    import psutil
+
+    from harness.bench import measure_limits, measure_stages, peer_figures
+    from harness.cli.console import console, table
+
+    threads = threads or psutil.cpu_count(logical=False) or 1
+    limits = measure_limits(threads)
+    machine, figures = peer_figures()
+    body = table("milliseconds a face", "stage", "whose", "what", "ms")
+    for stage in measure_stages(network=network, engine=engine, threads=threads, batch=batch_size):
+        body.add_row(stage.stage, "nmebench, now", stage.what, f"{stage.ms:.3f}")
+    for figure in figures:
+        body.add_row(figure.stage, "peer, stored", figure.what, f"{figure.ms:.3f}")
+    out = console()
+    out.print(body)
+    out.print(
+        f"this machine now, {threads} threads: matrix product {limits.gflops:.0f} GFLOP/s, copy {limits.copy_gbs:.1f} GB/s"
+    )
+    out.print(f"the peers' machine: {machine}; compare ratios, or run them live: nox -s parity")
+    return 0

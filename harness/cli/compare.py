@@ -1,0 +1,33 @@
+"""``nmebench compare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["command"]
+
+
+def command(
+    runs: Annotated[list[Path], typer.Argument(help="Two or more runs; the later ones are compared with the first.")],
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Write the comparison as an HTML page.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write the comparison as Markdown.")] = None,
+) -> int:
+    """Put runs side by side, with paired statistics on the faces that they share."""
+    import reports
+    from harness import compare
+    from harness.errors import InputError
+    from harness.store import Run, write_atomically
+
+    if len(runs) < 2:
+        raise InputError(f"{runs[0]}: is one run; give two or more to compare")
+    comparison = compare.compare([Run.open(run) for run in runs])
+    for line in compare.lines(comparison):
+        typer.echo(line)
+    if markdown is not None:
+        write_atomically(markdown, compare.markdown(comparison))
+    if out is not None:
+        typer.echo(f"page: {reports.write_comparison(comparison, out)}")
+    return 0

@@ -1,0 +1,75 @@
+"""``nmebench gate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from harness.store import Run
+
+__all__ = ["command"]
+
+
+def command(
+    run: Annotated[Path | None, typer.Argument(help="A run's folder; or --embedded.")] = None,
+    baseline: Annotated[Path | None, typer.Option(help="The baseline's file.")] = None,
+    embedded: Annotated[bool, typer.Option("--embedded", help="Run the embedded benchmark against its baseline.")] = False,
+    update: Annotated[bool, typer.Option("--update", help="Write the baseline from the run instead.")] = False,
+    margin: Annotated[float | None, typer.Option(min=0, help="Percent points of NME that don't matter.")] = None,
+    limit: Annotated[list[str] | None, typer.Option(help="An absolute limit such as nme@pose<=7.0; repeatable.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="Write the result as JUnit XML.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write the result as Markdown, for a pull request.")] = None,
+    out: Annotated[Path, typer.Option("-o", "--out", help="With --embedded: the run's folder.")] = Path("out/gate"),
+    engine: Annotated[str, typer.Option(help="With --embedded: the engine.")] = "auto",
+) -> int:
+    """Fail on a regression: 0 passed, 1 failed, 3 nothing was comparable."""
+    from harness import gate
+    from harness.errors import InputError
+    from harness.reproduction.embedded import BASELINE
+    from harness.store import Run, write_atomically
+
+    if embedded == (run is not None):
+        raise InputError("give either a run's folder or --embedded")
+    file = baseline or (BASELINE if embedded else None)
+    if file is None:
+        raise InputError("give --baseline FILE (`--update` writes one)")
+    opened = Run.open(run) if run is not None else _embedded(out, engine)
+    if update:
+        gate.make_baseline(opened, limits=tuple(limit or ())).write(file)
+        typer.echo(f"baseline: {file}, {len(opened.record.cells)} cells of {opened.record.dataset.describe()}")
+        return 0
+    result = gate.gate(
+        opened,
+        gate.Baseline.read(file),
+        margin=gate.DEFAULT_MARGIN if margin is None else margin,
+        limits=tuple(limit or ()),
+    )
+    for line in gate.lines(result):
+        typer.echo(line)
+    if junit is not None:
+        write_atomically(junit, gate.junit(result))
+    if markdown is not None:
+        write_atomically(markdown, gate.markdown(result))
+    return result.exit_code
+
+
+def _embedded(out: Path, engine: str) -> Run:
+    import sys
+
+    from harness import synthface
+    from harness.cli.console import progress
+    from harness.reproduction.embedded import gate_configuration
+    from harness.sweep import execute
+
+    with progress() as advance:
+        synthface.cached(progress=lambda done, total: advance("drawing synthface", done, total))
+        return execute(
+            gate_configuration(engine=engine),
+            out,
+            command=["nmebench", *sys.argv[1:]],
+            overwrite=True,
+            progress=advance,
+        )

@@ -1,0 +1,305 @@
+"""Runs side by side: the same cells on the same faces, with paired statistics against the first run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness import metrics
+from harness.errors import InputError
+from harness.scoring import subset_masks
+from harness.statistics import PairedDifference, holm, paired_difference
+from harness.store import CellRecord, Run
+
+__all__ = ["CellScores", "Comparison", "Difference", "compare", "lines", "markdown"]
+
+Indices = NDArray[np.int64]
+Cells = list[CellRecord | None]
+
+
+@dataclass(frozen=True)
+class CellScores:
+    """A cell of one run on the common faces: NME by subset and FR (percent), AUC (fraction)."""
+
+    cell: str
+    nme: Mapping[str, float]
+    fr10: float
+    auc10: float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A cell of a later run against the first run's: percent points of NME, p adjusted over all comparisons."""
+
+    difference: float
+    low: float
+    high: float
+    p: float
+    words: str
+    """``better``, ``worse`` or ``no difference``."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A cell over the runs; ``scores`` and ``differences`` have a place for every run, None without such a cell."""
+
+    label: str
+    scores: tuple[CellScores | None, ...]
+    differences: tuple[Difference | None, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs side by side."""
+
+    names: tuple[str, ...]
+    dataset: str
+    faces: int
+    """Faces that all runs measured."""
+    of: tuple[int, ...]
+    """Faces of each run."""
+    subsets: tuple[str, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+    level: float
+
+    @property
+    def compared(self) -> int:
+        """Number of paired comparisons."""
+        return sum(d is not None for row in self.rows for d in row.differences)
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 3 when nothing was comparable."""
+        return 0 if self.compared else 3
+
+    @property
+    def summary(self) -> str:
+        """The result in one line."""
+        if not self.compared:
+            return "compare: nothing was comparable: the runs have no cell in common"
+        words = Counter(d.words for row in self.rows for d in row.differences if d is not None)
+        found = ", ".join(f"{words[w]} {w}" for w in ("better", "worse", "no difference") if words[w])
+        return f"compare: {self.compared} comparisons on {self.faces} common faces of {self.dataset}: {found}"
+
+
+def compare(runs: Sequence[Run], *, names: Sequence[str] | None = None, level: float = 0.95) -> Comparison:
+    """Compare runs, the first being what the others are held against.
+
+    Cells are the same when model, decoder, flip test and box are. Where a run has one cell left of a decoder, flip test
+    and box, and so has the first, these two are compared too, though their models are named differently. Faces are
+    the same when file name and ground truth (to 0.01 px) are; only faces that all runs measured count.
+
+    Args:
+        runs: two or more scored runs.
+        names: what to call them; their folders' names by default.
+        level: of the intervals; a difference counts when its adjusted p is under ``1 - level``.
+
+    Raises:
+        InputError: fewer than two runs, other datasets, schemes or normalisers, no face in common, or a run that isn't
+            scored.
+    """
+    if len(runs) < 2:
+        raise InputError(f"{len(runs)} run given: two or more are needed to compare")
+    first = runs[0]
+    _same(runs, "dataset", [run.record.dataset.name for run in runs])
+    _same(runs, "landmark scheme", [run.record.dataset.scheme for run in runs])
+    _same(runs, "normaliser", [run.record.normaliser for run in runs])
+    indices = _common_faces(runs)
+    if not len(indices[0]):
+        raise InputError(
+            f"{first.path} and {runs[1].path}: no face in common (file name and ground truth), "
+            "so nothing can be compared"
+        )
+    masks = {name: mask[indices[0]] for name, mask in subset_masks(first).items() if mask[indices[0]].any()}
+    clusters = first.faces.clusters[indices[0]]
+    table = _matched(runs)
+    pairs: dict[tuple[int, int], PairedDifference] = {}
+    for r, cells in enumerate(table):
+        reference = cells[0]
+        if reference is None:
+            continue
+        before = first.per_face[reference.id][indices[0]]
+        for c, cell in enumerate(cells[1:], start=1):
+            if cell is not None:
+                pairs[r, c] = paired_difference(before, runs[c].per_face[cell.id][indices[c]], clusters, level=level)
+    adjusted = dict(zip(pairs, holm([pair.p for pair in pairs.values()]), strict=True))
+    rows = [
+        Row(
+            _label(cells),
+            tuple(_scores(run, cell, index, masks) for run, cell, index in zip(runs, cells, indices, strict=True)),
+            tuple(
+                _difference(pairs[r, c], float(adjusted[r, c]), level) if (r, c) in pairs else None
+                for c in range(len(runs))
+            ),
+        )
+        for r, cells in enumerate(table)
+    ]
+    return Comparison(
+        names=tuple(names or _short_names(runs)),
+        dataset=first.record.dataset.name,
+        faces=len(indices[0]),
+        of=tuple(len(run.faces) for run in runs),
+        subsets=tuple(masks),
+        rows=tuple(rows),
+        notes=tuple(_notes(runs, table)),
+        level=level,
+    )
+
+
+def _same(runs: Sequence[Run], what: str, values: Sequence[str]) -> None:
+    for run, value in zip(runs, values, strict=True):
+        if value != values[0]:
+            raise InputError(
+                f"{run.path}: its {what} is {value}, that of {runs[0].path} is {values[0]}; "
+                "only runs of the same can be compared"
+            )
+
+
+def _common_faces(runs: Sequence[Run]) -> list[Indices]:
+    """For each run the rows of the faces that all have, in the first run's order."""
+    places = []
+    for run in runs:
+        steps = np.rint(run.faces.landmarks.reshape(len(run.faces), -1) * 100).astype(np.int64)
+        keys: dict[tuple[str, bytes, int], int] = {}
+        seen: Counter[tuple[str, bytes]] = Counter()
+        for row, (image, points) in enumerate(zip(run.faces.image, steps, strict=True)):
+            key = (image, points.tobytes())
+            keys[(*key, seen[key])] = row  # the same line twice is two faces
+            seen[key] += 1
+        places.append(keys)
+    common = [key for key in places[0] if all(key in other for other in places[1:])]
+    return [np.array([keys[key] for key in common], np.int64) for keys in places]
+
+
+def _matched(runs: Sequence[Run]) -> list[tuple[CellRecord | None, ...]]:
+    """Cells that belong together, a place for every run."""
+    table: dict[str, Cells] = {}
+    for place, run in enumerate(runs):
+        for cell in run.record.cells:
+            table.setdefault(cell.id, [None] * len(runs))[place] = cell
+    # One network under another name in the other run: join rows that are alone in their protocol on either side.
+    for place in range(1, len(runs)):
+        lone_first = _alone(table, 0, place)
+        lone_here = _alone(table, place, 0)
+        for protocol, keys in lone_here.items():
+            targets = lone_first.get(protocol, [])
+            if len(keys) == 1 and len(targets) == 1:
+                row = table[keys[0]]
+                table[targets[0]][place], row[place] = row[place], None
+                if not any(row):
+                    del table[keys[0]]
+    return [tuple(row) for row in table.values()]
+
+
+def _alone(table: Mapping[str, Cells], there: int, missing: int) -> dict[tuple[str, str, str], list[str]]:
+    """Keys of the rows that have a cell in one place and none in another, by the cell's decoder, flip test and box."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for key, row in table.items():
+        cell = row[there]
+        if cell is not None and row[missing] is None:
+            found.setdefault((cell.decoder, cell.flip, cell.box), []).append(key)
+    return found
+
+
+def _label(cells: Sequence[CellRecord | None]) -> str:
+    there = [cell for cell in cells if cell is not None]
+    models = dict.fromkeys(cell.model for cell in there)
+    return f"{' / '.join(models)}, {there[0].decoder}, {there[0].flip}, {there[0].box}"
+
+
+def _scores(
+    run: Run, cell: CellRecord | None, index: Indices, masks: Mapping[str, NDArray[np.bool_]]
+) -> CellScores | None:
+    if cell is None:
+        return None
+    nme = run.per_face[cell.id][index]
+    return CellScores(
+        cell.id,
+        {name: float(nme[mask].mean()) for name, mask in masks.items()},
+        metrics.failure_rate(nme),
+        metrics.auc(nme),
+    )
+
+
+def _difference(paired: PairedDifference, p: float, level: float) -> Difference:
+    significant = p < 1 - level
+    words = "no difference" if not significant else "worse" if paired.difference > 0 else "better"
+    return Difference(paired.difference, paired.low, paired.high, p, words)
+
+
+def _short_names(runs: Sequence[Run]) -> list[str]:
+    """Folder names, numbered where two are the same."""
+    names = [run.path.resolve().name for run in runs]
+    repeated = {name for name, count in Counter(names).items() if count > 1}
+    return [f"{name} ({place})" if name in repeated else name for place, name in enumerate(names, start=1)]
+
+
+def _notes(runs: Sequence[Run], table: Sequence[Sequence[CellRecord | None]]) -> list[str]:
+    """What a reader must know before believing the table."""
+    notes = []
+    names = _short_names(runs)
+    first = runs[0].record.provenance
+    for name, run in zip(names[1:], runs[1:], strict=True):
+        other = run.record.provenance
+        differing = sorted(
+            f"{package} {first.packages.get(package, 'none')} / {other.packages.get(package, 'none')}"
+            for package in first.packages.keys() | other.packages.keys()
+            if first.packages.get(package) != other.packages.get(package)
+        )
+        if differing:
+            notes.append(f"{names[0]} / {name}: other packages: {', '.join(differing)}")
+        if first.code_sha256 != other.code_sha256:
+            notes.append(f"{names[0]} / {name}: other code ({first.git_commit or '?'} / {other.git_commit or '?'})")
+    for cells in table:
+        weights = [
+            run.model(cell.model).weights_sha256 for run, cell in zip(runs, cells, strict=True) if cell is not None
+        ]
+        if len(set(weights)) > 1:
+            notes.append(f"{_label(cells)}: the weights are not the same file")
+    return notes
+
+
+def lines(comparison: Comparison) -> list[str]:
+    """The comparison as plain lines."""
+    out = []
+    for row in comparison.rows:
+        out.append(row.label)
+        for name, scores, difference in zip(comparison.names, row.scores, row.differences, strict=True):
+            if scores is None:
+                out.append(f"  {name}: no such cell")
+                continue
+            text = f"  {name}: NME {scores.nme['test']:.4f} %, FR@10 {scores.fr10:.2f} %, AUC@10 {scores.auc10:.4f}"
+            out.append(text if difference is None else f"{text}; {_words(difference)}")
+    return [*out, *(f"note: {note}" for note in comparison.notes), comparison.summary]
+
+
+def _words(difference: Difference) -> str:
+    interval = "" if np.isnan(difference.low) else f" [{difference.low:+.4f}, {difference.high:+.4f}]"
+    return f"{difference.difference:+.4f}{interval} points, p {difference.p:.3g}: {difference.words}"
+
+
+def markdown(comparison: Comparison) -> str:
+    """The comparison as a Markdown table: NME by subset, FR, AUC, and the difference to the first run."""
+
+    def safe(text: str) -> str:
+        return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+
+    head = ["cell", "run", *(f"NME {s}" for s in comparison.subsets), "FR@10", "AUC@10", "difference to the first run"]
+    out = [f"**{safe(comparison.summary)}**", "", f"| {' | '.join(head)} |"]
+    out.append(f"|---|---|{'--:|' * (len(comparison.subsets) + 2)}---|")
+    for row in comparison.rows:
+        for name, scores, difference in zip(comparison.names, row.scores, row.differences, strict=True):
+            if scores is None:
+                cells = [""] * (len(comparison.subsets) + 2) + ["no such cell"]
+            else:
+                cells = [f"{scores.nme[s]:.4f}" for s in comparison.subsets]
+                cells += [f"{scores.fr10:.2f}", f"{scores.auc10:.4f}"]
+                cells.append("" if difference is None else _words(difference))
+            out.append(f"| {safe(row.label)} | {safe(name)} | {' | '.join(cells)} |")
+    out += ["", *(f"- {safe(note)}" for note in comparison.notes)] if comparison.notes else []
+    return "\n".join(out) + "\n"

@@ -98,17 +98,19 @@ def _bytes(path: Path, name: str) -> bytes:
     """The file's bytes, at most MAX_BYTES."""
     try:
         status = path.stat()
-        if stat.S_ISDIR(status.st_mode):
-            raise InputError(f"image {name} is a folder")
-        if not stat.S_ISREG(status.st_mode):
-            raise InputError(f"image {name} is not a regular file")
-        if status.st_size > MAX_BYTES:
-            raise InputError(f"image {name} has {status.st_size:,} bytes: up to {MAX_BYTES:,} are read")
-        data = path.read_bytes()
+        # Looked at before it is opened: opening a pipe would wait for a writer.
+        if stat.S_ISREG(status.st_mode) and status.st_size <= MAX_BYTES:
+            data = path.read_bytes()
     except FileNotFoundError as error:
         raise InputError(f"image {name} is missing") from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise InputError(f"image {name} can't be read: {getattr(error, 'strerror', None) or error}") from error
+    if stat.S_ISDIR(status.st_mode):
+        raise InputError(f"image {name} is a folder")
+    if not stat.S_ISREG(status.st_mode):
+        raise InputError(f"image {name} is not a regular file")
+    if status.st_size > MAX_BYTES:
+        raise InputError(f"image {name} has {status.st_size:,} bytes: up to {MAX_BYTES:,} are read")
     if not data:
         raise InputError(f"image {name} is empty (0 bytes)")
     return data

@@ -35,13 +35,14 @@ def read_text(path: Path, root: Path) -> tuple[str, FileHash]:
     """
     name = shown(path)
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"{name} has {path.stat().st_size:,} bytes: up to {MAX_BYTES:,} are read")
-        data = path.read_bytes()
+        size = path.stat().st_size
+        data = path.read_bytes() if size <= MAX_BYTES else b""
     except FileNotFoundError as error:
         raise InputError(f"{name} is missing") from error
     except OSError as error:
         raise InputError(f"{name} can't be read: {error.strerror}") from error
+    if size > MAX_BYTES:
+        raise InputError(f"{name} has {size:,} bytes: up to {MAX_BYTES:,} are read")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise InputError(f"{name} is UTF-16 text: save it as UTF-8")
     if b"\0" in data:

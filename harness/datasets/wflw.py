@@ -166,7 +166,7 @@ def _doubled(faces: Faces, name: str) -> list[str]:
     """A note when a face stands twice, for it then counts twice."""
     keys = faces.keys()
     count = len(keys) - len(set(keys))
-    return [f"{name} holds {count} faces twice: each counts twice"] if count else []
+    return [f"{name}: lines that repeat a face: {count}; each counts"] if count else []
 
 
 def _check_normaliser(faces: Faces, scheme: Scheme, kind: str, name: str) -> None:

@@ -161,7 +161,7 @@ def test_missing_folder_and_special_files(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.jpg is missing"):
         images.read(tmp_path / "gone.jpg")
     (tmp_path / "folder.jpg").mkdir()
-    with pytest.raises(InputError, match=r"folder\.jpg is a folder"):
+    with pytest.raises(InputError, match=r"^image \S+folder\.jpg is a folder$"):
         images.read(tmp_path / "folder.jpg")
     with pytest.raises(InputError, match="can't be read: embedded null"):
         images.read(tmp_path / "a\0b.jpg")

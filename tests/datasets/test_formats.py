@@ -80,7 +80,7 @@ def test_a_face_that_stands_twice_is_matched_as_often_as_it_is_listed(tiny: Any)
     tiny.edit(tiny.list, lambda text: text + text.splitlines(keepends=True)[0])
     dataset = datasets.load(f"wflw:{tiny.list}")
     assert dataset.subsets["pose"].tolist() == [True, False, False, True, False, False, False]
-    assert "holds 1 faces twice" in dataset.notes[0]
+    assert "lines that repeat a face: 1; each counts" in dataset.notes[0]
 
 
 def test_the_folder_prefers_the_list_with_attributes_and_says_so(tiny: Any) -> None:

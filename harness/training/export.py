@@ -16,7 +16,7 @@ from harness.errors import InputError
 from harness.training.log import read
 from harness.training.recipe import Recipe
 from models import checkpoint
-from models.card import Card, Training
+from models.card import Card, Input, Test, Training
 
 __all__ = ["card", "weights"]
 
@@ -50,6 +50,7 @@ def weights(state: Mapping[str, Tensor], path: Path, made: Recipe) -> Path:
 def card(made: Recipe, out: Path, *, weights: Path, log: Path, command: str) -> Path:
     """Write the model card of a finished run beside its weights; returns its path."""
     entries = read(log)
+    size = made.stages[-1].size
     made_card = Card(
         name=made.name,
         architecture=made.model,
@@ -58,8 +59,8 @@ def card(made: Recipe, out: Path, *, weights: Path, log: Path, command: str) -> 
         licence=made.licence,
         source="trained by nmebench",
         notes=made.note or None,
-        input={"size": (made.stages[-1].size,) * 2, "box": made.train.box, "mean": made.mean, "std": made.std},
-        test={"decoder": "dark", "flip": False},
+        input=Input(size=(size, size), box=made.train.box, mean=made.mean, std=made.std),
+        test=Test(decoder="dark"),
         training=Training(
             command=command,
             seed=made.seed,
@@ -87,7 +88,7 @@ def summary(made: Recipe, entries: list[dict[str, Any]]) -> dict[str, Any]:
     """What the log comes to: sizes, the last loss, validation errors, time."""
     done = [e for e in entries if e["event"] == "step"]
     checks = [e for e in entries if e["event"] == "validation"]
-    end = next((e for e in reversed(entries) if e["event"] == "end"), {})
+    end: dict[str, Any] = next((e for e in reversed(entries) if e["event"] == "end"), {})
     found: dict[str, Any] = {
         "epochs": sum(stage.epochs for stage in made.stages),
         "steps": done[-1]["step"] if done else 0,
@@ -122,9 +123,18 @@ def _lines(table: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:
 
 
 def _key(key: str) -> str:
-    return key if key.replace("-", "").replace("_", "").isalnum() and key.isascii() else json.dumps(key)
+    return key if key.replace("-", "").replace("_", "").isalnum() and key.isascii() else _quoted(key)
 
 
 def _value(value: object) -> str:
-    # A JSON string is a TOML basic string, and so are its numbers, booleans and lists of them.
-    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
+    if isinstance(value, str):
+        return _quoted(value)
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(_value(item) for item in value)}]"
+    # JSON's numbers and booleans are TOML's.
+    return json.dumps(value)
+
+
+def _quoted(text: str) -> str:
+    # A JSON string is a TOML basic string, but for the one control character that JSON leaves as it is.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

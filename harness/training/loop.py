@@ -159,7 +159,7 @@ def _step(made: Recipe, parts: _Parts, step: plan.Step, batch: Batch, device: to
     targets, weights = gaussians(batch.landmarks.to(device) * scale, size=(width, height), sigma=made.loss.sigma)
     loss = heatmap_loss(heatmaps.float(), targets, weights, foreground=made.loss.foreground)
     parts.optimiser.zero_grad(set_to_none=True)
-    loss.backward()
+    torch.autograd.backward(loss)
     parts.optimiser.step()
     parts.average.update(parts.module)
     return loss.detach()
@@ -196,9 +196,9 @@ def _build(made: Recipe, file: Path, device: torch.device, *, points: int) -> _P
     )
     if getattr(module, "reads", "images") != "images":
         raise InputError(f"{made.model} does not read images: there is nothing to train")
-    module = module.to(device=device, memory_format=torch.channels_last)
+    module = module.to(device).to(memory_format=torch.channels_last)
     o = made.optimiser
-    optimiser = torch.optim.Adam(module.parameters(), lr=1.0, betas=o.betas, weight_decay=o.weight_decay)
+    optimiser = torch.optim.Adam(module.parameters(), lr=1.0, betas=o.betas, weight_decay=o.weight_decay, fused=True)
     return _Parts(
         module=module,
         average=state.Average(module, decay=o.average),

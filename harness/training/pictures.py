@@ -20,6 +20,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import cv2
+import filelock
 import numpy as np
 import platformdirs
 from numpy.typing import NDArray
@@ -143,18 +144,29 @@ def _draw_all(missing: list[tuple[Faces, Path, int]], parent: int, send: Connect
     """The second process: make shards in order; end with the parent, however that ended."""
     cv2.setNumThreads(1)
     try:
-        for faces, folder, number in missing:
-            if _index_file(folder, number).is_file():
-                continue
-            cuts = []
-            for face in sources.faces(faces, number * SHARD, (number + 1) * SHARD):
-                if os.getppid() != parent:
-                    return
-                cuts.append(_cut(face))
-            _write(folder, number, cuts)
+        # Runs that share faces share the work: a shard that another is making is left to it, and asked for again last.
+        left = [job for job in missing if not _make(*job, parent=parent, patience=0.0)]
+        for job in left:
+            _make(*job, parent=parent, patience=-1.0)
     except (InputError, ValueError, OSError) as error:
         send.send(str(error))
         raise SystemExit(2) from error
+
+
+def _make(faces: Faces, folder: Path, number: int, *, parent: int, patience: float) -> bool:
+    """Make a shard unless it is there; False where another process held it for ``patience`` seconds (-1: ever)."""
+    try:
+        with filelock.FileLock(folder / f"{number:05d}.lock", timeout=patience):
+            if not _index_file(folder, number).is_file():
+                cuts = []
+                for face in sources.faces(faces, number * SHARD, (number + 1) * SHARD):
+                    if os.getppid() != parent:
+                        raise SystemExit(0)
+                    cuts.append(_cut(face))
+                _write(folder, number, cuts)
+    except filelock.Timeout:
+        return False
+    return True
 
 
 def _last_words(receive: Connection, exitcode: int | None) -> str:

@@ -53,5 +53,5 @@ def rate(recipe: Recipe, step: int, *, epoch: int, total: int) -> float:
         warm = 1 - (1 - step / o.warmup_steps) * (1 - o.warmup_ratio)
     if o.schedule == "step":
         return float(warm * o.gamma ** sum(epoch >= milestone for milestone in o.milestones))
-    done = step / max(1, total - 1)
+    done = max(0.0, step / max(1, total - 1) - o.hold) / (1 - o.hold)
     return warm * (o.final + (1 - o.final) * 0.5 * (1 + math.cos(math.pi * done)))

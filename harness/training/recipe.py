@@ -82,6 +82,8 @@ class Optimiser(_Table):
     milestones: tuple[int, ...] = ()
     """``step``: the epochs (counted over all stages) before which the rate falls by ``gamma``."""
     gamma: Positive = 0.1
+    hold: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """``cosine``: the share of all steps at the full rate, before the fall begins."""
     final: Share = 0.01
     """``cosine``: the factor that the last step ends at."""
     average: Annotated[float, Field(ge=0, lt=1)] = 0.0

@@ -42,7 +42,7 @@ def predict(
     size = images.shape[-1]
     module.eval()
     parts = []
-    for chunk in images.split(batch):
+    for chunk in torch.split(images, batch):
         maps = module(normalised(chunk.to(mean.device), mean, std))["heatmaps"].float()
         points = torch.as_tensor(decode(maps).landmarks).cpu().numpy()
         height, width = maps.shape[-2:]

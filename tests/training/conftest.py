@@ -25,7 +25,7 @@ def face(index: int) -> tuple[np.ndarray, np.ndarray]:
     ring = np.stack([np.cos(angles), np.sin(angles)], axis=1) * np.linspace(12, 34, 98)[:, None]
     mirrored = ring[flip] * [-1, 1]
     points = (ring + mirrored) / 2 * rng.uniform(0.9, 1.1) + [65, 60] + rng.normal(0, 3, 2)
-    points[[60, 72]] = points[[60, 72]].mean(axis=0) + [[-20, 0], [20, 0]]
+    points[[60, 72]] = points[[60, 72]].mean(axis=0) + np.array([[-20, 0], [20, 0]])
     image = rng.integers(0, 60, (120, 130, 3)).astype(np.uint8)
     columns, rows = np.arange(130), np.arange(120)
     for place in (60, 72, 16, 96):

@@ -51,7 +51,7 @@ def test_a_run_leaves_weights_a_log_and_a_card_that_builds(recipe_file: Callable
     assert entries[-1]["nme"] == pytest.approx(card.training.log["validation_nme_float16"], abs=1e-3)
 
 
-@pytest.mark.parametrize("step", [1, 3, 5])
+@pytest.mark.parametrize("step", [3, 5])
 def test_a_resumed_run_ends_in_the_same_bits(
     recipe_file: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
@@ -78,7 +78,7 @@ def test_a_resumed_run_ends_in_the_same_bits(
 
 def test_a_killed_run_goes_on_to_the_same_bits(recipe_file: Callable[..., Path], tmp_path: Path) -> None:
     """SIGKILL, at whatever point it hits: no handler runs."""
-    path = recipe_file(stages=[{"epochs": 40, "size": 64, "batch": 4}], workers=1)
+    path = recipe_file(stages=[{"epochs": 25, "size": 64, "batch": 4}], workers=1)
     train(path, tmp_path / "whole", device="cpu")
     code = (
         "from pathlib import Path; from harness.training import loop; loop.SHORTEST_PAUSE = 0.0;"
@@ -92,7 +92,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(recipe_file: Callable[..., Path],
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert 10 <= reached < 80
+    assert 10 <= reached < 50
     assert not (tmp_path / "killed" / "tiny.safetensors").exists()
     train(path, tmp_path / "killed", resume=True, device="cpu")
     starts = [e["step"] for e in log.read(tmp_path / "killed" / "log.jsonl") if e["event"] == "start"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -57,4 +58,4 @@ def test_the_cosine_schedule_falls_to_its_end() -> None:
     assert rates[0] == pytest.approx(2e-3)
     assert rates[31] == pytest.approx(2e-3 * 0.55, rel=0.02)
     assert rates[-1] == pytest.approx(2e-4)
-    assert all(a > b for a, b in zip(rates, rates[1:], strict=False))
+    assert all(a > b for a, b in pairwise(rates))

@@ -62,7 +62,7 @@ def store_predictions(
                     card={
                         "name": name,
                         "predictions": predictions.name,
-                        "sha256": provenance.file_sha256(predictions),
+                        "sha256": provenance.file_sha256(file),
                     },
                     input_size=(0, 0),
                     engine="none (predictions)",

@@ -419,11 +419,11 @@ class Run:
 
     def landmarks(self, cell: str) -> np.ndarray:
         """Raw landmarks of a cell, float32 ``[N, K, 2]`` image px."""
-        return np.load(io.BytesIO(self._read(f"landmarks/{cell}.npy")), allow_pickle=False)
+        return np.asarray(np.load(io.BytesIO(self._read(f"landmarks/{cell}.npy")), allow_pickle=False))
 
     def confidence(self, cell: str) -> np.ndarray:
         """The decoder's scores of a cell, float32 ``[N, K]``."""
-        return np.load(io.BytesIO(self._read(f"confidence/{cell}.npy")), allow_pickle=False)
+        return np.asarray(np.load(io.BytesIO(self._read(f"confidence/{cell}.npy")), allow_pickle=False))
 
     @cached_property
     def per_face(self) -> Mapping[str, np.ndarray]:
@@ -437,6 +437,10 @@ class Run:
     def scores(self) -> pd.DataFrame:
         """``scores.csv``."""
         return pd.read_csv(io.BytesIO(self._read("scores.csv")), keep_default_na=False, na_values=[""])
+
+    def score_rows(self) -> list[dict[str, Any]]:
+        """``scores.csv`` as a dictionary a row."""
+        return [dict(row) for row in self.scores.to_dict("records")]
 
     @cached_property
     def thumbnails(self) -> Sequence[Thumbnail] | None:

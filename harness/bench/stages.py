@@ -40,7 +40,7 @@ def measure_stages(*, network: str, engine: str, threads: int, batch: int) -> It
     torch.set_num_threads(threads)
     cv2.setNumThreads(1)
     generator = np.random.default_rng(0)
-    photograph = cv2.GaussianBlur(generator.integers(0, 255, (768, 1024, 3), np.uint8), (0, 0), 3)
+    photograph = np.asarray(cv2.GaussianBlur(generator.integers(0, 255, (768, 1024, 3), np.uint8), (0, 0), 3), np.uint8)
     jpeg = cv2.imencode(".jpg", photograph)[1]
     seconds = timed(lambda: cv2.imdecode(jpeg, cv2.IMREAD_COLOR))
     yield Stage("read and crop", "decode of a 1024x768 JPEG", 1e3 * seconds)

@@ -31,8 +31,7 @@ def command(
         body.add_row(figure.stage, "peer, stored", figure.what, f"{figure.ms:.3f}")
     out = console()
     out.print(body)
-    out.print(
-        f"this machine now, {threads} threads: matrix product {limits.gflops:.0f} GFLOP/s, copy {limits.copy_gbs:.1f} GB/s"
-    )
+    measured = f"matrix product {limits.gflops:.0f} GFLOP/s, copy {limits.copy_gbs:.1f} GB/s"
+    out.print(f"this machine now, {threads} threads: {measured}")
     out.print(f"the peers' machine: {machine}; compare ratios, or run them live: nox -s parity")
     return 0

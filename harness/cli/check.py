@@ -85,7 +85,7 @@ def rerun_of(run: Run) -> Rerun | None:
         raw = {**asked, **only, **{key: _listed(value) for key, value in overrides.items()}}
         with tempfile.TemporaryDirectory(prefix="nmebench-") as folder:
             alternative = execute(validate(raw, where="the alternative"), Path(folder) / "run")
-            return {str(row.subset): float(row.nme) for row in alternative.scores.itertuples()}
+            return {row["subset"]: float(row["nme"]) for row in alternative.score_rows()}
 
     return again
 

@@ -20,7 +20,7 @@ def command(
     results = run(name)
     body = table(f"contract of {name}", "requirement", "result", "detail")
     for result in results:
-        body.add_row(result.requirement, result.outcome, result.detail)
+        body.add_row(result.check, result.outcome, result.detail)
     console().print(body)
     failed = sum(result.outcome == "failed" for result in results)
     typer.echo(f"{len(results) - failed} of {len(results)} requirements are kept")

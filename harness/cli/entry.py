@@ -59,6 +59,10 @@ def _root(
 _CallError: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
 
+#: What is wrong with a place to write to, rather than with the program.
+_PLACE = frozenset({errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.EFBIG})
+
+
 class _Terminated(BaseException):
     """SIGTERM, as an exception, so that locks and temporary files are let go on the way out."""
 
@@ -102,18 +106,10 @@ def main(arguments: list[str] | None = None) -> int:
         _say("nmebench: error: out of memory; give a smaller --batch-size")
         return 2
     except OSError as error:
-        if error.errno not in {
-            errno.ENOSPC,
-            errno.EROFS,
-            errno.EACCES,
-            errno.EPERM,
-            errno.EDQUOT,
-            errno.EFBIG,
-        }:
+        if error.errno not in _PLACE:
             raise
-        _say(
-            f"nmebench: error: {error.filename or 'output'}: {os.strerror(error.errno)}; make room or give another folder"
-        )
+        where, what = error.filename or "output", os.strerror(error.errno or 0)
+        _say(f"nmebench: error: {where}: {what}; make room or give another folder")
         return 2
     except ValueError as error:
         from decoders.errors import DecoderError

@@ -16,10 +16,10 @@ __all__ = ["command"]
 def command(
     run: Annotated[Path | None, typer.Argument(help="A run's folder; or --embedded.")] = None,
     baseline: Annotated[Path | None, typer.Option(help="The baseline's file.")] = None,
-    embedded: Annotated[bool, typer.Option("--embedded", help="Run the embedded benchmark against its baseline.")] = False,
+    embedded: Annotated[bool, typer.Option("--embedded", help="The embedded benchmark and its baseline.")] = False,
     update: Annotated[bool, typer.Option("--update", help="Write the baseline from the run instead.")] = False,
     margin: Annotated[float | None, typer.Option(min=0, help="Percent points of NME that don't matter.")] = None,
-    limit: Annotated[list[str] | None, typer.Option(help="An absolute limit such as nme@pose<=7.0; repeatable.")] = None,
+    limit: Annotated[list[str] | None, typer.Option(help="A limit such as nme@pose<=7.0; repeatable.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write the result as JUnit XML.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the result as Markdown, for a pull request.")] = None,
     out: Annotated[Path, typer.Option("-o", "--out", help="With --embedded: the run's folder.")] = Path("out/gate"),

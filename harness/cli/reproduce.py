@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _WFLW_HELP = (
-    "WFLW was not run: its photographs may not be shipped. Get them with `nmebench data fetch wflw --accept-licence` and "
-    "the checkpoints with `nmebench data fetch weights --accept-licence`, then `nox -s reproduce -- --wflw`; or set "
+    "WFLW was not run: its photographs may not be shipped. Get them with `nmebench data fetch wflw --accept-licence` "
+    "and the checkpoints with `nmebench data fetch weights --accept-licence`, then `nox -s reproduce -- --wflw`; or set "
     "NMEBENCH_WFLW to a folder that holds WFLW_annotations and WFLW_images."
 )
 
@@ -30,7 +30,7 @@ def command(
         "out/reproduce"
     ),
     wflw: Annotated[
-        bool, typer.Option("--wflw", help="Run WFLW too; fetch what is missing if the licence is accepted.")
+        bool, typer.Option("--wflw", help="WFLW too; missing files are fetched if the licence is accepted.")
     ] = False,
     wflw_root: Annotated[
         Path | None, typer.Option(help="WFLW's folder; NMEBENCH_WFLW or the downloads by default.")

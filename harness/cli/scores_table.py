@@ -14,19 +14,16 @@ def print_scores(run: Run) -> None:
     subsets = [name for name in SUBSETS if name in record.dataset.counts]
     head = ("model", "decoder", "flip", "box", *subsets, "FR@10", "AUC@10")
     title = f"{record.dataset.name}: {record.dataset.describe()}, NME in percent ({record.normaliser})"
-    scores = run.scores.set_index(["cell", "subset"])
+    scores = {(row["cell"], row["subset"]): row for row in run.score_rows()}
     body = table(title, *head)
     for cell in record.cells:
-        whole = scores.loc[(cell.id, "test")]
+        whole = scores[cell.id, "test"]
         body.add_row(
             cell.model,
             cell.decoder,
             cell.flip,
             cell.box,
-            *(
-                f"{scores.loc[(cell.id, name), 'nme']:.3f}" if (cell.id, name) in scores.index else "-"
-                for name in subsets
-            ),
+            *(f"{scores[cell.id, name]['nme']:.3f}" if (cell.id, name) in scores else "-" for name in subsets),
             f"{whole['fr10']:.3f} ({int(whole['fr10_count'])})",
             f"{whole['auc10']:.4f}",
         )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import resources
+from pathlib import Path
+
 from harness.sweep.configuration import ModelRequest, SweepConfiguration
 from models import card as cards
 

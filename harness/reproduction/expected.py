@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from harness.check import Row
+from harness.check import Row, Status
 from harness.errors import InputError
 from harness.store import Run, write_atomically
 
@@ -25,6 +25,7 @@ EXPECTED = Path(str(resources.files("harness.reproduction"))) / "expected.csv"
 #: The table's name in a verdict.
 TABLE = "nmebench, committed"
 
+_KEY = ("model", "decoder", "flip", "box", "subset")
 _SOURCE = "harness/reproduction/expected.csv"
 
 
@@ -85,22 +86,21 @@ def write_expected(rows: Iterable[ExpectedCell], path: Path = EXPECTED) -> None:
 
 def compare(run: Run, expected: Sequence[ExpectedCell]) -> list[Row]:
     """A verdict row for every expected number: reproduced, deviates, not comparable, or not run."""
-    scores = {
-        (row.model, row.decoder, row.flip, row.box, row.subset): row for row in run.scores.itertuples(index=False)
-    }
+    scores = {tuple(row[name] for name in _KEY): row for row in run.score_rows()}
     result = []
     for want in expected:
         row = scores.get(want.key)
         low, high = want.nme - want.tolerance, want.nme + want.tolerance
-        measured = None if row is None else float(row.nme)
-        if row is None:
+        measured = None if row is None else float(row["nme"])
+        status: Status
+        if row is None or measured is None:
             status, reason = "not run", f"this run has no cell {' '.join(want.key[:4])}"
-        elif int(row.faces) != want.faces:
-            status, reason = "not comparable", f"{int(row.faces)} of {want.faces} faces"
-        elif low <= float(row.nme) <= high:
+        elif int(row["faces"]) != want.faces:
+            status, reason = "not comparable", f"{int(row['faces'])} of {want.faces} faces"
+        elif low <= measured <= high:
             status, reason = "reproduced", "within the measured tolerance"
         else:
-            status, reason = "deviates", f"{float(row.nme) - want.nme:+.5f} points"
+            status, reason = "deviates", f"{measured - want.nme:+.5f} points"
         result.append(
             Row(
                 model=want.model,
@@ -108,7 +108,7 @@ def compare(run: Run, expected: Sequence[ExpectedCell]) -> list[Row]:
                 table=TABLE,
                 metric="nme",
                 subset=want.subset,
-                cell=None if row is None else str(row.cell),
+                cell=None if row is None else str(row["cell"]),
                 reported=want.nme,
                 reported_text=f"{want.nme:.5f}",
                 measured=measured,

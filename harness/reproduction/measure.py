@@ -9,10 +9,9 @@ the tolerance is each number's own.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-
-import pandas as pd
+from typing import Any
 
 from harness.reproduction.embedded import embedded_configuration
 from harness.reproduction.expected import EXPECTED, ExpectedCell, write_expected
@@ -24,8 +23,6 @@ __all__ = ["FACTOR", "LEAST", "main", "tolerances", "variants"]
 FACTOR = 3.0
 LEAST = 0.0005
 
-_KEY = ["model", "decoder", "flip", "box", "subset"]
-
 
 def variants(data: str) -> Iterator[tuple[str, SweepConfiguration]]:
     """The runs that a faithful machine could have made; the first is the reference."""
@@ -36,16 +33,19 @@ def variants(data: str) -> Iterator[tuple[str, SweepConfiguration]]:
     yield "one thread", embedded_configuration(data=data, threads=1, pictures=False)
 
 
-def tolerances(tables: list[pd.DataFrame]) -> list[ExpectedCell]:
-    """The reference's rows, each with the tolerance that the other tables' differences give."""
-    reference = tables[0].set_index(_KEY)
-    spread = pd.Series(0.0, index=reference.index)
-    for other in tables[1:]:
-        spread = spread.combine((other.set_index(_KEY)["nme"] - reference["nme"]).abs(), max)
-    return [
-        ExpectedCell(*key, int(row["faces"]), float(row["nme"]), max(LEAST, FACTOR * float(spread[key])))
-        for key, row in reference.iterrows()
-    ]
+def tolerances(tables: Sequence[Sequence[Mapping[str, Any]]]) -> list[ExpectedCell]:
+    """The first table's rows, each with the tolerance that the other tables' differences give."""
+    others = [{_key(row): float(row["nme"]) for row in table} for table in tables[1:]]
+    cells = []
+    for row in tables[0]:
+        nme = float(row["nme"])
+        spread = max((abs(other[_key(row)] - nme) for other in others), default=0.0)
+        cells.append(ExpectedCell(*_key(row), int(row["faces"]), nme, max(LEAST, FACTOR * spread)))
+    return cells
+
+
+def _key(row: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
+    return row["model"], row["decoder"], row["flip"], row["box"], row["subset"]
 
 
 def main() -> None:
@@ -55,13 +55,14 @@ def main() -> None:
     parser.add_argument("--data", default="synthface")
     parser.add_argument("--table", type=Path, default=EXPECTED)
     arguments = parser.parse_args()
-    tables = []
+    tables: list[list[dict[str, Any]]] = []
     for name, configuration in variants(arguments.data):
         folder = arguments.out / name.replace(", ", "-").replace(" ", "-")
         done = (folder / "run.json").is_file()
         run = Run.open(folder) if done else execute(configuration, folder)
-        tables.append(run.scores)
-        difference = (run.scores.set_index(_KEY)["nme"] - tables[0].set_index(_KEY)["nme"]).abs().max()
+        tables.append(run.score_rows())
+        first = {_key(row): row["nme"] for row in tables[0]}
+        difference = max(abs(row["nme"] - first[_key(row)]) for row in tables[-1])
         print(f"{name}: largest difference from the reference {difference:.6f} points")  # noqa: T201
     write_expected(tolerances(tables), arguments.table)
 

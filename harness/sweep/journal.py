@@ -74,7 +74,7 @@ class CellJournal:
     @staticmethod
     def _shape(file: Path) -> tuple[int, ...] | None:
         try:
-            return np.load(file, mmap_mode="r", allow_pickle=False).shape
+            return tuple(np.load(file, mmap_mode="r", allow_pickle=False).shape)
         except (OSError, ValueError, EOFError):
             return None
 
@@ -118,4 +118,4 @@ class CellJournal:
 
 
 def _checksum(landmarks: np.ndarray, confidence: np.ndarray) -> int:
-    return zlib.crc32(np.ascontiguousarray(confidence), zlib.crc32(np.ascontiguousarray(landmarks)))
+    return zlib.crc32(confidence.tobytes(), zlib.crc32(landmarks.tobytes()))

@@ -46,7 +46,7 @@ def small_card(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_file(module.state_dict(), folder / "small.safetensors")
     (folder / "small.toml").write_text(
         'name = "small"\narchitecture = "timm:mobilenetv3_small_050"\nweights = "small.safetensors"\n'
-        "[options]\npoints = 98\nwidth = 8\n[input]\nsize = [64, 64]\n[test]\ndecoder = \"dark\"\n"
+        '[options]\npoints = 98\nwidth = 8\n[input]\nsize = [64, 64]\n[test]\ndecoder = "dark"\n'
         '[reported.wflw.paper]\nnme = { test = 9.0 }\nsource = "a test"\ntolerance = 0.01\n'
     )
     return folder / "small.toml"

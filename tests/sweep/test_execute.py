@@ -201,7 +201,5 @@ def test_network_of_another_scheme_is_refused(few_faces: Path, tmp_path: Path) -
     configuration = validate(
         {"data": f"wflw:{few_faces}", "models": [str(tmp_path / "c.toml")], "engine": "torch"}, where="a test"
     )
-    with pytest.raises(InputError, match="68 landmarks.*98"):
+    with pytest.raises(InputError, match=r"68 landmarks.*98"):
         execute(configuration, tmp_path / "run")
-
-

@@ -1,7 +1,8 @@
 """Reading weights that came from somewhere else: never executed, never half loaded, never incomplete.
 
 Formats: ``torch.save`` (read with ``weights_only=True``, so that a pickle can only rebuild tensors and plain
-values) and safetensors, told apart by content. float16, bfloat16 and float64 become float32.
+values) and safetensors, told apart by content. float16, bfloat16 and float64 become float32. What mmcv and mmengine
+keep beside the parameters (numpy values, histories) is stepped over without being built.
 """
 
 from __future__ import annotations
@@ -35,6 +36,29 @@ NAMED = 3
 
 _HASH_IN_NAME = re.compile(r"-(?P<hash>[0-9a-f]{8})(?P<date>_\d{8})?\.(?:pth|pt|safetensors|onnx)$")
 _DATE = re.compile(r"20[0-3]\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
+
+
+_BESIDE = (
+    "builtins.getattr",
+    "mmengine.logging.history_buffer.HistoryBuffer",
+    "numpy._core.multiarray._reconstruct",
+    "numpy._core.multiarray.scalar",
+    "numpy.core.multiarray._reconstruct",
+    "numpy.core.multiarray.scalar",
+    "numpy.dtype",
+    "numpy.ndarray",
+)
+"""What mmcv and mmengine store beside the parameters: scores as numpy scalars, histories, data-set descriptions."""
+
+
+class _Inert:
+    """Stands where a checkpoint wants one of ``_BESIDE``: takes anything, does nothing, calls nothing."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def __setstate__(self, _: object) -> None:
+        pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +142,7 @@ def _read_pickle(path: Path, zipped: bool) -> object:
     if zipped:
         _check_zip(path)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), torch.serialization.safe_globals([(_Inert, name) for name in _BESIDE]):
             warnings.simplefilter("ignore")  # what matters about a foreign file is said in the error
             content: object = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:

@@ -7,11 +7,14 @@ import json
 import os
 import pickle
 import struct
+import sys
+import types
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -75,6 +78,44 @@ def test_pickle_that_executes_code_does_not(tmp_path: Path, state: dict[str, Ten
     # The bomb itself is live: an ordinary unpickler runs it.
     pickle.loads(pickle.dumps(bomb))
     assert target.exists()
+
+
+def test_getattr_in_a_pickle_gets_nothing(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    path = tmp_path / "w.pth"
+    torch.save({"state_dict": state, "meta": {"x": getattr}}, path)
+    assert set(checkpoint.read(path)) == set(state)
+    torch.save({"state_dict": {**state, "fc": getattr}}, path)
+    assert "fc is not tensors" in _refused(path)
+
+
+def test_what_mmengine_keeps_beside_the_parameters_is_stepped_over(
+    tmp_path: Path, state: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = types.ModuleType("mmengine.logging.history_buffer")
+    built: list[object] = []
+
+    class HistoryBuffer:
+        def __init__(self) -> None:
+            self.history = np.arange(3.0)
+            self.methods = {"mean": HistoryBuffer.mean}
+
+        def mean(self) -> None: ...
+
+        def __setstate__(self, content: object) -> None:
+            built.append(content)
+
+    HistoryBuffer.__module__, HistoryBuffer.__qualname__ = module.__name__, "HistoryBuffer"
+    HistoryBuffer.mean.__module__, HistoryBuffer.mean.__qualname__ = module.__name__, "HistoryBuffer.mean"
+    module.HistoryBuffer = HistoryBuffer  # type: ignore[attr-defined]
+    for name in ("mmengine", "mmengine.logging"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    meta = {"best_score": np.float64(3.98), "sigmas": np.ones(98, dtype=np.float32), "epoch": np.int64(60)}
+    path = tmp_path / "w.pth"
+    torch.save({"state_dict": state, "meta": meta, "message_hub": {"log_scalars": {"loss": HistoryBuffer()}}}, path)
+    assert set(checkpoint.read(path)) == set(state)
+    assert checkpoint.load(Small(), path).naming == "own"
+    assert not built
 
 
 def _save(path: Path, content: object) -> Path:

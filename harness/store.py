@@ -440,7 +440,7 @@ class Run:
 
     def score_rows(self) -> list[dict[str, Any]]:
         """``scores.csv`` as a dictionary a row."""
-        return [dict(row) for row in self.scores.to_dict("records")]
+        return [{str(key): value for key, value in row.items()} for row in self.scores.to_dict("records")]
 
     @cached_property
     def thumbnails(self) -> Sequence[Thumbnail] | None:

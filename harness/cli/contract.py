@@ -14,7 +14,6 @@ def command(
 ) -> int:
     """Hold a decoder to the contract that every decoder keeps."""
     from decoders.contract import run
-
     from harness.cli.console import console, table
 
     results = run(name)

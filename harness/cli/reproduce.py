@@ -18,8 +18,8 @@ __all__ = ["command"]
 
 _WFLW_HELP = (
     "WFLW was not run: its photographs may not be shipped. Get them with `nmebench data fetch wflw --accept-licence` "
-    "and the checkpoints with `nmebench data fetch weights --accept-licence`, then `nox -s reproduce -- --wflw`; or set "
-    "NMEBENCH_WFLW to a folder that holds WFLW_annotations and WFLW_images."
+    "and the checkpoints with `nmebench data fetch weights --accept-licence`, then `nox -s reproduce -- --wflw`; or "
+    "set NMEBENCH_WFLW to a folder that holds WFLW_annotations and WFLW_images."
 )
 
 Advance = Callable[[str, int, int], None]
@@ -29,9 +29,7 @@ def command(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the runs and their reports.")] = Path(
         "out/reproduce"
     ),
-    wflw: Annotated[
-        bool, typer.Option("--wflw", help="WFLW too; missing files are fetched if the licence is accepted.")
-    ] = False,
+    wflw: Annotated[bool, typer.Option("--wflw", help="WFLW too; what is missing is fetched.")] = False,
     wflw_root: Annotated[
         Path | None, typer.Option(help="WFLW's folder; NMEBENCH_WFLW or the downloads by default.")
     ] = None,

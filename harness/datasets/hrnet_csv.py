@@ -7,6 +7,7 @@ header decides, so that columns in another order are read rightly; without a hea
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator
 
 from harness.datasets.faces import Entry, Row, labels
@@ -14,6 +15,7 @@ from harness.datasets.faults import RowError
 from harness.datasets.official import leading_numbers
 from harness.datasets.text import image_name, numbers
 from harness.errors import InputError
+from harness.quoting import shown
 
 __all__ = ["read"]
 
@@ -35,15 +37,16 @@ def read(text: str, name: str, points: int) -> Iterator[Entry]:
     else:
         header = usual
         yield _row(first, header, usual, name, points)
-    missing = [column for column in usual if column not in header and column not in _BOX]
+    there = Counter(header)
+    missing = [column for column in usual if column not in there and column not in _BOX]
     if missing:
         semicolon = "; separate the cells by commas" if len(header) == 1 and ";" in header[0] else ""
         raise InputError(
             f"{name}:{first[0]}: {len(missing)} columns are missing, the first is {missing[0]!r}{semicolon}"
         )
-    doubled = next((column for index, column in enumerate(header) if column in header[:index]), None)
+    doubled = next((column for column, count in there.items() if count > 1), None)
     if doubled is not None:
-        raise InputError(f"{name}:{first[0]}: the column {doubled!r} stands twice in the header")
+        raise InputError(f"{name}:{first[0]}: the column {shown(doubled)[:40]!r} stands twice in the header")
     for record in records:
         yield _row(record, header, usual, name, points)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -54,7 +55,10 @@ def annotation_file(path: Path, *, split: str, format: str | None) -> tuple[Path
         chosen, *others = found
         return found[chosen], others
     if not found:
-        loose = [file for file in files if file.parent == path and _is_annotation(file)]
+        # A list that names itself the other split's must not slip in: training would see the test set.
+        other = re.compile(r"(?:^|[\W_])" + ("train" if split == "test" else "test") + r"(?:[\W_]|$)")
+        near = [file for file in files if file.parent == path and not other.search(file.stem)]
+        loose = [file for file in near if _is_annotation(file)]
         if len(loose) == 1:
             return loose[0], []
     wanted = FORMATS[format].format(split=split) if format else "a WFLW annotation file"

@@ -145,6 +145,16 @@ def test_the_training_list(tiny: Any) -> None:
     assert dataset.describe() == "4 of 7500 faces"
 
 
+def test_a_test_list_never_passes_for_a_training_list(tiny: Any, tmp_path: Path) -> None:
+    for name in (tiny.attr.name, "my_test.txt"):
+        folder = tmp_path / name.partition(".")[0]
+        folder.mkdir()
+        (folder / name).write_bytes(tiny.attr.read_bytes())
+        assert len(datasets.load(f"wflw:{folder}")) == 6
+        with pytest.raises(InputError, match="does not hold a WFLW annotation file"):
+            datasets.load(f"wflw:{folder}", split="train")
+
+
 def test_no_photographs_means_geometry_only(tiny: Any, tmp_path: Path) -> None:
     alone = tmp_path / "alone" / "list.txt"
     alone.parent.mkdir()

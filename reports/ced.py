@@ -66,6 +66,8 @@ def _draw(view: View, name: str, thresholds: NDArray[np.float64], share: NDArray
     if name == "log":
         axes.set_xscale("log")
         ticks = [t for t in _DECADES if thresholds[0] * 0.999 <= t <= thresholds[-1] * 1.001]
+        if len(ticks) > 8:
+            ticks = [t for t in ticks if f"{t:e}".startswith("1")]
         axes.xaxis.set_major_locator(FixedLocator(ticks))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -74,7 +76,7 @@ def _draw(view: View, name: str, thresholds: NDArray[np.float64], share: NDArray
             thresholds,
             share[cell.index],
             color=svg.series(cell.colour),
-            linewidth=0.9,
+            linewidth=1.5 if len(view.cells) <= 12 else 0.9,
             linestyle=(0, (4, 2)) if cell.dashed else "-",
             gid=f"cell-{cell.index}",
         )

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.store import Thumbnail
-from reports.text import say
+from reports.text import fine, say
 from reports.view import View
 
 __all__ = ["Gallery", "pack", "section"]
@@ -149,7 +149,7 @@ def section(view: View, *, pictures: bool = True) -> Gallery | None:
         entry["points"] = {
             str(face): pack(predicted[face] @ frames[face][0][:, :2].T + frames[face][0][:, 2]) for face in members
         }
-        entry["nme"] = {str(face): round(float(np.nan_to_num(view.nme[cell.index][face])), 2) for face in members}
+        entry["nme"] = {str(face): fine(float(view.nme[cell.index][face])) for face in members}
         entry["label"] = cell.label
     reason = ""
     if not pictures:

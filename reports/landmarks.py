@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.text import number, say
+from reports.text import fine, say
 from reports.view import Cell, View
 
 __all__ = ["Dot", "Face", "GroupRow", "Landmarks", "mean_face", "per_landmark", "section"]
@@ -92,7 +92,7 @@ def _dots(shape: NDArray[np.float64], error: NDArray[np.float64], high: float) -
     radii = 1.6 + 5.4 * np.sqrt(np.clip(np.nan_to_num(error) / high, 0, 1))
     steps = np.clip((5 * np.nan_to_num(error) / high).astype(int), 0, 4)
     return tuple(
-        Dot(i, round(float(x), 1), round(float(y), 1), round(float(r), 2), int(s), number(e, 2))
+        Dot(i, round(float(x), 1), round(float(y), 1), round(float(r), 2), int(s), fine(e))
         for i, ((x, y), r, s, e) in enumerate(zip(shape, radii, steps, error, strict=True))
     )
 
@@ -126,7 +126,7 @@ def section(view: View) -> Landmarks | None:
         rows = tuple(
             GroupRow(
                 cell,
-                tuple(number(v, 2) for v in values[cell.index]),
+                tuple(fine(v) for v in values[cell.index]),
                 tuple(float(v) for v in values[cell.index]),
                 tuple(round(float(v) / top, 3) if np.isfinite(v) else 0.0 for v in values[cell.index]),
             )
@@ -149,4 +149,4 @@ def _worst(error: NDArray[np.float64], groups: Mapping[str, list[int]]) -> str:
         return ""
     index = int(np.nanargmax(error))
     group = next((say(name, 40) for name, members in groups.items() if index in members), None)
-    return f"largest: landmark {index}{f' ({group})' if group else ''}, {number(error[index], 2)} %"
+    return f"largest: landmark {index}{f' ({group})' if group else ''}, {fine(error[index])} %"

@@ -91,9 +91,10 @@ def _title(view: View) -> str:
     record = view.run.record
     if record.title:
         return say(record.title, 120)
-    parts = [count(len(view.models), "network")]
     decoders = view.distinct("decoder")
-    parts.append(say(decoders[0], 40) if len(decoders) == 1 else count(len(decoders), "decoder"))
+    parts = [say(view.models[0], 60) if len(view.models) == 1 else count(len(view.models), "network")]
+    if decoders != ("direct",):
+        parts.append(say(decoders[0], 40) if len(decoders) == 1 else count(len(decoders), "decoder"))
     return f"{say(record.dataset.name, 40)}: {' × '.join(parts)}"
 
 

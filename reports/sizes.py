@@ -10,7 +10,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import NDArray
 
 from reports import svg
-from reports.text import number
+from reports.text import fine
 from reports.view import Cell, View
 
 __all__ = ["SizeRow", "Sizes", "bins", "section"]
@@ -76,7 +76,7 @@ def section(view: View) -> Sizes | None:
             markersize=3.5,
             linestyle=(0, (4, 2)) if cell.dashed else "-",
         )
-        rows.append(SizeRow(cell, tuple(number(m, 2) for m in mean)))
+        rows.append(SizeRow(cell, tuple(fine(m) for m in mean)))
     axes.set_ylim(bottom=0)
     axes.set_xlabel("face size in the photograph, px")
     axes.set_ylabel("mean NME, %")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from reports.significance import best_and_ties
-from reports.text import DASH, number
+from reports.text import DASH, decimals, number
 from reports.view import Cell, View
 
 __all__ = ["METRICS", "Metric", "MetricTable", "Row", "Value", "face_values", "section"]
@@ -117,11 +117,12 @@ def section(view: View) -> tuple[MetricTable, ...]:
                 low, high = (_float(score.get(f"{metric.key}_{end}")) for end in ("low", "high"))
                 value = _float(score.get(metric.key))
                 failures = _float(score.get("fr10_count")) if metric.key == "fr10" else None
+                shown = decimals(value, digits) if metric.key == "nme" else digits
                 values.append(
                     Value(
                         value,
-                        number(value, digits),
-                        "" if low is None or high is None else f"{low:.{digits}f}–{high:.{digits}f}",
+                        number(value, shown),
+                        "" if low is None or high is None else f"{low:.{shown}f}–{high:.{shown}f}",
                         marks[subset][cell.index] if value is not None else "",
                         "" if failures is None else f"{failures:.0f}",
                     )

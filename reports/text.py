@@ -10,7 +10,20 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-__all__ = ["DASH", "LONGEST", "count", "number", "percent_faces", "prose", "pvalue", "say", "sentence_list", "signed"]
+__all__ = [
+    "DASH",
+    "LONGEST",
+    "count",
+    "decimals",
+    "fine",
+    "number",
+    "percent_faces",
+    "prose",
+    "pvalue",
+    "say",
+    "sentence_list",
+    "signed",
+]
 
 #: Characters of a field that a page shows; the rest is cut, and the page says so.
 LONGEST = 200
@@ -51,6 +64,18 @@ def number(value: Any, digits: int = 2) -> str:
     if value is None or value == "" or not math.isfinite(float(value)):
         return DASH
     return f"{float(value):.{digits}f}"
+
+
+def decimals(value: float | None, digits: int = 2) -> int:
+    """Digits behind the point that keep two significant ones: the floors of decoders are 0.0008 %, not 0.00 %."""
+    if value is None or not math.isfinite(value) or value == 0:
+        return digits
+    return min(9, max(digits, 1 - math.floor(math.log10(abs(value)))))
+
+
+def fine(value: float | None, digits: int = 2) -> str:
+    """A number with ``digits`` digits, or more where it is so small that they would all be zeros."""
+    return number(value, decimals(value, digits))
 
 
 def signed(value: Any, digits: int = 2) -> str:

@@ -73,7 +73,7 @@ if (data.gallery && byId("gallery")) {
     }
     for (const number of shown) {
       const face = faces[number];
-      const nme = base ? `${base.nme[number].toFixed(2)} → ${cell.nme[number].toFixed(2)} %` : `${cell.nme[number].toFixed(2)} %`;
+      const nme = base ? `${base.nme[number]} → ${cell.nme[number]} %` : `${cell.nme[number]} %`;
       const traits = face.in.map((i) => subsets[i]).join(", ");
       const words = `NME ${nme}, ${face.image}, line ${face.line}${traits ? `, ${traits}` : ""}`;
       const item = document.createElement("li");
@@ -86,7 +86,7 @@ if (data.gallery && byId("gallery")) {
         dialog.showModal();
       });
       const caption = document.createElement("figcaption");
-      caption.append(make("b", nme), document.createElement("br"), make("bdi", face.image), ` line ${face.line}`);
+      caption.append(make("b", nme), document.createElement("br"), make("bdi", face.image.split("/").pop(), { title: face.image }), ` line ${face.line}`);
       if (traits) caption.append(document.createElement("br"), make("bdi", traits));
       figure.append(button, caption);
       item.append(figure);
@@ -109,6 +109,8 @@ if (data.gallery && byId("gallery")) {
     byId("faces").scrollIntoView();
     byId("g-heading").focus({ preventScroll: true });
   });
+  kinds[2].closest("label").hidden = !cells.some((cell) => cell.improved && cell.improved.test.length);
+  byId("g-picture").hidden = !Object.values(faces).some((face) => face.picture);
   byId("g-controls").hidden = false;
   byId("g-layers").hidden = false;
   if (data.best !== null) cellChoice.value = data.best;

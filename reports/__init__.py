@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from reports.comparison import comparison_html, write_comparison
 from reports.downloads import latex_tables, markdown_tables
 from reports.page import html, write
 
-__all__ = ["html", "latex_tables", "markdown_tables", "write"]
+__all__ = ["comparison_html", "html", "latex_tables", "markdown_tables", "write", "write_comparison"]

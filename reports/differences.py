@@ -10,7 +10,7 @@ from reports.significance import Paired, paired_with_holm
 from reports.text import number, pvalue, signed
 from reports.view import Cell, View
 
-__all__ = ["BoxRow", "Boxes", "Difference", "Forest", "boxes", "section"]
+__all__ = ["BoxRow", "Boxes", "Difference", "Forest", "boxes", "nice", "section"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Forest:
     digits: int
 
 
-def _nice(value: float) -> float:
+def nice(value: float) -> float:
     """The next of 1, 2, 5 x 10^n at or above ``value``."""
     if not np.isfinite(value) or value <= 0:
         return 0.01
@@ -55,7 +55,7 @@ def section(view: View) -> Forest | None:
         [(view.nme[cell.index], view.nme[base.index]) for cell, base in pairs], view.run.faces.clusters
     )
     ends = np.abs([[p.low, p.high] for p in found])
-    reach = _nice(float(np.nanmax(ends)) if np.isfinite(ends).any() else 0.0)
+    reach = nice(float(np.nanmax(ends)) if np.isfinite(ends).any() else 0.0)
     digits = max(2, int(np.ceil(-np.log10(reach))) + 2)
 
     def at(value: float) -> float:

@@ -1,0 +1,153 @@
+"""The page of a comparison: runs side by side on their common faces, with paired differences to the first run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.errors import InputError
+from harness.store import write_atomically
+from reports.differences import nice
+from reports.page import Section, assemble
+from reports.text import count, decimals, number, percent_faces, pvalue, say, sentence_list, signed
+
+if TYPE_CHECKING:
+    from harness.compare import CellScores, Comparison, Difference
+
+__all__ = ["Line", "comparison_html", "write_comparison"]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A cell of one run; texts are empty where the run has no such cell."""
+
+    label: str
+    run: str
+    nme: tuple[tuple[float | None, str], ...]
+    """Value (percent) and text, by subset."""
+    fr10: str
+    auc10: str
+    difference: float | None
+    text: str
+    interval: str
+    p: float | None
+    p_text: str
+    words: str
+    at: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """The plot's reach in percent points and the digits that differences are shown with."""
+
+    reach: float
+    digits: int
+
+    def at(self, value: float) -> float:
+        """Place of a difference on the plot, 0 to 100."""
+        return round(50 + 50 * float(np.clip(np.nan_to_num(value) / self.reach, -1, 1)), 2)
+
+
+def _scale(comparison: Comparison) -> _Scale:
+    ends = [e for row in comparison.rows for d in row.differences if d is not None for e in (d.low, d.high)]
+    finite = np.abs([e for e in ends if np.isfinite(e)])
+    reach = nice(float(finite.max()) if len(finite) else 0.0)
+    return _Scale(reach, decimals(reach / 100, 2))
+
+
+def _line(label: str, run: str, scores: CellScores | None, difference: Difference | None, scale: _Scale) -> Line:
+    nme = () if scores is None else tuple((v, number(v, decimals(v, 3))) for v in scores.nme.values())
+    fr10, auc10 = ("", "") if scores is None else (number(scores.fr10, 2), number(scores.auc10, 4))
+    if difference is None:
+        words = "no such cell" if scores is None else ""
+        return Line(label, run, nme, fr10, auc10, None, "", "", None, "", words, 50, 50, 50)
+    known = np.isfinite(difference.low)
+    return Line(
+        label,
+        run,
+        nme,
+        fr10,
+        auc10,
+        difference.difference,
+        signed(difference.difference, scale.digits),
+        f"{signed(difference.low, scale.digits)} to {signed(difference.high, scale.digits)}" if known else "",
+        difference.p,
+        pvalue(difference.p),
+        difference.words,
+        scale.at(difference.difference),
+        scale.at(difference.low if known else difference.difference),
+        scale.at(difference.high if known else difference.difference),
+    )
+
+
+def _sentence(comparison: Comparison) -> tuple[str, str]:
+    if not comparison.compared:
+        return "Nothing was comparable: the runs have no cell in common.", "open"
+    words = Counter(d.words for row in comparison.rows for d in row.differences if d is not None)
+    parts = [f"{words[w]} {w}" for w in ("worse", "better") if words[w]]
+    if words["no difference"]:
+        parts.append(f"{words['no difference']} without a significant difference")
+    text = f"{count(comparison.compared, 'comparison')} with {say(comparison.names[0], 60)}: {sentence_list(parts)}."
+    return text, "bad" if words["worse"] else "good" if words["better"] else "open"
+
+
+def comparison_html(comparison: Comparison) -> str:
+    """The page as text; the same bytes for the same comparison."""
+    scale = _scale(comparison)
+    sentence, tone = _sentence(comparison)
+    groups = [
+        [
+            _line(say(row.label, 200), say(name, 80), scores, difference, scale)
+            for name, scores, difference in zip(comparison.names, row.scores, row.differences, strict=True)
+        ]
+        for row in comparison.rows
+    ]
+    runs = [
+        (say(name, 80), percent_faces(comparison.faces, whole))
+        for name, whole in zip(comparison.names, comparison.of, strict=True)
+    ]
+    summary = {
+        "sentence": sentence,
+        "tone": tone,
+        "runs": runs,
+        "notes": [say(note, 500) for note in comparison.notes],
+    }
+    table = {
+        "groups": groups,
+        "subsets": [say(s, 40) for s in comparison.subsets],
+        "reach": number(scale.reach, decimals(scale.reach, 2)),
+        "first": say(comparison.names[0], 80),
+        "level": f"{100 * comparison.level:g}",
+        "compared": comparison.compared,
+    }
+    names = sentence_list([say(name, 40) for name in comparison.names])
+    return assemble(
+        [
+            Section("verdict", "Summary", "Summary", "comparison.html.j2", summary),
+            Section("cells", "Cells", "Cell by cell", "comparison_cells.html.j2", table),
+        ],
+        title=f"{say(comparison.dataset, 40)}: {names}",
+        subtitle=f"{count(comparison.faces, 'common face')}, {count(len(groups), 'cell')}",
+        version="",
+        data={"cells": [], "ced": None, "gallery": None, "best": None},
+    )
+
+
+def write_comparison(comparison: Comparison, out: Path) -> Path:
+    """Write the page of a comparison to ``out``, atomically.
+
+    Raises:
+        InputError: ``out`` can't be written.
+    """
+    text = comparison_html(comparison)
+    try:
+        write_atomically(Path(out), text)
+    except OSError as error:
+        raise InputError(f"{out}: can't be written ({error.strerror}); give another file") from error
+    return Path(out)

@@ -1,0 +1,299 @@
+"""The real command line in its own process, a small world for it, and a local server in place of the net."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def fetch_tests(name: str) -> ModuleType:
+    """A module of tests/fetch, by path: the tests are no package."""
+    full = f"nmebench_tests_fetch_{name}"
+    if full not in sys.modules:
+        spec = importlib.util.spec_from_file_location(full, ROOT / "tests" / "fetch" / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[full] = module
+        spec.loader.exec_module(module)
+    return sys.modules[full]
+
+
+play = fetch_tests("server")
+faults = fetch_tests("faults")
+
+
+@pytest.fixture(name="play")
+def play_fixture() -> ModuleType:
+    return play
+
+
+@pytest.fixture
+def server() -> Iterator[Any]:
+    with play.running() as running:
+        yield running
+
+
+@dataclass(frozen=True)
+class World:
+    """Drawn faces in WFLW's layout and a network with random weights under mmpose 0.x's names."""
+
+    data: Path
+    """8 faces."""
+    many: Path
+    """The same photographs, 96 lines: a sweep that takes seconds."""
+    weights: bytes
+    card: Path
+    """A card whose weights lie beside it."""
+
+
+def mmpose0_checkpoint(seed: int = 0) -> bytes:
+    """HRNetV2-W18 with random weights, saved as mmpose 0.x saved it."""
+    import torch
+
+    import models
+
+    torch.manual_seed(seed)
+    network = models.create("hrnetv2-w18")
+    state = network.state_dict()
+    (naming,) = (naming for naming in network.namings if naming.name == "mmpose 0.x")
+    theirs = {}
+    for key, value in state.items():
+        for prefix, ours in naming.prefixes:
+            if key.startswith(ours):
+                key = prefix + key.removeprefix(ours)
+                break
+        theirs[key] = value
+    sink = io.BytesIO()
+    torch.save({"meta": {"epoch": 60}, "state_dict": theirs}, sink)
+    return sink.getvalue()
+
+
+CARD = """
+name = "tiny"
+architecture = "hrnetv2-w18"
+weights = {weights}
+
+[input]
+size = [64, 64]
+
+[test]
+decoder = "dark"
+"""
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    from harness import synthface
+
+    folder = tmp_path_factory.mktemp("world")
+    data = synthface.make(folder / "data", faces=8, seed=3, workers=1)
+    many = folder / "many"
+    lists = many / "WFLW_annotations" / "list_98pt_rect_attr_train_test"
+    lists.mkdir(parents=True)
+    (many / "WFLW_images").symlink_to(data / "WFLW_images")
+    name = "list_98pt_rect_attr_test.txt"
+    (lists / name).write_bytes((data / "WFLW_annotations" / "list_98pt_rect_attr_train_test" / name).read_bytes() * 12)
+    weights = mmpose0_checkpoint()
+    (folder / "tiny.pth").write_bytes(weights)
+    card = folder / "tiny.toml"
+    card.write_text(CARD.format(weights='"tiny.pth"'))
+    return World(data, many, weights, card)
+
+
+@dataclass(frozen=True)
+class Ended:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def line(self) -> str:
+        """The last line of standard error."""
+        return self.err.strip().splitlines()[-1] if self.err.strip() else ""
+
+
+class Started:
+    """A command that is running, its standard error read as it comes."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.seen = ""
+
+    def wait_for(self, pattern: str) -> str:
+        """Read standard error until a line matches."""
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.seen += line
+            if re.search(pattern, line):
+                return line
+        raise AssertionError(f"ended with {self.process.wait()} without {pattern!r}: {self.seen}")
+
+    def end(self, sent: signal.Signals | None = None, *, timeout: float = 900) -> Ended:
+        if sent is not None:
+            self.process.send_signal(sent)
+        out, err = self.process.communicate(timeout=timeout)
+        return _checked(Ended(self.process.returncode, out, self.seen + err))
+
+
+def _checked(ended: Ended) -> Ended:
+    assert "Traceback" not in ended.err, ended.err
+    return ended
+
+
+def environment(tmp_path: Path, changes: Mapping[str, str | None] | None = None) -> dict[str, str]:
+    """A small, clean environment; None takes a variable out."""
+    values = {
+        "PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(ROOT), "HOME": str(tmp_path / "home"),
+        "NMEBENCH_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1", "LC_ALL": "C.UTF-8",
+        "PYTHONDONTWRITEBYTECODE": os.environ.get("PYTHONDONTWRITEBYTECODE", ""),
+    }  # fmt: skip
+    for key, value in (changes or {}).items():
+        if value is None:
+            values.pop(key, None)
+        else:
+            values[key] = value
+    return values
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Started]]:
+    """Start ``nmebench ARGS``; what still runs at the end of the test is killed."""
+    running: list[subprocess.Popen[str]] = []
+
+    def run(*args: object, env: Mapping[str, str | None] | None = None, **options: Any) -> Started:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "harness", *map(str, args)],
+            env=environment(tmp_path, env), cwd=options.pop("cwd", tmp_path), text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, **options,
+        )  # fmt: skip
+        running.append(process)
+        return Started(process)
+
+    yield run
+    for process in running:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
+@pytest.fixture
+def cli(start: Callable[..., Started]) -> Callable[..., Ended]:
+    """Run ``nmebench ARGS`` to its end; never a traceback."""
+
+    def run(*args: object, timeout: float = 900, **options: Any) -> Ended:
+        return start(*args, **options).end(timeout=timeout)
+
+    return run
+
+
+def until(look: Callable[[], Any], *, seconds: float = 600.0) -> Any:
+    """Wait until a look at the world finds something."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := look():
+            return found
+        time.sleep(0.02)
+    raise AssertionError("it never came")
+
+
+@pytest.fixture(name="until")
+def until_fixture() -> Callable[..., Any]:
+    return until
+
+
+@pytest.fixture
+def row(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str, Ended], None]:
+    """Hold a row of docs/faults.md to what a command said."""
+
+    def check(fault: str, ended: Ended) -> None:
+        faults.row(request, fault, ended.line, ended.code, tmp_path)
+
+    return check
+
+
+SESSION = """
+import sys
+{setup}
+from harness.cli.entry import main
+if __name__ == "__main__":
+    for number, arguments in enumerate({commands!r}):
+        print("@code", number, main(arguments), flush=True)
+"""
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Callable[..., list[int]]:
+    """Run several commands in one new process, after a piece of set-up; returns their exit codes."""
+
+    def run(
+        commands: Sequence[Sequence[object]], *, setup: str = "", env: Mapping[str, str | None] | None = None
+    ) -> list[int]:
+        script = tmp_path / "session.py"
+        script.write_text(SESSION.format(setup=setup, commands=[[str(a) for a in c] for c in commands]))
+        ended = subprocess.run(
+            [sys.executable, str(script)], env=environment(tmp_path, env), cwd=tmp_path, capture_output=True,
+            text=True, timeout=1500, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        assert ended.returncode == 0, ended.stderr
+        assert "Traceback" not in ended.stderr, ended.stderr
+        codes = [int(code) for code in re.findall(r"^@code \d+ (\d+)$", ended.stdout, re.MULTILINE)]
+        assert len(codes) == len(commands), ended.stdout + ended.stderr
+        return codes
+
+    return run
+
+
+def tree(folder: Path) -> dict[str, str]:
+    """sha256 of every file in a folder."""
+    return {
+        str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file()
+    }
+
+
+@pytest.fixture(name="tree")
+def tree_fixture() -> Callable[[Path], dict[str, str]]:
+    return tree
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[..., Path]]:
+    """A file system of a given size in memory (or read-only); skips where this user may not mount one."""
+    mounted: list[Path] = []
+
+    def mount(size: str, *, read_only: bool = False) -> Path:
+        place = tmp_path / f"disk{len(mounted)}"
+        place.mkdir()
+        options = f"size={size},mode=777" + (",ro" if read_only else "")
+        made = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)], capture_output=True, text=True
+        )
+        if made.returncode != 0:
+            pytest.skip(f"this user may not mount a file system ({made.stderr.strip()[:80]})")
+        mounted.append(place)
+        return place
+
+    yield mount
+    for place in mounted:
+        for _ in range(20):
+            if subprocess.run(["umount", str(place)], capture_output=True).returncode == 0:
+                break
+            time.sleep(0.1)

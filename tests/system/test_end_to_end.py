@@ -1,0 +1,167 @@
+"""From nothing to a checked report, against a local server with WFLW's layout, interrupted twice on the way."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import signal
+import tarfile
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+pytestmark = pytest.mark.slow
+
+LIST = "WFLW_annotations/list_98pt_rect_attr_train_test/list_98pt_rect_attr_test.txt"
+#: WFLW's counts, in the order of the list's attribute columns.
+COUNTS = {"largepose": 326, "expression": 314, "illumination": 698, "makeup": 206, "occlusion": 736, "blur": 773}
+
+CARD = """
+name = "tiny-mmpose0"
+architecture = "hrnetv2-w18"
+licence = "for tests"
+weights = {{ url = "{url}" }}
+
+[input]
+size = [64, 64]
+
+[test]
+decoder = "dark"
+flip = false
+
+[reported.wflw."first measured"]
+nme = {{ {nme} }}
+source = "this test's own first run"
+tolerance = 0.01
+"""
+
+MIRROR = """
+[groups]
+wflw = ["wflw-annotations", "wflw-images"]
+
+[sources.wflw-images]
+file = "WFLW_images.tar.gz"
+drive = "FILEID"
+drive_base = "{base}"
+page = "{base}/page"
+max_bytes = 100_000_000
+unpacks_to = "wflw/WFLW_images"
+top = "WFLW_images"
+expects = ["*/*.jpg"]
+max_unpacked = 200_000_000
+max_files = 1000
+licence = "for research"
+
+[sources.wflw-annotations]
+file = "WFLW_annotations.tar.gz"
+url = "{base}/WFLW_annotations.tar.gz"
+page = "{base}/page"
+max_bytes = 100_000_000
+unpacks_to = "wflw/WFLW_annotations"
+top = "WFLW_annotations"
+expects = ["list_98pt_rect_attr_train_test/list_98pt_rect_attr_test.txt"]
+max_unpacked = 200_000_000
+max_files = 100
+licence = "for research"
+"""
+
+
+def whole_wflw(data: Path, out: Path) -> Path:
+    """WFLW's test set in its own layout: 2500 lines and the six counts, on the drawn photographs."""
+    lines = (data / LIST).read_text().splitlines()
+    written, subsets = [], {name: [] for name in COUNTS}
+    for number in range(2500):
+        tokens = lines[number % len(lines)].split()
+        for column, (name, count) in enumerate(COUNTS.items(), start=200):
+            inside = number * 7919 % 2500 < count
+            tokens[column] = str(int(inside))
+            if inside:
+                subsets[name].append(" ".join([*tokens[:196], tokens[-1]]))
+        written.append(" ".join(tokens))
+    files = {LIST: written, "WFLW_annotations/list_98pt_test/list_98pt_test.txt":
+             [" ".join([*(t := line.split())[:196], t[-1]]) for line in written]}  # fmt: skip
+    files |= {f"WFLW_annotations/list_98pt_test/list_98pt_test_{name}.txt": rows for name, rows in subsets.items()}
+    for name, rows in files.items():
+        path = out / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(rows) + "\n")
+    (out / "WFLW_images").symlink_to(data / "WFLW_images")
+    return out
+
+
+def packed(root: Path, top: str) -> bytes:
+    sink = io.BytesIO()
+    with tarfile.open(fileobj=sink, mode="w:gz", dereference=True) as archive:
+        archive.add(root / top, arcname=top)
+    return sink.getvalue()
+
+
+def test_from_nothing_to_a_checked_report(play, server, world, start, until, cli, tmp_path):
+    # What the real servers would hold.
+    root = whole_wflw(world.data, tmp_path / "there")
+    images, annotations = packed(root, "WFLW_images"), packed(root, "WFLW_annotations")
+    name = f"hrnetv2_w18_wflw_256x256_dark-{hashlib.sha256(world.weights).hexdigest()[:8]}_20210125.pth"
+    server.on("/WFLW_annotations.tar.gz", play.serve(annotations))
+    server.on("/uc", play.serve(play.drive_page(server.url("/download")), mime="text/html"))
+    server.on("/download", play.serve(images, stall_at=len(images) // 2), play.serve(images))
+    server.on(f"/{name}", play.serve(world.weights))
+    mirror = tmp_path / "mirror.toml"
+    mirror.write_text(MIRROR.format(base=server.url("")))
+    env = {"NMEBENCH_SOURCES": str(mirror)}
+
+    # What the "published" table says: measured once, beside the road.
+    measured = tmp_path / "measured"
+    ended = cli("run", "--data", f"wflw:{root}", "--model", world.card, "--decoder", "dark", "--no-flip", "--engine",
+                "torch", "-o", measured, timeout=900)  # fmt: skip
+    assert ended.code == 0, ended.err
+    scores = pd.read_csv(measured / "scores.csv").set_index("subset")["nme"]
+    card = tmp_path / "card.toml"
+    nme = ", ".join(f"{subset} = {value:.2f}" for subset, value in scores.items())
+    card.write_text(CARD.format(url=server.url(f"/{name}"), nme=nme))
+
+    # From nothing: an empty cache. First without the licence: nothing is asked of any server.
+    out = tmp_path / "out"
+    command = ("reproduce", "--wflw", "--no-embedded", "--model", card, "--engine", "torch", "-o", out)
+    ended = cli(*command, env=env)
+    assert ended.code == 2
+    assert "--accept-licence" in ended.line
+    assert server.log == []
+    command = (*command, "--accept-licence")
+
+    # Interrupted in the download,
+    running = start(*command, env=env)
+    part = tmp_path / "cache/downloads/WFLW_images.tar.gz.part"
+    until(lambda: part.exists() and part.stat().st_size > len(images) // 4)
+    ended = running.end(signal.SIGINT)
+    assert ended.code == 130
+    assert not (tmp_path / "cache/wflw/WFLW_images").exists()
+
+    # again in the sweep,
+    running = start(*command, env=env)
+    running.wait_for(r"of 2500")
+    until(lambda: len(list((out / "wflw" / ".work").rglob("*.np[yz]"))) > 5)
+    ended = running.end(signal.SIGTERM)
+    assert ended.code == 143
+    ranges = [headers["Range"] for headers in server.asked("/download") if "Range" in headers]
+    assert int(re.findall(r"\d+", ranges[0])[0]) >= len(images) // 4
+    assert not (out / "wflw" / "run.json").exists()
+    assert (out / "wflw" / ".work").exists()
+
+    # and to the end, without the net.
+    asked = len(server.log)
+    ended = cli(*command, env=env, timeout=900)
+    assert ended.code == 0, ended.err
+    assert len(server.log) == asked
+    assert "reproduced" in ended.out
+    verdict = json.loads((out / "wflw" / "verdict.json").read_text())
+    assert {row["status"] for row in verdict["rows"]} == {"reproduced"}
+    assert {row["subset"] for row in verdict["rows"]} == set(scores.index)
+    assert (out / "wflw" / "report.html").stat().st_size > 10_000
+    assert (out / "wflw" / "scores.csv").read_bytes() == (measured / "scores.csv").read_bytes().replace(
+        b"tiny__", b"tiny-mmpose0__"
+    ).replace(b",tiny,", b",tiny-mmpose0,")
+    lock = json.loads((tmp_path / "cache/nmebench.lock.json").read_text())
+    assert set(lock["files"]) >= {"wflw-images", "wflw-annotations", "tiny-mmpose0"}

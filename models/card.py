@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from models.errors import CardError, ModelError
-from models.registry import TABLE, near
+from models.registry import factory, near
 from models.registry import names as registered
 
 __all__ = [
@@ -247,8 +247,8 @@ def default_for(name: str) -> Card:
     Raises:
         ModelError: no such model.
     """
-    if name not in registered() and not name.startswith("timm:"):
-        raise ModelError(f"no model is called {name!r}{near(name, registered())}")
+    if name not in registered():
+        factory(name)  # imports timm, which knows whether the name is one of its own
     return Card(name=name, architecture=name)
 
 
@@ -303,7 +303,7 @@ def _parse(path: Path) -> Card:
 
 
 def load(name_or_path: str | Path) -> Card:
-    """Read a card: a path to a TOML file, a shipped card's name, or a registered model's name.
+    """Read a card: a path to a TOML file, a shipped card's name, a registered model's or a timm backbone's name.
 
     Raises:
         CardError: nothing of that name, or a card that can't be read; one line naming the file and the field.
@@ -313,7 +313,11 @@ def load(name_or_path: str | Path) -> Card:
         return _parse(Path(name_or_path))
     if text in shipped():
         return _parse(FOLDER / f"{text}.toml")
-    if text in registered() or text.startswith("timm:"):
+    try:
         return default_for(text)
-    allowed = sorted({*shipped(), *TABLE, *registered()})
-    raise CardError(f"no card or model is called {text!r}{near(text, allowed)}; known: {', '.join(allowed)}")
+    except ModelError as error:
+        if text.startswith("timm:"):
+            raise
+        allowed = sorted({*shipped(), *registered()})
+        known = ", ".join(allowed)
+        raise CardError(f"no card or model is called {text!r}{near(text, allowed)}; known: {known}") from error

@@ -150,6 +150,9 @@ def test_unknown_names_and_files(tmp_path: Path) -> None:
 def test_a_registered_model_has_a_default_card() -> None:
     assert card.load("oracle") == card.default_for("oracle")
     assert card.load("timm:resnet18").architecture == "timm:resnet18"
+    assert card.load("resnet18").architecture == "resnet18"
+    with pytest.raises(models.ModelError, match="timm has no backbone 'resnet81'"):
+        card.load("timm:resnet81")
 
 
 def test_shipped_cards_are_sound() -> None:

@@ -302,6 +302,12 @@ def test_renaming_and_missing_counters_are_reported(tmp_path: Path, state: dict[
     assert torch.equal(module.conv.weight, state["conv.weight"])
 
 
+def test_the_format_of_torch_before_1_6(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    path = tmp_path / "w.pth"
+    torch.save({"state_dict": state}, path, _use_new_zipfile_serialization=False)
+    assert checkpoint.load(Small(), path).naming == "own"
+
+
 def test_plain_metadata_beside_the_parameters_is_fine(tmp_path: Path, state: dict[str, Tensor]) -> None:
     path = _save(tmp_path / "w.pth", {"meta": {"epoch": 60, "names": ("a", 1.5)}, "state_dict": state, "optimizer": {}})
     assert set(checkpoint.read(path)) == set(state)

@@ -50,6 +50,11 @@ def command(
         int | None, typer.Option(min=1, help="Threads of the network; the physical cores by default.")
     ] = None,
     pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Keep thumbnails for the report.")] = True,
+    keep_crops: Annotated[bool, typer.Option("--keep-crops", help="Keep the crops for the next sweep.")] = False,
+    keep_heatmaps: Annotated[
+        bool, typer.Option("--keep-heatmaps", help="Keep the outputs (float16) for later decoder sweeps.")
+    ] = False,
+    cache_budget: Annotated[float | None, typer.Option(help="GiB that either may take.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of whatever is drawn.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run that the folder holds.")] = False,
     out: Annotated[Path, typer.Option("-o", "--out", help="The run's folder.")] = ...,  # type: ignore[assignment]
@@ -76,6 +81,11 @@ def command(
         "models": _models(model, weights),
     }
     changes = {key: value for key, value in given.items() if value is not None}
+    if cache_budget is not None:
+        changes["cache_budget_gib"] = cache_budget
+    for field, wanted in (("keep_crops", keep_crops), ("keep_heatmaps", keep_heatmaps)):
+        if wanted:
+            changes[field] = True
     if not pictures:
         changes["pictures"] = False
     if sweep is not None:

@@ -56,6 +56,15 @@ class SweepConfiguration(BaseModel):
     batch_size: int = Field(default=32, ge=1, le=4096)
     engine: str = "auto"
     threads: int | None = Field(default=None, ge=1, le=1024)
+    keep_crops: bool = False
+    """Keep the crops in the cache folder for the next sweep of the same faces and boxes."""
+    keep_heatmaps: bool = False
+    """Keep the network's outputs in the cache folder, as float16, for later decoder sweeps without the network.
+
+    Everything is then decoded from the float16 values, also the first time, so that both times give the same bytes.
+    """
+    cache_budget_gib: float = Field(default=20.0, gt=0)
+    """What either may take at most."""
     pictures: bool = True
     """Keep a thumbnail of every crop for the report's gallery."""
     seed: int = Field(default=0, ge=0)

@@ -17,6 +17,7 @@ from harness import images
 from harness.boxes import Boxes
 from harness.datasets.dataset import Dataset
 from harness.errors import InputError
+from harness.sweep.batch_cache import BatchCache
 
 __all__ = ["FeedClock", "batches_of", "feed"]
 
@@ -53,6 +54,26 @@ def batches_of(dataset: Dataset, batch_size: int) -> list[np.ndarray]:
     return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
 
 
+def _batch(
+    number: int,
+    dataset: Dataset,
+    boxes: Boxes,
+    rows: np.ndarray,
+    input_size: tuple[int, int],
+    clock: FeedClock,
+    cache: BatchCache | None,
+) -> np.ndarray:
+    """A batch of crops, from the cache where it is there."""
+    shape = (len(rows), input_size[1], input_size[0], 3)
+    stored = cache.read(number) if cache else None
+    if stored is not None and "crops" in stored and stored["crops"].shape == shape:
+        return stored["crops"]
+    result = _crops_of(dataset, boxes, rows, input_size, clock)
+    if cache:
+        cache.write(number, {"crops": result})
+    return result
+
+
 def _crops_of(
     dataset: Dataset, boxes: Boxes, rows: np.ndarray, input_size: tuple[int, int], clock: FeedClock
 ) -> np.ndarray:
@@ -85,6 +106,7 @@ def feed(
     input_size: tuple[int, int],
     workers: int,
     clock: FeedClock,
+    cache: BatchCache | None = None,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yield ``(batch number, crops uint8 [B, H, W, 3] BGR)`` for the wanted batches, in their order.
 
@@ -100,7 +122,9 @@ def feed(
 
         def submit() -> None:
             for number in todo:
-                waiting.append((number, pool.submit(_crops_of, dataset, boxes, batches[number], input_size, clock)))
+                rows = batches[number]
+                future = pool.submit(_batch, number, dataset, boxes, rows, input_size, clock, cache)
+                waiting.append((number, future))
                 return
 
         try:

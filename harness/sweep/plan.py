@@ -25,7 +25,14 @@ from models.card import Card, Test
 __all__ = ["Cell", "ModelPlan", "Plan", "make"]
 
 #: What a landmark depends on before any decoder sees it.
-_FORWARD_SOURCES = ("harness.crop", "harness.images", "harness.coordinates", "harness.sweep.flip_test")
+_CROP_SOURCES = ("harness.crop", "harness.images", "harness.sweep.feed")
+_FORWARD_SOURCES = (
+    *_CROP_SOURCES,
+    "harness.coordinates",
+    "harness.engines",
+    "harness.sweep.flip_test",
+    "harness.sweep.model_sweep",
+)
 
 #: The decoder's place in a cell whose network gives landmarks itself.
 DIRECT = "direct"
@@ -49,6 +56,9 @@ class ModelPlan:
     boxes: Boxes
     cells: tuple[Cell, ...]
     key: str
+    """Of all that the network's outputs depend on."""
+    crops_key: str
+    """Of all that the crops depend on."""
 
     @property
     def flips(self) -> tuple[str, ...]:
@@ -184,6 +194,16 @@ def make(configuration: SweepConfiguration) -> Plan:
         not_run.extend(left)
         for box in configuration.boxes or tuple(dict.fromkeys(box for _, box in protocols)):
             rule = box_rules.create(box, padding=configuration.box_padding)
+            crops_key = _digest(
+                {
+                    "data": data_key,
+                    "input": card.input.size,
+                    "code": provenance.module_hash(type(rule).__module__, *_CROP_SOURCES),
+                    "versions": provenance.versions(("numpy", "opencv-python-headless")),
+                    "box": [box, configuration.box_padding],
+                    "batch": configuration.batch_size,
+                }
+            )
             model_key = _digest(
                 {
                     "data": data_key,
@@ -194,7 +214,12 @@ def make(configuration: SweepConfiguration) -> Plan:
                     ),
                     "versions": provenance.versions(),
                     "box": [box, configuration.box_padding],
-                    "run": [configuration.engine, configuration.threads, configuration.batch_size],
+                    "run": [
+                        configuration.engine,
+                        configuration.threads,
+                        configuration.batch_size,
+                        configuration.keep_heatmaps,
+                    ],
                     "seed": configuration.seed,
                 }
             )
@@ -205,6 +230,7 @@ def make(configuration: SweepConfiguration) -> Plan:
                     boxes=rule(dataset),
                     cells=_cells(card, box, chosen, _flips(card, configuration, tests), model_key),
                     key=model_key,
+                    crops_key=crops_key,
                 )
             )
     return Plan(configuration, dataset, normaliser_name, normaliser, tuple(plans), tuple(not_run))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from harness import engines, scoring
+from harness import engines, images, scoring
 from harness.errors import InputError
 from harness.store import Run
 from harness.sweep import SweepConfiguration, execute
@@ -202,4 +202,51 @@ def test_network_of_another_scheme_is_refused(few_faces: Path, tmp_path: Path) -
         {"data": f"wflw:{few_faces}", "models": [str(tmp_path / "c.toml")], "engine": "torch"}, where="a test"
     )
     with pytest.raises(InputError, match=r"68 landmarks.*98"):
+        execute(configuration, tmp_path / "run")
+
+
+def test_kept_heatmaps_serve_a_later_decoder_sweep_without_the_network(
+    few_faces: Path, small_card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NMEBENCH_CACHE", str(tmp_path / "cache"))
+    options = {"models": [str(small_card)], "keep_heatmaps": True, "pictures": False}
+    calls = _count(monkeypatch)
+    first = execute(_configuration(few_faces, small_card, **options), tmp_path / "first")
+    assert sum(calls) == 22
+    calls.clear()
+    wider = ["argmax", "quarter-offset", "dark"]
+    second = execute(_configuration(few_faces, small_card, decoders=wider, **options), tmp_path / "second")
+    assert sum(calls) == 8  # the first batch and its mirror image, on which the engine is checked
+    for cell in first.record.cells:
+        np.testing.assert_array_equal(second.landmarks(cell.id), first.landmarks(cell.id))
+
+
+def test_damaged_kept_heatmaps_are_made_again(
+    few_faces: Path, small_card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NMEBENCH_CACHE", str(tmp_path / "cache"))
+    configuration = _configuration(few_faces, small_card, models=[str(small_card)], keep_heatmaps=True, pictures=False)
+    first = execute(configuration, tmp_path / "first")
+    for file in (tmp_path / "cache/heatmaps").rglob("*.npz"):
+        stored = bytearray(file.read_bytes())
+        stored[len(stored) // 2] ^= 1
+        file.write_bytes(stored)
+    assert _bytes(execute(configuration, tmp_path / "second").path) == _bytes(first.path)
+
+
+def test_kept_crops_spare_the_photographs(
+    few_faces: Path, small_card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NMEBENCH_CACHE", str(tmp_path / "cache"))
+    configuration = _configuration(few_faces, small_card, models=[str(small_card)], keep_crops=True)
+    first = execute(configuration, tmp_path / "first")
+    read = []
+    monkeypatch.setattr(images, "read", lambda path: read.append(path))
+    assert _bytes(execute(configuration, tmp_path / "second").path) == _bytes(first.path)
+    assert read == []
+
+
+def test_kept_heatmaps_stay_within_their_budget(few_faces: Path, small_card: Path, tmp_path: Path) -> None:
+    configuration = _configuration(few_faces, small_card, keep_heatmaps=True, cache_budget_gib=1e-4)
+    with pytest.raises(InputError, match="cache-budget"):
         execute(configuration, tmp_path / "run")

@@ -220,3 +220,24 @@ def test_any_bytes_give_a_header_or_an_error(data: bytes, start: bytes) -> None:
         message = str(error)
     assert "\n" not in message
     assert min(size) >= 1
+
+
+def test_a_decoder_that_raises_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise cv2.error("first line\nsecond line")
+
+    (tmp_path / "face.jpg").write_bytes(JPEG)
+    monkeypatch.setattr(images.cv2, "imdecode", refuse)
+    with pytest.raises(InputError, match=r"face\.jpg can't be decoded: first line$"):
+        images.read(tmp_path / "face.jpg")
+
+
+def test_marks_between_a_jpegs_segments() -> None:
+    """A stray start marker and a marker without length are stepped over."""
+    found = images.header(JPEG[:2] + b"\xff\xd8\xff\x01" + JPEG[2:])
+    assert found == (64, 48, True)
+
+
+def test_a_bitmap_beyond_the_bound_is_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "MAX_PIXELS", 100)
+    assert images.header(encoded("RGB", "BMP")[:60]) == (64, 48, True)

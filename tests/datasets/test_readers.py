@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import harness.synthface
 from harness import datasets
 from harness.datasets import locate, text, wflw
 from harness.datasets.faces import Faces, gather
@@ -189,3 +190,41 @@ def test_a_name_that_is_not_utf8_is_a_finding(tiny: Any) -> None:
     assert report.summary.startswith(str(tiny.attr))
     assert report.findings[0].where == "list_98pt_rect_attr_test.txt:2"
     assert json.loads(report.to_json())["facts"]["faces"] == 6
+
+
+def test_the_cached_benchmark_is_asked_for_without_a_path(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(harness.synthface, "cached", lambda: tiny.root, raising=False)
+    assert datasets.load("synthface").spec == "synthface"
+
+
+def test_a_whole_set_without_some_subsets_says_so(tiny: Any) -> None:
+    line = tiny.list.read_text().splitlines()[0].split(" ", 1)
+    tiny.list.write_text("\n".join(f"{40 + face / 1000:.6f} {line[1]}" for face in range(2500)))
+    for word in ("largepose", "expression", "illumination", "makeup", "occlusion", "blur"):
+        tiny.list.with_name(f"list_98pt_test_{word}.txt").unlink()
+    dataset = datasets.load(f"wflw:{tiny.list}")
+    assert not dataset.complete
+    assert dataset.describe().startswith("2500 faces, without the subsets pose, expression")
+
+
+def test_a_csv_of_comments_holds_no_faces() -> None:
+    with pytest.raises(InputError, match="holds no faces"):
+        read("hrnet-csv", "# image_name\n\n")
+
+
+def test_a_name_longer_than_any_file_is_a_missing_photograph(tiny: Any) -> None:
+    tiny.edit(tiny.attr, lambda content: content.replace("b.jpg", "b" * 5000))
+    assert datasets.load(f"wflw:{tiny.attr}").image_root == tiny.root / "WFLW_images"
+    assert [finding.code for finding in verify(tiny.attr).findings if finding.severity == "error"] == [
+        "image-unreadable"
+    ]
+
+
+def test_a_photograph_that_only_opencv_reads_is_a_finding(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: object) -> None:
+        raise OSError("cannot\nidentify")
+
+    monkeypatch.setattr("harness.datasets.verification.photographs.PIL.Image.open", refuse)
+    found = [finding for finding in verify(tiny.attr).findings if finding.code == "image-kind"]
+    assert len(found) == 5
+    assert found[0].message.endswith("cannot identify")

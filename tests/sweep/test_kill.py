@@ -1,0 +1,75 @@
+"""Kill -9 at random moments of a run, then resume: the same bytes, and no more than one batch computed twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+MOMENTS = 20
+
+
+def _command(few_faces: Path, small_card: Path, out: Path) -> list[str]:
+    return [
+        sys.executable, "-m", "harness", "run", "--data", f"wflw:{few_faces}", "--model", str(small_card),
+        "--decoder", "argmax", "--decoder", "dark", "--test-time", "none", "--test-time", "flip+shift",
+        "--engine", "torch", "--threads", "1", "--batch-size", "1", "-o", str(out),
+    ]  # fmt: skip
+
+
+def _bytes(run: Path) -> dict[str, str]:
+    hashes = {}
+    for path in sorted(run.rglob("*")):
+        if path.is_file() and path.name != "timings.json":
+            data = path.read_bytes()
+            if path.name == "run.json":  # the command names the folder, which differs here
+                record = json.loads(data)
+                record["provenance"]["command"] = []
+                data = json.dumps(record).encode()
+            hashes[str(path.relative_to(run))] = hashlib.sha256(data).hexdigest()
+    return hashes
+
+
+def _finished(out: Path) -> int:
+    """Batches that every cell's journal has, as whole lines."""
+    journals = list((out / ".work").glob("*.jsonl"))
+    return min((file.read_bytes().count(b"\n") for file in journals), default=0)
+
+
+def test_killed_at_random_moments_a_run_ends_with_the_same_bytes(
+    few_faces: Path, small_card: Path, tmp_path: Path
+) -> None:
+    started = time.monotonic()
+    subprocess.run(_command(few_faces, small_card, tmp_path / "whole"), check=True, capture_output=True)
+    whole = time.monotonic() - started
+    expected = _bytes(tmp_path / "whole")
+    generator = random.Random(7)
+    killed = 0
+    for moment in range(MOMENTS):
+        out = tmp_path / f"killed-{moment}"
+        process = subprocess.Popen(
+            _command(few_faces, small_card, out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            process.wait(timeout=whole * generator.uniform(0.3, 1.0))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            killed += 1
+        process.wait()
+        before = _finished(out)
+        if (out / "run.json").exists():
+            assert _bytes(out) == expected
+            continue
+        done = subprocess.run(_command(few_faces, small_card, out), check=True, capture_output=True, text=True)
+        first = next(line for line in done.stderr.splitlines() if line.startswith("small"))
+        assert int(first.split(": ")[1].split(" of ")[0]) >= before  # what was finished isn't computed again
+        assert _bytes(out) == expected
+    assert killed >= MOMENTS // 2

@@ -94,4 +94,4 @@ class Verdict(_Record):
                 common, times = reasons.most_common(1)[0]
                 why = f" ({common})" if status.startswith("not") and times == count else ""
                 parts.append(f"{count} {status}{why}")
-        return f"{len(self.rows)} reported numbers: {', '.join(parts)}"
+        return f"{len(self.rows)} reported number{'s' if len(self.rows) > 1 else ''}: {', '.join(parts)}"

@@ -1,0 +1,94 @@
+"""Planted protocol errors, end to end: real photographs, a real network, real reruns.
+
+The network has random weights: its numbers are poor, but each protocol gives numbers of its own, which is all that the
+search for the cause needs.
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+
+import pytest
+
+from harness.check import check, explain
+from harness.cli.check import rerun_of
+from harness.store import Run
+from harness.sweep import SweepConfiguration, execute
+
+SUBSETS = ("test", "pose", "blur", "occlusion")
+FACES = 8
+
+CARD = """
+    name = "random"
+    architecture = "hrnetv2-w18"
+    weights = "{weights}"
+    options = {{ fusion = "{fusion}" }}
+    [input]
+    size = [128, 128]
+    colour = "{colour}"
+    [test]
+    decoder = "quarter-offset"
+    flip = true
+    shift = {shift}
+    [reported.wflw.right]
+    nme = {{ {nme} }}
+    source = "the same network under the right protocol"
+    tolerance = 0.001
+    """
+
+
+def sweep(shared, folder, nme, *, fusion="bilinear", colour="rgb", shift="true", padding=None) -> Run:
+    """Measure under a protocol, a partial set passing for the whole so that it can be compared."""
+    folder.mkdir(exist_ok=True)
+    card = folder / "card.toml"
+    weights = shared / "oracle" / "model" / "hrnetv2_w18_wflw_mm0.pth"
+    values = ", ".join(f"{subset} = {value:.4f}" for subset, value in nme.items())
+    text = CARD.format(weights=weights, fusion=fusion, colour=colour, shift=shift, nme=values)
+    card.write_text(textwrap.dedent(text))
+    configuration = SweepConfiguration(
+        data=f"wflw:{shared / 'wflw-sample' / 'WFLW_annotations'}",
+        models=({"card": str(card)},),
+        box_padding=padding,
+        limit=FACES,
+        batch_size=FACES,
+        pictures=False,
+    )
+    out = folder / "run"
+    run = execute(configuration, out)
+    raw = json.loads((out / "run.json").read_text())
+    raw["dataset"]["expected"] = raw["dataset"]["counts"]
+    (out / "run.json").write_text(json.dumps(raw))
+    assert run.record.dataset.faces == FACES
+    return Run.open(out)
+
+
+@pytest.fixture(scope="module")
+def right(shared, tmp_path_factory):
+    """NME by subset under the right protocol, with every digit that a card holds."""
+    run = sweep(shared, tmp_path_factory.mktemp("right") / "run", {"test": 1.0})
+    scores = run.scores.set_index("subset")["nme"]
+    return {subset: float(scores[subset]) for subset in SUBSETS if subset in scores}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("planted", "cause"),
+    [
+        pytest.param({}, None, id="nothing"),
+        pytest.param({"padding": 1.2}, "box padding", id="padding-1.2"),
+        pytest.param({"colour": "bgr"}, "colour order", id="bgr-for-rgb"),
+        pytest.param({"shift": "false"}, "flip shift", id="no-flip-shift"),
+        pytest.param({"fusion": "nearest"}, "bilinear fusion", id="nearest-fusion"),
+    ],
+)
+def test_a_planted_error_fails_and_is_named_first(shared, tmp_path, right, planted, cause):
+    run = sweep(shared, tmp_path / "planted", right, **planted)
+    verdict = check(run)
+    if cause is None:
+        assert verdict.exit_code == 0, verdict.rows
+        return
+    assert verdict.exit_code == 1
+    row = next(row for row in explain(run, verdict, rerun_of(run)).rows if row.subset == "test")
+    assert row.causes[0].cause == cause, [f.detail for f in row.causes]
+    assert row.causes[0].explains

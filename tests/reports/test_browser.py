@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import reports
+from harness.compare import compare
 from harness.store import Run
 
 pytestmark = pytest.mark.browser
@@ -251,5 +252,18 @@ def test_script_does_not_run_from_names(
     page.locator("#gallery button").first.click()
     assert page.evaluate("window.hit") is None
     assert page.locator("h1").inner_text().startswith("</script>")
-    assert page.locator("#gallery bdi").first.inner_text().startswith("</script>")
+    assert page.locator("#gallery bdi").first.get_attribute("title").startswith("</script>")
     assert page.locator("img").count() == 0
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1280, "dark")])
+def test_comparison_page_is_as_clean(
+    open_page: Callable[..., Any], small_run: Run, tmp_path: Path, width: int, scheme: str
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    file = reports.write_comparison(compare([small_run, small_run]), tmp_path / "compare.html")
+    page = open_page(file, viewport={"width": width, "height": 800}, color_scheme=scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert page.locator("#cells tbody").count() == len(small_run.record.cells)
+    violations = axe.Axe().run(page).response["violations"]
+    assert [v["id"] for v in violations if v["impact"] in ("serious", "critical")] == []

@@ -40,7 +40,7 @@ def test_page_says_what_got_worse(comparison: Comparison) -> None:
     assert "12 comparisons with base: 1 worse and 11 without a significant difference." in text
     assert text.count('<tr class="worse">') == 1
     row = text[text.index('<tr class="worse">') :].partition("</tr>")[0]
-    found = re.search(r"\+(0\.\d+)</td>", row)
+    found = re.search(r"\+(0\.\d+)<small>", row)
     assert found is not None
     assert float(found[1]) == pytest.approx(0.3, abs=0.05)
     assert "no such cell" in text

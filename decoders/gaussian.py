@@ -20,7 +20,7 @@ WHOLE_BYTES = 1 << 22
 class Blur:
     """A Gaussian blur with zeros outside the map.
 
-    The coefficients are OpenCV's own: computed in float64, used in float32, and for sizes up to 7 without a sigma a
+    The coefficients are OpenCV's own: computed in float64, used in float32, and for sizes up to 9 without a sigma a
     fixed table (size 3 is 1/4, 1/2, 1/4), not the formula.
     """
 

@@ -23,6 +23,9 @@ __all__ = ["Convention", "Decoded", "Decoder", "DecoderInfo", "HeatmapDecoder", 
 
 Convention = Literal["stride", "udp", "hrnet"]
 
+CONVERTED = 1 << 24
+"""Bytes of float32 copies of other types and layouts at a time."""
+
 
 @dataclass(frozen=True)
 class Decoded:
@@ -150,8 +153,8 @@ class HeatmapDecoder(Decoder):
     """A decoder that moves from each map's maximum: a subclass gives ``refine``."""
 
     slab: ClassVar[int] = 1 << 26
-    """Bytes of float32 heatmaps that are decoded at a time on a CPU: bounds what other types and layouts cost when
-    they are converted, and is large enough to hide torch's call costs."""
+    """Bytes of float32 heatmaps that are decoded at a time on a CPU: bounds the memory of intermediate results, and is
+    large enough to hide torch's call costs."""
 
     @abstractmethod
     def refine(self, maps: Tensor, peaks: Peaks) -> Tensor | tuple[Tensor, dict[str, int]]:
@@ -186,6 +189,8 @@ class HeatmapDecoder(Decoder):
         if landmarks.numel() == 0:
             return Decoded(landmarks, scores, dict(counts))
         size = self.slab if heatmaps.device.type == "cpu" else max(self.slab, 1 << 28)
+        if heatmaps.dtype != torch.float32 or not heatmaps.is_contiguous():
+            size = min(size, CONVERTED)
         step = max(1, size // (points * height * width * 4))
         for start in range(0, faces, step):
             # A no-op for the usual float32 maps; other types and layouts are converted a slab at a time.

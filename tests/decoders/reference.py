@@ -14,6 +14,7 @@ Map = NDArray[np.float64]
 
 SMALL = {3: [1 / 4, 1 / 2, 1 / 4], 5: [1 / 16, 1 / 4, 3 / 8, 1 / 4, 1 / 16]}
 SMALL[7] = [1 / 32, 7 / 64, 7 / 32, 9 / 32, 7 / 32, 7 / 64, 1 / 32]
+SMALL[9] = [count / 256 for count in (4, 13, 30, 51, 60, 51, 30, 13, 4)]
 
 
 def kernel(size: int, sigma: float | None = None) -> list[float]:
@@ -136,3 +137,78 @@ def dark_udp(heatmap: Map, size: int = 11) -> tuple[float, float]:
     gradient, hessian = _udp_parts(heatmap, size)
     step = -np.linalg.solve(hessian + np.finfo(np.float32).eps * np.eye(2), gradient)
     return x + step[0], y + step[1]
+
+
+def parabola(heatmap: Map, fit: str = "log") -> tuple[float, float]:
+    x, y = top(heatmap)
+    values = np.log(np.maximum(heatmap, 1e-10)) if fit == "log" else heatmap
+
+    def vertex(before: float, here: float, after: float) -> float:
+        bend = before - 2 * here + after
+        return 0.0 if bend == 0 else 0.5 * (before - after) / bend
+
+    height, width = heatmap.shape
+    dx = vertex(values[y, x - 1], values[y, x], values[y, x + 1]) if 0 < x < width - 1 else 0.0
+    dy = vertex(values[y - 1, x], values[y, x], values[y + 1, x]) if 0 < y < height - 1 else 0.0
+    return x + dx, y + dy
+
+
+def _mean(weights: dict[tuple[int, int], float]) -> tuple[float, float]:
+    mass = math.fsum(weights.values())
+    return (
+        math.fsum(weight * x for (x, _), weight in weights.items()) / mass,
+        math.fsum(weight * y for (_, y), weight in weights.items()) / mass,
+    )
+
+
+def soft_argmax(heatmap: Map, temperature: float = 16.0) -> tuple[float, float]:
+    height, width = heatmap.shape
+    highest = heatmap.max()
+    return _mean(
+        {(x, y): math.exp(temperature * (heatmap[y, x] - highest)) for y in range(height) for x in range(width)}
+    )
+
+
+def local_soft_argmax(heatmap: Map, window: int = 5, temperature: float = 10.0) -> tuple[float, float]:
+    """The window may reach over the edge, where values are 0."""
+    height, width = heatmap.shape
+    at_x, at_y = top(heatmap)
+    highest = heatmap.max()
+    weights = {}
+    for y in range(at_y - window // 2, at_y + window // 2 + 1):
+        for x in range(at_x - window // 2, at_x + window // 2 + 1):
+            value = heatmap[y, x] if 0 <= x < width and 0 <= y < height else 0.0
+            weights[x, y] = math.exp(temperature * (value - highest))
+    return _mean(weights)
+
+
+def barycentre(heatmap: Map, form: str = "star") -> tuple[float, float]:
+    height, width = heatmap.shape
+    values = heatmap - heatmap.min() if form == "ldeq" else heatmap
+    mass = max(values.sum(), 1e-6) if form == "star" else values.sum()
+    x = sum(values[:, column].sum() * (2 * column / (width - 1) - 1) for column in range(width)) / mass
+    y = sum(values[row].sum() * (2 * row / (height - 1) - 1) for row in range(height)) / mass
+    return (x + 1) / 2 * (width - 1), (y + 1) / 2 * (height - 1)
+
+
+def top_k(heatmap: Map, k: int = 9) -> tuple[float, float]:
+    height, width = heatmap.shape
+    pixels = sorted(((heatmap[y, x], x, y) for y in range(height) for x in range(width)), reverse=True)[:k]
+    return _mean({(x, y): math.exp(value - pixels[0][0]) for value, x, y in pixels})
+
+
+def simcc(bins: NDArray[np.float64]) -> float:
+    """Bins on one axis."""
+    return float(max(range(len(bins)), key=lambda i: (bins[i], -i)))
+
+
+def simcc_dark(bins: NDArray[np.float64], size: int = 37) -> float:
+    """Bins on one axis."""
+    at = int(simcc(bins))
+    weights = np.array(kernel(size))
+    padded = np.pad(bins, size // 2)
+    smooth = np.array([padded[i : i + size] @ weights for i in range(len(bins))])
+    smooth *= bins.max() / smooth.max()
+    h = np.pad(np.log(np.clip(smooth, 1e-3, 50.0)), 2, mode="edge")
+    p = at + 2
+    return at - 0.5 * (h[p + 1] - h[p - 1]) / (1e-9 + 0.25 * (h[p + 2] - 2 * h[p] + h[p - 2]))

@@ -1,0 +1,100 @@
+"""Decoders' speed beside a plain maximum over the same heatmaps: ``pytest tests/benchmarks --benchmark-enable``.
+
+The heatmaps: 98 Gaussians of sigma 2 on 64 x 64 pixels with noise 0.02, the landmarks anywhere in the middle 80 % that
+a box of 1.25 times the face leaves them. Times are the thread's or process's CPU time, which other programs on the
+machine disturb less than the wall clock; the smallest of the rounds goes into the table of ratios.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+
+import decoders
+from decoders.interface import gaussians
+
+SIDE, POINTS = 64, 98
+EXTRA = ["dark:path=whole", "dark:kernel=17", "barycentre:form=ldeq"]
+
+
+@cache
+def heatmaps(faces: int) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    centres = (torch.rand(faces, POINTS, 2, generator=generator) * 0.8 + 0.1) * (SIDE - 1)
+    maps = torch.stack([gaussians(face, SIDE, SIDE, 2.0) for face in centres])
+    return centres, maps + 0.02 * torch.randn(maps.shape, generator=generator)
+
+
+def inputs(name: str, faces: int) -> tuple[Callable[[object], object], object]:
+    """What is timed, and on what."""
+    centres, maps = heatmaps(faces)
+    if name == "torch.amax":
+        return (lambda values: torch.amax(values, dim=(2, 3))), maps
+    decoder = decoders.from_spec(name)
+    if decoder.needs == ("heatmaps",):
+        return decoder, maps
+    return decoder, decoder.draw(centres, SIDE, SIDE)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("faces", [1, 64])
+@pytest.mark.parametrize("name", ["torch.amax", *decoders.names(), *EXTRA])
+def test_decoder(benchmark, ratios, name, faces, threads) -> None:
+    function, outputs = inputs(name, faces)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        rounds = 15 if faces == 64 else 100
+        # Two threads must be timed by the clock on the wall: CPU time adds them up.
+        benchmark._timer = time.thread_time if threads == 1 else time.perf_counter
+        result = benchmark.pedantic(function, args=(outputs,), rounds=rounds, warmup_rounds=2)
+    finally:
+        torch.set_num_threads(before)
+    if name == "torch.amax":
+        assert result.shape == (faces, POINTS)
+    else:
+        assert result.landmarks.shape == (faces, POINTS, 2)
+    if benchmark.stats is not None:
+        best = benchmark.stats.stats.min / faces
+        ratios[name, faces, threads] = best
+        benchmark.extra_info["ms_a_face"] = best * 1e3
+        benchmark.extra_info["faces"], benchmark.extra_info["threads"] = faces, threads
+        for other in ("torch.amax", "argmax"):
+            if (other, faces, threads) in ratios:
+                benchmark.extra_info[f"ratio_to_{other}"] = best / ratios[other, faces, threads]
+
+
+PEERS = {
+    "mmpose argmax": "argmax",
+    "mmpose quarter offset": "quarter",
+    "mmpose DARK": "dark",
+    "mmpose DARK-UDP": "dark_udp",
+}
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_live_mmpose(benchmark, ratios, name) -> None:
+    """The peer itself, one face at a time as its codecs decode; where mmpose can be imported."""
+    utils = pytest.importorskip("mmpose.codecs.utils", reason="mmpose isn't installed here; `nox -s parity` has it")
+    maps = heatmaps(8)[1].numpy()
+
+    def decode(values: np.ndarray) -> None:
+        for face in values:
+            keypoints, _ = utils.get_heatmap_maximum(face)
+            keypoints = keypoints[None]
+            if PEERS[name] == "quarter":
+                utils.refine_keypoints(keypoints, face.copy())
+            elif PEERS[name] == "dark":
+                utils.refine_keypoints_dark(keypoints, face.copy(), blur_kernel_size=11)
+            elif PEERS[name] == "dark_udp":
+                utils.refine_keypoints_dark_udp(keypoints, face.copy(), blur_kernel_size=11)
+
+    benchmark._timer = time.thread_time
+    benchmark.pedantic(decode, args=(maps,), rounds=5, warmup_rounds=1)
+    if benchmark.stats is not None:
+        ratios[name, 64, 1] = benchmark.stats.stats.min / 8

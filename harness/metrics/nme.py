@@ -81,9 +81,7 @@ def nme_per_landmark(errors: ArrayLike, normaliser: ArrayLike, mask: ArrayLike |
     return landmarks
 
 
-def nme_per_group(
-    errors: ArrayLike, normaliser: ArrayLike, groups: Mapping[str, Sequence[int]]
-) -> dict[str, Array]:
+def nme_per_group(errors: ArrayLike, normaliser: ArrayLike, groups: Mapping[str, Sequence[int]]) -> dict[str, Array]:
     """Normalised mean error of every face over each named group of landmarks.
 
     Args:

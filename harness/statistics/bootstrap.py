@@ -71,8 +71,7 @@ def _exact_product(counts: Array, sums: Array) -> Array:
 
 
 def _bca(estimate: Array, resampled: Array, influence: Array, level: float) -> tuple[Array, Array]:
-    """BCa limits ``[M]`` from resampled statistics ``[R, M]`` and the influence of each cluster ``[M,
-    C]``."""
+    """BCa limits ``[M]`` from resampled statistics ``[R, M]`` and each cluster's influence ``[M, C]``."""
     resamples = len(resampled)
     below = ((resampled < estimate).mean(axis=0) + (resampled <= estimate).mean(axis=0)) / 2
     bias = ndtri(np.clip(below, 0.5 / resamples, 1 - 0.5 / resamples))

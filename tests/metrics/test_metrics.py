@@ -35,14 +35,10 @@ def test_point_errors_is_the_distance(faces):
     truth, landmarks, _, _ = faces
     errors = metrics.point_errors(landmarks.astype(np.float32), truth)
     assert errors.dtype == np.float64
-    assert errors[2, 7] == pytest.approx(
-        math.dist(landmarks.astype(np.float32)[2, 7], truth[2, 7]), rel=1e-12
-    )
+    assert errors[2, 7] == pytest.approx(math.dist(landmarks.astype(np.float32)[2, 7], truth[2, 7]), rel=1e-12)
 
 
-@pytest.mark.parametrize(
-    "shape", [pytest.param((6, 97, 2), id="other-scheme"), pytest.param((98, 2), id="one-face")]
-)
+@pytest.mark.parametrize("shape", [pytest.param((6, 97, 2), id="other-scheme"), pytest.param((98, 2), id="one-face")])
 def test_point_errors_refuses_other_shapes(faces, shape):
     with pytest.raises(ValueError, match=r"\[N, K, 2\]"):
         metrics.point_errors(np.zeros(shape), faces[0])
@@ -63,12 +59,7 @@ def test_pooled_nme_weighs_landmarks_and_drops_a_zero_normaliser(faces):
     errors = metrics.point_errors(landmarks, truth)
     normaliser = normaliser.copy()
     normaliser[1] = 0
-    pool = [
-        100 * errors[i, k] / normaliser[i]
-        for i in range(6)
-        for k in range(98)
-        if mask[i, k] and normaliser[i]
-    ]
+    pool = [100 * errors[i, k] / normaliser[i] for i in range(6) for k in range(98) if mask[i, k] and normaliser[i]]
     assert metrics.pooled_nme(errors, normaliser, mask) == pytest.approx(sum(pool) / len(pool), rel=1e-12)
     assert math.isnan(metrics.pooled_nme(errors, np.zeros(6)))
 
@@ -109,8 +100,6 @@ def test_a_face_without_a_number_is_a_failure():
     assert metrics.ced(values, [10.0])[0] == 0.5
 
 
-@pytest.mark.parametrize(
-    "function", [metrics.auc, metrics.auc_hrnet, metrics.failure_rate], ids=lambda f: f.__name__
-)
+@pytest.mark.parametrize("function", [metrics.auc, metrics.auc_hrnet, metrics.failure_rate], ids=lambda f: f.__name__)
 def test_no_faces_is_not_a_number(function):
     assert math.isnan(function([]))

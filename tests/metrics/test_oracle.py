@@ -60,9 +60,7 @@ def test_nme_of_mmpose_hrnet_and_star(oracle, name):
         np.testing.assert_allclose(faces / 100, expected[form], atol=1e-6)
     assert faces.mean() / 100 == pytest.approx(expected["official_mean"], abs=1e-6)
     assert metrics.pooled_nme(errors, normaliser) / 100 == pytest.approx(expected["mmpose_NME"], abs=1e-6)
-    assert metrics.pooled_nme(errors, normaliser, mask) / 100 == pytest.approx(
-        expected["mmpose_NME_masked"], abs=1e-6
-    )
+    assert metrics.pooled_nme(errors, normaliser, mask) / 100 == pytest.approx(expected["mmpose_NME_masked"], abs=1e-6)
     assert np.nanmean(metrics.nme(errors, normaliser, mask)) / 100 == pytest.approx(
         expected["per_face_mean_then_mean_masked"], abs=1e-6
     )

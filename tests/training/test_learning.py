@@ -1,0 +1,22 @@
+"""The training works: a short run from random weights learns what a face is. Minutes, so in the slow set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import models
+from harness.training import log, train
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_short_run_learns_from_scratch(cache: Path, tmp_path: Path) -> None:
+    card = models.card.load(train("synthface-short", tmp_path / "out", device="cpu"))
+    entries = log.read(tmp_path / "out" / "log.jsonl")
+    checks = [entry["nme"] for entry in entries if entry["event"] == "validation"]
+    assert card.training is not None
+    assert checks[0] > 20
+    # Measured: see docs/training.md; other CPUs add in another order, and a short run is sensitive to it.
+    assert float(str(card.training.log["validation_nme_float16"])) < 15

@@ -17,7 +17,13 @@ __all__ = ["draw"]
 
 # Okabe and Ito's palette: told apart by colour-blind readers as well.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
-_STYLE = {"svg.hashsalt": "nmebench", "svg.fonttype": "none", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3}
+_STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "nmebench",
+    "svg.fonttype": "none",
+    "font.size": 9,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+}
 
 
 def draw(logs: list[Path], out: Path) -> Path:

@@ -127,10 +127,11 @@ class ResumingDownloader(pooch.HTTPDownloader):  # type: ignore[misc]
         self.part.hand_over(Path(output_file))
 
     def _patiently(self, url: str) -> None:
-        fruitless = 0
+        fruitless = attempts = 0
         with _Session() as session:
             session.headers.update({"User-Agent": "nmebench", "Accept-Encoding": "identity"})
-            for _ in range(self.policy.most_attempts):
+            while attempts < self.policy.most_attempts:
+                attempts += 1
                 before = self.part.size
                 try:
                     self._attempt(session, url)
@@ -149,7 +150,7 @@ class ResumingDownloader(pooch.HTTPDownloader):  # type: ignore[misc]
                 self.note(f"{self.source.file}: {why}; again in {wait:g} s")
                 self.policy.sleep(wait)
         raise InputError(
-            f"{self.source.file}: {why}, {fruitless} times in a row; check the connection and give the same command "
+            f"{self.source.file}: {why} ({attempts} attempts); check the connection and give the same command "
             f"again{self._kept()}"
         )
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
+import os
 import stat
 import tarfile
 import zipfile
@@ -198,3 +200,62 @@ def test_any_damage_is_refused_or_harmless(
     assert (folder / "out").exists() == (said is None)
     assert said is None or ("\n" not in said and untouched(folder))
     assert {p.name for p in folder.iterdir()} <= {"a.tar.gz", "out"}
+
+
+def test_a_full_disk_while_unpacking(
+    tmp_path: Path, archives: ModuleType, refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = write(tmp_path, archives.tar(archives.IMAGES))
+    whole = Path.open
+
+    def full(self: Path, *args: object, **kwargs: object) -> object:
+        if self.name == "1_2.jpg":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self))
+        return whole(self, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", full)
+        line = refused(lambda: unpack(archive, tmp_path / "out", **BOUNDS))
+    assert "No space left on device" in line
+    assert untouched(tmp_path)
+
+
+def test_a_zip_that_is_encrypted(tmp_path: Path, archives: ModuleType, refused: Callable[..., str]) -> None:
+    data = bytearray(archives.zipped({"a.txt": b"1"}))
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    archive = write(tmp_path, bytes(data))
+    line = refused(lambda: unpack(archive, tmp_path / "out", **BOUNDS), fault="an encrypted zip")
+    assert "encrypted" in line
+    assert untouched(tmp_path)
+
+
+def test_a_tar_whose_file_states_a_huge_size(tmp_path: Path, archives: ModuleType, refused: Callable[..., str]) -> None:
+    """The header says 8 GB and little follows: reading stops at the end, not at the header's word."""
+    header = tarfile.TarInfo("a.bin")
+    header.size = 1 << 33
+    archive = write(tmp_path, gzip.compress(header.tobuf(tarfile.GNU_FORMAT) + bytes(4096), mtime=0))
+    assert "a.tar.gz" in refused(lambda: unpack(archive, tmp_path / "out", **BOUNDS))
+    assert untouched(tmp_path)
+
+
+def test_a_tar_of_endless_padding(tmp_path: Path, archives: ModuleType, refused: Callable[..., str]) -> None:
+    data = gzip.decompress(archives.tar({"a.txt": b"1"})) + bytes(100_000_000)
+    archive = write(tmp_path, gzip.compress(data, mtime=0))
+    line = refused(lambda: unpack(archive, tmp_path / "out", **BOUNDS), fault="a tar with endless padding")
+    assert "bytes" in line
+    assert untouched(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["./", "a//b", "a/./b"])
+def test_odd_but_harmless_names(tmp_path: Path, archives: ModuleType, name: str) -> None:
+    out = unpack(
+        write(tmp_path, archives.tar({"x/y": b"1"}, extra=(archives.member(name),))), tmp_path / "out", **BOUNDS
+    )
+    assert (out / "x" / "y").read_bytes() == b"1"
+
+
+def test_peek_looks_as_far_as_it_can(tmp_path: Path, archives: ModuleType) -> None:
+    whole = archives.tar(archives.IMAGES, compressed=False)
+    assert peek(write(tmp_path, whole), count=5) == sorted(archives.IMAGES)[:5]
+    assert peek(write(tmp_path, whole[: len(whole) // 2]))[0] == sorted(archives.IMAGES)[0]
+    assert peek(write(tmp_path, b"")) == []

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 import shutil
 import threading
 from pathlib import Path
@@ -403,3 +405,37 @@ def test_a_mirror_replaces_a_cards_address(tmp_path) -> None:
     table = load_sources(path)
     assert table["mmpose-hrnetv2-w18-dark"].address == "http://mirror/dark"
     assert "mmpose-hrnetv2-w18-dark" in table.groups["weights"]
+
+
+def test_a_card_of_ones_own(server, play, cache, tmp_path, policy, refused):
+    prefix = hashlib.sha256(WEIGHTS).hexdigest()[:8]
+    url = server.on(f"/mine-{prefix}.pth", play.serve(WEIGHTS))
+    card = tmp_path / "mine.toml"
+    text = 'name = "mine"\narchitecture = "hrnetv2-w18"\nlicence = "for tests"\n'
+    card.write_text(f'{text}weights = {{ url = "{url}" }}\n')
+    line = refused(lambda: fetch(str(card), cache=cache, policy=policy))
+    assert "mine: for tests" in line
+    place = fetch(str(card), cache=cache, policy=policy, accept_licence=True)
+    assert place == cache / "weights" / f"mine-{prefix}.pth"
+    assert place.read_bytes() == WEIGHTS
+    card.write_text(text)
+    assert "no weights to download" in refused(lambda: fetch(str(card), cache=cache))
+    card.write_text(f'{text}weights = {{ url = "https://1drv.ms/u/s!abc", file = "mine.pth" }}\n')
+    assert "is a page for people" in refused(lambda: fetch(str(card), cache=cache, accept_licence=True))
+
+
+def test_the_lock_file_cannot_be_read(world, cache, refused):
+    (cache / LOCK_NAME).mkdir(parents=True)
+    assert "can't be read" in refused(lambda: fetch("net", cache=cache, sources=world, accept_licence=True))
+
+
+def test_add_says_when_the_disk_is_full(world, cache, tmp_path, refused, monkeypatch, leftovers):
+    path = tmp_path / "renamed.bin"
+    path.write_bytes(WEIGHTS)
+
+    def full(source, target):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    assert "No space left" in refused(lambda: add(path, cache=cache, sources=world))
+    assert leftovers(cache) == set()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -145,7 +147,7 @@ FAULTS: dict[str, tuple[Callable[[ModuleType, Any], list[Any]], str, dict[str, A
     "403": (lambda p, s: [p.status(403)], "answered 403", {}),
     "404": (lambda p, s: [p.status(404)], "answered 404", {}),
     "429, wait an hour": (lambda p, s: [p.status(429, Retry_After="3600")], "asks to wait 3600 s", {}),
-    "503 for ever": (lambda p, s: [p.status(503)], "3 times in a row", {}),
+    "503 for ever": (lambda p, s: [p.status(503)], "(3 attempts)", {}),
     "a redirect to another host": (
         lambda p, s: [p.redirect("http://files.example.com/thing")], "redirected to another host", {}),
     "a redirect to another port": (
@@ -255,3 +257,61 @@ def test_https_never_becomes_http(play, certificate, server, source, cache, poli
             lambda: get(sources, cache, policy), fault="a redirect from https to http"
         )
     assert server.asked("/thing") == []
+
+
+def test_a_server_that_says_nothing(server, play, source, cache, policy, refused):
+    def silent(handler, running):
+        running.closing.wait(5)
+
+    sources = source(server.on("/thing", silent))
+    line = refused(lambda: get(sources, cache, policy), fault="the server accepts and says nothing")
+    assert "didn't answer within 0.3 s" in line
+
+
+def test_patience_ends_even_when_bytes_trickle(server, play, source, cache, policy, refused):
+    """A server that cuts after every kilobyte brings something each time, but not for ever."""
+    steps = [play.serve(DATA, cut_at=(number + 1) * 1100) for number in range(4)]
+    sources = source(server.on("/thing", *steps))
+    short = Policy(read_seconds=0.3, attempts=3, most_attempts=3, chunk=1024, sleep=policy.sleep)
+    line = refused(lambda: get(sources, cache, short), fault="the connection is cut again and again")
+    assert "was cut (3 attempts)" in line
+    assert "are kept" in line
+
+
+def test_a_small_file_on_drive_comes_without_a_form(server, play, source, cache, policy):
+    server.on("/uc", play.serve(DATA, cut_at=9000), play.serve(DATA))
+    sources = source(drive="FILEID", drive_base=server.url(""))
+    assert get(sources, cache, policy) == DATA
+    assert server.log[0][0] == "/uc?id=FILEID&export=download"
+
+
+def test_no_room_while_writing(server, play, source, cache, policy, refused, monkeypatch):
+    """The disk fills up after the first bytes: they are kept, and the line says what to do."""
+    sources = source(server.on("/thing", play.serve(DATA)))
+    whole = Path.open
+
+    class Full:
+        def __init__(self, file):
+            self._file = file
+            self.room = 5000
+
+        def write(self, data):
+            if self.room < len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self.room -= len(data)
+            return self._file.write(data)
+
+        def __getattr__(self, name):
+            return getattr(self._file, name)
+
+    def opened(self, mode="r", *args, **kwargs):
+        file = whole(self, mode, *args, **kwargs)
+        return Full(file) if self.suffix == ".part" and "b" in mode and mode != "rb" else file
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", opened)
+        line = refused(lambda: get(sources, cache, policy))
+    assert "No space left on device" in line
+    assert "are kept" in line
+    assert (cache / "downloads" / "thing.bin.part").stat().st_size > 0
+    assert get(sources, cache, policy) == DATA

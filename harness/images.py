@@ -15,6 +15,7 @@ import io
 import os
 import re
 import stat
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,7 +85,7 @@ def header(data: bytes, *, name: str = "image") -> Header:
     if data.startswith(_JPEG):
         found = _jpeg_header(data)
     elif data.startswith(_PNG):
-        found = _png_header(data)
+        found = _png_header(data, name)
     else:
         found = _other_header(data, name)
     if found.width < 1 or found.height < 1:
@@ -135,15 +136,24 @@ def _jpeg_header(data: bytes) -> Header:
     return Header(width, height, complete=False)
 
 
-def _png_header(data: bytes) -> Header:
-    """Walks the chunks."""
+def _png_header(data: bytes, name: str) -> Header:
+    """Walks the chunks and checks their sums: OpenCV believes a chunk's length, so 119 bytes can ask it for 4 GB."""
     width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
     position = len(_PNG)
+    seen: set[bytes] = set()
     while position + 12 <= len(data):
-        length = int.from_bytes(data[position : position + 4], "big")
-        if data[position + 4 : position + 8] == b"IEND":
+        end = position + 8 + int.from_bytes(data[position : position + 4], "big")
+        kind = data[position + 4 : position + 8]
+        if end + 4 > len(data) and kind.isalpha():
+            break
+        if zlib.crc32(data[position + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
+            raise InputError(f"image {name} is a damaged PNG: a check sum is wrong; download or copy it again")
+        seen.add(kind)
+        if kind == b"IEND":
+            if not {b"IHDR", b"IDAT"} <= seen:
+                raise InputError(f"image {name} is a damaged PNG: it holds no picture")
             return Header(width, height, complete=True)
-        position += 12 + length
+        position = end + 4
     return Header(width, height, complete=False)
 
 

@@ -136,6 +136,12 @@ def test_exif_orientation_is_applied_as_mmcv_does(tmp_path: Path, orientation: i
         pytest.param(png_that_declares(30000, 30000), "declares 30000 x 30000 pixels", id="png of 30000 x 30000"),
         pytest.param(jpeg_that_declares(30000, 30000), "declares 30000 x 30000 pixels", id="jpeg of 30000 x 30000"),
         pytest.param(png_that_declares(0, 4), "declares 0 x 4 pixels", id="no width"),
+        pytest.param(PNG[:-20] + b"\0" + PNG[-19:], "damaged PNG: a check sum is wrong", id="png with a flipped byte"),
+        pytest.param(PNG[:33] + PNG[-12:], "damaged PNG: it holds no picture", id="png without a picture"),
+        # Found by fuzzing: OpenCV allocated 4 GB for these 119 bytes.
+        pytest.param(
+            PNG[:33] + b"\0\0\0>\x98\xb1\x01\xc6" + b"\xff" * 66 + PNG[-12:], "damaged PNG", id="png with a long chunk"
+        ),
         pytest.param(png_that_declares(64, 48), "can't be decoded", id="png whose data falls short"),
     ],
 )

@@ -31,6 +31,9 @@ __all__ = ["Loaded", "hash_prefix_in", "load", "read", "sha256_of", "verify"]
 WRAPPERS = ("state_dict", "model_state_dict", "model")
 """Keys under which training code stores the parameters."""
 
+DEPTH = 4
+"""How many wrappers may lie round the parameters."""
+
 NAMED = 3
 """How many offending names an error spells out."""
 
@@ -162,14 +165,14 @@ def _read_pickle(path: Path, zipped: bool) -> object:
 
 def _unwrap(content: object, path: Path) -> dict[str, Tensor]:
     """The parameters inside a checkpoint's wrappers, without ``module.`` before every name."""
-    while isinstance(content, Mapping) and not any(isinstance(v, Tensor) for v in content.values()):
-        inner = next((content[w] for w in WRAPPERS if isinstance(content.get(w), Mapping)), None)
-        if inner is None:
+    for _ in range(DEPTH):  # a pickle may hold itself
+        if not isinstance(content, Mapping) or any(isinstance(v, Tensor) for v in content.values()):
             break
-        content = inner
-    if not isinstance(content, Mapping) or not content:
-        kind = type(content).__name__
-        raise CheckpointError(f"{path} holds no parameters (it holds {'an empty ' if not content else 'a '}{kind})")
+        content = next((content[w] for w in WRAPPERS if isinstance(content.get(w), Mapping)), content)
+    if not isinstance(content, Mapping):
+        raise CheckpointError(f"{path} holds no parameters (it holds a {type(content).__name__})")
+    if not content:
+        raise CheckpointError(f"{path} holds no parameters (its table is empty)")
     foreign = [str(k) for k, v in content.items() if not (isinstance(k, str) and isinstance(v, Tensor))]
     if foreign:
         raise CheckpointError(f"{path} holds no plain table of parameters: {_some(foreign)} not tensors")

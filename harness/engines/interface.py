@@ -20,7 +20,8 @@ TOLERANCE = 1e-4
 class Engine(abc.ABC):
     """Runs a network: images ``[N, 3, H, W]`` float32 -> its named outputs, float32.
 
-    ``details`` names versions, threads and what was done to the network; it may grow with the first batch.
+    ``details`` names versions, threads and what was done to the network; it may grow with the first batch. One call at
+    a time: an engine keeps buffers between calls.
     """
 
     name: str

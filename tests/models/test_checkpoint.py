@@ -123,6 +123,12 @@ def _save(path: Path, content: object) -> Path:
     return path
 
 
+def _holds_itself(_: dict[str, Tensor]) -> object:
+    table: dict[str, object] = {}
+    table["state_dict"] = table
+    return table
+
+
 def _without(state: dict[str, Tensor], *keys: str) -> dict[str, Tensor]:
     return {k: v for k, v in state.items() if k not in keys}
 
@@ -172,6 +178,8 @@ def _without(state: dict[str, Tensor], *keys: str) -> dict[str, Tensor]:
         pytest.param(lambda s: {**s, "epoch": 3}, "epoch is not tensors", id="a number among the parameters"),
         pytest.param(lambda s: {}, "holds no parameters", id="an empty table"),
         pytest.param(lambda s: {"state_dict": {}}, "holds no parameters", id="an empty state_dict"),
+        pytest.param(lambda s: torch.zeros(3), "holds no parameters (it holds a Tensor)", id="a tensor"),
+        pytest.param(_holds_itself, "not tensors", id="a table that holds itself"),
         pytest.param(lambda s: [1, 2], "holds no parameters (it holds a list)", id="a list"),
         pytest.param(lambda s: {"meta": {"a": 1}}, "not tensors", id="no parameters at all"),
     ],

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 import models
 from models.heatmap_head import ConcatHead, HeatmapHead, resize
 from models.oracle import gaussians
+from models.timm_heatmap import TimmHeatmap
 
 FAMILY = ("heatmap-hrnet-small", "heatmap-mobilenetv3", "heatmap-resnet10-deconv")
 SHIPPED_LIMIT = 15_000_000
@@ -62,7 +63,7 @@ def test_one_face_can_be_learnt(name: str) -> None:
         loss = F.mse_loss(module(images)["heatmaps"], target)
         adam.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        losses.append(float(loss))
+        losses.append(float(loss.detach()))
         without = [n for n, p in module.named_parameters() if p.grad is None]
         assert not without
         adam.step()
@@ -101,6 +102,16 @@ def test_stacked_head_against_its_definition() -> None:
     hidden = (hidden / (1 + 1e-5) ** 0.5).clamp(min=0)  # BatchNorm as it starts, then ReLU
     expected = torch.einsum("oc,nchw->nohw", head.final_layer.weight[:, :, 0, 0], hidden)
     assert torch.allclose(head(maps), expected, atol=1e-6)
+
+
+def test_deconvolutions_must_end_at_stride_4() -> None:
+    with pytest.raises(models.ModelError, match=r"2 deconvolutions bring stride 32 of resnet10t to 8, not to 4"):
+        TimmHeatmap("resnet10t", points=2, deconvolutions=(8, 8), out_indices=(4,))
+
+
+def test_backbone_of_fine_maps_only_is_refused() -> None:
+    with pytest.raises(models.ModelError, match=r"resnet10t gives no map of stride 4 or more \(it has \[2\]\)"):
+        TimmHeatmap("resnet10t", points=2, out_indices=(0,))
 
 
 def test_backbone_without_maps_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -132,6 +132,28 @@ def test_bad_files(tmp_path: Path, content: bytes, says: str) -> None:
     assert "\n" not in str(error.value)
 
 
+def test_outputs_that_are_no_landmarks(tmp_path: Path) -> None:
+    module = models.create("onnx", _graph(tmp_path / "x.onnx", shape=("n", 3, 1, 7)), kind="landmarks", unit="input-px")
+    with pytest.raises(models.ModelError, match=r"gives \[2, 7\], not 2 times K"):
+        module(torch.zeros(2, 3, 1, 7))
+
+
+def test_outputs_that_are_no_heatmaps(tmp_path: Path) -> None:
+    path = _graph(tmp_path / "x.onnx")
+    module = models.create("onnx", path, kind="heatmaps", output_name="landmarks")
+    with pytest.raises(models.ModelError, match=r"gives \[2, 8\], not heatmaps \[2, K, h, w\]"):
+        module(torch.zeros(2, 3, 8, 8))
+
+
+def test_a_graph_that_fails_is_one_line(tmp_path: Path) -> None:
+    module = models.create(
+        "onnx", _graph(tmp_path / "x.onnx", shape=("n", 3, "h", "w")), kind="landmarks", unit="input-px"
+    )
+    with pytest.raises(models.ModelError, match=r"fails on \[1, 1, 8, 8\]") as error:
+        module(torch.zeros(1, 1, 8, 8))
+    assert "\n" not in str(error.value)
+
+
 def test_missing_and_truncated_file(tmp_path: Path) -> None:
     with pytest.raises(models.CheckpointError, match="can't be read: No such file"):
         models.create("onnx", tmp_path / "absent.onnx")

@@ -52,6 +52,8 @@ def sweep(shared, folder, nme, *, fusion="bilinear", colour="rgb", shift="true",
         box_padding=padding,
         limit=FACES,
         batch_size=FACES,
+        engine="torch",
+        threads=1,
         pictures=False,
     )
     out = folder / "run"

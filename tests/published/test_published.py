@@ -136,3 +136,18 @@ def test_numbers_without_quotes_are_refused(tmp_path):
     path.write_text(rows.FILE.read_text(encoding="utf-8").replace('"3.98"', "3.98", 1), encoding="utf-8")
     with pytest.raises(InputError, match="as printed"):
         rows.read(path)
+
+
+def test_shipped_cards_report_the_published_numbers():
+    """A card's table and the published row of the same source hold the same numbers."""
+    from models import card as cards
+
+    by_source = {r.source: r for r in published.load()}
+    compared = 0
+    for name in cards.shipped():
+        for table in cards.load(name).reported.get("wflw", {}).values():
+            found = by_source.get(table.source)
+            if found is not None:
+                assert {s: float(v) for s, v in found.nme.items()} == dict(table.nme), (name, table.source)
+                compared += 1
+    assert compared >= 7

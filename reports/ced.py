@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from reports import svg
 from reports.view import View
 
-__all__ = ["Ced", "Curves", "counts", "grids", "section"]
+__all__ = ["Ced", "Curves", "counts", "grids", "packed", "section"]
 
 _POINTS = 120
 _LIMITS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -106,7 +106,7 @@ def section(view: View) -> Ced | None:
     for name, thresholds in (("linear", linear), ("log", log)):
         for subset, mask in view.masks.items():
             per_cell = counts(view.nme[:, mask], thresholds)
-            tables[name][subset] = _deltas(per_cell)
+            tables[name][subset] = packed(per_cell)
             if subset == "test":
                 drawn.append(_draw(view, name, thresholds, per_cell / max(int(mask.sum()), 1)))
     data = {
@@ -126,7 +126,17 @@ def section(view: View) -> Ced | None:
     return Ced((drawn[0], drawn[1]), data)
 
 
-def _deltas(per_cell: NDArray[np.int64]) -> list[list[int]]:
-    """Counts as increments: most are one or two digits, which keeps the page small."""
-    rows: Sequence[Sequence[int]] = np.diff(per_cell, axis=1, prepend=0).tolist()
-    return [list(row) for row in rows]
+def packed(per_cell: NDArray[np.int64]) -> list[list[int]]:
+    """Counts ``[C, P]`` as increments, which are short; -n stands for n zeros in a row, the last zeros are left out."""
+    rows = []
+    for increments in np.diff(per_cell, axis=1, prepend=0).tolist():
+        row: list[int] = []
+        for step in increments:
+            if step:
+                row.append(step)
+            elif row and row[-1] < 0:
+                row[-1] -= 1
+            else:
+                row.append(-1)
+        rows.append(row[:-1] if row and row[-1] < 0 else row)
+    return rows

@@ -24,9 +24,10 @@ __all__ = ["Gallery", "pack", "section"]
 
 #: Longest side of a picture in the page, px.
 SIDE = 176
-#: Base64 characters of all pictures, and of all predictions.
-PICTURE_BUDGET = 1_900_000
+#: Base64 characters of all pictures, and of all predictions; every cell's tables and curves take from the pictures.
+PICTURE_BUDGET = 2_600_000
 POINT_BUDGET = 1_200_000
+PER_CELL = 12_000
 _SIZES = ((12, 8, 6), (8, 6, 4), (6, 4, 3), (4, 2, 2), (2, 1, 1), (1, 0, 0))
 
 
@@ -129,10 +130,11 @@ def section(view: View, *, pictures: bool = True) -> Gallery | None:
     subsets = list(view.masks)
     shown: dict[str, Any] = {}
     spent, count = 0, 0
+    budget = max(PICTURE_BUDGET // 10, PICTURE_BUDGET - PER_CELL * len(view.cells))
     frames = {}
     for face, _ in sorted(asked.items(), key=lambda item: (-item[1], item[0])):
         warp, width, height = frames[face] = _frame(view, available, face)
-        picture = _shrink(available[face].jpeg) if face in available and spent < PICTURE_BUDGET else None
+        picture = _shrink(available[face].jpeg) if face in available and spent < budget else None
         spent, count = spent + len(picture or ""), count + (picture is not None)
         truth = faces.landmarks[face] @ warp[:, :2].T + warp[:, 2]
         shown[str(face)] = {

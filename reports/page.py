@@ -98,7 +98,7 @@ def _title(view: View) -> str:
     return f"{say(record.dataset.name, 40)}: {' × '.join(parts)}"
 
 
-def _verdict(view: View) -> Mapping[str, Any]:
+def _verdict(view: View, best: Any) -> Mapping[str, Any]:
     record = view.run.record
     whole = record.dataset.expected.get("test")
     return {
@@ -111,7 +111,7 @@ def _verdict(view: View) -> Mapping[str, Any]:
         "flips": sentence_list([say(f, 40) for f in view.distinct("flip")]),
         "boxes": sentence_list([say(b, 40) for b in view.distinct("box")]),
         "normaliser": say(record.normaliser, 40),
-        "best": tables.best_text(view),
+        "best": best,
         "not_run": [say(line, 500) for line in record.not_run],
     }
 
@@ -148,10 +148,11 @@ def html(run: Run, *, pictures: bool = True, timings: bool = False) -> str:
     """
     view = View(run)
     metric_tables = tables.section(view)
+    best = tables.best_text(metric_tables)
     curves, forest, box_rows = ced.section(view), differences.section(view), differences.boxes(view)
     by_landmark, by_size = landmarks.section(view), sizes.section(view)
     counted, faces = provenance.counts_table(view), gallery.section(view, pictures=pictures)
-    sections = [Section("verdict", "Verdict", "Verdict", "verdict.html.j2", _verdict(view))]
+    sections = [Section("verdict", "Verdict", "Verdict", "verdict.html.j2", _verdict(view, best))]
 
     def add(present: Any, *words: Any) -> None:
         if present:
@@ -193,7 +194,6 @@ def html(run: Run, *, pictures: bool = True, timings: bool = False) -> str:
     )
     links = downloads.section(view, metric_tables, by_landmark.table if by_landmark else None)
     sections.append(Section("downloads", "Downloads", "Downloads", "downloads.html.j2", links))
-    best = tables.best_text(view)
     data = {
         "cells": _cells(view),
         "ced": curves.data if curves else None,

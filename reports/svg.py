@@ -106,7 +106,8 @@ def render(drawing: Figure, name: str, *, title: str, description: str) -> Marku
 
 
 def _rounded(match: re.Match[str]) -> str:
-    value = re.sub(r"-?\d+\.\d{3,}", lambda m: f"{float(m[0]):.2f}".rstrip("0").rstrip("."), match[2])
+    digits = 1 if match[1] == "d" and len(match[2]) > 500 else 2
+    value = re.sub(r"-?\d+\.\d{2,}", lambda m: f"{float(m[0]):.{digits}f}".rstrip("0").rstrip("."), match[2])
     return f' {match[1]}="{" ".join(value.split())}"'
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -147,12 +148,9 @@ def _note(view: View) -> str:
     return "Ranges are 95 % bootstrap intervals over source images."
 
 
-def best_text(view: View) -> tuple[Cell, str, str] | None:
+def best_text(tables: Sequence[MetricTable]) -> tuple[Cell, str, str] | None:
     """The cell with the lowest NME over all faces, its NME and its interval."""
-    tables = section(view)
-    if not tables:
-        return None
-    rows = [r for r in tables[0].rows if r.values[0].value is not None]
+    rows = [r for table in tables[:1] for r in table.rows if r.values[0].value is not None]
     if not rows:
         return None
     best = min(rows, key=lambda row: row.values[0].value or 0.0)

@@ -23,8 +23,15 @@ if (data.ced && byId("ced-figures")) {
   const totals = (axis, subset, cell) => {
     const key = `${axis.name}/${subset}/${cell}`;
     if (!sums[key]) {
+      // Increments; -n stands for n zeros in a row, and zeros at the end are left out.
       let total = 0;
-      sums[key] = axis.axis.steps[subset][cell].map((step) => (total += step));
+      const found = [];
+      for (const step of axis.axis.steps[subset][cell]) {
+        if (step < 0) found.push(...new Array(-step).fill(total));
+        else found.push((total += step));
+      }
+      while (found.length <= axis.axis.points) found.push(total);
+      sums[key] = found;
     }
     return sums[key];
   };

@@ -26,6 +26,20 @@ def test_curve_counts_are_the_faces_at_or_below(view: View) -> None:
     assert ced.counts(np.array([[4.0, 4.0, 5.0]]), np.array([4.0])).tolist() == [[2]]
 
 
+def _unpacked(row: list[int], points: int) -> list[int]:
+    increments = [value for step in row for value in ([0] * -step if step < 0 else [step])]
+    return np.cumsum(increments + [0] * (points - len(increments))).tolist()
+
+
+@pytest.mark.parametrize(
+    ("counts", "packed"),
+    [([0, 0, 0, 2, 2, 5], [-3, 2, -1, 3]), ([3, 3, 3], [3]), ([0, 0], []), ([1, 1, 2, 2], [1, -1, 1])],
+)
+def test_packed_counts(counts: list[int], packed: list[int]) -> None:
+    assert ced.packed(np.array([counts])) == [packed]
+    assert _unpacked(packed, len(counts)) == counts
+
+
 def test_curves_carry_every_subset_for_the_script(view: View) -> None:
     section = ced.section(view)
     assert section is not None
@@ -33,7 +47,7 @@ def test_curves_carry_every_subset_for_the_script(view: View) -> None:
         steps = section.data["axes"][axis.name]["steps"]
         assert list(section.data["subsets"]) == list(view.masks)
         for subset, mask in view.masks.items():
-            totals = np.cumsum(steps[subset], axis=1)
+            totals = [_unpacked(row, len(axis.thresholds)) for row in steps[subset]]
             np.testing.assert_array_equal(totals, ced.counts(view.nme[:, mask], axis.thresholds))
         assert axis.figure.count('class="curve"') == len(view.cells)
         left, top, width, height = axis.box

@@ -99,6 +99,7 @@ def test_a_run_without_or_with_broken_pictures_says_so(make_run: Callable[..., R
 
 def test_budgets_hold(small_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gallery, "PICTURE_BUDGET", 20_000)
+    monkeypatch.setattr(gallery, "PER_CELL", 0)
     monkeypatch.setattr(gallery, "POINT_BUDGET", 120_000)
     found = gallery.section(View(small_run))
     assert found is not None

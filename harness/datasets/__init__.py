@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from harness.datasets import geometry, wflw
+from harness.datasets import arrays, geometry, wflw
 from harness.datasets.dataset import SUBSETS, Dataset, FileHash
 from harness.errors import InputError
 
@@ -18,10 +18,21 @@ _SUMMARIES: Mapping[str, str] = MappingProxyType(
     {
         "wflw": "wflw:PATH, WFLW in any of its formats (official lists, HRNet csv, mmpose json)",
         "wflw-geometry": "wflw-geometry:PATH, real WFLW landmarks without photographs (npz)",
+        "landmarks": "landmarks:FILE.npz[::ARRAY], ground truth of any scheme, for scoring other programs' landmarks",
         "synthface": "synthface or synthface:PATH, drawn faces with exact landmarks, laid out as WFLW",
     }
 )
-_SYNTHFACE_COUNTS: Mapping[str, Mapping[str, int]] = {"test": {"test": 500}}
+_SYNTHFACE_COUNTS: Mapping[str, Mapping[str, int]] = {
+    "test": {
+        "test": 500,
+        "pose": 65,
+        "expression": 63,
+        "illumination": 140,
+        "makeup": 41,
+        "occlusion": 147,
+        "blur": 155,
+    }
+}
 
 
 def names() -> tuple[str, ...]:
@@ -60,7 +71,11 @@ def load(
     path = Path(place).expanduser() if place else None
     if path is None and (colon or name != "synthface"):
         raise InputError(f"{spec!r} does not say where the files are: write {name}:PATH")
-    if name == "wflw-geometry":
+    if name == "landmarks":
+        if format is not None or split != "test":
+            raise InputError("landmarks has one format and the split test only")
+        dataset = arrays.load(place, spec=spec)
+    elif name == "wflw-geometry":
         if format is not None or split != "test":
             raise InputError("wflw-geometry has one format and the split test only")
         dataset = geometry.load(_there(path), spec=spec)

@@ -227,7 +227,7 @@ def make(configuration: SweepConfiguration) -> Plan:
                 ModelPlan(
                     built=built,
                     box=box,
-                    boxes=rule(dataset),
+                    boxes=rule(dataset).for_input(card.input.size),
                     cells=_cells(card, box, chosen, _flips(card, configuration, tests), model_key),
                     key=model_key,
                     crops_key=crops_key,

@@ -187,7 +187,7 @@ def test_a_dataset_survives_pickling(tiny: Any) -> None:
 
 def test_synthface_reads_a_folder_in_wflws_layout(tiny: Any) -> None:
     dataset = datasets.load(f"synthface:{tiny.root}")
-    assert (dataset.name, dataset.expected) == ("synthface", {"test": 500})
+    assert (dataset.name, dataset.expected["test"], dataset.expected["blur"]) == ("synthface", 500, 155)
     assert dataset.describe() == "6 of 500 faces"
 
 

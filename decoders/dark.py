@@ -71,6 +71,11 @@ class Dark(HeatmapDecoder):
         bound = self.options["max_step"]
         self._max_step = None if bound is None else as_float(bound)
 
+    @property
+    def reach(self) -> int:
+        """The stencil and half the kernel."""
+        return 0 if self._path == "whole" else self._blur.size // 2 + 2
+
     def refine(self, maps: Tensor, peaks: Peaks) -> tuple[Tensor, dict[str, int]]:
         """Maximum plus Newton step."""
         _, height, width = maps.shape

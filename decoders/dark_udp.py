@@ -53,6 +53,11 @@ class DarkUdp(HeatmapDecoder):
         self._blur = Blur(as_int(self.options["kernel"]))
         self._path = str(self.options["path"])
 
+    @property
+    def reach(self) -> int:
+        """The stencil and half the kernel."""
+        return 0 if self._path == "whole" else self._blur.size // 2 + 1
+
     def refine(self, maps: Tensor, peaks: Peaks) -> tuple[Tensor, dict[str, int]]:
         """Maximum plus Newton step."""
         values, whole = self._blur.log_ready(

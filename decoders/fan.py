@@ -25,6 +25,11 @@ class Fan(HeatmapDecoder):
     bound: ClassVar = 1.07
     exempt: ClassVar = {"flip": "the half pixel is added on both sides of a mirror"}
 
+    @property
+    def reach(self) -> int:
+        """The two neighbours."""
+        return 1
+
     def refine(self, maps: Tensor, peaks: Peaks) -> Tensor:
         """Maximum plus quarter step plus half a pixel."""
         return peaks.xy + quarter_steps(maps, peaks, "hrnet") + 0.5

@@ -9,7 +9,7 @@ import cv2
 import torch
 from torch import Tensor
 
-from decoders.peak import Peaks, windows
+from decoders.peak import Peaks
 
 __all__ = ["Blur"]
 
@@ -33,33 +33,31 @@ class Blur:
     def whole(self, maps: Tensor) -> Tensor:
         """Maps ``[M, H, W]`` blurred, as two products with banded matrices."""
         _, height, width = maps.shape
-        down = self._banded(height).to(maps.device)
-        across = down if height == width else self._banded(width).to(maps.device)
+        down = self.banded(height).to(maps.device)
+        across = down if height == width else self.banded(width).to(maps.device)
         return torch.matmul(down, torch.matmul(maps, across))
 
     def rows(self, rows: Tensor) -> Tensor:
         """Rows ``[M, L]`` blurred along L only."""
-        return rows @ self._banded(rows.shape[1]).to(rows.device)
+        return rows @ self.banded(rows.shape[1]).to(rows.device)
 
-    def at(self, maps: Tensor, peaks: Peaks, places: Sequence[tuple[int, int]]) -> Tensor:
+    def at(self, window: Tensor, places: Sequence[tuple[int, int]]) -> Tensor:
         """Blurred values at a few pixels round each peak, without blurring the map.
 
         Args:
-            maps: ``[M, H, W]``.
-            peaks: where.
+            window: ``[M, D, D]`` round the peaks, reaching as far as the places and half the kernel together.
             places: ``P`` pairs (dx, dy), heatmap px from the peak. A place outside the map isn't meaningful.
 
         Returns:
             ``[M, P]`` float32.
         """
         reach = max(max(abs(dx), abs(dy)) for dx, dy in places)
-        radius = self.size // 2 + reach
-        side = 2 * radius + 1
+        side = self.size // 2 * 2 + 2 * reach + 1
         across, down = self._stencils(places, reach)
         # Along the rows first, then down the columns, each one matrix product: sums as short as OpenCV's, and so as
         # exact in float32, where the product with one two-dimensional stencil is off by twice as much.
-        rows = windows(maps, peaks.x, peaks.y, radius).view(-1, side) @ across.to(maps.device)
-        return rows.view(-1, side * (2 * reach + 1)) @ down.to(maps.device)
+        rows = window.view(-1, side) @ across.to(window.device)
+        return rows.view(-1, side * (2 * reach + 1)) @ down.to(window.device)
 
     def log_ready(
         self,
@@ -95,7 +93,7 @@ class Blur:
             whole = wanted
             values = torch.zeros((maps.shape[0], len(places)), dtype=torch.float32, device=maps.device)
         else:
-            values = self.at(maps, peaks, places)
+            values = self.at(peaks.window, places)
             whole = wanted & ((values < floor).any(dim=-1) | (peaks.score > ceiling))
         number = int(whole.sum())
         if number and path != "local":
@@ -143,7 +141,8 @@ class Blur:
             down[dy + reach : dy + reach + self.size, dx + reach, place] = self.kernel
         return across, down.view(side * width, len(places))
 
-    def _banded(self, length: int) -> Tensor:
+    def banded(self, length: int) -> Tensor:
+        """The symmetric matrix ``[length, length]`` that blurs a row or column of that length."""
         half = self.size // 2
         step = torch.arange(length)[:, None] - torch.arange(length)[None, :] + half
         return torch.where((step >= 0) & (step < self.size), self.kernel[step.clamp(0, self.size - 1)], 0.0)

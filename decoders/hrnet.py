@@ -27,6 +27,11 @@ class Hrnet(HeatmapDecoder):
     convention: ClassVar = "hrnet"
     bound: ClassVar = 0.36
 
+    @property
+    def reach(self) -> int:
+        """The two neighbours."""
+        return 1
+
     def refine(self, maps: Tensor, peaks: Peaks) -> Tensor:
         """Maximum plus quarter step, 0-based, without the half pixel."""
         return peaks.xy + quarter_steps(maps, peaks, "hrnet")

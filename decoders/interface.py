@@ -156,6 +156,11 @@ class HeatmapDecoder(Decoder):
     """Bytes of float32 heatmaps that are decoded at a time on a CPU: bounds the memory of intermediate results, and is
     large enough to hide torch's call costs."""
 
+    @property
+    def reach(self) -> int:
+        """Pixels on either side of the maximum that ``refine`` finds in ``peaks.window``."""
+        return 0
+
     @abstractmethod
     def refine(self, maps: Tensor, peaks: Peaks) -> Tensor | tuple[Tensor, dict[str, int]]:
         """Landmarks ``[M, 2]`` in heatmap px of maps ``[M, H, W]`` (float32, contiguous, not to be changed).
@@ -164,14 +169,13 @@ class HeatmapDecoder(Decoder):
         something gives (landmarks, counts), with the names of ``counted``.
         """
 
-    def prepare(self, maps: Tensor) -> Tensor:
-        """The maps whose maxima are found and refined; for decoders that change the whole map first."""
-        return maps
+    def find(self, maps: Tensor) -> Peaks:
+        """Where ``refine`` starts: the maxima, with windows of ``reach``."""
+        return find_peaks(maps, self.reach)
 
     def locate(self, maps: Tensor, counts: Counter[str]) -> tuple[Tensor, Tensor]:
         """Landmarks ``[M, 2]`` and scores ``[M]`` of maps ``[M, H, W]``, before empty and invalid maps are seen to."""
-        maps = self.prepare(maps)
-        peaks = find_peaks(maps)
+        peaks = self.find(maps)
         found = self.refine(maps, peaks)
         if isinstance(found, tuple):
             found, own = found

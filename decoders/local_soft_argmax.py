@@ -9,7 +9,7 @@ from torch import Tensor
 
 from decoders.interface import HeatmapDecoder
 from decoders.options import Option, as_float, as_int
-from decoders.peak import Peaks, windows
+from decoders.peak import Peaks
 
 __all__ = ["LocalSoftArgmax"]
 
@@ -32,11 +32,16 @@ class LocalSoftArgmax(HeatmapDecoder):
         "window": Option(default=5, minimum=3, maximum=31, odd=True, doc="side of the window, px"),
     }
 
+    @property
+    def reach(self) -> int:
+        """Half the window."""
+        return as_int(self.options["window"]) // 2
+
     def refine(self, maps: Tensor, peaks: Peaks) -> Tensor:
         """Maximum plus mean offset in the window."""
         side = as_int(self.options["window"])
-        near = windows(maps, peaks.x, peaks.y, side // 2).view(-1, side * side)
-        weights = near.sub_(peaks.score[:, None]).mul_(as_float(self.options["temperature"])).exp_()
+        near = peaks.window.view(-1, side * side)
+        weights = near.sub(peaks.score[:, None]).mul_(as_float(self.options["temperature"])).exp_()
         step = torch.arange(side, dtype=torch.float32, device=maps.device) - side // 2
         columns, rows = step.repeat(side), step.repeat_interleave(side)
         sums = weights @ torch.stack((columns, rows, torch.ones_like(rows)), dim=-1)

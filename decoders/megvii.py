@@ -10,7 +10,7 @@ from torch import Tensor
 from decoders.gaussian import Blur
 from decoders.interface import HeatmapDecoder
 from decoders.options import Option, as_int
-from decoders.peak import Peaks
+from decoders.peak import Peaks, find_peaks
 from decoders.quarter_offset import quarter_steps
 
 __all__ = ["Megvii"]
@@ -27,7 +27,7 @@ class Megvii(HeatmapDecoder):
     source: ClassVar = "mmpose 1.x mmpose/codecs/megvii_heatmap.py decode (CPN, arXiv 1711.07319; MSPN, 1901.00148)"
     bound: ClassVar = 1.07
     exempt: ClassVar = {"flip": "the half pixel is added on both sides of a mirror"}
-    slab: ClassVar = 1 << 23
+    slab: ClassVar = 1 << 22
     schema: ClassVar = {"kernel": Option(default=11, minimum=3, maximum=99, odd=True, doc="blur size, px")}
 
     def __init__(self, **options: object) -> None:
@@ -35,9 +35,9 @@ class Megvii(HeatmapDecoder):
         super().__init__(**options)
         self._blur = Blur(as_int(self.options["kernel"]))
 
-    def prepare(self, maps: Tensor) -> Tensor:
-        """Blur the whole maps: the maximum of the blurred map may be anywhere."""
-        return self._blur.whole(maps)
+    def find(self, maps: Tensor) -> Peaks:
+        """The blurred map's maximum, which may be anywhere, and its blurred neighbours."""
+        return find_peaks(self._blur.whole(maps), 1)
 
     def refine(self, maps: Tensor, peaks: Peaks) -> Tensor:
         """Maximum plus quarter step plus half a pixel."""

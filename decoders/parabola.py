@@ -9,7 +9,7 @@ from torch import Tensor
 
 from decoders.interface import HeatmapDecoder
 from decoders.options import Option
-from decoders.peak import Peaks, windows
+from decoders.peak import Peaks
 
 __all__ = ["Parabola"]
 
@@ -32,10 +32,15 @@ class Parabola(HeatmapDecoder):
     bound: ClassVar = 0.005
     schema: ClassVar = {"fit": Option(default="log", choices=("raw", "log"), doc="values, or their logarithms")}
 
+    @property
+    def reach(self) -> int:
+        """The two neighbours."""
+        return 1
+
     def refine(self, maps: Tensor, peaks: Peaks) -> Tensor:
         """Maximum plus vertex."""
         _, height, width = maps.shape
-        near = windows(maps, peaks.x, peaks.y, 1).to(torch.float64)
+        near = peaks.window.to(torch.float64)
         if self.options["fit"] == "log":
             near = near.clamp_min_(FLOOR).log_()
         before = torch.stack((near[:, 1, 0], near[:, 0, 1]))

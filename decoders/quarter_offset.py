@@ -9,7 +9,7 @@ from torch import Tensor
 
 from decoders.interface import HeatmapDecoder
 from decoders.options import Option
-from decoders.peak import Peaks, windows
+from decoders.peak import Peaks
 
 __all__ = ["RULES", "QuarterOffset", "quarter_steps"]
 
@@ -21,7 +21,7 @@ def quarter_steps(maps: Tensor, peaks: Peaks, rule: str) -> Tensor:
 
     Args:
         maps: ``[M, H, W]``.
-        peaks: the pixels to step from.
+        peaks: the pixels to step from, with windows of reach 1.
         rule: which pixels are far enough from the border. ``mmpose1``: each axis by itself, 1 < x < W - 1 with
             0 < y < H, and likewise for y. ``mmpose0``: 1 < x < W - 1 and 1 < y < H - 1, both axes or none.
             ``hrnet``: 0 < x < W - 1 and 0 < y < H - 1, both or none (the official code's 1 < px < W from 1).
@@ -30,7 +30,7 @@ def quarter_steps(maps: Tensor, peaks: Peaks, rule: str) -> Tensor:
         ``[M, 2]`` float32 (x, y), heatmap px.
     """
     _, height, width = maps.shape
-    near = windows(maps, peaks.x, peaks.y, 1)
+    near = peaks.window
     steps = torch.stack((near[:, 1, 2] - near[:, 1, 0], near[:, 2, 1] - near[:, 0, 1]), dim=-1).sign_().mul_(0.25)
     low = 0 if rule == "hrnet" else 1
     inside_x = (peaks.x > low) & (peaks.x < width - 1)
@@ -59,6 +59,11 @@ class QuarterOffset(HeatmapDecoder):
             doc="whose border rule; `hrnet` gives 0-based pixels without the official code's + 0.5",
         )
     }
+
+    @property
+    def reach(self) -> int:
+        """The two neighbours."""
+        return 1
 
     def refine(self, maps: Tensor, peaks: Peaks) -> Tensor:
         """Maximum plus quarter step."""

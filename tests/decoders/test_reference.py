@@ -126,10 +126,10 @@ def test_blur_is_opencvs(size, noisy) -> None:
     """Whole and at a few pixels, against cv2.GaussianBlur on the zero-padded map as mmpose calls it."""
     maps = noisy.view(-1, 40, 56)
     blur = Blur(size)
-    peaks = find_peaks(maps)
+    peaks = find_peaks(maps, size // 2 + 2)
     places = ((0, 0), (1, 0), (-1, 2), (2, -2))
     whole = blur.whole(maps)
-    at = blur.at(maps, peaks, places)
+    at = blur.at(peaks.window, places)
     for index, plane in enumerate(maps.numpy()):
         padded = np.pad(plane, size // 2)
         expected = cv2.GaussianBlur(padded, (size, size), 0)[size // 2 : -(size // 2), size // 2 : -(size // 2)]
@@ -157,6 +157,8 @@ def test_windows_hold_zeros_outside_the_map(height, width, radius) -> None:
         padded = np.pad(maps[index].numpy(), radius)
         at = (slice(y[index], y[index] + 2 * radius + 1), slice(x[index], x[index] + 2 * radius + 1))
         np.testing.assert_array_equal(found[index], padded[at])
+    maps[torch.arange(200), y, x] += 9
+    torch.testing.assert_close(find_peaks(maps, radius).window, windows(maps, x, y, radius), rtol=0, atol=0)
 
 
 @settings(max_examples=60, deadline=None)

@@ -92,6 +92,8 @@ class Input(_Table):
     """Width, height in px."""
     box: Name = "landmarks"
     """Name of the rule that gives the crop (``harness.boxes``)."""
+    convention: Literal["stride", "udp"] = "stride"
+    """How the crop is sampled: ``udp`` for networks trained with unbiased data processing (mmpose's ``use_udp``)."""
     colour: Literal["rgb", "bgr"] = "rgb"
     mean: Triple = IMAGENET_MEAN
     """Of each channel in the order of ``colour``, in 0..255."""

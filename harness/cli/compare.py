@@ -15,7 +15,7 @@ def command(
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Write the comparison as an HTML page.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the comparison as Markdown.")] = None,
 ) -> int:
-    """Put runs side by side, with paired statistics on the faces that they share."""
+    """Put runs side by side, with paired statistics on the faces that they share; exit 3 when they share nothing."""
     import reports
     from harness import compare
     from harness.errors import InputError
@@ -30,4 +30,4 @@ def command(
         write_atomically(markdown, compare.markdown(comparison))
     if out is not None:
         typer.echo(f"page: {reports.write_comparison(comparison, out)}")
-    return 0
+    return comparison.exit_code

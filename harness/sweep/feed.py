@@ -60,6 +60,7 @@ def _batch(
     boxes: Boxes,
     rows: np.ndarray,
     input_size: tuple[int, int],
+    convention: str,
     clock: FeedClock,
     cache: BatchCache | None,
 ) -> np.ndarray:
@@ -68,14 +69,19 @@ def _batch(
     stored = cache.read(number) if cache else None
     if stored is not None and "crops" in stored and stored["crops"].shape == shape:
         return stored["crops"]
-    result = _crops_of(dataset, boxes, rows, input_size, clock)
+    result = _crops_of(dataset, boxes, rows, input_size, convention, clock)
     if cache:
         cache.write(number, {"crops": result})
     return result
 
 
 def _crops_of(
-    dataset: Dataset, boxes: Boxes, rows: np.ndarray, input_size: tuple[int, int], clock: FeedClock
+    dataset: Dataset,
+    boxes: Boxes,
+    rows: np.ndarray,
+    input_size: tuple[int, int],
+    convention: str,
+    clock: FeedClock,
 ) -> np.ndarray:
     if dataset.image_root is None:
         raise InputError(
@@ -92,7 +98,9 @@ def _crops_of(
             opened = dataset.images[row]
             photograph = images.read(dataset.image_root / opened)
         read = perf_counter()
-        result[place] = crops.crop(photograph, boxes.centre[row], boxes.size[row], input_size, boxes.sampling)
+        result[place] = crops.crop(
+            photograph, boxes.centre[row], boxes.size[row], input_size, boxes.sampling, convention=convention
+        )
         clock.add(read - started, perf_counter() - read)
     return result
 
@@ -104,6 +112,7 @@ def feed(
     wanted: Sequence[int],
     *,
     input_size: tuple[int, int],
+    convention: str,
     workers: int,
     clock: FeedClock,
     cache: BatchCache | None = None,
@@ -123,7 +132,7 @@ def feed(
         def submit() -> None:
             for number in todo:
                 rows = batches[number]
-                future = pool.submit(_batch, number, dataset, boxes, rows, input_size, clock, cache)
+                future = pool.submit(_batch, number, dataset, boxes, rows, input_size, convention, clock, cache)
                 waiting.append((number, future))
                 return
 

@@ -174,6 +174,7 @@ class ModelSweep:
             self.batches,
             wanted,
             input_size=(width, height),
+            convention=self.card.input.convention,
             workers=2,
             clock=self.feed_clock,
             cache=self.crops,

@@ -197,7 +197,7 @@ def make(configuration: SweepConfiguration) -> Plan:
             crops_key = _digest(
                 {
                     "data": data_key,
-                    "input": card.input.size,
+                    "input": [card.input.size, card.input.convention],
                     "code": provenance.module_hash(type(rule).__module__, *_CROP_SOURCES),
                     "versions": provenance.versions(("numpy", "opencv-python-headless")),
                     "box": [box, configuration.box_padding],

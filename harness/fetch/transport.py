@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 from urllib.parse import urljoin, urlsplit
 
 import pooch
@@ -374,11 +374,20 @@ class ResumingDownloader(pooch.HTTPDownloader):  # type: ignore[misc]
                 f"then give the same command again{self._kept()}"
             ) from error
 
+    @contextlib.contextmanager
+    def _closing(self, file: IO[bytes]) -> Iterator[None]:
+        """Close, which writes what is buffered and so meets a full disk once more."""
+        try:
+            yield
+        finally:
+            with self._storing():
+                file.close()
+
     def _receive(self, response: requests.Response, offset: int, total: int | None) -> None:
         done = offset
         with self._storing():
             file = self.part.path.open("r+b" if offset else "wb")
-        with contextlib.closing(file):
+        with self._closing(file):
             file.seek(offset)
             file.truncate()
             chunks = response.raw.stream(self.policy.chunk, decode_content=False)

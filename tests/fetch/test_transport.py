@@ -301,6 +301,11 @@ def test_no_room_while_writing(server, play, source, cache, policy, refused, mon
             self.room -= len(data)
             return self._file.write(data)
 
+        def close(self):
+            self._file.close()
+            if self.room < 1024:  # a buffered file tries once more
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
         def __getattr__(self, name):
             return getattr(self._file, name)
 

@@ -18,7 +18,7 @@ __all__ = ["Ced", "Curves", "counts", "grids", "packed", "section"]
 
 _POINTS = 120
 _LIMITS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-_DECADES = tuple(m * 10.0**e for e in range(-6, 5) for m in (1, 2, 5))
+_DECADES = tuple(m * 10.0**e for e in range(-9, 10) for m in (1, 2, 5))
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,7 @@ def _draw(view: View, name: str, thresholds: NDArray[np.float64], share: NDArray
         ticks = [t for t in _DECADES if thresholds[0] * 0.999 <= t <= thresholds[-1] * 1.001]
         if len(ticks) > 8:
             ticks = [t for t in ticks if f"{t:e}".startswith("1")]
+            ticks = ticks[:: 1 + len(ticks) // 7]
         axes.xaxis.set_major_locator(FixedLocator(ticks))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

@@ -11,9 +11,9 @@ import numpy as np
 
 from harness.errors import InputError
 from harness.store import write_atomically
-from reports.differences import nice
+from reports.differences import Scale
 from reports.page import Section, assemble
-from reports.text import count, decimals, number, percent_faces, pvalue, say, sentence_list, signed
+from reports.text import count, decimals, number, percent_faces, pvalue, say, sentence_list
 
 if TYPE_CHECKING:
     from harness.compare import CellScores, Comparison, Difference
@@ -40,33 +40,16 @@ class Line:
     at: float
     low: float
     high: float
+    beyond: bool
+    """Whether the difference lies outside the plot."""
 
 
-@dataclass(frozen=True)
-class _Scale:
-    """The plot's reach in percent points and the digits that differences are shown with."""
-
-    reach: float
-    digits: int
-
-    def at(self, value: float) -> float:
-        """Place of a difference on the plot, 0 to 100."""
-        return round(50 + 50 * float(np.clip(np.nan_to_num(value) / self.reach, -1, 1)), 2)
-
-
-def _scale(comparison: Comparison) -> _Scale:
-    ends = [e for row in comparison.rows for d in row.differences if d is not None for e in (d.low, d.high)]
-    finite = np.abs([e for e in ends if np.isfinite(e)])
-    reach = nice(float(finite.max()) if len(finite) else 0.0)
-    return _Scale(reach, decimals(reach / 100, 2))
-
-
-def _line(label: str, run: str, scores: CellScores | None, difference: Difference | None, scale: _Scale) -> Line:
+def _line(label: str, run: str, scores: CellScores | None, difference: Difference | None, scale: Scale) -> Line:
     nme = () if scores is None else tuple((v, number(v, decimals(v, 3))) for v in scores.nme.values())
     fr10, auc10 = ("", "") if scores is None else (number(scores.fr10, 2), number(scores.auc10, 4))
     if difference is None:
         words = "no such cell" if scores is None else ""
-        return Line(label, run, nme, fr10, auc10, None, "", "", None, "", words, 50, 50, 50)
+        return Line(label, run, nme, fr10, auc10, None, "", "", None, "", words, 50, 50, 50, False)
     known = np.isfinite(difference.low)
     return Line(
         label,
@@ -75,14 +58,15 @@ def _line(label: str, run: str, scores: CellScores | None, difference: Differenc
         fr10,
         auc10,
         difference.difference,
-        signed(difference.difference, scale.digits),
-        f"{signed(difference.low, scale.digits)} to {signed(difference.high, scale.digits)}" if known else "",
+        scale.signed(difference.difference),
+        f"{scale.signed(difference.low)} to {scale.signed(difference.high)}" if known else "",
         difference.p,
         pvalue(difference.p),
         difference.words,
         scale.at(difference.difference),
         scale.at(difference.low if known else difference.difference),
         scale.at(difference.high if known else difference.difference),
+        abs(difference.difference) > scale.reach,
     )
 
 
@@ -99,7 +83,8 @@ def _sentence(comparison: Comparison) -> tuple[str, str]:
 
 def comparison_html(comparison: Comparison) -> str:
     """The page as text; the same bytes for the same comparison."""
-    scale = _scale(comparison)
+    ends = [e for row in comparison.rows for d in row.differences if d is not None for e in (d.low, d.high)]
+    scale = Scale.of(ends)
     sentence, tone = _sentence(comparison)
     groups = [
         [
@@ -121,7 +106,7 @@ def comparison_html(comparison: Comparison) -> str:
     table = {
         "groups": groups,
         "subsets": [say(s, 40) for s in comparison.subsets],
-        "reach": number(scale.reach, decimals(scale.reach, 2)),
+        "reach": scale.text,
         "first": say(comparison.names[0], 80),
         "level": f"{100 * comparison.level:g}",
         "compared": comparison.compared,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from reports.significance import Paired, paired_with_holm
 from reports.text import number, pvalue, signed
 from reports.view import Cell, View
 
-__all__ = ["BoxRow", "Boxes", "Difference", "Forest", "boxes", "nice", "section"]
+__all__ = ["BoxRow", "Boxes", "Difference", "Forest", "Scale", "boxes", "nice", "section"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Difference:
     at: float
     low: float
     high: float
+    beyond: bool
+    """Whether the difference lies outside the plot."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,6 @@ class Forest:
 
     rows: tuple[Difference, ...]
     reach: str
-    digits: int
 
 
 def nice(value: float) -> float:
@@ -46,6 +48,37 @@ def nice(value: float) -> float:
     return float(next(m * power for m in (1, 2, 5, 10) if m * power >= value * (1 - 1e-9)))
 
 
+@dataclass(frozen=True)
+class Scale:
+    """A plot of differences from ``-reach`` to ``+reach``, percent points, and the digits that suit it."""
+
+    reach: float
+    digits: int
+
+    @classmethod
+    def of(cls, ends: Sequence[float]) -> Scale:
+        """The scale that holds all ends of intervals, or most of them where a few are ten times as far out."""
+        sizes = np.abs([e for e in ends if np.isfinite(e)])
+        if not len(sizes):
+            return cls(nice(0), 4)
+        middle = float(np.median(sizes))
+        reach = nice(float(sizes.max()) if sizes.max() <= 10 * middle or not middle else 3 * middle)
+        return cls(reach, max(2, 2 - int(np.floor(np.log10(reach)))))
+
+    def at(self, value: float) -> float:
+        """Place of a difference on the plot, 0 to 100."""
+        return round(50 + 50 * float(np.clip(np.nan_to_num(value) / self.reach, -1, 1)), 2)
+
+    def signed(self, value: float) -> str:
+        """A difference with its sign and the scale's digits."""
+        return signed(value, 0 if abs(value) >= 1000 else self.digits)
+
+    @property
+    def text(self) -> str:
+        """The reach."""
+        return f"{self.reach:g}"
+
+
 def section(view: View) -> Forest | None:
     """Every cell against its baseline (:attr:`View.baseline`), Holm over all of them; None with one decoder."""
     pairs = [(cell, view.cells[b]) for cell, b in zip(view.cells, view.baseline, strict=True) if b is not None]
@@ -54,29 +87,24 @@ def section(view: View) -> Forest | None:
     found = paired_with_holm(
         [(view.nme[cell.index], view.nme[base.index]) for cell, base in pairs], view.run.faces.clusters
     )
-    ends = np.abs([[p.low, p.high] for p in found])
-    reach = nice(float(np.nanmax(ends)) if np.isfinite(ends).any() else 0.0)
-    digits = max(2, int(np.ceil(-np.log10(reach))) + 2)
-
-    def at(value: float) -> float:
-        return round(50 + 50 * float(np.clip(np.nan_to_num(value) / reach, -1, 1)), 2)
-
+    scale = Scale.of([end for p in found for end in (p.low, p.high)])
     rows = tuple(
         Difference(
             cell,
             base,
             p,
-            signed(p.difference, digits),
-            f"{signed(p.low, digits)} to {signed(p.high, digits)}",
+            scale.signed(p.difference),
+            f"{scale.signed(p.low)} to {scale.signed(p.high)}",
             pvalue(p.p_holm),
             _verdict(p),
-            at(p.difference),
-            at(p.low),
-            at(p.high),
+            scale.at(p.difference),
+            scale.at(p.low),
+            scale.at(p.high),
+            abs(p.difference) > scale.reach,
         )
         for (cell, base), p in zip(pairs, found, strict=True)
     )
-    return Forest(rows, number(reach, digits), digits)
+    return Forest(rows, scale.text)
 
 
 def _verdict(paired: Paired) -> str:

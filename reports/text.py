@@ -67,9 +67,14 @@ def number(value: Any, digits: int = 2) -> str:
 
 
 def decimals(value: float | None, digits: int = 2) -> int:
-    """Digits behind the point that keep two significant ones: the floors of decoders are 0.0008 %, not 0.00 %."""
+    """Digits behind the point that keep two significant ones: the floors of decoders are 0.0008 %, not 0.00 %.
+
+    None for the thousands, which only a decoder that fails altogether gives.
+    """
     if value is None or not math.isfinite(value) or value == 0:
         return digits
+    if abs(value) >= 1000:
+        return 0
     return min(9, max(digits, 1 - math.floor(math.log10(abs(value)))))
 
 

@@ -177,3 +177,20 @@ def test_svg_is_the_same_twice_themed_and_its_ids_its_own() -> None:
     assert "A &lt;title&gt;" in text
     assert all(found.startswith("one-") for found in re.findall(r' id="([^"]+)"', text))
     assert "date" not in text.lower()
+
+
+@pytest.mark.parametrize(
+    ("ends", "reach"),
+    [
+        pytest.param([-0.3, 0.1, 0.45], 0.5, id="all inside"),
+        pytest.param([0.1, 0.2, 0.3, 5e5], 1.0, id="an outlier goes beyond"),
+        pytest.param([float("nan")], 0.01, id="nothing known"),
+        pytest.param([0.0, 0.0], 0.01, id="no difference"),
+    ],
+)
+def test_scale_holds_what_it_should(ends: list[float], reach: float) -> None:
+    scale = differences.Scale.of(ends)
+    assert scale.reach == reach
+    assert scale.at(0) == 50
+    assert scale.at(-2 * reach) == 0
+    assert scale.at(reach / 2) == 75

@@ -56,8 +56,9 @@ def reproduce(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """The default tests: minutes on two cores. `-- ARGS` go to pytest."""
-    environment = _environment(session, "test")
-    _run(session, environment, "python", "-m", "pytest", *session.posargs)
+    environment = _environment(session, "test") | {"OMP_NUM_THREADS": "1"}
+    workers = ["-n", "auto", "--maxprocesses", "4", "--dist", "loadscope"]
+    _run(session, environment, "python", "-m", "pytest", *workers, *session.posargs)
 
 
 @nox.session

@@ -69,6 +69,6 @@ class BatchCache:
     def write(self, batch: int, arrays: Mapping[str, np.ndarray]) -> None:
         """Store the arrays of a batch."""
         sink = io.BytesIO()
-        np.savez(sink, allow_pickle=False, **dict(arrays))  # type: ignore[arg-type]
+        np.savez(sink, allow_pickle=False, **dict(arrays))
         payload = sink.getvalue()
         write_atomically(self._file(batch), hashlib.sha256(payload).digest() + payload)

@@ -35,17 +35,27 @@ def steps(recipe: Recipe) -> list[Step]:
         for _ in range(stage.epochs):
             shape += [(number, epoch, i, i == count - 1) for i in range(count)]
             epoch += 1
+    # Where each step's stretch of the schedule begins and ends: at the run's ends, or at a stage that restarts it.
+    starts = [n for n, (index, *_) in enumerate(shape) if n == 0 or _restarts(recipe, index, shape[n - 1][0])]
+    ends = [*starts[1:], len(shape)]
     plan = []
-    for number, (index, epoch, i, last) in enumerate(shape):
-        stage = recipe.stages[index]
-        lr = stage.lr * rate(recipe, number, epoch=epoch, total=len(shape))
-        faces = stage.faces or recipe.train.faces
-        plan.append(Step(number, index, epoch, i * stage.batch, stage.batch, faces, stage.size, lr, last))
+    for start, end in zip(starts, ends, strict=True):
+        for number in range(start, end):
+            index, epoch, i, last = shape[number]
+            stage = recipe.stages[index]
+            done = (number - start) / max(1, end - start - 1)
+            lr = stage.lr * rate(recipe, number, epoch=epoch, done=done)
+            faces = stage.faces or recipe.train.faces
+            plan.append(Step(number, index, epoch, i * stage.batch, stage.batch, faces, stage.size, lr, last))
     return plan
 
 
-def rate(recipe: Recipe, step: int, *, epoch: int, total: int) -> float:
-    """The factor of the stage's learning rate at a step."""
+def _restarts(recipe: Recipe, index: int, previous: int) -> bool:
+    return index != previous and recipe.stages[index].restart
+
+
+def rate(recipe: Recipe, step: int, *, epoch: int, done: float) -> float:
+    """The factor of the stage's learning rate at a step; ``done`` is the share of its schedule behind it, 0 to 1."""
     o = recipe.optimiser
     warm = 1.0
     if step < o.warmup_steps:
@@ -53,5 +63,5 @@ def rate(recipe: Recipe, step: int, *, epoch: int, total: int) -> float:
         warm = 1 - (1 - step / o.warmup_steps) * (1 - o.warmup_ratio)
     if o.schedule == "step":
         return float(warm * o.gamma ** sum(epoch >= milestone for milestone in o.milestones))
-    done = max(0.0, step / max(1, total - 1) - o.hold) / (1 - o.hold)
-    return warm * (o.final + (1 - o.final) * 0.5 * (1 + math.cos(math.pi * done)))
+    fallen = max(0.0, done - o.hold) / (1 - o.hold)
+    return warm * (o.final + (1 - o.final) * 0.5 * (1 + math.cos(math.pi * fallen)))

@@ -51,6 +51,8 @@ class Stage(_Table):
     lr: Positive = 2e-3
     faces: Annotated[int, Field(gt=0)] | None = None
     """Use only the first so many faces of the training set (so that a run can start while the rest is drawn)."""
+    restart: bool = False
+    """Begin the cosine schedule anew with this stage (a warm restart: Loshchilov and Hutter, SGDR, 2017)."""
 
 
 class Augmentation(_Table):

@@ -59,3 +59,17 @@ def test_the_cosine_schedule_falls_to_its_end() -> None:
     assert rates[31] == pytest.approx(2e-3 * 0.55, rel=0.02)
     assert rates[-1] == pytest.approx(2e-4)
     assert all(a > b for a, b in pairwise(rates))
+
+
+def test_a_restart_begins_the_schedule_anew_and_leaves_what_was_before_as_it_was() -> None:
+    stages = [{"epochs": 3, "batch": 5}]
+    optimiser = {"schedule": "cosine", "final": 0.1, "warmup_steps": 5, "hold": 0.5}
+    once = plan.steps(recipe(optimiser=optimiser, stages=stages))
+    twice = plan.steps(recipe(optimiser=optimiser, stages=[*stages, {"epochs": 2, "batch": 5, "restart": True}]))
+    on = plan.steps(recipe(optimiser=optimiser, stages=[*stages, {"epochs": 2, "batch": 5}]))
+    assert twice[: len(once)] == once
+    assert [s.lr for s in on[: len(once)]] != [s.lr for s in once]
+    rest = [s.lr for s in twice[len(once) :]]
+    assert rest[:20] == pytest.approx([2e-3] * 20)
+    assert rest[-1] == pytest.approx(2e-4)
+    assert all(a >= b for a, b in pairwise(rest))

@@ -14,12 +14,13 @@ def command(
     run: Annotated[Path, typer.Argument(help="A run's folder.")],
     out: Annotated[Path | None, typer.Option("-o", "--out", help="The page; RUN/report.html by default.")] = None,
     pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Leave the faces out of the page.")] = True,
+    timings: Annotated[bool, typer.Option("--timings", help="Add seconds; two equal runs' pages then differ.")] = False,
 ) -> int:
     """Write a run's report: one self-contained HTML page."""
     import reports
     from harness.store import Run
 
     opened = Run.open(run)
-    page = reports.write(opened, out or run / "report.html", pictures=pictures)
+    page = reports.write(opened, out or run / "report.html", pictures=pictures, timings=timings)
     typer.echo(f"report: {page}")
     return 0

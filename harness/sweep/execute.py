@@ -48,6 +48,7 @@ def execute(
 def _execute(plan: Plan, out: Path, work: Path, command: Sequence[str], progress: Progress | None) -> Run:
     clock, feed_clock = Clock(), FeedClock()
     clocks: dict[str, Clock] = {}
+    by_cell: dict[str, float] = {}
     started = perf_counter()
     batches = batches_of(plan.dataset, plan.configuration.batch_size)
     records: dict[str, ModelRecord] = {}
@@ -58,6 +59,7 @@ def _execute(plan: Plan, out: Path, work: Path, command: Sequence[str], progress
         worker = ModelSweep(plan, model, work, batches, own, feed_clock, thumbnails=pictures)
         finished.extend(worker.run(progress))
         records.setdefault(model.built.card.name, worker.record())
+        by_cell.update(worker.cells_clock.rounded())
     with clock("store"):
         staging = work / "run"
         shutil.rmtree(staging, ignore_errors=True)
@@ -107,6 +109,7 @@ def _execute(plan: Plan, out: Path, work: Path, command: Sequence[str], progress
             "total": round(perf_counter() - started, 4),
             "stages": clock.rounded(),
             "models": {name: own.rounded() for name, own in clocks.items()},
+            "cells": by_cell,
             "workers": {"read": round(feed_clock.read, 4), "crop": round(feed_clock.crop, 4)},
         },
     )

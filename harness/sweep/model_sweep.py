@@ -88,6 +88,7 @@ class ModelSweep:
     ) -> None:
         self.plan, self.model, self.work, self.batches = plan, model, work, batches
         self.clock, self.feed_clock, self.thumbnails = clock, feed_clock, thumbnails
+        self.cells_clock = Clock()
         self.card = model.built.card
         self.reads_images = model.built.module.reads == "images"
         faces, points = plan.dataset.landmarks.shape[:2]
@@ -213,7 +214,7 @@ class ModelSweep:
             for cell, journal in zip(self.model.cells, self.journals, strict=True):
                 if number in journal:
                     continue
-                with self.clock(f"decode {cell.record.decoder}"):
+                with self.clock(f"decode {cell.record.decoder}"), self.cells_clock(cell.record.id):
                     landmarks, decoded = self._decode(cell, variants[cell.record.flip], self.batches[number])
                 with self.clock("store"):
                     journal.write(number, self.batches[number], landmarks, decoded.scores.cpu().numpy(), decoded.counts)

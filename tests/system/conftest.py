@@ -197,7 +197,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Started]]:
 def cli(start: Callable[..., Started]) -> Callable[..., Ended]:
     """Run ``nmebench ARGS`` to its end; never a traceback."""
 
-    def run(*args: object, timeout: float = 900, **options: Any) -> Ended:
+    def run(*args: object, timeout: float = 1800, **options: Any) -> Ended:
         return start(*args, **options).end(timeout=timeout)
 
     return run

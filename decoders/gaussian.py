@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import torch
@@ -13,7 +13,7 @@ from decoders.peak import Peaks
 
 __all__ = ["Blur"]
 
-WHOLE_BYTES = 1 << 22
+WHOLE_BYTES = 98 * 64 * 64 * 4
 """Bytes of maps that are blurred whole at a time, so that they stay in the cache."""
 
 
@@ -30,12 +30,24 @@ class Blur:
         kernel = cv2.getGaussianKernel(size, sigma if sigma is not None else 0.0)[:, 0]
         self.kernel = torch.from_numpy(kernel).to(torch.float32)
 
-    def whole(self, maps: Tensor) -> Tensor:
-        """Maps ``[M, H, W]`` blurred, as two products with banded matrices."""
-        _, height, width = maps.shape
-        down = self.banded(height).to(maps.device)
-        across = down if height == width else self.banded(width).to(maps.device)
-        return torch.matmul(down, torch.matmul(maps, across))
+    def whole(self, maps: Tensor) -> Iterator[tuple[slice, Tensor]]:
+        """Whole maps ``[M, H, W]`` blurred, as two products with banded matrices, a few at a time.
+
+        Yields:
+            The slice of maps and their blurred values, in a buffer that the next step overwrites: fresh memory for
+            each step takes as long as the products themselves.
+        """
+        count, height, width = maps.shape
+        size = WHOLE_BYTES if maps.device.type == "cpu" else 1 << 28
+        step = min(count, max(1, size // (height * width * 4)))
+        down = self.banded(height).to(maps.device).expand(step, height, height)
+        across = self.banded(width).to(maps.device)
+        half, full = torch.empty_like(maps[:step]), torch.empty_like(maps[:step])
+        for start in range(0, count, step):
+            part = slice(start, min(start + step, count))
+            number = part.stop - start
+            torch.mm(maps[part].view(-1, width), across, out=half[:number].view(-1, width))
+            yield part, torch.bmm(down[:number], half[:number], out=full[:number])
 
     def rows(self, rows: Tensor) -> Tensor:
         """Rows ``[M, L]`` blurred along L only."""
@@ -115,11 +127,9 @@ class Blur:
         count, height, width = maps.shape
         values = torch.zeros((count, len(places)), dtype=torch.float32, device=maps.device)
         dx, dy = torch.tensor(places, device=maps.device).unbind(dim=-1)
-        step = max(1, WHOLE_BYTES // (height * width * 4))
         chosen = which.nonzero()[:, 0]
-        for start in range(0, chosen.numel(), step):
-            rows = chosen[start : start + step]
-            blurred = self.whole(maps[rows])
+        for part, blurred in self.whole(maps if chosen.numel() == count else maps[chosen]):
+            rows = chosen[part]
             at_x = (peaks.x[rows, None] + dx).clamp(0, width - 1)
             at_y = (peaks.y[rows, None] + dy).clamp(0, height - 1)
             here = torch.arange(rows.numel(), device=maps.device)[:, None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import ClassVar
 
 import torch
@@ -27,7 +28,6 @@ class Megvii(HeatmapDecoder):
     source: ClassVar = "mmpose 1.x mmpose/codecs/megvii_heatmap.py decode (CPN, arXiv 1711.07319; MSPN, 1901.00148)"
     bound: ClassVar = 1.07
     exempt: ClassVar = {"flip": "the half pixel is added on both sides of a mirror"}
-    slab: ClassVar = 1 << 22
     schema: ClassVar = {"kernel": Option(default=11, minimum=3, maximum=99, odd=True, doc="blur size, px")}
 
     def __init__(self, **options: object) -> None:
@@ -37,7 +37,8 @@ class Megvii(HeatmapDecoder):
 
     def find(self, maps: Tensor) -> Peaks:
         """The blurred map's maximum, which may be anywhere, and its blurred neighbours."""
-        return find_peaks(self._blur.whole(maps), 1)
+        parts = [find_peaks(blurred, 1) for _, blurred in self._blur.whole(maps)]
+        return Peaks(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Peaks)))
 
     def refine(self, maps: Tensor, peaks: Peaks) -> Tensor:
         """Maximum plus quarter step plus half a pixel."""

@@ -128,7 +128,7 @@ def test_blur_is_opencvs(size, noisy) -> None:
     blur = Blur(size)
     peaks = find_peaks(maps, size // 2 + 2)
     places = ((0, 0), (1, 0), (-1, 2), (2, -2))
-    whole = blur.whole(maps)
+    whole = torch.cat([part.clone() for _, part in blur.whole(maps)])
     at = blur.at(peaks.window, places)
     for index, plane in enumerate(maps.numpy()):
         padded = np.pad(plane, size // 2)

@@ -133,14 +133,14 @@ def flip_of(test: Test, *, direct: bool) -> str:
 
 def _decoders(
     card: Card, configuration: SweepConfiguration, outputs: frozenset[str], protocols: Sequence[Test]
-) -> tuple[list[Decoder | None], list[str]]:
-    """The decoders of a network's cells, and a sentence for each that it can't feed."""
+) -> tuple[list[Decoder | None], dict[str, str]]:
+    """The decoders of a network's cells, and those that it can't feed with the outputs that they miss."""
     if outputs == {"landmarks"}:
-        return [None], []
+        return [None], {}
     reported = tuple(dict.fromkeys(test.decoder for test in protocols if test.decoder))
     specs = configuration.decoders or reported or ("argmax", "quarter-offset", "dark")
     chosen: dict[str, Decoder] = {}
-    left: list[str] = []
+    left: dict[str, str] = {}
     for spec in specs:
         wanted = decoders.names() if spec == "all" else (spec,)
         for name in wanted:
@@ -154,10 +154,7 @@ def _decoders(
                     f"{', '.join(sorted(outputs))}; choose one that reads these (`nmebench list decoders`)"
                 )
             else:
-                left.append(
-                    f"{decoder.spec} on {card.name}: needs the output {', '.join(missing)}, "
-                    "which this network doesn't give."
-                )
+                left[decoder.spec] = ", ".join(missing)
     return list(chosen.values()), left
 
 
@@ -184,14 +181,15 @@ def make(configuration: SweepConfiguration) -> Plan:
         "photographs": _photographs(dataset),
     }
     plans: list[ModelPlan] = []
-    not_run: list[str] = []
+    unfed: dict[tuple[str, str], list[str]] = {}
     for request, original in zip(configuration.models, cards, strict=True):
         card = _adjusted(original, configuration)
         built = models.build(card, weights=request.weights)
         protocols = _protocols(card, dataset.name)
         tests = [test for test, _ in protocols]
         chosen, left = _decoders(card, configuration, outputs_of(built), tests)
-        not_run.extend(left)
+        for decoder, missing in left.items():
+            unfed.setdefault((decoder, missing), []).append(card.name)
         for box in configuration.boxes or tuple(dict.fromkeys(box for _, box in protocols)):
             rule = box_rules.create(box, padding=configuration.box_padding)
             crops_key = _digest(
@@ -233,7 +231,12 @@ def make(configuration: SweepConfiguration) -> Plan:
                     crops_key=crops_key,
                 )
             )
-    return Plan(configuration, dataset, normaliser_name, normaliser, tuple(plans), tuple(not_run))
+    not_run = tuple(
+        f"decoder {decoder} needs {missing}, which {'no network here gives' if len(without) == len(cards) else where}."
+        for (decoder, missing), without in unfed.items()
+        for where in [f"{', '.join(without)} don't give"]
+    )
+    return Plan(configuration, dataset, normaliser_name, normaliser, tuple(plans), not_run)
 
 
 def _cells(

@@ -28,7 +28,8 @@ class OnnxRuntimeEngine(Engine):
         """The network is exported with the first batch, when its input is known."""
         if importlib.util.find_spec("onnx") is None:
             raise InputError(
-                "engine onnxruntime exports the network with the package onnx, which isn't installed: pip install 'nmebench[onnx]'"
+                "engine onnxruntime exports the network with the package onnx, which isn't installed: "
+                "pip install 'nmebench[onnx]'"
             )
         self._module = module
         self._threads = threads or torch.get_num_threads()

@@ -12,7 +12,7 @@ from harness.errors import InputError
 from harness.fetch import lockfile
 from harness.fetch.archive import kind_of, peek
 from harness.fetch.cache import cache_path
-from harness.fetch.fetching import install, verify
+from harness.fetch.placing import install, verify
 from harness.fetch.sources import Source, Sources, load_sources
 from harness.quoting import shown
 

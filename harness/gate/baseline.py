@@ -18,8 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from harness import metrics
 from harness.errors import InputError
 from harness.gate.limits import Limit
-from harness.scoring import subset_masks
 from harness.records import Flip
+from harness.scoring import subset_masks
 from harness.store import CellRecord, FaceTable, Run, write_atomically
 
 __all__ = ["QUANTUM", "Baseline", "BaselineCell", "cell_protocol", "faces_sha256", "make_baseline"]

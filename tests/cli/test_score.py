@@ -48,7 +48,9 @@ def test_predictions_and_truth_of_one_point_apart(nmebench: Call, tmp_path: Path
         pytest.param({"landmarks": np.full((2, 98, 2), np.nan)}, "face 0", id="not finite"),
         pytest.param({"landmarks": np.zeros((2, 196))}, "expected floats", id="flat"),
         pytest.param(
-            {"landmarks": np.zeros((2, 98, 2)), "subset_pose": np.zeros(3, bool)}, "pose is bool [3]", id="a short subset"
+            {"landmarks": np.zeros((2, 98, 2)), "subset_pose": np.zeros(3, bool)},
+            "pose is bool [3]",
+            id="a short subset",
         ),
     ],
 )

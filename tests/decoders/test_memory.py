@@ -37,4 +37,4 @@ def test_peak_memory_is_at_most_twice_the_heatmaps(measured, spec) -> None:
 
 def test_the_measurement_sees_an_allocation(measured) -> None:
     """Converting slabs of half-precision maps has to show."""
-    assert measured["dark@half"] > measured["argmax"] + 0.5
+    assert measured["dark@half"] > measured["argmax"] + 0.3

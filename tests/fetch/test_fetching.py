@@ -14,7 +14,7 @@ import platformdirs
 import pytest
 
 from harness.errors import InputError
-from harness.fetch import add, by_hand, cache_path, fetch, fetching, load_sources, wflw_root
+from harness.fetch import add, by_hand, cache_path, fetch, load_sources, placing, wflw_root
 from harness.fetch.lockfile import LOCK_NAME, alone, read
 from harness.fetch.sources import Source, Sources, hash_prefix_of
 
@@ -204,7 +204,7 @@ def test_another_archive_than_recorded_in_the_place(world, cache, policy, refuse
 
 def test_an_interrupt_between_download_and_unpacking(world, server, cache, policy, monkeypatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(fetching, "unpack", lambda *a, **k: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(placing, "unpack", lambda *a, **k: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             fetch("wflw-images", cache=cache, sources=world, policy=policy, accept_licence=True)
     asked = len(server.log)

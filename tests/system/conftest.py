@@ -230,11 +230,14 @@ def row(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str, Ended]
 
 SESSION = """
 import sys
+import time
 {setup}
 from harness.cli.entry import main
 if __name__ == "__main__":
     for number, arguments in enumerate({commands!r}):
-        print("@code", number, main(arguments), flush=True)
+        started = time.perf_counter()
+        code = main(arguments)
+        print("@code", number, code, arguments[:2], round(time.perf_counter() - started, 1), flush=True)
 """
 
 
@@ -253,7 +256,8 @@ def session(tmp_path: Path) -> Callable[..., list[int]]:
         )  # fmt: skip
         assert ended.returncode == 0, ended.stderr
         assert "Traceback" not in ended.stderr, ended.stderr
-        codes = [int(code) for code in re.findall(r"^@code \d+ (\d+)$", ended.stdout, re.MULTILINE)]
+        sys.stdout.write("\n".join(line for line in ended.stdout.splitlines() if line.startswith("@code")))
+        codes = [int(code) for code in re.findall(r"^@code \d+ (\d+) ", ended.stdout, re.MULTILINE)]
         assert len(codes) == len(commands), ended.stdout + ended.stderr
         return codes
 

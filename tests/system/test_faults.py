@@ -58,8 +58,12 @@ def test_an_interrupted_sweep_ends_like_a_whole_one(world, start, until, cli, ro
 @pytest.mark.slow
 @pytest.mark.parametrize(("sent", "code"), SIGNALS)
 def test_a_signal_at_any_moment(world, start, tmp_path, sent, code):
-    """From the first imports to the last write: one line, the code, and never half a run."""
-    done = 0
+    """From the first imports to the last write: one line, the code, and never half a run.
+
+    While a library is being loaded, and after the command's own end, Python's handlers are not in place: there the
+    signal itself ends the process, which a shell shows as the same code (128 + number).
+    """
+    done = plain = 0
     for number, delay in enumerate([0.1, 0.2, 0.4, 0.8, 1.2, 1.6, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 8.0, 10.0]):
         out = tmp_path / f"out{number}"
         running = start(*sweep(world, out))
@@ -68,10 +72,13 @@ def test_a_signal_at_any_moment(world, start, tmp_path, sent, code):
         if ended.code == 0:
             done += 1
             assert (out / "run.json").exists()
-            continue
-        assert ended.code == code, (delay, ended)
-        assert len(ended.err.strip().splitlines()) <= 3, ended.err
-        assert not (out / "run.json").exists()
+        elif ended.code == -sent:
+            plain += 1
+        else:
+            assert ended.code == code, (delay, ended)
+            assert "goes on from here" in ended.line, (delay, ended)
+            assert not (out / "run.json").exists()
+    assert plain <= 3
     assert done < 15
 
 

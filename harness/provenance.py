@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.metadata
-import importlib.util
 import platform
 import subprocess
 import sys
@@ -48,11 +47,14 @@ def versions(names: Iterable[str] = PACKAGES) -> dict[str, str]:
 
 @cache
 def _origin(module: str) -> Path | None:
-    try:
-        spec = importlib.util.find_spec(module)
-    except (ModuleNotFoundError, ValueError):
-        return None
-    return Path(spec.origin) if spec is not None and spec.origin and spec.origin.endswith(".py") else None
+    """The file of a module: by its name in this project, importing nothing; else where it was loaded from."""
+    package, *parts = module.split(".")
+    if package in SOURCES:
+        base = Path(__file__).resolve().parents[1].joinpath(package, *parts)
+        candidates = (base.with_suffix(".py"), base / "__init__.py")
+        return next((file for file in candidates if file.is_file()), None)
+    loaded = getattr(sys.modules.get(module), "__file__", None)
+    return Path(loaded) if loaded and loaded.endswith(".py") else None
 
 
 @cache

@@ -40,6 +40,10 @@ def writing(out: Path, *, overwrite: bool) -> Iterator[Path]:
         raise InputError(
             f"{out}: another nmebench is writing there; wait for it or give another folder with -o"
         ) from error
+    except OSError as error:
+        if error.filename is None:  # a full disk is told of a file handle: say at least the folder
+            error.filename = str(out)
+        raise
     shutil.rmtree(work, ignore_errors=True)
 
 

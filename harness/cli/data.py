@@ -52,7 +52,13 @@ def fetch(
     from harness.cli.console import progress
 
     with progress() as advance:
-        path = road.fetch(name, cache=cache, accept_licence=accept_licence, progress=download_progress(advance))
+        path = road.fetch(
+            name,
+            cache=cache,
+            accept_licence=accept_licence,
+            progress=download_progress(advance),
+            note=say_retry,
+        )
     typer.echo(f"{name}: {path}")
     for line in road.by_hand(name):
         typer.echo(f"by hand: {line}")
@@ -70,13 +76,18 @@ def add(
     typer.echo(f"added: {road.add(path, name=name, cache=cache)}")
 
 
-def download_progress(advance: Callable[[str, int, int], None]) -> Callable[..., None]:
-    """The downloads' progress, in KiB, on the bar that the sweeps use."""
+def download_progress(advance: Callable[[str, int, int], None]) -> Callable[[str, int, int], None]:
+    """The downloads' progress, in KiB, on the bar that the sweeps use; a total of 0 is not known yet."""
 
-    def report(file: str, done: int, total: int | None, note: str = "") -> None:
-        advance(f"{file} (KiB){': ' + note if note else ''}", done // 1024, (total or done) // 1024)
+    def report(file: str, done: int, total: int) -> None:
+        advance(f"{file} (KiB)", done // 1024, total // 1024)
 
     return report
+
+
+def say_retry(line: str) -> None:
+    """A line about an attempt that failed and another that follows."""
+    typer.echo(line, err=True)
 
 
 @app.command()

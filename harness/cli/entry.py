@@ -63,12 +63,23 @@ _CallError: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__
 _PLACE = frozenset({errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.EFBIG})
 
 
-class _Terminated(BaseException):
-    """SIGTERM, as an exception, so that locks and temporary files are let go on the way out."""
+class _Stopped(BaseException):
+    """SIGINT or SIGTERM, as an exception, so that locks and temporary files are let go on the way out.
+
+    Not KeyboardInterrupt: typer would turn that into an exit without a word.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    raise _Terminated
+def _stop(number: int, _frame: FrameType | None) -> None:
+    raise _Stopped(number)
+
+
+#: What is said of a signal that ends the process.
+_STOPPED = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 
 def _say(line: str) -> None:
@@ -85,7 +96,16 @@ def main(arguments: list[str] | None = None) -> int:
         0 done; 1 a check or gate failed; 2 something given can't be used; 3 nothing was comparable; 130 and 143 after
         SIGINT and SIGTERM.
     """
-    signal.signal(signal.SIGTERM, _terminate)
+    before = {number: signal.signal(number, _stop) for number in _STOPPED}
+    try:
+        return _answer(arguments)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _answer(arguments: list[str] | None) -> int:
+    """Run a command and turn what ends it into an exit code."""
     try:
         result = app(args=arguments, standalone_mode=False)
     except typer.Exit as leave:
@@ -93,16 +113,18 @@ def main(arguments: list[str] | None = None) -> int:
     except _CallError as error:
         _say(f"nmebench: error: {error.format_message()} (see `nmebench --help`)")  # type: ignore[attr-defined]
         return 2
-    except (KeyboardInterrupt, typer.Abort):
-        _say("nmebench: interrupted; the same command goes on from here")
-        return 130
-    except _Terminated:
-        _say("nmebench: terminated; the same command goes on from here")
-        return 143
+    except _Stopped as stopped:
+        _say(f"nmebench: {_STOPPED[signal.Signals(stopped.number)]}; the same command goes on from here")
+        return 128 + stopped.number
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except MemoryError:
+        _say("nmebench: error: out of memory; give a smaller --batch-size")
+        return 2
+    except RuntimeError as error:
+        if "allocate memory" not in str(error) and "out of memory" not in str(error):  # torch's, on CPU and GPU
+            raise
         _say("nmebench: error: out of memory; give a smaller --batch-size")
         return 2
     except OSError as error:

@@ -51,7 +51,7 @@ def command(
     codes: list[int] = []
     with progress() as advance:
         if wflw and root is None:
-            root = _fetched(accept_licence, advance)
+            root = _fetched(model, accept_licence, advance)
         if root is not None and not root.is_dir():
             raise InputError(f"{root}: no such folder; give the one that holds WFLW_annotations and WFLW_images")
         if embedded:
@@ -65,12 +65,12 @@ def command(
     return verdict
 
 
-def _fetched(accept_licence: bool, advance: Advance) -> Path:
+def _fetched(model: list[str] | None, accept_licence: bool, advance: Advance) -> Path:
     from harness import fetch
-    from harness.cli.data import download_progress
+    from harness.cli.data import download_progress, say_retry
 
-    for name in ("wflw", "weights"):
-        fetch.fetch(name, accept_licence=accept_licence, progress=download_progress(advance))
+    for name in ("wflw", *(model or ["weights"])):
+        fetch.fetch(name, accept_licence=accept_licence, progress=download_progress(advance), note=say_retry)
     return fetch.wflw_root()
 
 

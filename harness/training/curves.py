@@ -40,8 +40,19 @@ def draw(logs: list[Path], out: Path) -> Path:
             steps, checks = _of(entries, "step"), _of(entries, "validation")
             if not steps:
                 raise InputError(f"{path} holds no step of a training run")
-            loss.plot([e["step"] for e in steps], [e["loss"] for e in steps], color=colour, label=path.stem)
-            nme.plot([e["step"] for e in checks], [e["nme"] for e in checks], color=colour, marker=".", label=path.stem)
+            loss.plot(
+                [e["step"] for e in steps],
+                [e["loss"] for e in steps],
+                color=colour,
+                label=path.stem.removesuffix(".log"),
+            )
+            nme.plot(
+                [e["step"] for e in checks],
+                [e["nme"] for e in checks],
+                color=colour,
+                marker=".",
+                label=path.stem.removesuffix(".log"),
+            )
             full = [e for e in checks if e["size"] == max(c["size"] for c in checks)]
             if full and len(full) < len(checks):
                 nme.plot(full[0]["step"], full[0]["nme"], color=colour, marker="o", fillstyle="none", markersize=9)

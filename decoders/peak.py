@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
@@ -50,44 +52,48 @@ def find_peaks(maps: Tensor, reach: int = 0) -> Peaks:
     A NaN counts as the largest value, so that a map which holds one is seen to.
     """
     count, height, width = maps.shape
-    flat = maps.reshape(count, height * width)
-    on_cpu = maps.device.type == "cpu"
-    # On a CPU numpy's argmax is vectorised and reads the memory once; torch's takes 5 times as long.
-    top = (lambda part: torch.from_numpy(part.numpy().argmax(axis=1))) if on_cpu else (lambda part: part.argmax(dim=1))
     side = 2 * reach + 1
-    if reach and height >= side and width >= side:
-        step = max(1, CHUNK // (height * width * 4)) if on_cpu else count
-        index, window = _chunked(maps, flat, top, reach, step)
+    window: Tensor | None = None
+    if maps.device.type == "cpu":
+        index, window = _on_cpu(maps.numpy(), reach if height >= side and width >= side else 0)
     else:
-        index, window = top(flat), None
+        index = maps.reshape(count, height * width).argmax(dim=1)
     y = torch.div(index, width, rounding_mode="floor")
     x = index - y * width
     if window is None:
-        score = flat.gather(1, index[:, None])[:, 0]
-        window = windows(maps, x, y, reach) if reach else score[:, None, None]
+        window = windows(maps, x, y, reach)
     else:
         _move(window, x, y, height, width)
-        score = window[:, reach, reach].clone()
-    return Peaks(x=x, y=y, score=score, window=window)
+    return Peaks(x=x, y=y, score=window[:, reach, reach].clone(), window=window)
 
 
-def _chunked(
-    maps: Tensor, flat: Tensor, top: Callable[[Tensor], Tensor], reach: int, step: int
-) -> tuple[Tensor, Tensor]:
-    """Flat indices of the maxima, and windows moved to lie inside the map, ``step`` maps at a time."""
+def _on_cpu(maps: NDArray[np.float32], reach: int) -> tuple[Tensor, Tensor | None]:
+    """Flat indices of the maxima and, with ``reach``, windows moved to lie inside the map.
+
+    numpy's argmax is vectorised and reads the memory once, torch's takes 5 times as long on a CPU; numpy copies
+    windows out of a strided view twice as fast too.
+    """
     count, height, width = maps.shape
+    flat = maps.reshape(count, height * width)
+    if not reach:
+        return torch.from_numpy(flat.argmax(axis=1)), None
     side = 2 * reach + 1
-    index = torch.empty(count, dtype=torch.int64, device=maps.device)
-    window = torch.empty((count, side, side), dtype=maps.dtype, device=maps.device)
-    every = _every_window(maps, side)
-    corner = _corners(height, width, reach).to(maps.device)
-    first = torch.arange(count, device=maps.device) * (height * width)
+    places = maps.size - (side - 1) * (width + 1)
+    item = maps.itemsize
+    every = as_strided(maps, (places, side, side), (item, width * item, item), writeable=False)
+    # The flat index of the top left pixel of each pixel's window.
+    left = (np.arange(width) - reach).clip(0, width - side)
+    top = (np.arange(height) - reach).clip(0, height - side)
+    corner = (top[:, None] * width + left).ravel()
+    first = np.arange(count) * (height * width)
+    index = np.empty(count, dtype=np.int64)
+    window = np.empty((count, side, side), dtype=maps.dtype)
+    step = max(1, CHUNK // (height * width * item))
     for start in range(0, count, step):
         part = slice(start, start + step)
-        at = top(flat[part])
-        index[part] = at
-        torch.index_select(every, 0, corner[at].add_(first[part]), out=window[part])
-    return index, window
+        index[part] = flat[part].argmax(axis=1)
+        window[part] = every[corner[index[part]] + first[part]]
+    return torch.from_numpy(index), torch.from_numpy(window)
 
 
 def windows(maps: Tensor, x: Tensor, y: Tensor, radius: int) -> Tensor:
@@ -119,14 +125,6 @@ def _every_window(maps: Tensor, side: int) -> Tensor:
     """
     width = maps.shape[2]
     return maps.as_strided((maps.numel() - (side - 1) * (width + 1), side, side), (1, width, 1))
-
-
-def _corners(height: int, width: int, radius: int) -> Tensor:
-    """``[H * W]``: the flat index of the top left pixel of each pixel's window, moved to lie inside the map."""
-    side = 2 * radius + 1
-    left = (torch.arange(width) - radius).clamp_(0, width - side)
-    top = (torch.arange(height) - radius).clamp_(0, height - side)
-    return (top[:, None] * width + left).view(-1)
 
 
 def _select(maps: Tensor, left: Tensor, top: Tensor, side: int) -> Tensor:

@@ -110,7 +110,7 @@ def hessian(mmpose, name: str, maps: np.ndarray, kernel: int) -> np.ndarray:
 
 
 def test_crop_and_warp_differ_by_rounding_at_most(mmpose, differences) -> None:
-    """Both solve for the matrix from three points in float32, but mmpose 1.3 lays the first arm along x."""
+    """Both solve for the matrix from three points in float32, but mmpose 1.3.2 lays the first arm along x."""
     random = np.random.default_rng(differences.seed)
     transform = mmpose.TopdownAffine(input_size=(256, 256))
     for _ in range(20):

@@ -108,6 +108,32 @@ def train(session: nox.Session) -> None:
 
 
 @nox.session
+def parity(session: nox.Session) -> None:
+    """Live mmpose 1.3.2 beside ours, on freshly drawn seeds: the largest differences (environment .nox/parity)."""
+    environment = _environment(session, "test")
+    python = ROOT / ".nox" / "parity" / "bin" / "python"
+    if not python.exists():
+        session.run(sys.executable, "-m", "venv", str(python.parents[1]), external=True)
+        find = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
+        ours, theirs = (
+            str(session.run(str(program), "-c", find, silent=True, external=True)).strip()
+            for program in (ENVIRONMENT / "bin" / "python", python)
+        )
+        # Torch is gigabytes: the parity environment reads the shared one's packages behind its own.
+        (Path(theirs) / "shared.pth").write_text(f"{ours}\nimport site; site.addsitedir({ours!r})\n")
+        install = (str(python), "-m", "pip", "install", "--quiet", "--no-deps")
+        session.run(
+            *install, "mmpose==1.3.2", "mmengine==0.10.7", "mmcv-lite==2.2.0", "json_tricks", "munkres", "addict", "yapf",
+            "termcolor", "six", "setuptools<81", "cython<3.3", "wheel", external=True,
+        )  # fmt: skip
+        # Its wheel fails on numpy 2, so it is built from source.
+        source = ("--no-build-isolation", "--no-binary", "xtcocotools", "xtcocotools==1.14.3")
+        session.run(*install, *source, external=True)
+    tests = session.posargs or ["tests/parity", "-q", "-s"]
+    session.run(str(python), "-W", "ignore", "-m", "pytest", *tests, env=environment, external=True)
+
+
+@nox.session
 def benchmarks(session: nox.Session) -> None:
     """Speed of decoders and of the whole road, as ratios in one run."""
     environment = _environment(session, "test")

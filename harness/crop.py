@@ -80,10 +80,10 @@ def warp_matrix(
     arm = float(extent[0]) * -0.5
     source = np.zeros((3, 2), dtype=np.float32)
     source[0] = middle
-    source[1] = middle + np.array([-arm * np.sin(angle), arm * np.cos(angle)])
+    source[1] = middle + np.array([arm * np.cos(angle), arm * np.sin(angle)])
     target = np.zeros((3, 2), dtype=np.float32)
     target[0] = [width * 0.5, height * 0.5]
-    target[1] = [width * 0.5, height * 0.5 + width * -0.5]
+    target[1] = [width * 0.5 + width * -0.5, height * 0.5]
     for corners in (source, target):
         across = corners[0] - corners[1]
         corners[2] = corners[1] + np.array([-across[1], across[0]], dtype=np.float32)

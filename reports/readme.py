@@ -57,7 +57,7 @@ def by_subset(folder: str, *, decoders: Sequence[str], flip: str, models: Sequen
 
 
 def by_decoder(folder: str, *, flip: str, floors: str | None = None) -> str:
-    """NME (percent, every face) of every decoder: a column a network, the oracle (the decoder's floor) last.
+    """NME (percent, every face) of every decoder: a column a network, and the decoder's floor on perfect maps.
 
     Args:
         folder: a committed sweep.
@@ -69,12 +69,12 @@ def by_decoder(folder: str, *, flip: str, floors: str | None = None) -> str:
     other = Run.open(Path(floors)) if floors else None
     real = {row["decoder"]: row for row in other.score_rows() if row["subset"] == "test"} if other else {}
     networks = [model.name for model in run.record.models if model.name != "oracle"]
-    head = ["decoder", *networks, "floor (perfect maps)"]
+    head = ["decoder", *networks]
     if other:
-        head.append(f"floor on real WFLW geometry ({other.record.dataset.faces} faces)")
+        head.append(f"floor: perfect maps on WFLW's geometry ({other.record.dataset.faces} faces)")
     rows = []
     for decoder in dict.fromkeys(cell.decoder for cell in run.record.cells):
-        values = [_nme(scores.get((name, decoder, flip, "test"))) for name in [*networks, "oracle"]]
+        values = [_nme(scores.get((name, decoder, flip, "test"))) for name in networks]
         rows.append([decoder, *values, *([_nme(real.get(decoder))] if other else [])])
     rows.sort(key=lambda row: [float(value) if value != "–" else 1e9 for value in row[1:2]])
     return _table(head, rows, texts=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import perf_counter
 
@@ -53,13 +54,15 @@ def _execute(plan: Plan, out: Path, work: Path, command: Sequence[str], progress
     batches = batches_of(plan.dataset, plan.configuration.batch_size)
     records: dict[str, ModelRecord] = {}
     finished: list[tuple[Cell, CellJournal]] = []
-    for number, model in enumerate(plan.models):
-        pictures = plan.configuration.pictures and number == 0 and model.built.module.reads == "images"
-        own = clocks.setdefault(model.built.card.name, Clock())
-        worker = ModelSweep(plan, model, work, batches, own, feed_clock, thumbnails=pictures)
-        finished.extend(worker.run(progress))
-        records.setdefault(model.built.card.name, worker.record())
-        by_cell.update(worker.cells_clock.rounded())
+    threads = torch.get_num_threads()
+    with ThreadPoolExecutor(threads, "decode", initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        for number, model in enumerate(plan.models):
+            pictures = plan.configuration.pictures and number == 0 and model.built.module.reads == "images"
+            own = clocks.setdefault(model.built.card.name, Clock())
+            worker = ModelSweep(plan, model, work, batches, own, feed_clock, pool, thumbnails=pictures)
+            finished.extend(worker.run(progress))
+            records.setdefault(model.built.card.name, worker.record())
+            by_cell.update(worker.cells_clock.rounded())
     with clock("store"):
         staging = work / "run"
         shutil.rmtree(staging, ignore_errors=True)
@@ -77,7 +80,7 @@ def _execute(plan: Plan, out: Path, work: Path, command: Sequence[str], progress
             cells=[cell.record.model_copy(update={"counts": journal.counts()}) for cell, journal in finished],
             provenance=provenance.collect(
                 command=command,
-                threads=torch.get_num_threads(),
+                threads=threads,
                 deterministic=torch.are_deterministic_algorithms_enabled(),
                 seed=plan.configuration.seed,
             ),

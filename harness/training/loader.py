@@ -70,12 +70,15 @@ def batches(
 ) -> Iterator[Batch]:
     """One batch for each step, in order, made ahead by ``workers`` processes (0: in this one)."""
     loader = DataLoader(
-        _Views(pictures, augmentation, seed, flip),
+        # A fresh view of the folder: what this process has mapped is not sent to the workers.
+        _Views(Pictures(pictures.faces, pictures.folder), augmentation, seed, flip),
         batch_sampler=_Sampler(steps, seed),
         num_workers=workers,
         collate_fn=_stack,
         prefetch_factor=4 if workers else None,
         worker_init_fn=_one_thread,
+        # A forked child of a process whose OpenCV or OpenMP threads have run waits for them for ever.
+        multiprocessing_context="spawn" if workers else None,
         # The loader draws its workers' base seed from a generator: not from the global one.
         generator=torch.Generator().manual_seed(0),
     )

@@ -19,4 +19,4 @@ def test_a_short_run_learns_from_scratch(cache: Path, tmp_path: Path) -> None:
     assert card.training is not None
     assert checks[0] > 20
     # Measured: see docs/training.md; other CPUs add in another order, and a short run is sensitive to it.
-    assert float(str(card.training.log["validation_nme_float16"])) < 15
+    assert float(str(card.training.log["validation_nme_float16"])) < 12

@@ -123,8 +123,8 @@ def parity(session: nox.Session) -> None:
         (Path(theirs) / "shared.pth").write_text(f"{ours}\nimport site; site.addsitedir({ours!r})\n")
         install = (str(python), "-m", "pip", "install", "--quiet", "--no-deps")
         session.run(
-            *install, "mmpose==1.3.2", "mmengine==0.10.7", "mmcv-lite==2.2.0", "json_tricks", "munkres", "addict", "yapf",
-            "termcolor", "six", "setuptools<81", "cython<3.3", "wheel", external=True,
+            *install, "mmpose==1.3.2", "mmengine==0.10.7", "mmcv-lite==2.2.0", "json_tricks", "munkres", "addict",
+            "yapf", "termcolor", "six", "setuptools<81", "cython<3.3", "wheel", external=True,
         )  # fmt: skip
         # Its wheel fails on numpy 2, so it is built from source.
         source = ("--no-build-isolation", "--no-binary", "xtcocotools", "xtcocotools==1.14.3")

@@ -1,0 +1,73 @@
+"""A decoder in a package of its own: installed with pip, it is listed, keeps the contract and runs in a sweep."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).resolve().parents[2]
+
+DECODER = '''"""Somebody else's decoder: the maximum, moved by the slope between its neighbours on each axis."""
+
+import torch
+
+from decoders.interface import HeatmapDecoder
+from decoders.peak import windows
+
+
+class Slope(HeatmapDecoder):
+    """The maximum plus a quarter of (next - previous) / maximum."""
+
+    name, source, bound = "slope", "the README of nmebench-slope", 0.6
+
+    def refine(self, maps, peaks):
+        near = windows(maps, peaks.x, peaks.y, 1).view(-1, 3, 3)
+        slope = torch.stack((near[:, 1, 2] - near[:, 1, 0], near[:, 2, 1] - near[:, 0, 1]), dim=-1)
+        return peaks.xy + 0.25 * (slope / near[:, 1, 1:2].clamp_min(1e-6)).clamp(-1, 1)
+'''
+
+PROJECT = """[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+[project]
+name = "nmebench-slope"
+version = "1.0"
+[project.entry-points."nmebench.decoders"]
+slope = "nmebench_slope:Slope"
+[tool.setuptools]
+py-modules = ["nmebench_slope"]
+"""
+
+
+def test_plugin_of_fifteen_lines(tmp_path: Path, wflw: Path) -> None:
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "nmebench_slope.py").write_text(DECODER)
+    (package / "pyproject.toml").write_text(PROJECT)
+    assert sum(bool(line.strip()) for line in DECODER.splitlines()) <= 15
+    python = tmp_path / "environment/bin/python"
+    subprocess.run([sys.executable, "-m", "venv", str(python.parents[1])], check=True)
+    find = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
+    own = subprocess.run([str(python), "-c", find], check=True, capture_output=True, text=True).stdout.strip()
+    # Torch is gigabytes: the new environment reads this one's packages behind its own.
+    (Path(own) / "behind.pth").write_text(f"{sysconfig.get_paths()['purelib']}\n{ROOT}\n")
+    install = [str(python), "-m", "pip", "install", "--quiet", "--no-deps", str(package)]
+    subprocess.run(install, check=True)
+
+    def nmebench(*arguments: object) -> subprocess.CompletedProcess[str]:
+        command = [str(python), "-m", "harness", *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+
+    assert "the README of nmebench-slope" in nmebench("list", "decoders").stdout
+    contract = nmebench("contract", "slope")
+    assert contract.returncode == 0, contract.stdout + contract.stderr
+    out = tmp_path / "run"
+    swept = nmebench("run", "--data", f"wflw:{wflw}", "--model", "oracle", "--decoder", "slope", "-o", out)
+    assert swept.returncode == 0, swept.stderr
+    assert ",slope," in (out / "scores.csv").read_text()

@@ -90,7 +90,7 @@ def readme(session: nox.Session) -> None:
     """Make the README's tables again from the committed run. `-- --check` fails when they are stale."""
     environment = _environment(session, "test")
     flags = ["--check", "--diff"] if "--check" in session.posargs else ["-r"]
-    _run(session, environment, "python", "-m", "cogapp", "-P", *flags, "README.md")
+    _run(session, environment, "python", "-m", "cogapp", *flags, "README.md")
 
 
 @nox.session

@@ -42,8 +42,10 @@ def _environment(session: nox.Session, *extras: str) -> dict[str, str]:
     return {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}", "PYTHONHASHSEED": "0"}
 
 
-def _run(session: nox.Session, environment: dict[str, str], *command: str, **options: object) -> None:
-    session.run(*command, env=environment, external=True, **options)  # type: ignore[arg-type]
+def _run(session: nox.Session, environment: dict[str, str], program: str, *arguments: str) -> None:
+    """Run a program of the shared environment."""
+    folder = environment["PATH"].partition(os.pathsep)[0]
+    session.run(str(Path(folder) / program), *arguments, env=environment, external=True)
 
 
 @nox.session

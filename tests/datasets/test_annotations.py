@@ -306,7 +306,7 @@ def test_two_lists_of_one_name_must_be_told_apart(tiny: Any) -> None:
 
 
 def test_describe() -> None:
-    assert datasets.names() == ("wflw", "wflw-geometry", "synthface")
+    assert datasets.names() == ("wflw", "wflw-geometry", "landmarks", "synthface")
     assert datasets.describe("wflw").startswith("wflw:PATH")
     with pytest.raises(InputError, match="unknown dataset"):
         datasets.describe("300w")

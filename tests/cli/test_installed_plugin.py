@@ -24,7 +24,7 @@ from decoders.peak import windows
 class Slope(HeatmapDecoder):
     """The maximum plus a quarter of (next - previous) / maximum."""
 
-    name, source, bound = "slope", "the README of nmebench-slope", 0.6
+    name, source, bound = "slope", "the README of nmebench-slope", 0.7
 
     def refine(self, maps, peaks):
         near = windows(maps, peaks.x, peaks.y, 1).view(-1, 3, 3)

@@ -13,7 +13,9 @@ __all__ = ["command"]
 def command(
     recipe: Annotated[Path, typer.Argument(help="A training recipe (TOML).")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for weights, log, card and checkpoints.")],
-    resume: Annotated[bool, typer.Option("--resume/--restart", help="Go on from the folder's last checkpoint.")] = True,
+    resume: Annotated[
+        bool, typer.Option("--resume/--no-resume", help="Go on from the last checkpoint, or refuse a used folder.")
+    ] = True,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; what is there by default.")] = None,
 ) -> int:
     """Train a network: safetensors, a log and a model card."""

@@ -17,10 +17,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from harness.engines.interface import AsIs, Engine, check_engine
+from harness.engines.interface import AsIs, Engine, check_engine, check_outputs, plain_outputs
 from harness.errors import InputError
 
-__all__ = ["Engine", "available", "check_engine", "create", "names"]
+__all__ = ["Engine", "available", "check_engine", "check_outputs", "create", "names", "plain_outputs"]
 
 TABLE: Mapping[str, tuple[str, str | None]] = MappingProxyType(
     {

@@ -62,8 +62,7 @@ class CudaEngine(Engine):
 
     def __call__(self, images: Tensor) -> dict[str, Tensor]:
         """Outputs by name, float32, on the device."""
-        if self._given is not None:
-            self._prepare(self._given, images)
+        self.prepare(images)
         tf32 = self._precision == "tf32"
         mixed = torch.autocast("cuda", torch.bfloat16) if self._precision == "bf16" else nullcontext()
         matmul = torch.backends.cuda.matmul
@@ -76,8 +75,11 @@ class CudaEngine(Engine):
         finally:
             matmul.allow_tf32 = before
 
-    def _prepare(self, module: nn.Module, images: Tensor) -> None:
-        folded, count, total = fold_batch_norms(copy.deepcopy(module).cpu(), images.cpu())
+    def prepare(self, images: Tensor) -> None:
+        """Fold, and move to the device."""
+        if self._given is None:
+            return
+        folded, count, total = fold_batch_norms(copy.deepcopy(self._given).cpu(), images.cpu())
         self.details["batch_norms_folded"] = f"{count} of {total}"
         network: Any = folded.to("cuda").to(memory_format=torch.channels_last)
         self._network = torch.compile(network, dynamic=False) if self._compile else network

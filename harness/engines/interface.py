@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from harness.errors import InputError
 
-__all__ = ["AsIs", "Engine", "TupleOutputs", "check_engine"]
+__all__ = ["AsIs", "Engine", "TupleOutputs", "check_engine", "check_outputs", "plain_outputs"]
 
 TOLERANCE = 1e-4
 """Largest difference to plain float32 torch of an exact engine, as a part of the largest output (or of 1)."""
@@ -30,6 +30,9 @@ class Engine(abc.ABC):
     device: str = "cpu"
     """Where the outputs lie."""
     details: dict[str, Any]
+
+    def prepare(self, images: Tensor) -> None:  # noqa: B027 - most have nothing to prepare
+        """Fold, convert or compile the network for images of this size, once; a call does it where it wasn't done."""
 
     @abc.abstractmethod
     def __call__(self, images: Tensor) -> dict[str, Tensor]:
@@ -73,8 +76,14 @@ class AsIs(Engine):
         return outputs
 
 
+def plain_outputs(module: nn.Module, images: Tensor) -> dict[str, Tensor]:
+    """What the network gives on plain float32 torch: what every engine is held to."""
+    with torch.inference_mode():
+        return dict(module(images))
+
+
 def check_engine(engine: Engine, module: nn.Module, images: Tensor) -> float:
-    """Largest absolute difference between an engine's outputs and plain float32 torch's, on one batch.
+    """Largest absolute difference between an engine's outputs and plain float32 torch's on ``images``.
 
     Args:
         engine: made from ``module``.
@@ -82,16 +91,27 @@ def check_engine(engine: Engine, module: nn.Module, images: Tensor) -> float:
         images: ``[N, 3, H, W]`` float32.
 
     Raises:
+        InputError: as :func:`check_outputs`.
+    """
+    return check_outputs(engine, engine(images), plain_outputs(module, images))
+
+
+def check_outputs(engine: Engine, outputs: Mapping[str, Tensor], plain: Mapping[str, Tensor]) -> float:
+    """Largest absolute difference between what an engine gave and what plain float32 torch gave.
+
+    Args:
+        engine: says whether it means to be exact.
+        outputs: the engine's, of the same images.
+        plain: from :func:`plain_outputs`, of some faces.
+
+    Raises:
         InputError: other outputs than the network's, or an exact engine that is not.
     """
-    with torch.inference_mode():
-        plain: Mapping[str, Tensor] = module(images)
-    found = engine(images)
-    if set(found) != set(plain):
-        raise InputError(f"engine {engine.name} gives {sorted(found)}, the network gives {sorted(plain)}")
+    if set(outputs) != set(plain):
+        raise InputError(f"engine {engine.name} gives {sorted(outputs)}, the network gives {sorted(plain)}")
     worst = 0.0
     for name, expected in plain.items():
-        value = found[name].to("cpu", torch.float32)
+        value = outputs[name].to("cpu", torch.float32)
         if value.shape != expected.shape:
             raise InputError(
                 f"engine {engine.name} gives {name} {list(value.shape)}, the network gives {list(expected.shape)}"

@@ -22,7 +22,7 @@ import models
 from harness import engines
 from harness.engines.interface import AsIs, Engine
 
-__all__ = ["Timing", "measure"]
+__all__ = ["Timing", "measure", "settle"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +81,16 @@ def measure(
     return timings
 
 
-def _settle(module: nn.Module) -> None:
+def settle(module: nn.Module) -> None:
     """Give random weights the BatchNorm statistics of one batch: without them deep activations grow without bound."""
     norms = [m for m in module.modules() if isinstance(m, nn.BatchNorm2d)]
+    momentum = [norm.momentum for norm in norms]
     for norm in norms:
         norm.momentum = 1.0
     with torch.no_grad():
         module.train()(torch.randn(4, 3, 256, 256))
+    for norm, before in zip(norms, momentum, strict=True):
+        norm.momentum = before
     module.eval()
 
 
@@ -110,7 +113,7 @@ def _main(arguments: Sequence[str]) -> None:
     given = parser.parse_args(arguments)
     torch.manual_seed(0)
     module = models.create(given.model)
-    _settle(module)
+    settle(module)
     timings = measure(module, given.engine, batches=given.batch, rounds=given.rounds, threads=given.threads)
     eager = {t.batch: t for t in timings if t.engine == "eager"}
     lines = [

@@ -41,12 +41,16 @@ class OnnxRuntimeEngine(Engine):
             "opset": OPSET,
         }
 
-    def __call__(self, images: Tensor) -> dict[str, Tensor]:
-        """Outputs by name."""
+    def prepare(self, images: Tensor) -> None:
+        """Export for this size."""
         size = (images.shape[-2], images.shape[-1])
         if size not in self._sessions:
             self._sessions[size] = self._export(size)
-        session, names = self._sessions[size]
+
+    def __call__(self, images: Tensor) -> dict[str, Tensor]:
+        """Outputs by name."""
+        self.prepare(images)
+        session, names = self._sessions[images.shape[-2], images.shape[-1]]
         found = session.run(list(names), {"images": images.detach().contiguous().numpy()})
         return {name: torch.from_numpy(value) for name, value in zip(names, found, strict=True)}
 

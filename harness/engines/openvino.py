@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import warnings
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import openvino
 import torch
 from torch import Tensor, nn
@@ -17,12 +20,26 @@ from harness.errors import InputError
 __all__ = ["OpenVinoEngine"]
 
 
+@cache
+def _core() -> Any:
+    """The process's one ``Core``, never given up.
+
+    OpenVINO's CPU plugin replaces the alternate signal stack of the thread that loads it, and frees it when the last
+    network that holds the plugin is gone, in whatever thread that happens. In another one than the first, the first is
+    left with a freed stack, and its next signal ends the process.
+    """
+    return openvino.Core()
+
+
 class OpenVinoEngine(Engine):
     """The network as OpenVINO compiles it: float32 kernels, any batch size.
 
-    Converting takes seconds, so the converted network is kept in the cache folder under the hash of its weights,
-    structure and versions. The frontend is called directly: OpenVINO's ``convert_model`` reports its use over the
-    network.
+    A batch is cut into as many parts as there are streams, which run side by side on threads of their own, so that no
+    thread waits for the slowest one after every layer. The parts depend on the batch and the number of threads alone.
+
+    Converting and compiling take seconds, so the compiled network is kept in the cache folder under the hash of its
+    weights, structure, versions, options and processor; it gives the same bits as the one that was just compiled. The
+    frontend is called directly: OpenVINO's ``convert_model`` reports its use over the network.
     """
 
     name = "openvino"
@@ -31,51 +48,66 @@ class OpenVinoEngine(Engine):
         """The network is converted with the first batch, when its input is known."""
         self._module = module
         self._threads = threads or torch.get_num_threads()
-        self._compiled: dict[tuple[int, int], tuple[Any, tuple[str, ...]]] = {}
+        self._streams = next(streams for streams in (4, 3, 2, 1) if self._threads % streams == 0)
+        self._compiled: dict[tuple[int, int], tuple[list[Any], tuple[str, ...]]] = {}
         self.details = {
             "openvino": openvino.__version__.split("-")[0],
             "torch": torch.__version__,
             "threads": self._threads,
+            "streams": self._streams,
             "precision": "f32",
         }
 
-    def __call__(self, images: Tensor) -> dict[str, Tensor]:
-        """Outputs by name."""
+    def prepare(self, images: Tensor) -> None:
+        """Convert and compile for this size."""
         size = (images.shape[-2], images.shape[-1])
         if size not in self._compiled:
             self._compiled[size] = self._compile(size)
-        request, names = self._compiled[size]
-        found = request.infer([images.detach().contiguous().numpy()], share_inputs=True)
-        return {name: torch.from_numpy(found[i]) for i, name in enumerate(names)}
 
-    def _compile(self, size: tuple[int, int]) -> tuple[Any, tuple[str, ...]]:
-        key = model_cache.key(self._module, openvino.__version__, torch.__version__, size)
-        core = openvino.Core()
+    def __call__(self, images: Tensor) -> dict[str, Tensor]:
+        """Outputs by name."""
+        self.prepare(images)
+        requests, names = self._compiled[images.shape[-2], images.shape[-1]]
+        parts = [part.numpy() for part in images.detach().contiguous().tensor_split(self._streams) if len(part)]
+        running = requests[: len(parts)]
+        for request, part in zip(running, parts, strict=True):
+            request.start_async([part], share_inputs=True)
+        for request in running:
+            request.wait()
+        # The request keeps its buffers for the next batch, so what it found is copied.
+        return {
+            name: torch.from_numpy(np.concatenate([request.get_output_tensor(i).data for request in running]))
+            for i, name in enumerate(names)
+        }
+
+    def _compile(self, size: tuple[int, int]) -> tuple[list[Any], tuple[str, ...]]:
+        core = _core()
+        options = {
+            "INFERENCE_PRECISION_HINT": "f32",
+            "INFERENCE_NUM_THREADS": self._threads,
+            "NUM_STREAMS": self._streams,
+            # Pinned threads of two runs on one machine would share cores while others idle.
+            "ENABLE_CPU_PINNING": False,
+        }
+        machine = (core.get_property("CPU", "FULL_DEVICE_NAME"), torch.backends.cpu.get_cpu_capability())
+        key = model_cache.key(
+            self._module, openvino.__version__, torch.__version__, size, sorted(options.items()), machine
+        )
         entry = model_cache.fetch(key)
-        self.details["converted"] = "from the cache" if entry else "now"
         if entry is not None:
-            network = core.read_model(entry / "network.xml")
+            compiled = core.import_model(io.BytesIO((entry / "compiled").read_bytes()), "CPU", options)
             names = tuple((entry / "outputs").read_text().split("\n"))
         else:
             network, names = _convert(self._module, size)
-            self._keep(key, network, names)
-        compiled = core.compile_model(
-            network,
-            "CPU",
-            {
-                "INFERENCE_PRECISION_HINT": "f32",
-                "INFERENCE_NUM_THREADS": self._threads,
-                "PERFORMANCE_HINT": "LATENCY",
-                # Pinned threads of two runs on one machine would share cores while others idle.
-                "ENABLE_CPU_PINNING": False,
-            },
-        )
-        return compiled.create_infer_request(), names
+            compiled = core.compile_model(network, "CPU", options)
+            self._keep(key, compiled, names)
+        self.details["converted"] = "from the cache" if entry else "now"
+        return [compiled.create_infer_request() for _ in range(self._streams)], names
 
-    def _keep(self, key: str, network: Any, names: tuple[str, ...]) -> None:
+    def _keep(self, key: str, compiled: Any, names: tuple[str, ...]) -> None:
         try:
             with model_cache.store(key) as entry:
-                openvino.save_model(network, entry / "network.xml", compress_to_fp16=False)
+                (entry / "compiled").write_bytes(compiled.export_model().getbuffer())
                 (entry / "outputs").write_text("\n".join(names))
         except (OSError, RuntimeError) as error:
             # A cache that can't be written costs seconds in the next run, and nothing in this one.

@@ -24,13 +24,18 @@ class TorchEngine(Engine):
         self._folded: nn.Module = module
         self.details = {"torch": torch.__version__, "threads": torch.get_num_threads(), "layout": "channels last"}
 
+    def prepare(self, images: Tensor) -> None:
+        """Fold what can be folded."""
+        if self._given is None:
+            return
+        self._folded, folded, total = fold_batch_norms(self._given, images)
+        self._folded = self._folded.to(memory_format=torch.channels_last)
+        self.details["batch_norms_folded"] = f"{folded} of {total}"
+        self._given = None
+
     def __call__(self, images: Tensor) -> dict[str, Tensor]:
         """Outputs by name, in the ordinary layout: decoders read a map at a time."""
-        if self._given is not None:
-            self._folded, folded, total = fold_batch_norms(self._given, images)
-            self._folded = self._folded.to(memory_format=torch.channels_last)
-            self.details["batch_norms_folded"] = f"{folded} of {total}"
-            self._given = None
+        self.prepare(images)
         with torch.inference_mode():
             outputs = self._folded(images.contiguous(memory_format=torch.channels_last))
             return {name: value.contiguous() for name, value in outputs.items()}

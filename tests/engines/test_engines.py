@@ -105,10 +105,12 @@ def test_onnxruntime_equals_plain_torch(small: nn.Module, images: Tensor) -> Non
     assert check_engine(engine, small, images) < 1e-5
 
 
-@pytest.mark.parametrize("name", ["torch", "openvino", "onnxruntime"])
-def test_any_batch_size_and_single_equals_batch(name: str, small: nn.Module, images: Tensor) -> None:
+@pytest.mark.parametrize(
+    ("name", "threads"), [("torch", 1), ("openvino", 1), ("openvino", 2), ("openvino", 4), ("onnxruntime", 1)]
+)
+def test_any_batch_size_and_single_equals_batch(name: str, threads: int, small: nn.Module, images: Tensor) -> None:
     _needs(name)
-    engine = engines.create(name, small, threads=1)
+    engine = engines.create(name, small, threads=threads)
     together = engine(images)["heatmaps"].clone()
     alone = torch.cat([engine(image[None])["heatmaps"].clone() for image in images])
     assert together.is_contiguous()
@@ -235,6 +237,20 @@ def test_check_engine_refuses(
     assert says in str(error.value)
 
 
+@pytest.mark.parametrize(("threads", "streams"), [(1, 1), (2, 2), (6, 3), (7, 1), (8, 4)])
+def test_openvino_streams_share_the_threads(small: nn.Module, threads: int, streams: int) -> None:
+    _needs("openvino")
+    assert engines.create("openvino", small, threads=threads).details["streams"] == streams
+
+
+def test_other_threads_are_compiled_anew(small: nn.Module, images: Tensor, cache: Path) -> None:
+    _needs("openvino")
+    for threads, converted in ((1, "now"), (2, "now"), (1, "from the cache")):
+        engine = engines.create("openvino", small, threads=threads)
+        engine.prepare(images)
+        assert engine.details["converted"] == converted
+
+
 def test_converted_network_is_kept_and_read_again(small: nn.Module, images: Tensor, cache: Path) -> None:
     _needs("openvino")
     first = engines.create("openvino", small, threads=1)
@@ -244,7 +260,7 @@ def test_converted_network_is_kept_and_read_again(small: nn.Module, images: Tens
     assert torch.equal(second(images)["heatmaps"], expected)
     assert second.details["converted"] == "from the cache"
     (entry,) = cache.iterdir()
-    with (entry / "network.bin").open("r+b") as file:
+    with (entry / "compiled").open("r+b") as file:
         file.seek(100)
         file.write(b"\xff" * 64)
     third = engines.create("openvino", small, threads=1)
@@ -375,3 +391,38 @@ def test_measure_gives_a_line_for_each_engine_and_batch(small: nn.Module) -> Non
     timings = measure(small, ["torch"], batches=(1, 2), size=(64, 32), rounds=2)
     assert [(t.engine, t.batch) for t in timings] == [("eager", 1), ("torch", 1), ("eager", 2), ("torch", 2)]
     assert all(t.wall_ms > 0 and t.difference < 1e-5 for t in timings)
+
+
+_GIVEN_UP_IN_A_THREAD = """
+import faulthandler, gc, signal, subprocess, sys, threading
+import torch
+from harness import engines
+faulthandler.enable()  # its handlers, and Python's own, run on the alternate signal stack
+signal.signal(signal.SIGCHLD, lambda *_: None)
+class Named(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Conv2d(3, 2, 3)
+    def forward(self, images):
+        return {"heatmaps": self.layer(images)}
+held = [engines.create("openvino", Named().eval(), threads=2)]
+held[0](torch.zeros(2, 3, 16, 16))
+def give_up():
+    held.clear()
+    gc.collect()
+other = threading.Thread(target=give_up)
+other.start()
+other.join()
+for _ in range(3):
+    subprocess.run([sys.executable, "-c", ""], check=True)
+print("alive")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX signals")
+def test_an_engine_may_be_given_up_in_another_thread(cache: Path) -> None:
+    _needs("openvino")
+    done = subprocess.run(
+        [sys.executable, "-c", _GIVEN_UP_IN_A_THREAD], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr[-500:]

@@ -41,27 +41,37 @@ def unflip(
     """
     back: dict[str, torch.Tensor] = {}
     for name, value in outputs.items():
-        sided = value[:, permutation]
+        sided = value.index_select(1, permutation.to(value.device))
         if name == "landmarks":
             x = width - (1 if shift else 0) - sided[..., 0]
             back[name] = torch.stack([x, sided[..., 1]], dim=-1)
         elif name in {"heatmaps", "simcc_x"}:
-            back[name] = _shifted(sided.flip(-1)) if shift else sided.flip(-1)
+            back[name] = _turned(sided, shift=shift)
         elif name == "simcc_y":
             back[name] = sided
         elif name == "offsets":
-            mirrored = sided.flip(-1)
-            signed = torch.cat([-mirrored[:, :, :1], mirrored[:, :, 1:]], dim=2)
-            back[name] = _shifted(signed) if shift else signed
+            sided[:, :, 0].neg_()
+            back[name] = _turned(sided, shift=shift)
         else:
             raise KeyError(f"output {name!r}: its mirror image isn't known, so the flip test can't average it")
     return back
 
 
-def _shifted(maps: torch.Tensor) -> torch.Tensor:
-    return torch.cat([maps[..., :1], maps[..., :-1]], dim=-1)
+def _turned(maps: torch.Tensor, *, shift: bool) -> torch.Tensor:
+    """Left and right exchanged and, with ``shift``, moved one px to the right; in place."""
+    for face in maps:  # a face's maps at a time stay in the processor's cache
+        turned = face.flip(-1)
+        if shift:
+            face[..., 1:] = turned[..., :-1]
+            face[..., :1] = turned[..., :1]
+        else:
+            face.copy_(turned)
+    return maps
 
 
 def average(plain: Mapping[str, torch.Tensor], back: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The mean of two sets of outputs, as mmpose takes it: ``(a + b) * 0.5``."""
-    return {name: (value + back[name]) * 0.5 for name, value in plain.items()}
+    """The mean of two sets of outputs, as mmpose takes it: ``(a + b) * 0.5``. It takes the place of ``back``."""
+    for name, value in plain.items():
+        for face, of in zip(back[name], value, strict=True):  # a face's maps at a time stay in the processor's cache
+            face.add_(of).mul_(0.5)
+    return dict(back)

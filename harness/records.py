@@ -97,7 +97,9 @@ class ModelRecord(_Record):
     engine: str = "torch"
     engine_details: dict[str, Any] = Field(default_factory=dict)
     engine_difference: float | None = None
-    """Largest absolute difference to plain float32 torch on the run's first batch."""
+    """Largest absolute difference to plain float32 torch on the run's first faces."""
+    batch_size: int | None = None
+    """Faces a batch."""
 
 
 class CellRecord(_Record):

@@ -2,6 +2,7 @@
 
 from harness.bench.limits import Limits, measure_limits
 from harness.bench.peers import PeerFigure, peer_figures
+from harness.bench.repeated import repeated
 from harness.bench.stages import Stage, measure_stages
 
-__all__ = ["Limits", "PeerFigure", "Stage", "measure_limits", "measure_stages", "peer_figures"]
+__all__ = ["Limits", "PeerFigure", "Stage", "measure_limits", "measure_stages", "peer_figures", "repeated"]

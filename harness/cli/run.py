@@ -44,7 +44,7 @@ def command(
     ] = None,
     normaliser: Annotated[str | None, typer.Option(help="inter-ocular, inter-pupil or box-diagonal.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first faces.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Faces a batch.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Faces a batch; by default what fits 128 MiB.")] = None,
     engine: Annotated[str | None, typer.Option(help="auto, torch, openvino, onnxruntime, cuda.")] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads of the network; the physical cores by default.")
@@ -61,7 +61,7 @@ def command(
 ) -> int:
     """Sweep networks and decoders over a dataset and store the run."""
     from harness.cli.console import progress
-    from harness.cli.scores_table import print_scores
+    from harness.cli.scores_table import print_scores, print_time
     from harness.sweep import execute
     from harness.sweep.configuration import load, validate
 
@@ -101,6 +101,7 @@ def command(
     with progress() as advance:
         run = execute(configuration, out, command=["nmebench", *sys.argv[1:]], overwrite=overwrite, progress=advance)
     print_scores(run)
+    print_time(run)
     return 0
 
 

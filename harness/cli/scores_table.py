@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.cli.console import console, table
 from harness.store import SUBSETS, Run
 
-__all__ = ["print_scores"]
+__all__ = ["print_scores", "print_time"]
 
 
 def print_scores(run: Run) -> None:
@@ -34,3 +34,12 @@ def print_scores(run: Run) -> None:
     for sentence in record.not_run:
         out.print(f"not run: {sentence}")
     out.print(f"run: {run.path}")
+
+
+def print_time(run: Run) -> None:
+    """Where this process's time went, in one line: the stages that took a hundredth of it or more."""
+    timings = run.timings
+    total, faces = float(timings["total"]), int(timings["faces"])
+    shares = sorted(((seconds / total, stage) for stage, seconds in timings["stages"].items()), reverse=True)
+    named = ", ".join(f"{stage} {100 * share:.0f} %" for share, stage in shares if share >= 0.01)
+    console().print(f"time: {total:.1f} s, {1e3 * total / faces:.1f} ms a face: {named}")

@@ -29,7 +29,7 @@ def embedded_configuration(
     data: str = DATASET,
     engine: str = "auto",
     threads: int | None = None,
-    batch_size: int = 32,
+    batch_size: int | None = None,
     pictures: bool = True,
 ) -> SweepConfiguration:
     """Shipped networks x every decoder x flip test off and on, over synthface's test split."""

@@ -51,10 +51,14 @@ class BatchCache:
     def _file(self, batch: int) -> Path:
         return self.folder / f"{batch}.npz"
 
+    def holds(self, batch: int) -> bool:
+        """Whether a batch is there; :meth:`read` finds out whether it is whole."""
+        return self._file(batch).is_file()
+
     def read(self, batch: int) -> dict[str, np.ndarray] | None:
         """The arrays of a batch; None when they aren't there or are damaged."""
         file = self._file(batch)
-        if not file.is_file():
+        if not self.holds(batch):
             return None
         stored = file.read_bytes()
         digest, payload = stored[:32], stored[32:]

@@ -53,7 +53,8 @@ class SweepConfiguration(BaseModel):
     """Options for every model's architecture, over the card's own."""
     normaliser: str | None = None
     limit: int | None = Field(default=None, ge=1)
-    batch_size: int = Field(default=32, ge=1, le=4096)
+    batch_size: int | None = Field(default=None, ge=1, le=4096)
+    """Faces a batch; without it as many as keep a batch's crops and maps within 128 MiB."""
     engine: str = "auto"
     threads: int | None = Field(default=None, ge=1, le=1024)
     keep_crops: bool = False

@@ -15,10 +15,11 @@ import torch
 from harness import provenance, scoring
 from harness.run_folder import dataset_record, publish, writing
 from harness.store import FaceTable, ModelRecord, Run, RunRecord, Thumbnail
+from harness.sweep.clock import Clocks
 from harness.sweep.configuration import SweepConfiguration
-from harness.sweep.feed import FeedClock, batches_of
+from harness.sweep.feed import batches_of
 from harness.sweep.journal import CellJournal
-from harness.sweep.model_sweep import Clock, ModelSweep, Progress, thumbnail_file
+from harness.sweep.model_sweep import ModelSweep, Progress, thumbnail_file
 from harness.sweep.plan import Cell, Plan, make
 
 __all__ = ["Progress", "execute"]
@@ -41,29 +42,38 @@ def execute(
         InputError: something asked for can't be used, ``out`` holds another run, or another process writes there.
     """
     with writing(out, overwrite=overwrite) as work:
-        plan = make(configuration)
+        clocks = Clocks()
+        started = perf_counter()
+        with clocks.stages.wall("plan"):
+            plan = make(configuration)
         torch.set_num_threads(configuration.threads or psutil.cpu_count(logical=False) or 1)
-        return _execute(plan, out, work, command, progress)
+        return _execute(plan, out, work, command, progress, clocks, started)
 
 
-def _execute(plan: Plan, out: Path, work: Path, command: Sequence[str], progress: Progress | None) -> Run:
-    clock, feed_clock = Clock(), FeedClock()
-    clocks: dict[str, Clock] = {}
+def _execute(
+    plan: Plan,
+    out: Path,
+    work: Path,
+    command: Sequence[str],
+    progress: Progress | None,
+    clocks: Clocks,
+    started: float,
+) -> Run:
+    by_model: dict[str, Clocks] = {}
     by_cell: dict[str, float] = {}
-    started = perf_counter()
-    batches = batches_of(plan.dataset, plan.configuration.batch_size)
     records: dict[str, ModelRecord] = {}
     finished: list[tuple[Cell, CellJournal]] = []
     threads = torch.get_num_threads()
     with ThreadPoolExecutor(threads, "decode", initializer=torch.set_num_threads, initargs=(1,)) as pool:
         for number, model in enumerate(plan.models):
             pictures = plan.configuration.pictures and number == 0 and model.built.module.reads == "images"
-            own = clocks.setdefault(model.built.card.name, Clock())
-            worker = ModelSweep(plan, model, work, batches, own, feed_clock, pool, thumbnails=pictures)
+            own = by_model.setdefault(model.built.card.name, Clocks())
+            worker = ModelSweep(plan, model, work, own, pool, thumbnails=pictures)
             finished.extend(worker.run(progress))
             records.setdefault(model.built.card.name, worker.record())
             by_cell.update(worker.cells_clock.rounded())
-    with clock("store"):
+            del worker  # with its engine, before the next one takes memory
+    with clocks.stages.wall("store"):
         staging = work / "run"
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir()
@@ -99,32 +109,31 @@ def _execute(plan: Plan, out: Path, work: Path, command: Sequence[str], progress
                 centre=first.centre,
                 size=first.size,
             ),
-            thumbnails=_thumbnails(work, plan, batches),
+            thumbnails=_thumbnails(work, plan),
         )
-    with clock("score"):
+    with clocks.stages.wall("score"):
         scoring.score(run)
-    for own in clocks.values():
-        clock.add(own)
+    for own in by_model.values():
+        clocks.add(own)
     run.write_json(
         "timings.json",
         {
             "faces": len(plan.dataset.images),
             "total": round(perf_counter() - started, 4),
-            "stages": clock.rounded(),
-            "models": {name: own.rounded() for name, own in clocks.items()},
+            **clocks.rounded(),
+            "models": {name: own.rounded() for name, own in by_model.items()},
             "cells": by_cell,
-            "workers": {"read": round(feed_clock.read, 4), "crop": round(feed_clock.crop, 4)},
         },
     )
     return publish(staging, out)
 
 
-def _thumbnails(work: Path, plan: Plan, batches: Sequence[np.ndarray]) -> list[Thumbnail] | None:
+def _thumbnails(work: Path, plan: Plan) -> list[Thumbnail] | None:
     model = plan.models[0]
     if not (plan.configuration.pictures and model.built.module.reads == "images"):
         return None
     thumbnails: list[Thumbnail | None] = [None] * len(plan.dataset.images)
-    for number, rows in enumerate(batches):
+    for number, rows in enumerate(batches_of(plan.dataset, model.batch_size)):
         with np.load(thumbnail_file(work, model, number), allow_pickle=False) as stored:
             ends = np.cumsum(stored["lengths"])
             for row, end, length in zip(rows, ends, stored["lengths"], strict=True):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from time import perf_counter
+from typing import TypeVar
 
 import cv2
 import numpy as np
+import torch
 
 from harness import crop as crops
 from harness import images
@@ -18,28 +17,14 @@ from harness.boxes import Boxes
 from harness.datasets.dataset import Dataset
 from harness.errors import InputError
 from harness.sweep.batch_cache import BatchCache
+from harness.sweep.clock import Clock
 
-__all__ = ["FeedClock", "batches_of", "feed"]
+__all__ = ["batches_of", "feed"]
 
-#: Batches that are read ahead of the network; each holds one batch of uint8 crops.
+#: Batches that are read ahead of the network.
 _AHEAD = 2
 
-
-@dataclass
-class FeedClock:
-    """Seconds that the worker threads spent reading and cropping (they overlap the network)."""
-
-    read: float = 0.0
-    crop: float = 0.0
-    photographs: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-
-    def add(self, read: float, crop: float) -> None:
-        """Add one photograph's seconds."""
-        with self._lock:
-            self.read += read
-            self.crop += crop
-            self.photographs += 1
+Ready = TypeVar("Ready")
 
 
 def batches_of(dataset: Dataset, batch_size: int) -> list[np.ndarray]:
@@ -61,7 +46,7 @@ def _batch(
     rows: np.ndarray,
     input_size: tuple[int, int],
     convention: str,
-    clock: FeedClock,
+    clock: Clock,
     cache: BatchCache | None,
 ) -> np.ndarray:
     """A batch of crops, from the cache where it is there."""
@@ -81,7 +66,7 @@ def _crops_of(
     rows: np.ndarray,
     input_size: tuple[int, int],
     convention: str,
-    clock: FeedClock,
+    clock: Clock,
 ) -> np.ndarray:
     if dataset.image_root is None:
         raise InputError(
@@ -93,15 +78,14 @@ def _crops_of(
     opened: str | None = None
     photograph: np.ndarray | None = None
     for place, row in enumerate(rows):
-        started = perf_counter()
         if dataset.images[row] != opened or photograph is None:
             opened = dataset.images[row]
-            photograph = images.read(dataset.image_root / opened)
-        read = perf_counter()
-        result[place] = crops.crop(
-            photograph, boxes.centre[row], boxes.size[row], input_size, boxes.sampling, convention=convention
-        )
-        clock.add(read - started, perf_counter() - read)
+            with clock.processor("read"):
+                photograph = images.read(dataset.image_root / opened)
+        with clock.processor("crop"):
+            result[place] = crops.crop(
+                photograph, boxes.centre[row], boxes.size[row], input_size, boxes.sampling, convention=convention
+            )
     return result
 
 
@@ -114,26 +98,30 @@ def feed(
     input_size: tuple[int, int],
     convention: str,
     workers: int,
-    clock: FeedClock,
+    clock: Clock,
+    finish: Callable[[int, np.ndarray], Ready],
     cache: BatchCache | None = None,
-) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield ``(batch number, crops uint8 [B, H, W, 3] BGR)`` for the wanted batches, in their order.
+) -> Iterator[tuple[int, Ready]]:
+    """Yield ``(batch number, finish(batch number, crops))`` for the wanted batches, in their order.
 
-    At most two batches wait: memory doesn't grow with the number of faces.
+    Crops are uint8 ``[B, H, W, 3]`` BGR; ``finish`` is called in the worker thread that made them. At most two batches
+    wait: memory doesn't grow with the number of faces.
 
     Raises:
         InputError: a photograph is missing or damaged; names the file.
     """
     cv2.setNumThreads(1)  # the workers are the parallelism; OpenCV's own threads would fight the network for cores
-    with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="crop") as pool:
-        waiting: deque[tuple[int, Future[np.ndarray]]] = deque()
+    with ThreadPoolExecutor(workers, "crop", initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        waiting: deque[tuple[int, Future[Ready]]] = deque()
         todo = iter(wanted)
+
+        def ready(number: int) -> Ready:
+            crops_of_batch = _batch(number, dataset, boxes, batches[number], input_size, convention, clock, cache)
+            return finish(number, crops_of_batch)
 
         def submit() -> None:
             for number in todo:
-                rows = batches[number]
-                future = pool.submit(_batch, number, dataset, boxes, rows, input_size, convention, clock, cache)
-                waiting.append((number, future))
+                waiting.append((number, pool.submit(ready, number)))
                 return
 
         try:

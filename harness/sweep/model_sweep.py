@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import cv2
@@ -23,49 +19,35 @@ from harness.fetch import cache_path
 from harness.store import ModelRecord, write_atomically
 from harness.sweep import flip_test
 from harness.sweep.batch_cache import BatchCache
-from harness.sweep.feed import FeedClock, feed
+from harness.sweep.clock import Clock, Clocks
+from harness.sweep.feed import batches_of, feed
 from harness.sweep.journal import CellJournal
 from harness.sweep.plan import Cell, ModelPlan, Plan
 
-__all__ = ["Clock", "ModelSweep", "Progress", "thumbnail_file"]
+__all__ = ["ModelSweep", "Progress", "thumbnail_file"]
 
 #: Called with (what, finished faces, all faces).
 Progress = Callable[[str, int, int], None]
+
+#: What the network reads and what it gives for a batch, by ``plain`` and ``mirrored``.
+Inputs = Mapping[str, torch.Tensor]
+Outputs = Mapping[str, Mapping[str, torch.Tensor]]
+
+#: Faces of the first batch that plain torch computes as well, which takes it several times as long as an engine: the
+#: first and the last, so that parts of a batch that an engine runs apart are both held to it.
+_CHECKED = [0, -1]
 
 _THUMBNAIL = 128
 _THUMBNAIL_QUALITY = 80
 
 
-@dataclass
-class Clock:
-    """Seconds by stage, of the thread that drives the network."""
-
-    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        """Add the time of a ``with`` block to a stage."""
-        started = perf_counter()
-        yield
-        self.seconds[stage] += perf_counter() - started
-
-    def spend(self, stage: str, seconds: float) -> None:
-        """Add seconds that were measured elsewhere."""
-        self.seconds[stage] += seconds
-
-    def add(self, other: Clock) -> None:
-        """Add another clock's seconds."""
-        for stage, seconds in other.seconds.items():
-            self.seconds[stage] += seconds
-
-    def rounded(self) -> dict[str, float]:
-        """Seconds by stage, sorted, to the tenth of a millisecond."""
-        return {stage: round(seconds, 4) for stage, seconds in sorted(self.seconds.items())}
-
-
 def thumbnail_file(work: Path, model: ModelPlan, batch: int) -> Path:
     """Where a batch's thumbnails lie until the run is whole."""
     return work / f"{model.key[:32]}.thumbnails.{batch}.npz"
+
+
+def _checked(outputs: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: value[_CHECKED] for name, value in outputs.items()}
 
 
 def _unpacked(kept: Mapping[str, np.ndarray]) -> dict[str, dict[str, torch.Tensor]]:
@@ -85,27 +67,28 @@ class ModelSweep:
         plan: Plan,
         model: ModelPlan,
         work: Path,
-        batches: Sequence[np.ndarray],
-        clock: Clock,
-        feed_clock: FeedClock,
+        clocks: Clocks,
         pool: ThreadPoolExecutor,
         *,
         thumbnails: bool,
     ) -> None:
-        self.plan, self.model, self.work, self.batches = plan, model, work, batches
-        self.clock, self.feed_clock, self.thumbnails = clock, feed_clock, thumbnails
-        self.cells_clock = Clock()
+        self.plan, self.model, self.work = plan, model, work
+        self.batches = batches_of(plan.dataset, model.batch_size)
+        self.clock, self.workers, self.cells_clock = clocks.stages, clocks.workers, Clock()
+        self.thumbnails = thumbnails
         self.pool = pool
         self.card = model.built.card
         self.reads_images = model.built.module.reads == "images"
         faces, points = plan.dataset.landmarks.shape[:2]
-        self.journals = [CellJournal(work, cell.key, faces, points).open(batches) for cell in model.cells]
+        self.journals = [CellJournal(work, cell.key, faces, points).open(self.batches) for cell in model.cells]
         self.permutation = torch.tensor(plan.dataset.scheme.flip, dtype=torch.int64)
         self.engine = (
             engines.create(plan.configuration.engine, model.built.module, threads=torch.get_num_threads())
             if self.reads_images
             else None
         )
+        self._prepared = False
+        self.mirrored = any(flip != "none" for flip in model.flips)
         self.crops, self.heatmaps = self._caches()
         self.facts_file = work / f"{model.key[:32]}.facts.json"
         self.facts: dict[str, Any] = (
@@ -122,7 +105,7 @@ class ModelSweep:
             crops = BatchCache.open(root, "crops", self.model.crops_key, expected_bytes=needed, budget=budget)
         if configuration.keep_heatmaps and self.reads_images and self.card.output.kind == "heatmaps":
             # At stride 4, twice with the flip test, two bytes a value.
-            points, passes = self.plan.dataset.scheme.points, 1 + any(flip != "none" for flip in self.model.flips)
+            points, passes = self.plan.dataset.scheme.points, 1 + self.mirrored
             needed = faces * points * (width // 4) * (height // 4) * 2 * passes
             heatmaps = BatchCache.open(root, "heatmaps", self.model.key, expected_bytes=needed, budget=budget)
         return crops, heatmaps
@@ -145,7 +128,11 @@ class ModelSweep:
             needing = sorted({wanted[0], *needing}, key=wanted.index)
         inputs = self._inputs(needing)
         for number in wanted:
-            self._batch(number, next(inputs)[1] if number in needing else None)
+            with torch.inference_mode():
+                outputs = self._outputs(number, self._next(inputs) if number in needing else None)
+            variants = self._variants(outputs)
+            with self.clock.wall("decode"):
+                self._decode_batch(number, variants)
             done += len(self.batches[number])
             if progress:
                 progress(label, done, total)
@@ -155,51 +142,58 @@ class ModelSweep:
         """Whether a batch's crops are needed: its outputs aren't kept, or its thumbnails aren't drawn."""
         if self.thumbnails and not thumbnail_file(self.work, self.model, number).is_file():
             return True
-        return self._kept(number) is None
+        return self.heatmaps is None or not self.heatmaps.holds(number)
 
     def _kept(self, number: int) -> dict[str, np.ndarray] | None:
         """The kept outputs of a batch, where they are all there."""
         stored = self.heatmaps.read(number) if self.heatmaps else None
-        wanted = {"plain", "mirrored"} if any(flip != "none" for flip in self.model.flips) else {"plain"}
+        wanted = {"plain", "mirrored"} if self.mirrored else {"plain"}
         return stored if stored and wanted <= {name.partition(".")[0] for name in stored} else None
 
-    def _inputs(self, wanted: Sequence[int]) -> Iterator[tuple[int, torch.Tensor]]:
+    def _inputs(self, wanted: Sequence[int]) -> Iterator[Inputs]:
+        """What the network reads of each wanted batch; crops come from worker threads, ahead of their turn."""
         width, height = self.card.input.size
-        if not self.reads_images:
-            for number in wanted:
-                rows = self.batches[number]
-                inside = coordinates.image_to_input(
-                    self.plan.dataset.landmarks[rows],
-                    input_size=(width, height),
-                    centre=self.model.boxes.centre[rows],
-                    size=self.model.boxes.size[rows],
-                )
-                yield number, torch.from_numpy(inside)
+        if self.reads_images:
+            crops = feed(
+                self.plan.dataset,
+                self.model.boxes,
+                self.batches,
+                wanted,
+                input_size=(width, height),
+                convention=self.card.input.convention,
+                workers=2,
+                clock=self.workers,
+                finish=self._images,
+                cache=self.crops,
+            )
+            for _, images in crops:
+                yield images
             return
-        crops = feed(
-            self.plan.dataset,
-            self.model.boxes,
-            self.batches,
-            wanted,
-            input_size=(width, height),
-            convention=self.card.input.convention,
-            workers=2,
-            clock=self.feed_clock,
-            cache=self.crops,
-        )
-        while True:
-            with self.clock("wait for crops"):
-                item = next(crops, None)
-            if item is None:
-                return
-            number, pixels = item
-            with self.clock("normalise"):
-                if self.thumbnails:
-                    self._store_thumbnails(number, pixels)
-                images = crop.normalise(
-                    pixels, mean=self.card.input.mean, std=self.card.input.std, colour=self.card.input.colour
-                )
-            yield number, torch.from_numpy(images)
+        for number in wanted:
+            rows = self.batches[number]
+            inside = coordinates.image_to_input(
+                self.plan.dataset.landmarks[rows],
+                input_size=(width, height),
+                centre=self.model.boxes.centre[rows],
+                size=self.model.boxes.size[rows],
+            )
+            landmarks = torch.from_numpy(inside)
+            yield {"plain": landmarks, "mirrored": flip_test.mirror_landmarks(landmarks, self.permutation, width)}
+
+    def _next(self, inputs: Iterator[Inputs]) -> Inputs:
+        with self.clock.wall("wait for crops"):
+            return next(inputs)
+
+    def _images(self, number: int, pixels: np.ndarray) -> Inputs:
+        """A batch of crops as the network reads it, and mirrored where a cell wants that."""
+        if self.thumbnails:
+            with self.workers.processor("thumbnails"):
+                self._store_thumbnails(number, pixels)
+        card = self.card.input
+        with self.workers.processor("normalise"):
+            images = torch.from_numpy(crop.normalise(pixels, mean=card.mean, std=card.std, colour=card.colour))
+            mirrored = {"mirrored": flip_test.mirror_images(images)} if self.mirrored else {}
+        return {"plain": images, **mirrored}
 
     def _store_thumbnails(self, number: int, pixels: np.ndarray) -> None:
         height, width = pixels.shape[1:3]
@@ -214,50 +208,41 @@ class ModelSweep:
         np.savez(temporary, lengths=[len(e) for e in encoded], bytes=np.concatenate(encoded), size=np.asarray(size))
         temporary.replace(file)
 
-    def _batch(self, number: int, inputs: torch.Tensor | None) -> None:
-        with torch.inference_mode():
-            outputs = self._outputs(number, inputs)
-            variants = self._variants(outputs)
+    def _decode_batch(self, number: int, variants: Outputs) -> None:
+        """Decode and store a batch: one task for each decoder."""
         todo: dict[str, list[tuple[Cell, CellJournal]]] = {}
         for cell, journal in zip(self.model.cells, self.journals, strict=True):
             if number not in journal:
                 todo.setdefault(cell.record.decoder, []).append((cell, journal))
-        tasks = [self.pool.submit(self._decode_cells, number, cells, variants) for cells in todo.values()]
+        # The dearest first, so that no core waits for it at the end.
+        order = sorted(todo, key=lambda decoder: -self.workers[f"decode {decoder}"])
+        tasks = [self.pool.submit(self._decode_cells, number, todo[decoder], variants) for decoder in order]
         for task in tasks:
-            for cell, decoding, storing in task.result():
-                self.clock.spend(f"decode {cell.record.decoder}", decoding)
-                self.cells_clock.spend(cell.record.id, decoding)
-                self.clock.spend("store", storing)
+            task.result()
 
-    def _decode_cells(
-        self,
-        number: int,
-        cells: Sequence[tuple[Cell, CellJournal]],
-        variants: Mapping[str, Mapping[str, torch.Tensor]],
-    ) -> list[tuple[Cell, float, float]]:
-        """Decode and store a batch for the cells of one decoder; seconds of both by cell.
+    def _decode_cells(self, number: int, cells: Sequence[tuple[Cell, CellJournal]], variants: Outputs) -> None:
+        """Decode and store a batch for the cells of one decoder.
 
         A thread of its own for each decoder, one core each: decoders work through many small tensors, for which torch's
         own threads wait on each other more than they compute, above all on a busy machine.
         """
-        spent = []
         for cell, journal in cells:
-            started = perf_counter()
-            with torch.inference_mode():
+            spent = Clock()
+            with spent.processor("decode"), torch.inference_mode():
                 landmarks, decoded = self._decode(cell, variants[cell.record.flip], self.batches[number])
                 scores = decoded.scores.cpu().numpy()
-            decoding = perf_counter()
-            journal.write(number, self.batches[number], landmarks, scores, decoded.counts)
-            spent.append((cell, decoding - started, perf_counter() - decoding))
-        return spent
+            with self.workers.processor("store"):
+                journal.write(number, self.batches[number], landmarks, scores, decoded.counts)
+            self.workers.spend(f"decode {cell.record.decoder}", spent["decode"])
+            self.cells_clock.spend(cell.record.id, spent["decode"])
 
-    def _outputs(self, number: int, inputs: torch.Tensor | None) -> dict[str, dict[str, torch.Tensor]]:
+    def _outputs(self, number: int, inputs: Inputs | None) -> Outputs:
         """The network's outputs for the crops (``plain``) and, where a cell wants them, the ``mirrored`` crops."""
         kept = self._kept(number) if self.facts else None
         if kept is not None:
             return _unpacked(kept)
-        if inputs is None:
-            raise AssertionError("a batch without kept outputs was given no crops")
+        if inputs is None:  # what was kept is damaged, or of another sweep without the flip test
+            inputs = self._next(self._inputs([number]))
         outputs = self._forward(inputs)
         if self.heatmaps is None:
             return outputs
@@ -266,43 +251,45 @@ class ModelSweep:
             for which, values in outputs.items()
             for name, value in values.items()
         }
-        with self.clock("store"):
+        with self.clock.wall("keep heatmaps"):
             self.heatmaps.write(number, packed)
         return _unpacked(packed)
 
-    def _forward(self, inputs: torch.Tensor) -> dict[str, dict[str, torch.Tensor]]:
+    def _forward(self, inputs: Inputs) -> Outputs:
         network = self.engine or self.model.built.module
-        with self.clock("forward"):
-            outputs = {"plain": dict(network(inputs))}
-        self._check(inputs, outputs["plain"])
-        if any(flip != "none" for flip in self.model.flips):
-            with self.clock("flip"):
-                mirrored = (
-                    flip_test.mirror_images(inputs)
-                    if self.reads_images
-                    else flip_test.mirror_landmarks(inputs, self.permutation, self.card.input.size[0])
-                )
-            with self.clock("forward"):
-                outputs["mirrored"] = dict(network(mirrored))
+        plain = None
+        if self.engine is not None and not self._prepared:
+            if not self.facts:
+                # Beside the preparation, which keeps one core busy.
+                plain = self.pool.submit(engines.plain_outputs, self.model.built.module, inputs["plain"][_CHECKED])
+            with self.clock.wall("prepare"):
+                self.engine.prepare(inputs["plain"])
+            self._prepared = True
+        with self.clock.wall("forward"):
+            outputs = {"plain": dict(network(inputs["plain"]))}
+        if not self.facts:
+            with self.clock.wall("check"):
+                self._check(outputs["plain"], plain)
+        if self.mirrored:
+            with self.clock.wall("forward"):
+                outputs["mirrored"] = dict(network(inputs["mirrored"]))
         return outputs
 
-    def _variants(self, outputs: Mapping[str, dict[str, torch.Tensor]]) -> dict[str, dict[str, torch.Tensor]]:
+    def _variants(self, outputs: Outputs) -> Outputs:
         """The outputs that the decoders read, by test-time option."""
         width = self.card.input.size[0]
         variants = {"none": outputs["plain"]}
-        for flip in self.model.flips:
-            if flip != "none":
-                with self.clock("flip"):
+        with self.clock.wall("flip"), torch.inference_mode():
+            for flip in self.model.flips:
+                if flip != "none":
                     back = flip_test.unflip(
                         outputs["mirrored"], self.permutation, shift=flip == "flip+shift", width=width
                     )
                     variants[flip] = flip_test.average(outputs["plain"], back)
         return variants
 
-    def _check(self, inputs: torch.Tensor, outputs: Mapping[str, torch.Tensor]) -> None:
+    def _check(self, outputs: Mapping[str, torch.Tensor], plain: Future[dict[str, torch.Tensor]] | None) -> None:
         """Once for each network: shape, finiteness, and how far the engine is from plain float32 torch."""
-        if self.facts:
-            return
         for name, value in outputs.items():
             if not bool(torch.isfinite(value).all()):
                 raise InputError(
@@ -320,7 +307,9 @@ class ModelSweep:
         self.facts = {
             "heatmap_size": None if heatmaps is None else [heatmaps.shape[-1], heatmaps.shape[-2]],
             "engine_difference": (
-                engines.check_engine(self.engine, self.model.built.module, inputs) if self.engine is not None else None
+                None
+                if self.engine is None or plain is None
+                else engines.check_outputs(self.engine, _checked(outputs), plain.result())
             ),
         }
         write_atomically(self.facts_file, json.dumps(self.facts))
@@ -367,4 +356,5 @@ class ModelSweep:
             engine=self.engine.name if self.engine else "none (ground truth)",
             engine_details=dict(self.engine.details) if self.engine else {},
             engine_difference=self.facts.get("engine_difference"),
+            batch_size=self.model.batch_size,
         )

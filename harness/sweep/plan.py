@@ -34,6 +34,10 @@ _FORWARD_SOURCES = (
     "harness.sweep.model_sweep",
 )
 
+#: What a batch's crops and maps may take, and the faces that no batch exceeds.
+BATCH_BYTES = 128 << 20
+_MOST_FACES = 64
+
 #: The decoder's place in a cell whose network gives landmarks itself.
 DIRECT = "direct"
 
@@ -59,6 +63,8 @@ class ModelPlan:
     """Of all that the network's outputs depend on."""
     crops_key: str
     """Of all that the crops depend on."""
+    batch_size: int
+    """Faces a batch."""
 
     @property
     def flips(self) -> tuple[str, ...]:
@@ -109,6 +115,19 @@ def _adjusted(card: Card, configuration: SweepConfiguration) -> Card:
 def outputs_of(built: models.Built) -> frozenset[str]:
     """Names of a network's outputs: the module's own ``outputs`` where it declares them, else the card's kind."""
     return frozenset(getattr(built.module, "outputs", None) or (built.card.output.kind,))
+
+
+def batch_size_for(card: Card, points: int, outputs: frozenset[str]) -> int:
+    """Faces a batch, so that a batch's crops and maps stay within ``BATCH_BYTES``: 16 at 256x256 and 98 landmarks.
+
+    Counted are the crop as bytes, the crop and its mirror image as float32, and four sets of float32 maps at stride 4:
+    of both passes, and of two ways to average them. More faces a batch don't make a pass faster (docs/engines.md).
+    """
+    width, height = card.input.size
+    cell = (width // 4) * (height // 4)
+    maps = points * cell * (1 if "heatmaps" in outputs else 0) + points * 2 * cell * (1 if "offsets" in outputs else 0)
+    face = 3 * width * height * (1 + 2 * 4) + 4 * 4 * maps
+    return max(1, min(_MOST_FACES, BATCH_BYTES // face))
 
 
 def _protocols(card: Card, dataset: str) -> list[tuple[Test, str]]:
@@ -185,6 +204,7 @@ def make(configuration: SweepConfiguration) -> Plan:
     for request, original in zip(configuration.models, cards, strict=True):
         card = _adjusted(original, configuration)
         built = models.build(card, weights=request.weights)
+        batch_size = configuration.batch_size or batch_size_for(card, dataset.scheme.points, outputs_of(built))
         protocols = _protocols(card, dataset.name)
         tests = [test for test, _ in protocols]
         chosen, left = _decoders(card, configuration, outputs_of(built), tests)
@@ -199,7 +219,7 @@ def make(configuration: SweepConfiguration) -> Plan:
                     "code": provenance.module_hash(type(rule).__module__, *_CROP_SOURCES),
                     "versions": provenance.versions(("numpy", "opencv-python-headless")),
                     "box": [box, configuration.box_padding],
-                    "batch": configuration.batch_size,
+                    "batch": batch_size,
                 }
             )
             model_key = _digest(
@@ -215,7 +235,7 @@ def make(configuration: SweepConfiguration) -> Plan:
                     "run": [
                         configuration.engine,
                         configuration.threads,
-                        configuration.batch_size,
+                        batch_size,
                         configuration.keep_heatmaps,
                     ],
                     "seed": configuration.seed,
@@ -229,6 +249,7 @@ def make(configuration: SweepConfiguration) -> Plan:
                     cells=_cells(card, box, chosen, _flips(card, configuration, tests), model_key),
                     key=model_key,
                     crops_key=crops_key,
+                    batch_size=batch_size,
                 )
             )
     not_run = tuple(

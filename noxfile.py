@@ -109,9 +109,8 @@ def train(session: nox.Session) -> None:
     _run(session, environment, "nmebench", "train", *session.posargs)
 
 
-@nox.session
-def parity(session: nox.Session) -> None:
-    """Live mmpose 1.3.2 beside ours, on freshly drawn seeds: the largest differences (environment .nox/parity)."""
+def _beside_mmpose(session: nox.Session, *arguments: str) -> None:
+    """Run pytest where both our environment and mmpose 1.3.2 can be imported (environment .nox/parity)."""
     environment = _environment(session, "test")
     python = ROOT / ".nox" / "parity" / "bin" / "python"
     if not python.exists():
@@ -131,8 +130,20 @@ def parity(session: nox.Session) -> None:
         # Its wheel fails on numpy 2, so it is built from source.
         source = ("--no-build-isolation", "--no-binary", "xtcocotools", "xtcocotools==1.14.3")
         session.run(*install, *source, external=True)
-    tests = session.posargs or ["tests/parity", "-q", "-s"]
-    session.run(str(python), "-W", "ignore", "-m", "pytest", *tests, env=environment, external=True)
+    session.run(str(python), "-W", "ignore", "-m", "pytest", *arguments, env=environment, external=True)
+
+
+@nox.session
+def parity(session: nox.Session) -> None:
+    """Live mmpose 1.3.2 beside ours, on freshly drawn seeds: the largest differences."""
+    _beside_mmpose(session, *(session.posargs or ["tests/parity", "-q", "-s"]))
+
+
+@nox.session
+def road(session: nox.Session) -> None:
+    """The whole sweep's speed beside live mmpose's test loop and the bare forward passes: minutes, as ratios."""
+    benchmark = ("--benchmark-enable", "--benchmark-only", "-m", "", "-q")
+    _beside_mmpose(session, "tests/benchmarks/test_road.py", *benchmark, *session.posargs)
 
 
 @nox.session

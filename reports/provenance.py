@@ -133,6 +133,9 @@ class Speed:
     """Seconds by stage and by cell, and the machine they were taken on."""
 
     stages: tuple[tuple[str, str], ...]
+    """Of the thread that drives the network; they add up to the total."""
+    workers: tuple[tuple[str, str], ...]
+    """The processor's, of the threads beside it."""
     cells: tuple[tuple[str, str], ...]
     host: tuple[tuple[str, str], ...]
 
@@ -151,9 +154,9 @@ def speed(view: View) -> Speed:
     """``timings.json`` and the machine: asked for on purpose only, because they differ between equal runs."""
     timings = dict(view.run.timings)
     flat = {name: value for name, value in timings.items() if isinstance(value, int | float)}
-    nested = timings.get("stages")
-    cells = timings.get("cells")
+    nested, cells = timings.get("stages"), timings.get("cells")
     labels = {c.id: c.label for c in view.cells}
     by_cell = {labels.get(k, k): v for k, v in cells.items()} if isinstance(cells, Mapping) else {}
     host = tuple((say(k, 60), say(v, 120)) for k, v in sorted(view.run.record.provenance.host.items()))
-    return Speed(_seconds({**flat, **(nested if isinstance(nested, Mapping) else {})}), _seconds(by_cell), host)
+    stages = _seconds({**flat, **(nested if isinstance(nested, Mapping) else {})})
+    return Speed(stages, _seconds(timings.get("workers")), _seconds(by_cell), host)

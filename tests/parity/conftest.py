@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,21 +16,13 @@ ABSENT = "mmpose isn't installed here; `nox -s parity` installs it"
 
 
 @pytest.fixture(scope="session")
-def mmpose() -> SimpleNamespace:
-    """The functions of mmpose that are compared with, unmodified.
-
-    ``mmpose.models`` imports names of mmdet and of mmcv's compiled operators that the face models never call: those
-    get an empty stand-in, for otherwise mmdet and a build of mmcv would be needed to flip a heatmap.
-    """
+def mmpose(mmdet_stand_in: None) -> SimpleNamespace:
+    """The functions of mmpose that are compared with, unmodified."""
     codecs = pytest.importorskip("mmpose.codecs.utils", reason=ABSENT)
-    from mmpose.evaluation.functional import keypoint_nme
-    from mmpose.structures.bbox import get_warp_matrix
-
-    _stand_in("mmdet")
-    _stand_in("mmdet.utils", ConfigType=dict, reduce_mean=None)
-    _stand_in("mmcv.ops", MultiScaleDeformableAttention=object)
     from mmpose.datasets.transforms import TopdownAffine
+    from mmpose.evaluation.functional import keypoint_nme
     from mmpose.models.utils.tta import flip_heatmaps
+    from mmpose.structures.bbox import get_warp_matrix
 
     return SimpleNamespace(
         codecs=codecs,
@@ -40,15 +31,6 @@ def mmpose() -> SimpleNamespace:
         TopdownAffine=TopdownAffine,
         flip_heatmaps=flip_heatmaps,
     )
-
-
-def _stand_in(name: str, **members: object) -> None:
-    try:
-        __import__(name)
-    except ImportError:
-        module = ModuleType(name)
-        module.__dict__.update(members, __path__=[])
-        sys.modules[name] = module
 
 
 @dataclass

@@ -98,6 +98,9 @@ class _Counting:
         self.engine, self.calls, self.last = engine, calls, last
         self.name, self.details = engine.name, engine.details
 
+    def prepare(self, images: torch.Tensor) -> None:
+        self.engine.prepare(images)
+
     def __call__(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         if self.last is not None and len(self.calls) >= self.last:
             raise _Killed
@@ -109,7 +112,7 @@ def _count(monkeypatch: pytest.MonkeyPatch, last: int | None = None) -> list[int
     calls: list[int] = []
     create = engines.create
     monkeypatch.setattr(engines, "create", lambda *a, **k: _Counting(create(*a, **k), calls, last))
-    monkeypatch.setattr(engines, "check_engine", lambda *a, **k: 0.0)
+    monkeypatch.setattr(engines, "check_outputs", lambda *a, **k: 0.0)
     return calls
 
 
@@ -203,6 +206,41 @@ def test_network_of_another_scheme_is_refused(few_faces: Path, tmp_path: Path) -
     )
     with pytest.raises(InputError, match=r"68 landmarks.*98"):
         execute(configuration, tmp_path / "run")
+
+
+@pytest.mark.parametrize("face", [0, -1])
+def test_an_engine_that_errs_on_one_end_of_a_batch_is_refused(
+    few_faces: Path, small_card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, face: int
+) -> None:
+    create = engines.create
+
+    def off(*arguments: Any, **options: Any) -> Any:
+        engine = create(*arguments, **options)
+        run = type(engine).__call__
+
+        def wrong(self: Any, images: torch.Tensor) -> dict[str, torch.Tensor]:
+            outputs = run(self, images)
+            outputs["heatmaps"][face] += 0.01
+            return outputs
+
+        monkeypatch.setattr(type(engine), "__call__", wrong)
+        return engine
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engines, "create", off)
+        configuration = _configuration(few_faces, small_card, models=[str(small_card)])
+        with pytest.raises(InputError, match=r"differs from plain torch by 0\.01"):
+            execute(configuration, tmp_path / "run")
+    assert not (tmp_path / "run" / "run.json").exists()
+
+
+def test_stages_are_within_the_whole_and_every_cell_is_timed(run: Run) -> None:
+    timings = run.timings
+    assert 0 < sum(timings["stages"].values()) <= timings["total"]
+    assert {"plan", "forward", "flip", "decode", "score"} <= set(timings["stages"])
+    assert {"read", "crop", "normalise", "decode argmax", "decode dark", "store"} <= set(timings["workers"])
+    assert set(timings["cells"]) == {cell.id for cell in run.record.cells}
+    assert set(timings["models"]) == {"small", "oracle"}
 
 
 def test_kept_heatmaps_serve_a_later_decoder_sweep_without_the_network(

@@ -1,0 +1,255 @@
+"""The whole road beside mmpose's own test loop and beside the engine's bare forward passes, in one run.
+
+``nox -s road``. 256 faces (those of ``ROAD_DATA``, by default the developers' sample of WFLW or else synthface,
+repeated), HRNetV2-W18 at 256x256 with random weights, flip test with shift. ``ROAD_FACES`` and ``ROAD_ROUNDS`` change
+the length.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import statistics
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import cv2
+import numpy as np
+import psutil
+import pytest
+import torch
+
+import models
+from harness import datasets, engines
+from harness.bench import repeated
+from harness.datasets.dataset import Dataset
+from harness.engines.measure import settle
+from harness.store import Run
+from harness.sweep import execute
+from harness.sweep.configuration import validate
+
+FACES = int(os.environ.get("ROAD_FACES", "256"))
+ROUNDS = int(os.environ.get("ROAD_ROUNDS", "2"))
+SIDE = 256
+BATCH = 16
+"""As the sweep chooses it for this network."""
+PEER_BATCH = 32
+"""As mmpose's configuration has it."""
+BARE, ALL, ONE, PEER = "bare passes", "sweep, all decoders", "sweep, DARK alone", "mmpose's test loop, DARK"
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
+
+
+@dataclass
+class Road:
+    """What every round uses, and what the rounds found."""
+
+    source: str
+    spec: str
+    dataset: Dataset
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+    """A face, by what was timed, round by round."""
+    decoders: dict[str, float] = field(default_factory=dict)
+    """Share of the run, by decoder."""
+
+    def time(self, what: str, work: Callable[[], object]) -> None:
+        """Time ``work``, which goes over all faces."""
+        started = perf_counter()
+        work()
+        self.seconds.setdefault(what, []).append((perf_counter() - started) / FACES)
+
+    def ratio(self, what: str, to: str) -> float:
+        """The median over the rounds of one time by another of the same round."""
+        return statistics.median(a / b for a, b in zip(self.seconds[what], self.seconds[to], strict=True))
+
+    def table(self) -> Iterator[str]:
+        """Milliseconds a face, the ratios, and what decoders take of the run."""
+        yield f"{'':<28}{'ms a face':>10}{'x bare passes':>15}{'mmpose / this':>15}"
+        for what, seconds in self.seconds.items():
+            peer = f"{self.ratio(PEER, what):.2f}" if PEER in self.seconds else "-"
+            yield f"{what:<28}{statistics.median(seconds) * 1e3:>10.1f}{self.ratio(what, BARE):>15.3f}{peer:>15}"
+        more = (1 - self.ratio(ONE, ALL)) / (len(self.decoders) - 1)
+        yield f"each decoder more takes {100 * more:.2f} percent of the run; processor time by decoder, percent:"
+        yield ", ".join(
+            f"{name} {100 * share:.2f}" for name, share in sorted(self.decoders.items(), key=lambda x: -x[1])
+        )
+
+
+@pytest.fixture
+def road(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Road]:
+    """The faces and the network; at the end, the table."""
+    monkeypatch.setenv("NMEBENCH_CACHE", os.environ.get("NMEBENCH_CACHE", str(tmp_path / "cache")))
+    torch.set_num_threads(psutil.cpu_count(logical=False) or 1)
+    sample = Path(__file__).resolve().parents[3] / "shared" / "wflw-sample"
+    source = os.environ.get("ROAD_DATA") or (f"wflw:{sample}" if sample.is_dir() else "synthface")
+    spec = repeated(datasets.load(source), FACES, tmp_path / "faces")
+    torch.manual_seed(0)
+    found = Road(Path(source).name, spec, datasets.load(spec))
+    yield found
+    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or ALL not in found.seconds:
+        return
+    with request.config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
+        threads = torch.get_num_threads()
+        reporter.write_line(f"\n{FACES} faces of {found.source}, {threads} threads, medians of {ROUNDS} rounds")
+        for line in found.table():
+            reporter.write_line(line)
+
+
+def test_road(benchmark, road: Road, tmp_path: Path, mmdet_stand_in: None) -> None:
+    """Rounds of: the bare passes, our sweep with all decoders and with one, mmpose's loop where it is installed."""
+    runner = _runner(tmp_path, road) if importlib.util.find_spec("mmpose") else None
+    random = runner.model if runner else models.create("hrnetv2-w18", points=98)
+    settle(torch.nn.Sequential(random.backbone, random.neck, random.head) if runner else random)
+    torch.save(random.state_dict(), tmp_path / "random.pth")  # mmpose's own names, where it is its network
+    module = models.build(models.card.load("hrnetv2-w18"), weights=str(tmp_path / "random.pth")).module
+    engine = engines.create("auto", module, threads=torch.get_num_threads())
+    images = torch.randn(BATCH, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    engine(images)  # converts; its kernels are chosen with the first batch
+
+    def bare() -> None:
+        """Both passes over every face, and nothing else."""
+        for _ in range(0, 2 * FACES, BATCH):
+            engine(images)
+
+    def sweep(decoders: str) -> Run:
+        """From the annotation file to the stored scores and thumbnails."""
+        model = {"card": "hrnetv2-w18", "weights": str(tmp_path / "random.pth")}
+        options = {"data": road.spec, "models": [model], "decoders": [decoders], "flip": ["flip+shift"]}
+        shutil.rmtree(tmp_path / decoders, ignore_errors=True)
+        return execute(validate(options, where="a benchmark"), tmp_path / decoders)
+
+    def turn() -> None:
+        road.time(BARE, bare)
+        road.time(ALL, lambda: sweep("all"))
+        road.time(ONE, lambda: sweep("dark"))
+        if runner:
+            road.time(PEER, runner.test)
+
+    benchmark.pedantic(turn, rounds=ROUNDS, warmup_rounds=0)
+    run = Run.open(tmp_path / "all")
+    assert run.record.models[0].batch_size == BATCH
+    threads, total = torch.get_num_threads(), run.timings["total"]
+    spent = {name: s for name, s in run.timings["workers"].items() if name.startswith("decode ")}
+    assert len(spent) == len(run.record.cells)
+    road.decoders = {name.removeprefix("decode "): s / threads / total for name, s in spent.items()}
+    benchmark.extra_info["x bare passes"] = road.ratio(ALL, BARE)
+    if runner:
+        benchmark.extra_info["mmpose / ours"] = road.ratio(PEER, ALL)
+        _same_landmarks(runner, run)
+
+
+def _same_landmarks(runner: Any, run: Run) -> None:
+    """What mmpose predicts for its first batch is what we stored: it was the same work that was timed."""
+    with torch.no_grad():
+        predicted = runner.model.test_step(next(iter(runner.test_dataloader)))
+    theirs = np.concatenate([sample.pred_instances.keypoints for sample in predicted])
+    cell = next(cell.id for cell in run.record.cells if cell.decoder == "dark")
+    distance = np.linalg.norm(run.landmarks(cell)[[sample.id for sample in predicted]] - theirs, axis=-1)
+    # On a few of a random network's maps DARK's step is near-singular, and rounding decides it.
+    assert np.quantile(distance, 0.99) < 0.01, np.quantile(distance, [0.5, 0.9, 0.99, 1])
+
+
+def _as_mmpose_json(dataset: Dataset) -> dict[str, Any]:
+    """The faces as mmpose's WFLW annotation file has them."""
+    numbers = {image: number for number, image in enumerate(dict.fromkeys(dataset.images))}
+    assert dataset.image_root is not None
+    pictures = []
+    for image, number in numbers.items():
+        height, width = cv2.imread(str(dataset.image_root / image)).shape[:2]
+        pictures.append({"id": number, "file_name": image, "width": width, "height": height})
+    faces = []
+    for face, (image, points) in enumerate(zip(dataset.images, dataset.landmarks, strict=True)):
+        low, high = np.floor(points.min(axis=0)), np.ceil(points.max(axis=0))
+        faces.append(
+            {
+                "id": face,
+                "image_id": numbers[image],
+                "category_id": 1,
+                "iscrowd": 0,
+                "num_keypoints": len(points),
+                "keypoints": [value for x, y in points for value in (float(x), float(y), 1.0)],
+                "bbox": [*low.tolist(), *(high - low).tolist()],
+                "area": float((high - low).prod()),
+                "center": ((low + high) / 2).tolist(),
+                "scale": float(max(high - low)) / 200,
+            }
+        )
+    return {"images": pictures, "annotations": faces, "categories": [{"id": 1, "name": "face"}]}
+
+
+def _runner(work: Path, road: Road) -> Any:
+    """mmpose's runner for ``td-hm_hrnetv2-w18_dark-8xb64-60e_wflw-256x256``, without logs and checkpoints.
+
+    ``runner.test()`` is its whole test loop: reading, crops, two passes, DARK, NME.
+    """
+    root = Path(road.spec.removeprefix("wflw:"))
+    (work / "faces.json").write_text(json.dumps(_as_mmpose_json(road.dataset)))
+    import mmpose.datasets
+    import mmpose.evaluation
+    import mmpose.models  # noqa: F401 - registers what the configuration names
+    from mmengine.config import Config
+    from mmengine.runner import Runner
+
+    codec = {
+        "type": "MSRAHeatmap", "input_size": (SIDE, SIDE), "heatmap_size": (SIDE // 4, SIDE // 4), "sigma": 2,
+        "unbiased": True,
+    }  # fmt: skip
+    branches = {
+        f"stage{stage}": {
+            "num_modules": modules, "num_branches": stage, "block": "BASIC", "num_blocks": (4,) * stage,
+            "num_channels": (18, 36, 72, 144)[:stage],
+        }
+        for stage, modules in ((2, 1), (3, 4), (4, 3))
+    }  # fmt: skip
+    stage1 = {"num_modules": 1, "num_branches": 1, "block": "BOTTLENECK", "num_blocks": (4,), "num_channels": (64,)}
+    branches["stage4"]["multiscale_output"] = True
+    branches["upsample"] = {"mode": "bilinear", "align_corners": False}
+    model = {
+        "type": "TopdownPoseEstimator",
+        "data_preprocessor": {
+            "type": "PoseDataPreprocessor", "mean": [123.675, 116.28, 103.53], "std": [58.395, 57.12, 57.375],
+            "bgr_to_rgb": True,
+        },
+        "backbone": {"type": "HRNet", "in_channels": 3, "extra": {"stage1": stage1, **branches}},
+        "neck": {"type": "FeatureMapProcessor", "concat": True},
+        "head": {
+            "type": "HeatmapHead", "in_channels": 270, "out_channels": 98, "deconv_out_channels": None,
+            "conv_out_channels": (270,), "conv_kernel_sizes": (1,),
+            "loss": {"type": "KeypointMSELoss", "use_target_weight": True}, "decoder": codec,
+        },
+        "test_cfg": {"flip_test": True, "flip_mode": "heatmap", "shift_heatmap": True},
+    }  # fmt: skip
+    pipeline = [
+        {"type": "LoadImage"},
+        {"type": "GetBBoxCenterScale"},
+        {"type": "TopdownAffine", "input_size": (SIDE, SIDE)},
+        {"type": "PackPoseInputs"},
+    ]
+    faces = {
+        "type": "WFLWDataset", "data_root": str(root), "data_mode": "topdown", "ann_file": str(work / "faces.json"),
+        "data_prefix": {"img": "WFLW_images/"}, "test_mode": True, "pipeline": pipeline,
+    }  # fmt: skip
+    loader = {
+        "batch_size": PEER_BATCH, "num_workers": 2, "persistent_workers": True, "drop_last": False,
+        "sampler": {"type": "DefaultSampler", "shuffle": False, "round_up": False}, "dataset": faces,
+    }  # fmt: skip
+    return Runner.from_cfg(
+        Config(
+            {
+                "default_scope": "mmpose",
+                "work_dir": str(work / "mmpose"),
+                "model": model,
+                "test_dataloader": loader,
+                "test_cfg": {},
+                "test_evaluator": {"type": "NME", "norm_mode": "keypoint_distance"},
+                "log_level": "ERROR",
+                "randomness": {"seed": 0},
+            }
+        )
+    )

@@ -1,0 +1,46 @@
+"""Seconds by stage, from many threads."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from harness.sweep.clock import Clock, Clocks
+
+
+def test_adds_up_from_many_threads() -> None:
+    clock = Clock()
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(4000):
+            pool.submit(clock.spend, "decode", 0.5)
+    assert clock["decode"] == 2000
+    assert clock["nothing"] == 0
+    assert clock.rounded() == {"decode": 2000.0}
+
+
+def test_wall_counts_waiting_and_processor_does_not() -> None:
+    clock = Clock()
+    with clock.wall("asleep"):
+        time.sleep(0.05)
+    with clock.processor("asleep on the processor"):
+        time.sleep(0.05)
+    assert clock["asleep"] >= 0.05
+    assert clock["asleep on the processor"] < 0.04
+
+
+def test_a_block_that_fails_is_not_counted() -> None:
+    clock = Clock()
+    with pytest.raises(KeyError), clock.wall("a"):
+        raise KeyError
+    assert clock.rounded() == {}
+
+
+def test_clocks_add() -> None:
+    whole, part = Clocks(), Clocks()
+    whole.stages.spend("forward", 1)
+    part.stages.spend("forward", 2)
+    part.workers.spend("read", 3)
+    whole.add(part)
+    assert whole.rounded() == {"stages": {"forward": 3.0}, "workers": {"read": 3.0}}

@@ -44,7 +44,7 @@ def command(
     ] = None,
     normaliser: Annotated[str | None, typer.Option(help="inter-ocular, inter-pupil or box-diagonal.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first faces.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Faces a batch; by default what fits 128 MiB.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Faces a batch; by default what fits 96 MiB.")] = None,
     engine: Annotated[str | None, typer.Option(help="auto, torch, openvino, onnxruntime, cuda.")] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads of the network; the physical cores by default.")

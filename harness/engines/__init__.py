@@ -20,7 +20,7 @@ from torch import nn
 from harness.engines.interface import AsIs, Engine, check_engine, check_outputs, plain_outputs
 from harness.errors import InputError
 
-__all__ = ["Engine", "available", "check_engine", "check_outputs", "create", "names", "plain_outputs"]
+__all__ = ["Engine", "available", "check_engine", "check_outputs", "create", "device_of", "names", "plain_outputs"]
 
 TABLE: Mapping[str, tuple[str, str | None]] = MappingProxyType(
     {
@@ -52,6 +52,12 @@ def _fastest() -> str:
     """The fastest exact engine that is installed (figures: docs/engines.md)."""
     here = available()
     return next(name for name in ("cuda", "openvino", "torch") if here[name])
+
+
+def device_of(name: str) -> str:
+    """Where the engine of that name would run here: ``cuda`` or ``cpu``."""
+    chosen = _parsed(name)[0]
+    return "cuda" if (_fastest() if chosen == "auto" else chosen) == "cuda" else "cpu"
 
 
 def _parsed(spec: str) -> tuple[str, dict[str, Any]]:

@@ -54,7 +54,7 @@ class SweepConfiguration(BaseModel):
     normaliser: str | None = None
     limit: int | None = Field(default=None, ge=1)
     batch_size: int | None = Field(default=None, ge=1, le=4096)
-    """Faces a batch; without it as many as keep a batch's crops and maps within 128 MiB."""
+    """Faces a batch; without it as many as keep a batch's crops and maps within 96 MiB (512 on a GPU)."""
     engine: str = "auto"
     threads: int | None = Field(default=None, ge=1, le=1024)
     keep_crops: bool = False

@@ -29,6 +29,8 @@ class CellJournal:
     faces: int
     points: int
     _done: dict[int, dict[str, int]] = field(default_factory=dict, repr=False)
+    _starts: dict[Path, int] = field(default_factory=dict, repr=False)
+    """Where the values of each array begin in its file, bytes."""
 
     @property
     def _landmarks(self) -> Path:
@@ -49,11 +51,14 @@ class CellJournal:
         usable = usable and self._shape(self._confidence) == shape[:2]
         if not usable:
             self._lines.unlink(missing_ok=True)
-            np.lib.format.open_memmap(self._landmarks, "w+", np.float32, shape).flush()
-            np.lib.format.open_memmap(self._confidence, "w+", np.float32, shape[:2]).flush()
+            for file, wanted in ((self._landmarks, shape), (self._confidence, shape[:2])):
+                stored = np.lib.format.open_memmap(file, "w+", np.float32, wanted)
+                stored.flush()
+                self._starts[file] = stored.offset
             self._lines.touch()
             return self
         landmarks, confidence = self._arrays("r")
+        self._starts = {self._landmarks: landmarks.offset, self._confidence: confidence.offset}
         kept: list[str] = []
         for line in self._lines.read_text(encoding="utf-8").splitlines():
             try:
@@ -78,7 +83,7 @@ class CellJournal:
         except (OSError, ValueError, EOFError):
             return None
 
-    def _arrays(self, mode: str) -> tuple[np.ndarray, np.ndarray]:
+    def _arrays(self, mode: str) -> tuple[np.memmap, np.memmap]:
         return (
             np.lib.format.open_memmap(self._landmarks, mode),
             np.lib.format.open_memmap(self._confidence, mode),
@@ -97,12 +102,14 @@ class CellJournal:
     ) -> None:
         """Store a batch: first the rows, then the line that says that they are there."""
         landmarks, confidence = np.asarray(landmarks, np.float32), np.asarray(confidence, np.float32)
-        stored_landmarks, stored_confidence = self._arrays("r+")
-        stored_landmarks[rows], stored_confidence[rows] = landmarks, confidence
-        del stored_landmarks, stored_confidence
+        for file, values in ((self._landmarks, landmarks), (self._confidence, confidence)):
+            with file.open("r+b", buffering=0) as stored:
+                for row, value in zip(rows.tolist(), values, strict=True):
+                    stored.seek(self._starts[file] + row * value.nbytes)
+                    stored.write(value.tobytes())
         entry = {"batch": batch, "counts": dict(counts), "crc": _checksum(landmarks, confidence)}
-        with self._lines.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry) + "\n")
+        with self._lines.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(entry) + "\n")
         self._done[batch] = dict(counts)
 
     def read(self) -> tuple[np.ndarray, np.ndarray]:

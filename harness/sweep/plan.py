@@ -14,7 +14,7 @@ import decoders
 import models
 from decoders.interface import Decoder
 from harness import boxes as box_rules
-from harness import datasets, provenance, scheme
+from harness import datasets, engines, provenance, scheme
 from harness.boxes import Boxes
 from harness.datasets.dataset import Dataset
 from harness.errors import InputError
@@ -34,8 +34,8 @@ _FORWARD_SOURCES = (
     "harness.sweep.model_sweep",
 )
 
-#: What a batch's crops and maps may take, and the faces that no batch exceeds.
-BATCH_BYTES = 128 << 20
+#: What a batch's crops and maps may take by the device of the network, and the faces that no batch exceeds.
+BATCH_BYTES = {"cpu": 96 << 20, "cuda": 512 << 20}
 _MOST_FACES = 64
 
 #: The decoder's place in a cell whose network gives landmarks itself.
@@ -117,17 +117,17 @@ def outputs_of(built: models.Built) -> frozenset[str]:
     return frozenset(getattr(built.module, "outputs", None) or (built.card.output.kind,))
 
 
-def batch_size_for(card: Card, points: int, outputs: frozenset[str]) -> int:
-    """Faces a batch, so that a batch's crops and maps stay within ``BATCH_BYTES``: 16 at 256x256 and 98 landmarks.
+def batch_size_for(card: Card, points: int, outputs: frozenset[str], device: str = "cpu") -> int:
+    """Faces a batch, so that a batch's crops and maps stay within ``BATCH_BYTES``: 12 at 256x256 and 98 landmarks.
 
     Counted are the crop as bytes, the crop and its mirror image as float32, and four sets of float32 maps at stride 4:
-    of both passes, and of two ways to average them. More faces a batch don't make a pass faster (docs/engines.md).
+    of both passes, and of two ways to average them. More faces a batch don't make a CPU's pass faster (docs/speed.md).
     """
     width, height = card.input.size
     cell = (width // 4) * (height // 4)
     maps = points * cell * (1 if "heatmaps" in outputs else 0) + points * 2 * cell * (1 if "offsets" in outputs else 0)
     face = 3 * width * height * (1 + 2 * 4) + 4 * 4 * maps
-    return max(1, min(_MOST_FACES, BATCH_BYTES // face))
+    return max(1, min(_MOST_FACES, BATCH_BYTES[device] // face))
 
 
 def _protocols(card: Card, dataset: str) -> list[tuple[Test, str]]:
@@ -204,7 +204,9 @@ def make(configuration: SweepConfiguration) -> Plan:
     for request, original in zip(configuration.models, cards, strict=True):
         card = _adjusted(original, configuration)
         built = models.build(card, weights=request.weights)
-        batch_size = configuration.batch_size or batch_size_for(card, dataset.scheme.points, outputs_of(built))
+        batch_size = configuration.batch_size or batch_size_for(
+            card, dataset.scheme.points, outputs_of(built), engines.device_of(configuration.engine)
+        )
         protocols = _protocols(card, dataset.name)
         tests = [test for test, _ in protocols]
         chosen, left = _decoders(card, configuration, outputs_of(built), tests)

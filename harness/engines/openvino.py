@@ -95,7 +95,14 @@ class OpenVinoEngine(Engine):
         )
         entry = model_cache.fetch(key)
         if entry is not None:
-            compiled = core.import_model(io.BytesIO((entry / "compiled").read_bytes()), "CPU", options)
+            kept = io.BytesIO((entry / "compiled").read_bytes())
+            try:
+                compiled = core.import_model(kept, "CPU", options)
+            except RuntimeError as error:
+                line = str(error).strip().splitlines()[0][:200]
+                raise InputError(
+                    f"openvino can't load the compiled network {entry}: {line}; remove that folder and run again"
+                ) from error
             names = tuple((entry / "outputs").read_text().split("\n"))
         else:
             network, names = _convert(self._module, size)

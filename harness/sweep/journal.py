@@ -103,7 +103,7 @@ class CellJournal:
         """Store a batch: first the rows, then the line that says that they are there."""
         landmarks, confidence = np.asarray(landmarks, np.float32), np.asarray(confidence, np.float32)
         for file, values in ((self._landmarks, landmarks), (self._confidence, confidence)):
-            with file.open("r+b", buffering=0) as stored:
+            with file.open("r+b") as stored:
                 for row, value in zip(rows.tolist(), values, strict=True):
                     stored.seek(self._starts[file] + row * value.nbytes)
                     stored.write(value.tobytes())

@@ -91,7 +91,6 @@ class ModelSweep:
             if self.reads_images
             else None
         )
-        self._prepared = False
         self.mirrored = any(flip != "none" for flip in model.flips)
         self.crops, self.heatmaps = self._caches()
         self.facts_file = work / f"{model.key[:32]}.facts.json"
@@ -265,13 +264,12 @@ class ModelSweep:
     def _forward(self, inputs: Inputs) -> Outputs:
         network = self.engine or self.model.built.module
         plain = None
-        if self.engine is not None and not self._prepared:
+        if self.engine is not None:
             if not self.facts:
                 # Beside the preparation, which keeps one core busy.
                 plain = self.pool.submit(engines.plain_outputs, self.model.built.module, inputs["plain"][_CHECKED])
             with self.clock.wall("prepare"):
                 self.engine.prepare(inputs["plain"])
-            self._prepared = True
         with self.clock.wall("forward"):
             outputs = {"plain": dict(network(inputs["plain"]))}
         if not self.facts:

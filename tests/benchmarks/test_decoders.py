@@ -83,7 +83,8 @@ def test_live_mmpose(benchmark, ratios, name) -> None:
     utils = pytest.importorskip("mmpose.codecs.utils", reason="mmpose isn't installed here; `nox -s parity` has it")
     maps = heatmaps(8)[1].numpy()
 
-    def decode(values: np.ndarray) -> None:
+    def decode(values: np.ndarray) -> np.ndarray:
+        found = []
         for face in values:
             keypoints, _ = utils.get_heatmap_maximum(face)
             keypoints = keypoints[None]
@@ -93,8 +94,12 @@ def test_live_mmpose(benchmark, ratios, name) -> None:
                 utils.refine_keypoints_dark(keypoints, face.copy(), blur_kernel_size=11)
             elif PEERS[name] == "dark_udp":
                 utils.refine_keypoints_dark_udp(keypoints, face.copy(), blur_kernel_size=11)
+            found.append(keypoints[0])
+        return np.stack(found)
 
     benchmark._timer = time.thread_time
-    benchmark.pedantic(decode, args=(maps,), rounds=5, warmup_rounds=1)
+    found = benchmark.pedantic(decode, args=(maps,), rounds=5, warmup_rounds=1)
+    assert found.shape == (8, maps.shape[1], 2)
+    assert np.isfinite(found).all()
     if benchmark.stats is not None:
         ratios[name, 64, 1] = benchmark.stats.stats.min / 8

@@ -1,4 +1,4 @@
-"""What the machine can do at most: a matrix product and a copy of memory."""
+"""What the machine can do at most, a matrix product and a copy of memory, and what a network asks of it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from statistics import median
 from time import perf_counter
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
-__all__ = ["Limits", "measure_limits", "timed"]
+__all__ = ["Limits", "gflop_a_face", "measure_limits", "timed"]
 
 _SIDE = 1536
 _BYTES = 256 << 20
@@ -50,3 +51,17 @@ def measure_limits(threads: int) -> Limits:
     finally:
         torch.set_num_threads(before)
     return Limits(threads, gflops, copy)
+
+
+def gflop_a_face(module: torch.nn.Module, size: tuple[int, int]) -> float:
+    """Operations of a forward pass, in units of 10^9: two for each multiplication of a convolution or matrix product.
+
+    An engine that computes fewer of them (Winograd's convolutions, say) may be faster than a matrix product.
+
+    Args:
+        module: the network, in eval mode.
+        size: (width, height) of the input, px.
+    """
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        module(torch.zeros(1, 3, size[1], size[0]))
+    return float(counter.get_total_flops()) / 1e9

@@ -12,7 +12,7 @@ import torch
 import decoders
 import models
 from harness import crop, engines
-from harness.bench.limits import timed
+from harness.bench.limits import Limits, gflop_a_face, timed
 
 __all__ = ["Stage", "measure_stages"]
 
@@ -28,15 +28,16 @@ class Stage:
     ms: float
 
 
-def measure_stages(*, network: str, engine: str, threads: int, batch: int) -> Iterator[Stage]:
+def measure_stages(*, network: str, engine: str, limits: Limits, batch: int) -> Iterator[Stage]:
     """Measure reading, cropping, the forward pass and every heatmap decoder, one after the other.
 
     Args:
         network: a registered network, run with random weights: its speed doesn't depend on them.
         engine: an engine's name.
-        threads: threads of the network and of the decoders.
+        limits: this machine's; the network and the decoders get as many threads.
         batch: faces a batch.
     """
+    threads = limits.threads
     torch.set_num_threads(threads)
     cv2.setNumThreads(1)
     generator = np.random.default_rng(0)
@@ -55,6 +56,8 @@ def measure_stages(*, network: str, engine: str, threads: int, batch: int) -> It
     torch.manual_seed(0)
     module = models.create(network, points=_POINTS).eval()
     runner = engines.create(engine, module, threads=threads)
+    operations = gflop_a_face(module, card.input.size)
+    yield Stage("forward", f"{operations:.2f} GFLOP at the rate of a matrix product", 1e3 * operations / limits.gflops)
     with torch.inference_mode():
         yield Stage("forward", f"{network}, {runner.name}, batch {batch}", 1e3 * timed(lambda: runner(images)) / batch)
         heatmaps = torch.rand((batch, _POINTS, 64, 64), generator=torch.Generator().manual_seed(0))

@@ -25,7 +25,7 @@ def command(
     limits = measure_limits(threads)
     machine, figures = peer_figures()
     body = table("milliseconds a face", "stage", "whose", "what", "ms")
-    for stage in measure_stages(network=network, engine=engine, threads=threads, batch=batch_size):
+    for stage in measure_stages(network=network, engine=engine, limits=limits, batch=batch_size):
         body.add_row(stage.stage, "nmebench, now", stage.what, f"{stage.ms:.3f}")
     for figure in figures:
         body.add_row(figure.stage, "peer, stored", figure.what, f"{figure.ms:.3f}")

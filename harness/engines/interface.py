@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,8 +21,8 @@ TOLERANCE = 1e-4
 class Engine(abc.ABC):
     """Runs a network: images ``[N, 3, H, W]`` float32 -> its named outputs, float32.
 
-    ``details`` names versions, threads and what was done to the network; it may grow with the first batch. One call at
-    a time: an engine keeps buffers between calls.
+    ``details`` names versions, threads and what was done to the network; it may grow with the first batch. It is called
+    by one thread: an engine keeps buffers between calls.
     """
 
     name: str
@@ -37,6 +38,14 @@ class Engine(abc.ABC):
     @abc.abstractmethod
     def __call__(self, images: Tensor) -> dict[str, Tensor]:
         """Outputs by name, each contiguous; ``images`` is not changed."""
+
+    def start(self, images: Tensor) -> Callable[[], dict[str, Tensor]]:
+        """Begin a pass; what it returns is called once, and waits for the outputs.
+
+        An engine with threads of its own computes meanwhile, passes in the order in which they were begun. Any other
+        computes when the outputs are asked for.
+        """
+        return partial(self, images)
 
 
 class TupleOutputs(nn.Module):

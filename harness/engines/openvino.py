@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,18 @@ def _core() -> Any:
     return openvino.Core()
 
 
+@dataclass
+class _Compiled:
+    """A network for one size of images, and the requests that no pass is using."""
+
+    network: Any
+    names: tuple[str, ...]
+    free: list[Any] = field(default_factory=list)
+
+    def request(self) -> Any:
+        return self.free.pop() if self.free else self.network.create_infer_request()
+
+
 class OpenVinoEngine(Engine):
     """The network as OpenVINO compiles it: float32 kernels, any batch size.
 
@@ -49,7 +63,7 @@ class OpenVinoEngine(Engine):
         self._module = module
         self._threads = threads or torch.get_num_threads()
         self._streams = next(streams for streams in (4, 3, 2, 1) if self._threads % streams == 0)
-        self._compiled: dict[tuple[int, int], tuple[list[Any], tuple[str, ...]]] = {}
+        self._compiled: dict[tuple[int, int], _Compiled] = {}
         self.details = {
             "openvino": openvino.__version__.split("-")[0],
             "torch": torch.__version__,
@@ -66,21 +80,31 @@ class OpenVinoEngine(Engine):
 
     def __call__(self, images: Tensor) -> dict[str, Tensor]:
         """Outputs by name."""
-        self.prepare(images)
-        requests, names = self._compiled[images.shape[-2], images.shape[-1]]
-        parts = [part.numpy() for part in images.detach().contiguous().tensor_split(self._streams) if len(part)]
-        running = requests[: len(parts)]
-        for request, part in zip(running, parts, strict=True):
-            request.start_async([part], share_inputs=True)
-        for request in running:
-            request.wait()
-        # The request keeps its buffers for the next batch, so what it found is copied.
-        return {
-            name: torch.from_numpy(np.concatenate([request.get_output_tensor(i).data for request in running]))
-            for i, name in enumerate(names)
-        }
+        return self.start(images)()
 
-    def _compile(self, size: tuple[int, int]) -> tuple[list[Any], tuple[str, ...]]:
+    def start(self, images: Tensor) -> Callable[[], dict[str, Tensor]]:
+        """Begin a pass, one request for each part; OpenVINO's streams take requests in turn."""
+        self.prepare(images)
+        compiled = self._compiled[images.shape[-2], images.shape[-1]]
+        parts = [part.numpy() for part in images.detach().contiguous().tensor_split(self._streams) if len(part)]
+        running = [(compiled.request(), part) for part in parts]
+        for request, part in running:
+            request.start_async([part], share_inputs=True)
+
+        def outputs() -> dict[str, Tensor]:
+            for request, _ in running:
+                request.wait()
+            # A request keeps its buffers for the next pass, so what it found is copied.
+            found = {
+                name: torch.from_numpy(np.concatenate([request.get_output_tensor(i).data for request, _ in running]))
+                for i, name in enumerate(compiled.names)
+            }
+            compiled.free.extend(request for request, _ in running)
+            return found
+
+        return outputs
+
+    def _compile(self, size: tuple[int, int]) -> _Compiled:
         core = _core()
         options = {
             "INFERENCE_PRECISION_HINT": "f32",
@@ -109,7 +133,7 @@ class OpenVinoEngine(Engine):
             compiled = core.compile_model(network, "CPU", options)
             self._keep(key, compiled, names)
         self.details["converted"] = "from the cache" if entry else "now"
-        return [compiled.create_infer_request() for _ in range(self._streams)], names
+        return _Compiled(compiled, names)
 
     def _keep(self, key: str, compiled: Any, names: tuple[str, ...]) -> None:
         try:

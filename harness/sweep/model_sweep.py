@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,9 @@ Progress = Callable[[str, int, int], None]
 #: What the network reads and what it gives for a batch, by ``plain`` and ``mirrored``.
 Inputs = Mapping[str, torch.Tensor]
 Outputs = Mapping[str, Mapping[str, torch.Tensor]]
+
+#: Waits for a pass that was begun, and gives its outputs.
+Pass = Callable[[], Mapping[str, torch.Tensor]]
 
 #: Batches after which free memory is given back: taking it again costs hundredths of a second.
 _GIVE_BACK_EVERY = 8
@@ -93,6 +97,8 @@ class ModelSweep:
         )
         self.mirrored = any(flip != "none" for flip in model.flips)
         self.crops, self.heatmaps = self._caches()
+        self.unchecked: int | None = None
+        """The batch on which the engine is checked."""
         self.facts_file = work / f"{model.key[:32]}.facts.json"
         self.facts: dict[str, Any] = (
             json.loads(self.facts_file.read_text(encoding="utf-8")) if self.facts_file.is_file() else {}
@@ -126,23 +132,31 @@ class ModelSweep:
         label = f"{self.card.name} ({self.model.box})"
         if progress:
             progress(label, done, total)
-        needing = [number for number in wanted if self._needs_inputs(number)]
-        if wanted and not self.facts:  # the engine is checked on the first batch, whatever is kept
-            needing = sorted({wanted[0], *needing}, key=wanted.index)
-        inputs = self._inputs(needing)
-        for number in wanted:
-            with torch.inference_mode():
-                outputs = self._outputs(number, self._next(inputs) if number in needing else None)
-            variants = self._variants(outputs)
-            with self.clock.wall("decode"):
-                self._decode_batch(number, variants)
-            del outputs, variants
-            if (number + 1) % _GIVE_BACK_EVERY == 0:
-                give_back_free_memory()
-            done += len(self.batches[number])
-            if progress:
-                progress(label, done, total)
+        # The engine is checked on the first batch, whatever is kept.
+        self.unchecked = wanted[0] if wanted and not self.facts else None
+        with torch.inference_mode():
+            for number, outputs in self._begun(wanted):
+                self._finish(number, outputs)
+                done += len(self.batches[number])
+                if progress:
+                    progress(label, done, total)
         return list(zip(self.model.cells, self.journals, strict=True))
+
+    def _begun(self, wanted: Sequence[int]) -> Iterator[tuple[int, Callable[[], Outputs]]]:
+        """Each batch, and what waits for its outputs; the next one is begun by then.
+
+        So the network computes while the batch before is averaged and decoded.
+        """
+        needing = [number for number in wanted if number == self.unchecked or self._needs_inputs(number)]
+        inputs = self._inputs(needing)
+        before: tuple[int, Callable[[], Outputs]] | None = None
+        for number in wanted:
+            begun = number, self._begin(number, self._next(inputs) if number in needing else None)
+            if before is not None:
+                yield before
+            before = begun
+        if before is not None:
+            yield before
 
     def _needs_inputs(self, number: int) -> bool:
         """Whether a batch's crops are needed: its outputs aren't kept, or its thumbnails aren't drawn."""
@@ -214,6 +228,15 @@ class ModelSweep:
         np.savez(temporary, lengths=[len(e) for e in encoded], bytes=np.concatenate(encoded), size=np.asarray(size))
         temporary.replace(file)
 
+    def _finish(self, number: int, outputs: Callable[[], Outputs]) -> None:
+        """Wait for a batch's outputs, decode and store it."""
+        variants = self._variants(outputs())
+        with self.clock.wall("decode"):
+            self._decode_batch(number, variants)
+        del variants
+        if (number + 1) % _GIVE_BACK_EVERY == 0:
+            give_back_free_memory()
+
     def _decode_batch(self, number: int, variants: Outputs) -> None:
         """Decode and store a batch: one task for each decoder."""
         todo: dict[str, list[tuple[Cell, CellJournal]]] = {}
@@ -242,14 +265,41 @@ class ModelSweep:
             self.workers.spend(f"decode {cell.record.decoder}", spent["decode"])
             self.cells_clock.spend(cell.record.id, spent["decode"])
 
-    def _outputs(self, number: int, inputs: Inputs | None) -> Outputs:
-        """The network's outputs for the crops (``plain``) and, where a cell wants them, the ``mirrored`` crops."""
-        kept = self._kept(number) if self.facts else None
+    def _begin(self, number: int, inputs: Inputs | None) -> Callable[[], Outputs]:
+        """Begin a batch's passes over the crops (``plain``) and, where a cell wants them, the ``mirrored`` crops.
+
+        What it returns waits for the outputs.
+        """
+        kept = self._kept(number) if number != self.unchecked else None
         if kept is not None:
-            return _unpacked(kept)
+            return partial(_unpacked, kept)
         if inputs is None:  # what was kept is damaged, or of another sweep without the flip test
             inputs = self._next(self._inputs([number]))
-        outputs = self._forward(inputs)
+        plain = None
+        if self.engine is not None:
+            if number == self.unchecked:
+                # Beside the preparation, which keeps one core busy.
+                plain = self.pool.submit(engines.plain_outputs, self.model.built.module, inputs["plain"][_CHECKED])
+            with self.clock.wall("prepare"):
+                self.engine.prepare(inputs["plain"])
+        start = self.engine.start if self.engine else partial(partial, self.model.built.module)
+        with self.clock.wall("forward"):
+            running = {
+                which: start(inputs[which]) for which in (("plain", "mirrored") if self.mirrored else ("plain",))
+            }
+        return partial(self._collect, number, running, plain)
+
+    def _collect(
+        self, number: int, running: Mapping[str, Pass], plain: Future[dict[str, torch.Tensor]] | None
+    ) -> Outputs:
+        """Wait for a batch's passes; check the first of them; keep the outputs where that was asked for."""
+        outputs: dict[str, Mapping[str, torch.Tensor]] = {}
+        for which, wait in running.items():
+            with self.clock.wall("forward"):
+                outputs[which] = dict(wait())
+            if which == "plain" and number == self.unchecked:
+                with self.clock.wall("check"):
+                    self._check(outputs["plain"], plain)
         if self.heatmaps is None:
             return outputs
         packed = {
@@ -261,37 +311,20 @@ class ModelSweep:
             self.heatmaps.write(number, packed)
         return _unpacked(packed)
 
-    def _forward(self, inputs: Inputs) -> Outputs:
-        network = self.engine or self.model.built.module
-        plain = None
-        if self.engine is not None:
-            if not self.facts:
-                # Beside the preparation, which keeps one core busy.
-                plain = self.pool.submit(engines.plain_outputs, self.model.built.module, inputs["plain"][_CHECKED])
-            with self.clock.wall("prepare"):
-                self.engine.prepare(inputs["plain"])
-        with self.clock.wall("forward"):
-            outputs = {"plain": dict(network(inputs["plain"]))}
-        if not self.facts:
-            with self.clock.wall("check"):
-                self._check(outputs["plain"], plain)
-        if self.mirrored:
-            with self.clock.wall("forward"):
-                outputs["mirrored"] = dict(network(inputs["mirrored"]))
-        return outputs
-
     def _variants(self, outputs: Outputs) -> Outputs:
         """The outputs that the decoders read, by test-time option."""
-        width = self.card.input.size[0]
-        variants = {"none": outputs["plain"]}
-        with self.clock.wall("flip"), torch.inference_mode():
-            for flip in self.model.flips:
-                if flip != "none":
-                    back = flip_test.unflip(
-                        outputs["mirrored"], self.permutation, shift=flip == "flip+shift", width=width
-                    )
-                    variants[flip] = flip_test.average(outputs["plain"], back)
-        return variants
+        with self.clock.wall("flip"):
+            flipped = {
+                flip: self.pool.submit(self._averaged, outputs, flip) for flip in self.model.flips if flip != "none"
+            }
+            return {"none": outputs["plain"], **{flip: task.result() for flip, task in flipped.items()}}
+
+    def _averaged(self, outputs: Outputs, flip: str) -> dict[str, torch.Tensor]:
+        with torch.inference_mode():
+            back = flip_test.unflip(
+                outputs["mirrored"], self.permutation, shift=flip == "flip+shift", width=self.card.input.size[0]
+            )
+            return flip_test.average(outputs["plain"], back)
 
     def _check(self, outputs: Mapping[str, torch.Tensor], plain: Future[dict[str, torch.Tensor]] | None) -> None:
         """Once for each network: shape, finiteness, and how far the engine is from plain float32 torch."""

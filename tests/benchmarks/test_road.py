@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import statistics
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +27,7 @@ import torch
 
 import models
 from harness import datasets, engines
-from harness.bench import repeated
+from harness.bench import gflop_a_face, measure_limits, repeated
 from harness.datasets.dataset import Dataset
 from harness.engines.measure import settle
 from harness.store import Run
@@ -56,6 +57,10 @@ class Road:
     """A face, by what was timed, round by round."""
     decoders: dict[str, float] = field(default_factory=dict)
     """Share of the run, by decoder."""
+    gflop: float = 0.0
+    """Of both passes over a face."""
+    gflops: list[float] = field(default_factory=list)
+    """A second, of a matrix product, round by round."""
 
     def time(self, what: str, work: Callable[[], object]) -> None:
         """Time ``work``, which goes over all faces."""
@@ -73,6 +78,9 @@ class Road:
         for what, seconds in self.seconds.items():
             peer = f"{self.ratio(PEER, what):.2f}" if PEER in self.seconds else "-"
             yield f"{what:<28}{statistics.median(seconds) * 1e3:>10.1f}{self.ratio(what, BARE):>15.3f}{peer:>15}"
+        rate = statistics.median(self.gflops)
+        least = 1e3 * self.gflop / rate
+        yield f"both passes are {self.gflop:.2f} GFLOP: {least:.1f} ms at a matrix product's {rate:.0f} GFLOP/s"
         more = (1 - self.ratio(ONE, ALL)) / (len(self.decoders) - 1)
         yield f"each decoder more takes {100 * more:.2f} percent of the run; processor time by decoder, percent:"
         yield ", ".join(
@@ -113,10 +121,15 @@ def test_road(benchmark, road: Road, tmp_path: Path, mmdet_stand_in: None) -> No
     engine(images)  # converts; its kernels are chosen with the first batch
 
     def bare() -> None:
-        """Both passes over every face, and nothing else."""
+        """Both passes over every face, and nothing else; as in the sweep, a pass is begun before the last one ends."""
+        begun: deque[Callable[[], object]] = deque()
         for start in range(0, FACES, BATCH):
             for _ in ("plain", "mirrored"):
-                engine(images[: FACES - start])
+                begun.append(engine.start(images[: FACES - start]))
+                if len(begun) > 2:
+                    begun.popleft()()
+        for wait in begun:
+            wait()
 
     def sweep(decoders: str) -> Run:
         """From the annotation file to the stored scores and thumbnails."""
@@ -125,7 +138,11 @@ def test_road(benchmark, road: Road, tmp_path: Path, mmdet_stand_in: None) -> No
         shutil.rmtree(tmp_path / decoders, ignore_errors=True)
         return execute(validate(options, where="a benchmark"), tmp_path / decoders)
 
+    threads = torch.get_num_threads()
+    road.gflop = 2 * gflop_a_face(module, (SIDE, SIDE))
+
     def turn() -> None:
+        road.gflops.append(measure_limits(threads).gflops)
         road.time(BARE, bare)
         road.time(ALL, lambda: sweep("all"))
         road.time(ONE, lambda: sweep("dark"))
@@ -135,7 +152,7 @@ def test_road(benchmark, road: Road, tmp_path: Path, mmdet_stand_in: None) -> No
     benchmark.pedantic(turn, rounds=ROUNDS, warmup_rounds=0)
     run = Run.open(tmp_path / "all")
     assert run.record.models[0].batch_size == BATCH
-    threads, total = torch.get_num_threads(), run.timings["total"]
+    total = run.timings["total"]
     spent = {name: s for name, s in run.timings["workers"].items() if name.startswith("decode ")}
     assert len(spent) == len(run.record.cells)
     road.decoders = {name.removeprefix("decode "): s / threads / total for name, s in spent.items()}

@@ -128,6 +128,23 @@ def test_outputs_outlive_the_next_batch(name: str, small: nn.Module, images: Ten
     assert torch.equal(first, copy)
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
+@pytest.mark.parametrize(
+    ("name", "threads"), [("torch", 1), ("openvino", 1), ("openvino", 2), ("openvino", 4), ("onnxruntime", 1)]
+)
+def test_passes_begun_before_another_ends_give_the_same_bits(
+    name: str, threads: int, order: tuple[int, ...], small: nn.Module, images: Tensor
+) -> None:
+    _needs(name)
+    engine = engines.create(name, small, threads=threads)
+    batches = [images, images + 1, images[:1] - 1]
+    alone = [engine(batch)["heatmaps"] for batch in batches]
+    for _ in range(3):  # requests are used again
+        waits = [engine.start(batch) for batch in batches]
+        found = {number: waits[number]()["heatmaps"] for number in order}
+        assert all(torch.equal(found[number], expected) for number, expected in enumerate(alone))
+
+
 @pytest.mark.parametrize("name", ["torch", "openvino"])
 def test_another_input_size(name: str, small: nn.Module, images: Tensor) -> None:
     _needs(name)

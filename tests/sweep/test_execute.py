@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ class _Killed(BaseException):
     pass
 
 
-class _Counting:
+class _Counting(engines.Engine):
     """An engine that counts its batches, and ends the process after some."""
 
     def __init__(self, engine: Any, calls: list[int], last: int | None) -> None:
@@ -151,6 +152,35 @@ def test_killed_run_goes_on_where_it_was(
     for name in ("run.json",):  # the stand-in for the engine's check writes 0.0 there
         expected.pop(name), got.pop(name)
     assert got == expected
+
+
+def test_a_batch_is_decoded_while_the_next_is_computed(
+    few_faces: Path, small_card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One batch ahead and no more: what a kill loses, and what lies in memory, is bounded."""
+    from harness.sweep.journal import CellJournal
+
+    events: list[str] = []
+
+    class Recording(_Counting):
+        begun = 0
+
+        def start(self, images: torch.Tensor) -> Callable[[], dict[str, torch.Tensor]]:
+            events.append(f"begin {self.begun}")
+            self.begun += 1
+            return super().start(images)
+
+    create, write = engines.create, CellJournal.write
+    monkeypatch.setattr(engines, "create", lambda *a, **k: Recording(create(*a, **k), [], None))
+    monkeypatch.setattr(engines, "check_outputs", lambda *a, **k: 0.0)
+    monkeypatch.setattr(
+        CellJournal, "write", lambda self, batch, *rest: (events.append(f"write {batch}"), write(self, batch, *rest))[1]
+    )
+    execute(
+        _configuration(few_faces, small_card, models=[str(small_card)], decoders=["dark"], flip=["none"]),
+        tmp_path / "run",
+    )
+    assert events == ["begin 0", "begin 1", "write 0", "begin 2", "write 1", "write 2"]
 
 
 def test_changed_decoder_leaves_the_other_cells_alone(

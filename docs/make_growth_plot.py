@@ -24,18 +24,16 @@ mpl.use("svg")
 mpl.rcParams.update({"svg.hashsalt": "nmebench", "svg.fonttype": "none", "font.size": 9})
 
 import matplotlib.pyplot as plt  # noqa: E402 - the backend is chosen first
-import psutil  # noqa: E402
 import torch  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 
 import models  # noqa: E402
-from harness import datasets, engines  # noqa: E402
+from harness import datasets  # noqa: E402
 from harness.bench import repeated  # noqa: E402
-from harness.bench.limits import timed  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 CSV, PLOT = HERE / "results" / "growth.csv", HERE / "images" / "growth.svg"
-FIELDS = ("model", "faces", "decoders", "process_seconds", "sweep_seconds", "passes_seconds", "peak_mib")
+FIELDS = ("model", "faces", "decoders", "process_seconds", "sweep_seconds", "peak_mib")
 
 DECODERS = (
     "dark", "argmax", "quarter-offset", "dark-udp", "udp", "parabola", "local-soft-argmax", "soft-argmax", "barycentre",
@@ -64,22 +62,8 @@ def run(data: str, weights: Path, model: str, faces: int, decoders: int, work: P
     if status:
         raise SystemExit(f"{model}, {faces} faces, {decoders} decoders: ended with {os.waitstatus_to_exitcode(status)}")
     timings = json.loads((out / "timings.json").read_text())
-    passes = 2 * faces * seconds_a_pass(model, weights)
-    values = (seconds, timings["total"], passes, usage.ru_maxrss / 1024)
+    values = (seconds, timings["total"], usage.ru_maxrss / 1024)
     return dict(zip(FIELDS, (model, str(faces), str(decoders), *(f"{v:.2f}" for v in values)), strict=True))
-
-
-def seconds_a_pass(model: str, weights: Path) -> float:
-    """Of the network alone over a face, in batches of 12, the median of nine pairs of passes."""
-    module = models.build(models.card.load(model), weights=str(weights) if model == LARGE else None).module
-    engine = engines.create("auto", module, threads=psutil.cpu_count(logical=False) or 1)
-    images = torch.randn(12, 3, 256, 256, generator=torch.Generator().manual_seed(0))
-
-    def pair() -> None:
-        for wait in [engine.start(images), engine.start(images)]:
-            wait()
-
-    return timed(pair, repeats=9) / (2 * len(images))
 
 
 def measure(data: str, weights: Path | None) -> None:
@@ -120,11 +104,7 @@ def draw() -> None:
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(10, 3.2), layout="constrained")
     for axes, chosen, key in ((left, by_faces, "faces"), (middle, by_decoders, "decoders")):
         x = [int(row[key]) for row in chosen]
-        for field, label in (
-            ("process_seconds", "whole process"),
-            ("sweep_seconds", "sweep"),
-            ("passes_seconds", "network's two passes alone"),
-        ):
+        for field, label in (("process_seconds", "whole process"), ("sweep_seconds", "sweep")):
             y = [1e3 * float(row[field]) / int(row["faces"]) for row in chosen]
             axes.plot(x, y, marker="o", markersize=3, label=label)
         axes.set_ylim(bottom=0)
@@ -150,12 +130,10 @@ def draw() -> None:
         axes.set_xticks(ticks, [str(tick) for tick in ticks])
         axes.minorticks_off()
     figure.savefig(PLOT, metadata={"Date": None})
-    head = (
-        "| network | faces | decoders | process, ms a face | sweep, ms a face | passes alone, ms a face | peak, MiB |"
-    )
-    print(head + "\n|---|--:|--:|--:|--:|--:|--:|")  # noqa: T201
+    head = "| network | faces | decoders | process, ms a face | sweep, ms a face | peak, MiB |"
+    print(head + "\n|---|--:|--:|--:|--:|--:|")  # noqa: T201
     for row in measured:
-        each = [1e3 * float(row[field]) / int(row["faces"]) for field in FIELDS[3:6]]
+        each = [1e3 * float(row[field]) / int(row["faces"]) for field in FIELDS[3:5]]
         named = f"{row['model']} | {row['faces']} | {row['decoders']}"
         cells = " | ".join(f"{value:.1f}" for value in each)
         print(f"| {named} | {cells} | {float(row['peak_mib']):.0f} |")  # noqa: T201

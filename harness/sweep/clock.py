@@ -56,8 +56,9 @@ class Clock:
 class Clocks:
     """Of a sweep, or of one network's part in it.
 
-    ``stages`` are wall-clock seconds of the thread that drives the network; they add up to the whole. ``workers`` are
-    the processor's seconds of the threads beside it, which read, crop and decode while the network computes.
+    ``stages`` are wall-clock seconds of the thread that drives the network; they add up to the whole. An engine with
+    threads of its own goes on computing during all of them: ``forward`` is what is left to wait for. ``workers`` are
+    the processor's seconds of the threads that read, crop and decode.
     """
 
     def __init__(self) -> None:

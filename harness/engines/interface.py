@@ -21,8 +21,8 @@ TOLERANCE = 1e-4
 class Engine(abc.ABC):
     """Runs a network: images ``[N, 3, H, W]`` float32 -> its named outputs, float32.
 
-    ``details`` names versions, threads and what was done to the network; it may grow with the first batch. It is called
-    by one thread: an engine keeps buffers between calls.
+    ``details`` names versions, threads and what was done to the network; it may grow with the first batch. An engine is
+    called by one thread: it keeps buffers between calls.
     """
 
     name: str
@@ -31,6 +31,9 @@ class Engine(abc.ABC):
     device: str = "cpu"
     """Where the outputs lie."""
     details: dict[str, Any]
+    """What a result says of the engine: the same for two runs of the same thing."""
+    prepared: str = ""
+    """What ``prepare`` did this time, where that depends on an earlier run; for ``timings.json``."""
 
     def prepare(self, images: Tensor) -> None:  # noqa: B027 - most have nothing to prepare
         """Fold, convert or compile the network for images of this size, once; a call does it where it wasn't done."""

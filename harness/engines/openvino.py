@@ -128,21 +128,22 @@ class OpenVinoEngine(Engine):
                     f"openvino can't load the compiled network {entry}: {line}; remove that folder and run again"
                 ) from error
             names = tuple((entry / "outputs").read_text().split("\n"))
+            self.prepared = "read from the cache"
         else:
             network, names = _convert(self._module, size)
             compiled = core.compile_model(network, "CPU", options)
-            self._keep(key, compiled, names)
-        self.details["converted"] = "from the cache" if entry else "now"
+            self.prepared = "converted and compiled" + self._keep(key, compiled, names)
         return _Compiled(compiled, names)
 
-    def _keep(self, key: str, compiled: Any, names: tuple[str, ...]) -> None:
+    def _keep(self, key: str, compiled: Any, names: tuple[str, ...]) -> str:
+        """Keep a compiled network; what to add where that can't be done, which costs seconds in the next run."""
         try:
             with model_cache.store(key) as entry:
                 (entry / "compiled").write_bytes(compiled.export_model().getbuffer())
                 (entry / "outputs").write_text("\n".join(names))
         except (OSError, RuntimeError) as error:
-            # A cache that can't be written costs seconds in the next run, and nothing in this one.
-            self.details["cache"] = f"not written to {Path(model_cache.folder())}: {str(error).splitlines()[0][:200]}"
+            return f"; not kept in {Path(model_cache.folder())}: {str(error).splitlines()[0][:200]}"
+        return ""
 
 
 def _convert(module: nn.Module, size: tuple[int, int]) -> tuple[Any, tuple[str, ...]]:

@@ -61,6 +61,7 @@ def _execute(
 ) -> Run:
     by_model: dict[str, Clocks] = {}
     by_cell: dict[str, float] = {}
+    prepared: dict[str, str] = {}
     records: dict[str, ModelRecord] = {}
     finished: list[tuple[Cell, CellJournal]] = []
     threads = torch.get_num_threads()
@@ -72,6 +73,8 @@ def _execute(
             finished.extend(worker.run(progress))
             records.setdefault(model.built.card.name, worker.record())
             by_cell.update(worker.cells_clock.rounded())
+            if worker.engine is not None and worker.engine.prepared:
+                prepared[model.built.card.name] = worker.engine.prepared
             del worker  # with its engine, before the next one takes memory
     with clocks.stages.wall("store"):
         staging = work / "run"
@@ -123,6 +126,7 @@ def _execute(
             **clocks.rounded(),
             "models": {name: own.rounded() for name, own in by_model.items()},
             "cells": by_cell,
+            "prepared": prepared,
         },
     )
     return publish(staging, out)

@@ -343,6 +343,7 @@ class ModelSweep:
                 )
         heatmaps = outputs.get("heatmaps")
         self.facts = {
+            "engine_details": dict(self.engine.details) if self.engine else {},
             "heatmap_size": None if heatmaps is None else [heatmaps.shape[-1], heatmaps.shape[-2]],
             "engine_difference": (
                 None
@@ -392,7 +393,7 @@ class ModelSweep:
             input_size=self.card.input.size,
             heatmap_size=None if heatmap_size is None else (heatmap_size[0], heatmap_size[1]),
             engine=self.engine.name if self.engine else "none (ground truth)",
-            engine_details=dict(self.engine.details) if self.engine else {},
+            engine_details=self.facts.get("engine_details", {}),
             engine_difference=self.facts.get("engine_difference"),
             batch_size=self.model.batch_size,
         )

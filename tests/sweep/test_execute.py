@@ -154,6 +154,24 @@ def test_killed_run_goes_on_where_it_was(
     assert got == expected
 
 
+@pytest.mark.parametrize("engine", ["torch", "openvino"])
+def test_run_that_was_ended_behind_its_last_batch_gives_the_same_bytes(
+    few_faces: Path, small_card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:
+    """The engine isn't even prepared then, and what it was found to be is kept."""
+    if engine != "torch":
+        pytest.importorskip(engine)
+    configuration = _configuration(few_faces, small_card, engine=engine)
+    with monkeypatch.context() as patch:
+        patch.setattr(scoring, "score", _raise_killed)
+        with pytest.raises(_Killed):
+            execute(configuration, tmp_path / "run")
+    again = execute(configuration, tmp_path / "run")
+    whole = execute(configuration, tmp_path / "whole")
+    assert _bytes(again.path) == _bytes(whole.path)
+    assert again.record.models[0].engine_details == whole.record.models[0].engine_details != {}
+
+
 def test_a_batch_is_decoded_while_the_next_is_computed(
     few_faces: Path, small_card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

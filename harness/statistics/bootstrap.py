@@ -135,7 +135,10 @@ def bootstrap(
     else:
         counts = _resampling_counts(len(faces), resamples, seed)
         resampled = _exact_product(counts, sums) / (counts @ faces)[:, None]
-        low, high = _bca(estimate, resampled, sums - estimate[:, None] * faces, level)
+        # Rounded as the resamples are: where few faces contribute, many resamples equal the estimate, and which side of
+        # it they count on mustn't hang on the last bit.
+        centre = _exact_product(np.ones((1, len(faces))), sums)[0] / faces.sum()
+        low, high = _bca(centre, resampled, sums - estimate[:, None] * faces, level)
     if statistic == "fr":
         reach = 100 * (1 - ((1 - level) / 2) ** (1 / len(faces)))
         low = np.where(estimate == 0, 0.0, np.where(estimate == 100, 100 - reach, low))

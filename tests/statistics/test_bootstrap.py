@@ -108,6 +108,18 @@ def test_no_failure_is_no_certainty(failing):
     assert (found.low, found.high) == pytest.approx((100 * exact.low, 100 * exact.high))
 
 
+@pytest.mark.parametrize("statistic", STATISTICS)
+@pytest.mark.parametrize("seed", range(8))
+def test_limits_move_with_the_values_and_not_with_their_last_digits(statistic, seed):
+    """Of 24 faces two are under the threshold, so that most resamples of the AUC are ties, many with the estimate."""
+    rng = np.random.default_rng(seed)
+    values = np.concatenate([rng.uniform(5, 9.5, 2), rng.uniform(11, 30, 22)])
+    moved = values * (1 + 1e-7 * rng.uniform(-1, 1, 24))
+    first, second = (bootstrap(v, np.arange(24), statistic, seed=seed) for v in (values, moved))
+    for one, other in ((first.low, second.low), (first.high, second.high)):
+        assert float(one) == pytest.approx(float(other), rel=1e-4, abs=1e-9)
+
+
 def test_one_photograph_tells_nothing_about_the_spread():
     found = bootstrap([3.0, 4.0], [5, 5], "nme")
     assert found.estimate == 3.5

@@ -2,12 +2,12 @@
 
 ``create``, ``from_spec``, ``names``, ``describe`` and ``broken`` import no decoder (and no torch) before one is used.
 
->>> import decoders
+>>> from nmebench import decoders
 >>> decoders.from_spec("dark:kernel=17").spec
 'dark:kernel=17'
 """
 
-from decoders.errors import DecoderError
-from decoders.registry import broken, create, describe, from_spec, names
+from nmebench.decoders.errors import DecoderError
+from nmebench.decoders.registry import broken, create, describe, from_spec, names
 
 __all__ = ["DecoderError", "broken", "create", "describe", "from_spec", "names"]

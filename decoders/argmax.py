@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from decoders.interface import HeatmapDecoder
-from decoders.peak import Peaks
+from nmebench.decoders.interface import HeatmapDecoder
+from nmebench.decoders.maxima import Peaks
 
 __all__ = ["Argmax"]
 

@@ -19,10 +19,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from decoders.errors import DecoderError
-from decoders.interface import Decoded, Decoder
-from decoders.options import nearest
-from decoders.registry import from_spec
+from nmebench.decoders.errors import DecoderError
+from nmebench.decoders.interface import Decoded, Decoder
+from nmebench.decoders.registry import from_spec
+from nmebench.suggest import did_you_mean
 
 __all__ = ["CHECKS", "ContractError", "Result", "Skipped", "check", "run"]
 
@@ -82,7 +82,7 @@ def check(spec: str, name: str) -> str:
         DecoderError: no such decoder or no such check.
     """
     if name not in CHECKS:
-        raise DecoderError(f"unknown check {name!r}{nearest(name, list(CHECKS))} (checks: {', '.join(CHECKS)})")
+        raise DecoderError(f"unknown check {name!r}{did_you_mean(name, list(CHECKS))} (checks: {', '.join(CHECKS)})")
     decoder = from_spec(spec)
     if name in decoder.exempt:
         raise Skipped(f"exempt: {decoder.exempt[name]}")

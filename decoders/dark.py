@@ -7,11 +7,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from decoders.errors import DecoderError
-from decoders.gaussian import Blur
-from decoders.interface import HeatmapDecoder
-from decoders.options import Option, as_float, as_int
-from decoders.peak import Peaks
+from nmebench.decoders.blur import Blur
+from nmebench.decoders.errors import DecoderError
+from nmebench.decoders.interface import HeatmapDecoder
+from nmebench.decoders.maxima import Peaks
+from nmebench.decoders.options import Option, as_float, as_int
 
 __all__ = ["Dark", "kernel_for"]
 

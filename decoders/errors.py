@@ -1,9 +1,11 @@
-"""The error that a decoder's user is meant to read."""
+"""The error class of decoders."""
 
 from __future__ import annotations
+
+from nmebench.errors import InputError
 
 __all__ = ["DecoderError"]
 
 
-class DecoderError(ValueError):
-    """An unknown decoder, a wrong option or an output that the decoder can't read; the message is one line."""
+class DecoderError(InputError):
+    """Raised for an unknown decoder, a wrong option or an output that a decoder can't read."""

@@ -8,10 +8,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from decoders.argmax import Argmax
-from decoders.errors import DecoderError
-from decoders.interface import Decoded, Decoder, check_heatmaps, gaussians
-from decoders.options import Option, as_float
+from nmebench.decoders.argmax import Argmax
+from nmebench.decoders.errors import DecoderError
+from nmebench.decoders.interface import Decoded, Decoder, check_heatmaps, gaussians
+from nmebench.decoders.options import Option, as_float
 
 __all__ = ["HeatmapOffset"]
 

@@ -6,9 +6,9 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from decoders.interface import HeatmapDecoder
-from decoders.peak import Peaks
-from decoders.quarter_offset import quarter_steps
+from nmebench.decoders.interface import HeatmapDecoder
+from nmebench.decoders.maxima import Peaks
+from nmebench.decoders.quarter_offset import quarter_steps
 
 __all__ = ["Hrnet"]
 

@@ -10,18 +10,18 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from decoders.errors import DecoderError
-from decoders.options import Option, Value, canonical, nearest, parse
-from decoders.peak import Peaks, find_peaks
+from nmebench.decoders.errors import DecoderError
+from nmebench.decoders.maxima import Peaks, find_peaks
+from nmebench.decoders.options import Option, Value, canonical, parse
+from nmebench.protocol import Convention
+from nmebench.suggest import did_you_mean
 
-__all__ = ["Convention", "Decoded", "Decoder", "DecoderInfo", "HeatmapDecoder", "gaussians"]
-
-Convention = Literal["stride", "udp", "hrnet"]
+__all__ = ["Decoded", "Decoder", "DecoderInfo", "HeatmapDecoder", "gaussians"]
 
 CONVERTED = 1 << 24
 """Bytes of float32 copies of other types and layouts at a time."""
@@ -138,7 +138,7 @@ class Decoder(ABC):
         for name in self.needs:
             if name not in outputs:
                 given = ", ".join(outputs) or "none"
-                hint = nearest(name, list(outputs))
+                hint = did_you_mean(name, list(outputs))
                 raise DecoderError(f"{self.name} needs the output {name!r}; the network gave {given}{hint}")
             value = outputs[name]
             if not isinstance(value, Tensor):

@@ -7,9 +7,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from decoders.interface import HeatmapDecoder
-from decoders.options import Option, as_float, as_int
-from decoders.peak import Peaks
+from nmebench.decoders.interface import HeatmapDecoder
+from nmebench.decoders.maxima import Peaks
+from nmebench.decoders.options import Option, as_float, as_int
 
 __all__ = ["LocalSoftArgmax"]
 

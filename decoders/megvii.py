@@ -8,11 +8,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from decoders.gaussian import Blur
-from decoders.interface import HeatmapDecoder
-from decoders.options import Option, as_int
-from decoders.peak import Peaks, find_peaks
-from decoders.quarter_offset import quarter_steps
+from nmebench.decoders.blur import Blur
+from nmebench.decoders.interface import HeatmapDecoder
+from nmebench.decoders.maxima import Peaks, find_peaks
+from nmebench.decoders.options import Option, as_int
+from nmebench.decoders.quarter_offset import quarter_steps
 
 __all__ = ["Megvii"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
-from decoders.errors import DecoderError
+from nmebench.decoders.errors import DecoderError
+from nmebench.suggest import did_you_mean
 
-__all__ = ["Option", "Value", "as_float", "as_int", "canonical", "nearest", "parse"]
+__all__ = ["Option", "Value", "as_float", "as_int", "canonical", "parse"]
 
 Value = bool | int | float | str | None
 
@@ -62,7 +62,7 @@ class Option:
         """
         parsed = self._parsed(value)
         if parsed is _WRONG or not self._holds(parsed):
-            hint = nearest(str(value), self.choices) if self.choices else ""
+            hint = did_you_mean(str(value), self.choices) if self.choices else ""
             raise DecoderError(f"{owner}: {name}={value!s} isn't allowed; {name} is {self.allowed}{hint}")
         return parsed  # type: ignore[return-value]
 
@@ -105,12 +105,6 @@ class Option:
 _WRONG = object()
 
 
-def nearest(word: str, words: tuple[str, ...] | list[str]) -> str:
-    """``; did you mean 'x'?`` for the nearest of ``words``, or nothing."""
-    close = get_close_matches(word, words, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
 def parse(owner: str, schema: Mapping[str, Option], given: Mapping[str, object]) -> dict[str, Value]:
     """All options of ``schema`` with the values of ``given`` checked and filled in.
 
@@ -120,7 +114,7 @@ def parse(owner: str, schema: Mapping[str, Option], given: Mapping[str, object])
     for name in given:
         if name not in schema:
             known = ", ".join(schema) if schema else "it has none"
-            hint = nearest(name, list(schema))
+            hint = did_you_mean(name, list(schema))
             raise DecoderError(f"{owner} has no option {name!r}{hint} (options: {known})")
     return {
         name: option.read(owner, name, given[name]) if name in given else option.default

@@ -30,8 +30,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test for each decoder and check."""
     if "decoder_check" not in metafunc.fixturenames:
         return
-    from decoders import names
-    from decoders.contract import CHECKS
+    from nmebench.decoders import names
+    from nmebench.decoders.contract import CHECKS
 
     mark = metafunc.definition.get_closest_marker(MARK)
     specs = mark.args if mark and mark.args else names()
@@ -45,7 +45,7 @@ def decoder_check(request: pytest.FixtureRequest) -> Callable[[], str]:
     spec, name = request.param
 
     def make() -> str:
-        from decoders.contract import Skipped, check
+        from nmebench.decoders.contract import Skipped, check
 
         try:
             return check(spec, name)

@@ -1,52 +1,48 @@
-"""From names to decoders: a read-only table of the built-in ones, and entry points for everybody else's."""
+"""From names to decoders: the built-in ones by table, those of other distributions by entry point."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
-from functools import cache
-from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from inspect import getdoc, isabstract, isclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from decoders.errors import DecoderError
-from decoders.options import nearest
+from nmebench.decoders.errors import DecoderError
+from nmebench.registry import Registry
 
 if TYPE_CHECKING:
-    from decoders.interface import Decoder, DecoderInfo
+    from nmebench.decoders.interface import Decoder, DecoderInfo
 
-__all__ = ["BUILT_IN", "GROUP", "broken", "create", "describe", "from_spec", "names"]
+__all__ = ["REGISTRY", "broken", "create", "describe", "from_spec", "names"]
 
-GROUP = "nmebench.decoders"
-"""The entry-point group of third-party decoders: ``name = "module:Class"``."""
-
-BUILT_IN: Mapping[str, str] = MappingProxyType(
+REGISTRY = Registry(
+    "decoder",
     {
-        "argmax": "decoders.argmax:Argmax",
-        "quarter-offset": "decoders.quarter_offset:QuarterOffset",
-        "dark": "decoders.dark:Dark",
-        "dark-udp": "decoders.dark_udp:DarkUdp",
-        "udp": "decoders.udp:Udp",
-        "parabola": "decoders.parabola:Parabola",
-        "local-soft-argmax": "decoders.local_soft_argmax:LocalSoftArgmax",
-        "soft-argmax": "decoders.soft_argmax:SoftArgmax",
-        "barycentre": "decoders.barycentre:Barycentre",
-        "top-k": "decoders.top_k:TopK",
-        "megvii": "decoders.megvii:Megvii",
-        "fan": "decoders.fan:Fan",
-        "hrnet": "decoders.hrnet:Hrnet",
-        "heatmap-offset": "decoders.heatmap_offset:HeatmapOffset",
-        "simcc": "decoders.simcc:Simcc",
-        "simcc-dark": "decoders.simcc_dark:SimccDark",
-    }
+        "argmax": "nmebench.decoders.argmax:Argmax",
+        "quarter-offset": "nmebench.decoders.quarter_offset:QuarterOffset",
+        "dark": "nmebench.decoders.dark:Dark",
+        "dark-udp": "nmebench.decoders.dark_udp:DarkUdp",
+        "udp": "nmebench.decoders.udp:Udp",
+        "parabola": "nmebench.decoders.parabola:Parabola",
+        "local-soft-argmax": "nmebench.decoders.local_soft_argmax:LocalSoftArgmax",
+        "soft-argmax": "nmebench.decoders.soft_argmax:SoftArgmax",
+        "barycentre": "nmebench.decoders.barycentre:Barycentre",
+        "top-k": "nmebench.decoders.top_k:TopK",
+        "megvii": "nmebench.decoders.megvii:Megvii",
+        "fan": "nmebench.decoders.fan:Fan",
+        "hrnet": "nmebench.decoders.hrnet:Hrnet",
+        "heatmap-offset": "nmebench.decoders.heatmap_offset:HeatmapOffset",
+        "simcc": "nmebench.decoders.simcc:Simcc",
+        "simcc-dark": "nmebench.decoders.simcc_dark:SimccDark",
+    },
+    group="nmebench.decoders",
+    error=DecoderError,
 )
+"""Built-in decoders, and the entry-point group of third-party ones: ``name = "module:Class"``."""
 
 
 def names() -> list[str]:
     """Names of all decoders: the built-in ones in the order of the table, then plug-ins by name. Imports nothing."""
-    return [*BUILT_IN, *sorted(set(_plugins()) - set(BUILT_IN))]
+    return REGISTRY.names()
 
 
 def create(name: str, **options: object) -> Decoder:
@@ -86,7 +82,7 @@ def describe(name: str) -> DecoderInfo:
     Raises:
         DecoderError: unknown name, or a plug-in that can't be loaded.
     """
-    from decoders.interface import DecoderInfo
+    from nmebench.decoders.interface import DecoderInfo
 
     decoder, origin = _load(name)
     return DecoderInfo(
@@ -104,7 +100,7 @@ def describe(name: str) -> DecoderInfo:
 def broken() -> dict[str, str]:
     """Plug-ins that can't be used, by name, with the one-line reason."""
     found = {}
-    for name in _plugins():
+    for name in REGISTRY.plugins():
         try:
             _load(name)
         except DecoderError as error:
@@ -112,61 +108,24 @@ def broken() -> dict[str, str]:
     return found
 
 
-def _plugins() -> Mapping[str, list[EntryPoint]]:
-    return _plugins_on(tuple(sys.path))
-
-
-@cache
-def _plugins_on(path: tuple[str, ...]) -> Mapping[str, list[EntryPoint]]:  # noqa: ARG001 - entry_points reads sys.path
-    """Plug-ins of the distributions on ``path``: looking through all of them takes a hundredth of a second."""
-    found: dict[str, list[EntryPoint]] = {}
-    for entry in entry_points(group=GROUP):
-        same = found.setdefault(entry.name, [])
-        if all(_origin(entry) != _origin(other) or entry.value != other.value for other in same):
-            same.append(entry)
-    return found
-
-
-def _origin(entry: EntryPoint) -> str:
-    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "an unknown distribution"
-
-
 def _load(name: str) -> tuple[type[Decoder], str]:
-    plugins = _plugins().get(name, [])
-    origins = " and ".join(_origin(entry) for entry in plugins)
-    if name in BUILT_IN:
-        if plugins:
-            raise DecoderError(
-                f"decoder {name!r} is built in, and {origins} registers the same name; rename that entry point or "
-                "uninstall it"
-            )
-        module, _, attribute = BUILT_IN[name].partition(":")
-        found: type[Decoder] = getattr(import_module(module), attribute)
-        return found, "built-in"
-    if not plugins:
-        known = names()
-        raise DecoderError(f"unknown decoder {name!r}{nearest(name, known)} (decoders: {', '.join(known)})")
-    if len(plugins) > 1:
-        raise DecoderError(f"decoder {name!r} is registered by {origins}; uninstall all but one")
-    return _loaded(name, plugins[0]), origins
+    """The decoder's class, checked, and its origin."""
+    loaded = REGISTRY.load(name)
+    if name not in REGISTRY.table:
+        _check_plugin(name, loaded.value, f"decoder {name!r} of {loaded.origin}", loaded.target)
+    return loaded.value, loaded.origin
 
 
-def _loaded(name: str, entry: EntryPoint) -> type[Decoder]:
-    from decoders.interface import Decoder
+def _check_plugin(name: str, found: object, where: str, target: str) -> None:
+    """DecoderError unless a plug-in's target is a concrete decoder class that carries its own name."""
+    from nmebench.decoders.interface import Decoder
 
-    where = f"decoder {name!r} of {_origin(entry)}"
-    try:
-        found = entry.load()
-    except Exception as error:  # whatever a stranger's module raises on import
-        first = str(error).partition("\n")[0]
-        raise DecoderError(f"{where} can't be loaded from {entry.value}: {type(error).__name__}: {first}") from error
     if not (isclass(found) and issubclass(found, Decoder)):
-        raise DecoderError(f"{where}: {entry.value} isn't a subclass of decoders.interface.Decoder")
+        raise DecoderError(f"{where}: {target} isn't a subclass of nmebench.decoders.interface.Decoder")
     missing = [field for field in ("name", "source", "bound") if not hasattr(found, field)]
     if missing:
-        raise DecoderError(f"{where}: {entry.value} doesn't say its {', '.join(missing)}")
+        raise DecoderError(f"{where}: {target} doesn't define {', '.join(missing)}")
     if isabstract(found):
-        raise DecoderError(f"{where}: {entry.value} doesn't define {', '.join(sorted(found.__abstractmethods__))}")
+        raise DecoderError(f"{where}: {target} doesn't define {', '.join(sorted(found.__abstractmethods__))}")
     if found.name != name:
-        raise DecoderError(f"{where} calls itself {found.name!r}; name and entry point must agree")
-    return found
+        raise DecoderError(f"{where} has the name {found.name!r}; name and entry point must agree")

@@ -9,10 +9,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from decoders.errors import DecoderError
-from decoders.interface import Decoded, Decoder, settle
-from decoders.options import Option, as_float
-from decoders.peak import find_peaks
+from nmebench.decoders.errors import DecoderError
+from nmebench.decoders.interface import Decoded, Decoder, settle
+from nmebench.decoders.maxima import find_peaks
+from nmebench.decoders.options import Option, as_float
 
 __all__ = ["Simcc"]
 

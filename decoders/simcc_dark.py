@@ -7,9 +7,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from decoders.gaussian import Blur
-from decoders.options import Option, as_int
-from decoders.simcc import Simcc
+from nmebench.decoders.blur import Blur
+from nmebench.decoders.options import Option, as_int
+from nmebench.decoders.simcc import Simcc
 
 __all__ = ["SimccDark"]
 

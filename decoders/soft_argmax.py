@@ -7,10 +7,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from decoders.interface import HeatmapDecoder
-from decoders.moments import moments
-from decoders.options import Option, as_float
-from decoders.peak import Peaks
+from nmebench.decoders.interface import HeatmapDecoder
+from nmebench.decoders.maxima import Peaks
+from nmebench.decoders.moments import moments
+from nmebench.decoders.options import Option, as_float
 
 __all__ = ["SoftArgmax"]
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness import metrics
-from harness.errors import InputError
-from harness.scoring import subset_masks
-from harness.statistics import PairedDifference, holm, paired_difference
-from harness.store import CellRecord, Run
+from nmebench import metrics
+from nmebench.errors import InputError
+from nmebench.runs.run_store import CellRecord, Run
+from nmebench.scoring import subset_masks
+from nmebench.statistics import PairedDifference, holm, paired_difference
 
-__all__ = ["CellScores", "Comparison", "Difference", "compare", "lines", "markdown"]
+__all__ = ["CellDifference", "CellScores", "Comparison", "compare", "lines", "markdown"]
 
 Indices = NDArray[np.int64]
 Cells = list[CellRecord | None]
@@ -32,7 +32,7 @@ class CellScores:
 
 
 @dataclass(frozen=True)
-class Difference:
+class CellDifference:
     """A cell of a later run against the first run's: percent points of NME, p adjusted over all comparisons."""
 
     difference: float
@@ -44,12 +44,12 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Row:
+class ComparedRow:
     """A cell over the runs; ``scores`` and ``differences`` have a place for every run, None without such a cell."""
 
     label: str
     scores: tuple[CellScores | None, ...]
-    differences: tuple[Difference | None, ...]
+    differences: tuple[CellDifference | None, ...]
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Comparison:
     of: tuple[int, ...]
     """Faces of each run."""
     subsets: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[ComparedRow, ...]
     notes: tuple[str, ...]
     level: float
 
@@ -129,7 +129,7 @@ def compare(runs: Sequence[Run], *, names: Sequence[str] | None = None, level: f
                 pairs[r, c] = paired_difference(before, runs[c].per_face[cell.id][indices[c]], clusters, level=level)
     adjusted = dict(zip(pairs, holm([pair.p for pair in pairs.values()]), strict=True))
     rows = [
-        Row(
+        ComparedRow(
             _label(cells),
             tuple(_scores(run, cell, index, masks) for run, cell, index in zip(runs, cells, indices, strict=True)),
             tuple(
@@ -226,10 +226,10 @@ def _scores(
     )
 
 
-def _difference(paired: PairedDifference, p: float, level: float) -> Difference:
+def _difference(paired: PairedDifference, p: float, level: float) -> CellDifference:
     significant = p < 1 - level
     words = "no difference" if not significant else "worse" if paired.difference > 0 else "better"
-    return Difference(paired.difference, paired.low, paired.high, p, words)
+    return CellDifference(paired.difference, paired.low, paired.high, p, words)
 
 
 def _short_names(runs: Sequence[Run]) -> list[str]:
@@ -278,7 +278,7 @@ def lines(comparison: Comparison) -> list[str]:
     return [*out, *(f"note: {note}" for note in comparison.notes), comparison.summary]
 
 
-def _words(difference: Difference) -> str:
+def _words(difference: CellDifference) -> str:
     interval = "" if np.isnan(difference.low) else f" [{difference.low:+.4f}, {difference.high:+.4f}]"
     return f"{difference.difference:+.4f}{interval} points, p {difference.p:.3g}: {difference.words}"
 

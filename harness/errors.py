@@ -1,4 +1,4 @@
-"""The one error that a user is meant to read."""
+"""The error class for input that can't be used."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ __all__ = ["InputError"]
 
 
 class InputError(ValueError):
-    """Something that a user gave can't be used.
+    """Raised when something that the user gave can't be used.
 
-    The message is one line that names the value, what was allowed and the way out. The command line prints it
-    without a traceback and exits with 2. The layers below (``decoders``, ``models``) raise their own subclasses of
-    ``ValueError``, which the command line treats alike.
+    The message is one line that names the value, what is allowed and the way out. The command line prints it without
+    a traceback and exits with 2. :class:`nmebench.decoders.DecoderError` and :class:`nmebench.models.ModelError` are
+    subclasses.
     """

@@ -5,10 +5,10 @@ Importing this package imports neither torch nor timm; the first network that is
 
 from __future__ import annotations
 
-from models import card
-from models.built import Built, build
-from models.errors import CardError, CheckpointError, ModelError
-from models.registry import ModelInfo, create, describe, names
+from nmebench.models import card
+from nmebench.models.build import Built, build
+from nmebench.models.errors import CardError, CheckpointError, ModelError
+from nmebench.models.registry import ModelInfo, create, describe, names
 
 __all__ = [
     "Built",

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import platformdirs
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -20,31 +19,29 @@ from pydantic import (
     model_validator,
 )
 
-from models.errors import CardError, ModelError
-from models.registry import factory, near
-from models.registry import names as registered
+from nmebench.models.errors import CardError, ModelError
+from nmebench.models.registry import factory
+from nmebench.models.registry import names as registered
+from nmebench.paths import weights_folder
+from nmebench.protocol import SUBSETS
+from nmebench.suggest import did_you_mean, unknown
 
 __all__ = [
-    "SUBSETS",
     "Card",
     "Input",
     "Output",
     "Reported",
-    "Test",
+    "TestProtocol",
     "Training",
     "Weights",
     "default_for",
     "load",
     "shipped",
-    "weights_cache",
 ]
 
 FOLDER = Path(__file__).parent / "cards"
 LIMIT = 1_000_000
 """Largest card, in bytes."""
-
-SUBSETS = ("test", "pose", "expression", "illumination", "makeup", "occlusion", "blur")
-"""WFLW's subsets, in the order of most papers' tables."""
 
 WFLW_LIKE = ("wflw", "synthface")
 """Datasets whose subsets are WFLW's."""
@@ -91,7 +88,7 @@ class Input(_Table):
     size: tuple[Side, Side] = (256, 256)
     """Width, height in px."""
     box: Name = "landmarks"
-    """Name of the rule that gives the crop (``harness.boxes``)."""
+    """Name of the rule that gives the crop (``nmebench.boxes``)."""
     convention: Literal["stride", "udp"] = "stride"
     """How the crop is sampled: ``udp`` for networks trained with unbiased data processing (mmpose's ``use_udp``)."""
     colour: Literal["rgb", "bgr"] = "rgb"
@@ -108,7 +105,7 @@ class Output(_Table):
     """Of the raw landmarks; the module always gives input px."""
 
 
-class Test(_Table):
+class TestProtocol(_Table):
     """How the reported rows were measured."""
 
     __test__ = False  # not a test case of pytest's
@@ -175,7 +172,7 @@ class Card(_Table):
     notes: Annotated[str, StringConstraints(max_length=5000)] | None = None
     input: Input = Input()
     output: Output = Output()
-    test: Test = Test()
+    test: TestProtocol = TestProtocol()
     reported: Mapping[Name, Mapping[Line, Reported]] = Field(default_factory=dict, max_length=32)
     """Tables by dataset, then by their own name."""
     training: Training | None = None
@@ -194,14 +191,14 @@ class Card(_Table):
                 for metric in ("nme", "fr10", "auc10"):
                     for subset in getattr(table, metric):
                         if subset not in SUBSETS:
-                            hint = near(subset, list(SUBSETS))
+                            hint = did_you_mean(subset, SUBSETS)
                             raise ValueError(
                                 f"reported.{dataset}.{title!r}.{metric}: no subset {subset!r}{hint};"
                                 f" allowed: {', '.join(SUBSETS)}"
                             )
         return self
 
-    def test_for(self, table: Reported) -> Test:
+    def test_for(self, table: Reported) -> TestProtocol:
         """How one table was measured: the card's ``[test]`` with the table's own settings."""
         own = {k: getattr(table, k) for k in ("decoder", "flip", "shift", "shift_coords")}
         return self.test.model_copy(update={k: v for k, v in own.items() if v is not None})
@@ -223,19 +220,13 @@ class Card(_Table):
             if not path.is_file():
                 raise ModelError(f"card {self.name}: its weights {path} aren't there; give --weights FILE")
             return path
-        path = weights_cache() / self.weights.filename
+        path = weights_folder() / self.weights.filename
         if not path.is_file():
             raise ModelError(
                 f"the weights of {self.name} aren't on this machine ({path}):"
                 f" run `nmebench data fetch {self.name}` or give --weights FILE"
             )
         return path
-
-
-def weights_cache() -> Path:
-    """The folder of downloaded weights: ``$NMEBENCH_CACHE/weights``, else in the user's cache folder."""
-    root = os.environ.get("NMEBENCH_CACHE")
-    return (Path(root) if root else platformdirs.user_cache_path("nmebench")) / "weights"
 
 
 def shipped() -> list[str]:
@@ -262,7 +253,7 @@ def _explain(error: ValidationError) -> str:
     given = "" if first["type"] in ("missing", "value_error") else f" (given: {str(first['input'])[:80]})"
     text = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
-        text = "unknown field" + near(str(first["loc"][-1]), _fields(first["loc"]))
+        text = "unknown field" + did_you_mean(str(first["loc"][-1]), _fields(first["loc"]))
         given = ""
     more = f"; {len(problems) - 1} more" if len(problems) > 1 else ""
     return re.sub(r"\s+", " ", f"{field}: {text}{given}{more}")
@@ -273,7 +264,7 @@ def _fields(location: tuple[Any, ...]) -> list[str]:
     tables: dict[str, type[_Table]] = {
         "input": Input,
         "output": Output,
-        "test": Test,
+        "test": TestProtocol,
         "reported": Reported,
         "training": Training,
         "weights": Weights,
@@ -320,6 +311,4 @@ def load(name_or_path: str | Path) -> Card:
     except ModelError as error:
         if text.startswith("timm:"):
             raise
-        allowed = sorted({*shipped(), *registered()})
-        known = ", ".join(allowed)
-        raise CardError(f"no card or model is called {text!r}{near(text, allowed)}; known: {known}") from error
+        raise CardError(unknown("card or model", text, sorted({*shipped(), *registered()}))) from error

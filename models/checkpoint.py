@@ -23,8 +23,8 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from models.errors import CheckpointError
-from models.naming import Naming
+from nmebench.models.errors import CheckpointError
+from nmebench.models.naming import Naming
 
 __all__ = ["Loaded", "hash_prefix_in", "load", "read", "sha256_of", "verify"]
 

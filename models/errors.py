@@ -1,17 +1,19 @@
-"""The errors that a model's user is meant to read."""
+"""The error classes of models."""
 
 from __future__ import annotations
+
+from nmebench.errors import InputError
 
 __all__ = ["CardError", "CheckpointError", "ModelError"]
 
 
-class ModelError(ValueError):
-    """An unknown model or a wrong option; the message is one line."""
+class ModelError(InputError):
+    """Raised for an unknown model or a wrong option."""
 
 
 class CardError(ModelError):
-    """A model card that can't be read; names the file and the field."""
+    """Raised for a model card that can't be read; the message names the file and the field."""
 
 
 class CheckpointError(ModelError):
-    """Weights that can't be loaded: foreign, incomplete, damaged or unsafe."""
+    """Raised for weights that can't be loaded: of another network, incomplete, damaged or unsafe."""

@@ -7,9 +7,9 @@ from typing import Any, Literal
 import timm
 from torch import Tensor, nn
 
-from models.errors import ModelError
-from models.heatmap_head import ConcatHead
-from models.naming import Naming
+from nmebench.models.errors import ModelError
+from nmebench.models.heatmap_head import ConcatHead
+from nmebench.models.naming import Naming
 
 __all__ = ["HRNetV2", "bilinear_fusion", "hrnetv2_w18"]
 

@@ -10,7 +10,7 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from models.errors import CheckpointError, ModelError
+from nmebench.models.errors import CheckpointError, ModelError
 
 __all__ = ["OnnxNetwork", "onnx"]
 

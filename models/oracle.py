@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from models.errors import ModelError
+from nmebench.models.errors import ModelError
 
 __all__ = ["Oracle", "gaussians", "oracle"]
 

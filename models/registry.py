@@ -8,23 +8,22 @@ table).
 
 from __future__ import annotations
 
-import difflib
-import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from models.errors import ModelError
+from nmebench.models.errors import ModelError
+from nmebench.registry import Registry
+from nmebench.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from torch import nn
 
 __all__ = [
-    "ENTRY_POINT_GROUP",
+    "REGISTRY",
     "TABLE",
     "Entry",
     "ModelInfo",
@@ -32,11 +31,7 @@ __all__ = [
     "describe",
     "factory",
     "names",
-    "near",
 ]
-
-ENTRY_POINT_GROUP = "nmebench.models"
-"""Packages register further networks here: ``name = "module:factory"``."""
 
 RESERVED = ("weights", "kind", "unit")
 
@@ -65,33 +60,33 @@ class ModelInfo:
 TABLE: Mapping[str, Entry] = MappingProxyType(
     {
         "hrnetv2-w18": Entry(
-            "models.hrnet:hrnetv2_w18",
+            "nmebench.models.hrnet:hrnetv2_w18",
             "HRNetV2-W18, four maps fused at stride 4, exactly as in mmpose and the official code",
             "Sun et al., High-Resolution Representations for Labeling Pixels and Regions, 2019",
         ),
         "heatmap-hrnet-small": Entry(
-            "models.timm_heatmap:hrnet_small",
+            "nmebench.models.timm_heatmap:hrnet_small",
             "timm hrnet_w18_small, four maps fused at stride 4",
             "Wang et al., Deep High-Resolution Representation Learning, 2020; timm",
         ),
         "heatmap-mobilenetv3": Entry(
-            "models.timm_heatmap:mobilenetv3",
+            "nmebench.models.timm_heatmap:mobilenetv3",
             "timm mobilenetv3_small_100, maps at strides 4 to 32 fused at stride 4",
             "Howard et al., Searching for MobileNetV3, 2019; timm",
         ),
         "heatmap-resnet10-deconv": Entry(
-            "models.timm_heatmap:resnet10_deconv",
+            "nmebench.models.timm_heatmap:resnet10_deconv",
             "a slim timm resnet10t and three deconvolutions",
             "Xiao et al., Simple Baselines for Human Pose Estimation, 2018; timm",
         ),
         "regression": Entry(
-            "models.regression:regression",
+            "nmebench.models.regression:regression",
             "a timm backbone, global average pool and one linear layer to coordinates",
             "Toshev and Szegedy, DeepPose, 2014; mmpose 0.x deeppose_regression_head.py",
         ),
-        "onnx": Entry("models.onnx:onnx", "an ONNX network that gives heatmaps or landmarks", "ONNX Runtime"),
+        "onnx": Entry("nmebench.models.onnx:onnx", "an ONNX network that gives heatmaps or landmarks", "ONNX Runtime"),
         "oracle": Entry(
-            "models.oracle:oracle",
+            "nmebench.models.oracle:oracle",
             "ideal heatmaps drawn from the ground truth: what a decoder loses by itself",
             "unbiased Gaussians of Zhang et al., Distribution-Aware Coordinate Representation, 2020",
         ),
@@ -99,20 +94,15 @@ TABLE: Mapping[str, Entry] = MappingProxyType(
 )
 
 
-def _installed() -> dict[str, Any]:
-    """Third-party networks by name. A package can't replace a network of this project."""
-    return {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP) if point.name not in TABLE}
+REGISTRY = Registry(
+    "model", {name: entry.target for name, entry in TABLE.items()}, group="nmebench.models", error=ModelError
+)
+"""Built-in networks, and the entry-point group of third-party ones: ``name = "module:factory"``."""
 
 
 def names() -> list[str]:
-    """All registered names, third-party ones included, sorted; timm's (``timm:NAME``) are beside these."""
-    return sorted({*TABLE, *_installed()})
-
-
-def near(word: str, allowed: list[str]) -> str:
-    """``" (did you mean 'x'?)"`` for the name in ``allowed`` that is nearest to ``word``, or nothing."""
-    match = difflib.get_close_matches(word.lower(), allowed, n=1, cutoff=0.5)
-    return f" (did you mean {match[0]!r}?)" if match else ""
+    """All registered names, third-party ones included, sorted; timm's backbones (``timm:NAME``) come on top."""
+    return sorted(REGISTRY.names())
 
 
 def _from_timm(name: str) -> Callable[..., nn.Module] | None:
@@ -122,20 +112,11 @@ def _from_timm(name: str) -> Callable[..., nn.Module] | None:
     backbone = name.removeprefix("timm:")
     if not timm.is_model(backbone):
         if name.startswith("timm:"):
-            raise ModelError(f"timm has no backbone {backbone!r}{near(backbone, timm.list_models())}")
+            raise ModelError(f"timm has no backbone {backbone!r}{did_you_mean(backbone, timm.list_models())}")
         return None
-    from models.timm_heatmap import bound
+    from nmebench.models.timm_heatmap import bound
 
     return bound(backbone)
-
-
-def _imported(name: str, target: str) -> Callable[..., nn.Module]:
-    module, _, attribute = target.partition(":")
-    try:
-        found: Callable[..., nn.Module] = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ModelError(f"model {name!r} can't be imported from {target!r}: {error}") from error
-    return found
 
 
 def factory(name: str) -> Callable[..., nn.Module]:
@@ -144,15 +125,11 @@ def factory(name: str) -> Callable[..., nn.Module]:
     Raises:
         ModelError: nothing registered, installed or known to timm has this name.
     """
-    if name in TABLE:
-        return _imported(name, TABLE[name].target)
-    installed = _installed()
-    if name in installed:
-        return _imported(name, installed[name].value)
-    found = _from_timm(name)
-    if found is None:
-        hint = near(name, names())
-        raise ModelError(f"no model is called {name!r}{hint}; known: {', '.join(names())}, and timm:NAME")
+    if name not in REGISTRY:
+        backbone = _from_timm(name)
+        if backbone is not None:
+            return backbone
+    found: Callable[..., nn.Module] = REGISTRY.load(name).value
     return found
 
 
@@ -184,7 +161,7 @@ def create(name: str, weights: str | Path | None = None, **options: Any) -> nn.M
 
     Args:
         name: a registered name, or a timm backbone's (``timm:resnet18``, ``resnet18``).
-        weights: a checkpoint (see ``models.checkpoint``), or what the network reads itself (``onnx``).
+        weights: a checkpoint (see ``nmebench.models.checkpoint``), or what the network reads itself (``onnx``).
         **options: the network's own; ``describe(name).options`` lists them.
 
     Raises:
@@ -197,7 +174,7 @@ def create(name: str, weights: str | Path | None = None, **options: Any) -> nn.M
         if option not in known or option == "weights":
             listed = [k for k in known if k != "weights"]
             text = f"it takes {', '.join(listed)}" if listed else "it takes none"
-            raise ModelError(f"model {name!r} has no option {option!r}{near(option, listed)}; {text}")
+            raise ModelError(f"model {name!r} has no option {option!r}{did_you_mean(option, listed)}; {text}")
     reads_itself = accepts(make, "weights")
     try:
         module = make(**options, **({"weights": weights} if reads_itself else {}))
@@ -207,7 +184,7 @@ def create(name: str, weights: str | Path | None = None, **options: Any) -> nn.M
         given = ", ".join(f"{k}={v!r}" for k, v in options.items())
         raise ModelError(f"model {name!r} can't be made with {given or 'its defaults'}: {error}") from error
     if weights is not None and not reads_itself:
-        from models.checkpoint import load
+        from nmebench.models.checkpoint import load
 
         load(module, weights)
     return module.eval()

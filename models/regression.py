@@ -8,8 +8,8 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from models.errors import ModelError
-from models.naming import Naming
+from nmebench.models.errors import ModelError
+from nmebench.models.naming import Naming
 
 __all__ = ["Regression", "regression"]
 

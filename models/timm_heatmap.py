@@ -8,9 +8,9 @@ from typing import Any
 import timm
 from torch import Tensor, nn
 
-from models.errors import ModelError
-from models.heatmap_head import Deconvolutions, HeatmapHead
-from models.hrnet import bilinear_fusion
+from nmebench.models.errors import ModelError
+from nmebench.models.heatmap_head import Deconvolutions, HeatmapHead
+from nmebench.models.hrnet import bilinear_fusion
 
 __all__ = ["TimmHeatmap", "bound", "hrnet_small", "mobilenetv3", "resnet10_deconv"]
 

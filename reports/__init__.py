@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reports.comparison import comparison_html, write_comparison
-from reports.downloads import latex_tables, markdown_tables
-from reports.page import html, write
+from nmebench.reports.comparison import comparison_html, write_comparison
+from nmebench.reports.page import html, write
+from nmebench.reports.sections.downloads import latex_tables, markdown_tables
 
 __all__ = ["comparison_html", "html", "latex_tables", "markdown_tables", "write", "write_comparison"]

@@ -9,14 +9,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.errors import InputError
-from harness.store import write_atomically
-from reports.differences import Scale
-from reports.page import Section, assemble
-from reports.text import count, decimals, number, percent_faces, pvalue, say, sentence_list
+from nmebench.errors import InputError
+from nmebench.files import write_atomically
+from nmebench.reports.page import Section, assemble
+from nmebench.reports.render.text import (
+    count,
+    decimals,
+    number,
+    percent_faces,
+    pvalue,
+    say,
+    sentence_list,
+)
+from nmebench.reports.sections.differences import Scale
 
 if TYPE_CHECKING:
-    from harness.compare import CellScores, Comparison, Difference
+    from nmebench.compare import CellDifference, CellScores, Comparison
 
 __all__ = ["Line", "comparison_html", "write_comparison"]
 
@@ -44,7 +52,7 @@ class Line:
     """Whether the difference lies outside the plot."""
 
 
-def _line(label: str, run: str, scores: CellScores | None, difference: Difference | None, scale: Scale) -> Line:
+def _line(label: str, run: str, scores: CellScores | None, difference: CellDifference | None, scale: Scale) -> Line:
     nme = () if scores is None else tuple((v, number(v, decimals(v, 3))) for v in scores.nme.values())
     fr10, auc10 = ("", "") if scores is None else (number(scores.fr10, 2), number(scores.auc10, 4))
     if difference is None:

@@ -15,11 +15,23 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from harness.errors import InputError
-from harness.store import Run, write_atomically
-from reports import ced, differences, downloads, gallery, landmarks, provenance, sizes, tables, verdict
-from reports.text import count, number, prose, say, sentence_list
-from reports.view import View
+from nmebench.errors import InputError
+from nmebench.files import write_atomically
+from nmebench.protocol import DIRECT
+from nmebench.reports.render.text import count, number, prose, say, sentence_list
+from nmebench.reports.sections import (
+    ced,
+    differences,
+    downloads,
+    gallery,
+    landmarks,
+    provenance,
+    sizes,
+    tables,
+    verdict,
+)
+from nmebench.reports.view import RunView
+from nmebench.runs.run_store import Run
 
 __all__ = ["Section", "assemble", "html", "write"]
 
@@ -39,13 +51,13 @@ class Section:
 
 @cache
 def _asset(name: str) -> str:
-    return resources.files("reports").joinpath("assets", name).read_text(encoding="utf-8").strip()
+    return resources.files("nmebench.reports").joinpath("assets", name).read_text(encoding="utf-8").strip()
 
 
 @cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("reports"),
+        loader=jinja2.PackageLoader("nmebench.reports"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -87,18 +99,18 @@ def assemble(sections: Sequence[Section], *, title: str, subtitle: str, version:
     )
 
 
-def _title(view: View) -> str:
+def _title(view: RunView) -> str:
     record = view.run.record
     if record.title:
         return say(record.title, 120)
     decoders = view.distinct("decoder")
     parts = [say(view.models[0], 60) if len(view.models) == 1 else count(len(view.models), "network")]
-    if decoders != ("direct",):
+    if decoders != (DIRECT,):
         parts.append(say(decoders[0], 40) if len(decoders) == 1 else count(len(decoders), "decoder"))
     return f"{say(record.dataset.name, 40)}: {' × '.join(parts)}"
 
 
-def _verdict(view: View, best: Any) -> Mapping[str, Any]:
+def _verdict(view: RunView, best: Any) -> Mapping[str, Any]:
     record = view.run.record
     whole = record.dataset.expected.get("test")
     return {
@@ -116,7 +128,7 @@ def _verdict(view: View, best: Any) -> Mapping[str, Any]:
     }
 
 
-def _filters(view: View) -> tuple[tuple[str, str, list[tuple[str, str]]], ...]:
+def _filters(view: RunView) -> tuple[tuple[str, str, list[tuple[str, str]]], ...]:
     labels = {"model": "Networks", "decoder": "Decoders", "flip": "Flip test", "box": "Box"}
     found = []
     for key, label in labels.items():
@@ -126,7 +138,7 @@ def _filters(view: View) -> tuple[tuple[str, str, list[tuple[str, str]]], ...]:
     return tuple(found)
 
 
-def _cells(view: View) -> list[dict[str, Any]]:
+def _cells(view: RunView) -> list[dict[str, Any]]:
     places = {key: list(view.distinct(key)) for key in ("model", "decoder", "flip", "box")}
     return [
         {key: values.index(getattr(cell, key)) for key, values in places.items()}
@@ -146,7 +158,7 @@ def html(run: Run, *, pictures: bool = True, timings: bool = False) -> str:
     Raises:
         InputError: a file of the run is missing or damaged.
     """
-    view = View(run)
+    view = RunView(run)
     metric_tables = tables.section(view)
     best = tables.best_text(metric_tables)
     curves, forest, box_rows = ced.section(view), differences.section(view), differences.boxes(view)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.statistics import holm, paired_difference
+from nmebench.statistics import holm, paired_difference
 
 __all__ = ["LEVEL", "Paired", "best_and_ties", "paired_with_holm"]
 

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.store import SUBSETS, Run
-from reports.text import say
+from nmebench.protocol import SUBSETS
+from nmebench.reports.render.text import say
+from nmebench.runs.run_store import Run
 
-__all__ = ["COLOURS", "Cell", "View", "ordered_subsets"]
+__all__ = ["COLOURS", "CellView", "RunView", "ordered_subsets"]
 
 #: Colours of the theme (``--s0`` to ``--s7`` in ``assets/theme-*.css``); later series take them again, dashed.
 COLOURS = 8
@@ -22,7 +23,7 @@ _PARTS = ("model", "decoder", "flip", "box")
 
 
 @dataclass(frozen=True)
-class Cell:
+class CellView:
     """A cell of the run with what the page needs to name and colour it."""
 
     index: int
@@ -73,20 +74,22 @@ def ordered_subsets(names: Sequence[str]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class View:
+class RunView:
     """A run, read once for all sections."""
 
     run: Run
 
     @cached_property
-    def cells(self) -> tuple[Cell, ...]:
+    def cells(self) -> tuple[CellView, ...]:
         """The cells in the run's order."""
         records = self.run.record.cells
         by_model = len({c.model for c in records}) > 1
         several = tuple(name for name in _PARTS if len({getattr(c, name) for c in records}) > 1)
         keys = list(dict.fromkeys(c.model if by_model else c.decoder for c in records))
         return tuple(
-            Cell(i, c.id, c.model, c.decoder, c.flip, c.box, keys.index(c.model if by_model else c.decoder), several)
+            CellView(
+                i, c.id, c.model, c.decoder, c.flip, c.box, keys.index(c.model if by_model else c.decoder), several
+            )
             for i, c in enumerate(records)
         )
 
@@ -119,10 +122,10 @@ class View:
         return tuple(dict.fromkeys(str(getattr(c, attribute)) for c in self.cells))
 
     @cached_property
-    def best_of_model(self) -> Mapping[str, Cell]:
+    def best_of_model(self) -> Mapping[str, CellView]:
         """The cell with the lowest NME over all faces, for each network."""
         means = self.nme.mean(1)
-        best: dict[str, Cell] = {}
+        best: dict[str, CellView] = {}
         for cell in self.cells:
             if cell.model not in best or means[cell.index] < means[best[cell.model].index]:
                 best[cell.model] = cell
@@ -134,7 +137,7 @@ class View:
 
         Plain is ``argmax`` where it was run, else the first decoder. None for a cell that is its own baseline.
         """
-        groups: dict[tuple[str, str, str], list[Cell]] = {}
+        groups: dict[tuple[str, str, str], list[CellView]] = {}
         for cell in self.cells:
             groups.setdefault((cell.model, cell.flip, cell.box), []).append(cell)
         found: list[int | None] = [None] * len(self.cells)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import hypothesis
+import numpy as np
 import pytest
+
+from nmebench.datasets.dataset import Dataset
+from nmebench.geometry.scheme import load
 
 # A gate must not fail by the luck of a draw; HYPOTHESIS_PROFILE=default draws anew on every run.
 hypothesis.settings.register_profile("repeatable", derandomize=True)
@@ -24,6 +29,32 @@ def shared() -> Path:
     if not (folder / "oracle").is_dir():
         pytest.skip("the reference material beside the checkout (../shared) is not here")
     return folder
+
+
+@pytest.fixture
+def faces() -> Callable[..., Dataset]:
+    """A function from landmarks ``[N, 98, 2]`` (and boxes) to a dataset."""
+
+    def make(landmarks: np.ndarray, rect: np.ndarray | None = None, centre_scale: np.ndarray | None = None) -> Dataset:
+        count = len(landmarks)
+        return Dataset(
+            name="wflw",
+            spec="wflw:nowhere",
+            root=Path("nowhere"),
+            format="official-list",
+            scheme=load("wflw98"),
+            images=("a.jpg",) * count,
+            image_root=None,
+            lines=np.arange(count) + 1,
+            landmarks=landmarks,
+            subsets={"test": np.ones(count, dtype=bool)},
+            expected={"test": 2500},
+            rect=rect,
+            centre_scale=centre_scale,
+            files=(),
+        )
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,14 @@
 """Where the time goes: our stages, the machine's limits and the peers' figures side by side."""
 
-from harness.bench.limits import Limits, gflop_a_face, measure_limits
-from harness.bench.peers import PeerFigure, peer_figures
-from harness.bench.repeated import repeated
-from harness.bench.stages import Stage, measure_stages
+from nmebench.bench.limits import Limits, gflop_a_face, measure_limits
+from nmebench.bench.peers import PeerFigure, peer_figures
+from nmebench.bench.repeated import repeated
+from nmebench.bench.stages import TimedStage, measure_stages
 
 __all__ = [
     "Limits",
     "PeerFigure",
-    "Stage",
+    "TimedStage",
     "gflop_a_face",
     "measure_limits",
     "measure_stages",

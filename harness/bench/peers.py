@@ -20,5 +20,5 @@ class PeerFigure:
 
 def peer_figures() -> tuple[str, list[PeerFigure]]:
     """The machine that they were measured on, and the figures."""
-    table = tomllib.loads(resources.files("harness.bench").joinpath("peers.toml").read_text(encoding="utf-8"))
+    table = tomllib.loads(resources.files("nmebench.bench").joinpath("peers.toml").read_text(encoding="utf-8"))
     return table["machine"], [PeerFigure(**figure) for figure in table["figure"]]

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.datasets.dataset import SUBSETS, Dataset
-from harness.errors import InputError
+from nmebench.datasets.dataset import Dataset
+from nmebench.errors import InputError
+from nmebench.protocol import ATTRIBUTES
 
 __all__ = ["repeated"]
 
@@ -45,7 +46,7 @@ def repeated(dataset: Dataset, faces: int, folder: Path) -> str:
         rect = (
             [*np.floor(points.min(axis=0)), *np.ceil(points.max(axis=0))] if dataset.rect is None else dataset.rect[row]
         )
-        attributes = (int(dataset.subsets[name][row]) if name in dataset.subsets else 0 for name in SUBSETS)
+        attributes = (int(dataset.subsets[name][row]) if name in dataset.subsets else 0 for name in ATTRIBUTES)
         numbers = [*(f"{value:.6f}" for value in points.ravel()), *(str(round(float(side))) for side in rect)]
         lines.append(" ".join([*numbers, *map(str, attributes), f"{turn}/{dataset.images[row]}"]))
     listing = folder / "WFLW_annotations" / "list_98pt_rect_attr_train_test" / "list_98pt_rect_attr_test.txt"

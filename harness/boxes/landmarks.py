@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from harness.boxes.boxes import Boxes, checked
-from harness.datasets.dataset import Dataset
+from nmebench.boxes.box_rule import Boxes, checked
+from nmebench.datasets.dataset import Dataset
 
 __all__ = ["LandmarksBox"]
 

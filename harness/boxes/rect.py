@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from harness.boxes.boxes import Boxes, checked
-from harness.datasets.dataset import Dataset
-from harness.errors import InputError
+from nmebench.boxes.box_rule import Boxes, checked
+from nmebench.datasets.dataset import Dataset
+from nmebench.errors import InputError
 
 __all__ = ["RectBox"]
 

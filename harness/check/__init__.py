@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from harness.check.check import check
-from harness.check.diagnose import Rerun, diagnose, explain
-from harness.check.verdict import Finding, Row, Status, Verdict
+from nmebench.check.check import check
+from nmebench.check.diagnose import Rerun, diagnose, explain
+from nmebench.check.verdict import CauseFinding, Status, Verdict, VerdictRow
 
-__all__ = ["Finding", "Rerun", "Row", "Status", "Verdict", "check", "diagnose", "explain"]
+__all__ = ["CauseFinding", "Rerun", "Status", "Verdict", "VerdictRow", "check", "diagnose", "explain"]

@@ -13,17 +13,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness import boxes, scheme
-from harness.errors import InputError
-from harness.store import CellRecord, FaceTable, ModelRecord, Run
+from nmebench import boxes
+from nmebench.errors import InputError
+from nmebench.geometry import scheme
+from nmebench.protocol import DIRECT
+from nmebench.runs.run_store import CellRecord, FaceTable, ModelRecord, Run
 
 __all__ = ["CAUSES", "Cause", "Overrides", "Rescore", "Situation"]
 
 Array = NDArray[np.float64]
 Overrides = Mapping[str, Any]
 """Fields of a sweep configuration: ``{"box_padding": 1.25}``, ``{"flip": ("flip+shift",)}``."""
-
-DIRECT = "direct"
 
 
 @dataclass(frozen=True)

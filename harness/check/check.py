@@ -9,12 +9,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from harness import metrics
-from harness.check.printed import Printed
-from harness.check.reported import METRICS, Table, tables
-from harness.check.verdict import Row, Status, Verdict
-from harness.scoring import subset_masks
-from harness.store import CellRecord, ModelRecord, Run
+from nmebench import metrics
+from nmebench.check.reported_tables import METRICS, ReportedTable, tables
+from nmebench.check.rounded_value import RoundedValue
+from nmebench.check.verdict import Status, Verdict, VerdictRow
+from nmebench.runs.run_store import CellRecord, ModelRecord, Run
+from nmebench.scoring import subset_masks
 
 __all__ = ["check"]
 
@@ -50,7 +50,7 @@ def check(run: Run, *, published: bool = True) -> Verdict:
         InputError: the run isn't scored.
     """
     masks = subset_masks(run)
-    rows: list[Row] = []
+    rows: list[VerdictRow] = []
     for model in run.record.models:
         for table in tables(model, with_published=published):
             rows.extend(_table_rows(run, model, table, masks))
@@ -59,7 +59,9 @@ def check(run: Run, *, published: bool = True) -> Verdict:
     return verdict
 
 
-def _table_rows(run: Run, model: ModelRecord, table: Table, masks: Mapping[str, NDArray[np.bool_]]) -> list[Row]:
+def _table_rows(
+    run: Run, model: ModelRecord, table: ReportedTable, masks: Mapping[str, NDArray[np.bool_]]
+) -> list[VerdictRow]:
     cell, obstacle = _cell(run, model, table)
     rows = []
     for metric in METRICS:
@@ -72,7 +74,7 @@ def _table_rows(run: Run, model: ModelRecord, table: Table, masks: Mapping[str, 
                 assert cell is not None  # noqa: S101 - _cell gives a cell or an obstacle
                 outcome = _compare(metric, value, table.tolerance, run.per_face[cell.id][masks[subset]])
             rows.append(
-                Row(
+                VerdictRow(
                     model=model.name,
                     dataset=table.dataset,
                     table=table.name,
@@ -94,7 +96,7 @@ def _table_rows(run: Run, model: ModelRecord, table: Table, masks: Mapping[str, 
     return rows
 
 
-def _cell(run: Run, model: ModelRecord, table: Table) -> tuple[CellRecord | None, _Outcome | None]:
+def _cell(run: Run, model: ModelRecord, table: ReportedTable) -> tuple[CellRecord | None, _Outcome | None]:
     """The cell that was measured as the table was, or why there is none."""
     record = run.record
     if table.dataset != record.dataset.name:
@@ -136,7 +138,7 @@ def _auc_tolerance(tolerance: float) -> float:
     return tolerance / THRESHOLD
 
 
-def _allowed(metric: str, value: Printed, tolerance: float, faces: int | None) -> tuple[float, float, str]:
+def _allowed(metric: str, value: RoundedValue, tolerance: float, faces: int | None) -> tuple[float, float, str]:
     widened = f", tolerance {tolerance:g}" if tolerance else ""
     if metric == "auc10":
         low, high = value.interval(round(_auc_tolerance(tolerance), 12))
@@ -159,7 +161,7 @@ def _allowed(metric: str, value: Printed, tolerance: float, faces: int | None) -
     return low, high, f"{number} of {faces} faces{margin}"
 
 
-def _compare(metric: str, value: Printed, tolerance: float, nme: NDArray[np.float64]) -> _Outcome:
+def _compare(metric: str, value: RoundedValue, tolerance: float, nme: NDArray[np.float64]) -> _Outcome:
     if metric == "fr10":
         return _compare_failures(value, tolerance, nme)
     measured = float(nme.mean()) if metric == "nme" else metrics.auc(nme, THRESHOLD)
@@ -169,7 +171,7 @@ def _compare(metric: str, value: Printed, tolerance: float, nme: NDArray[np.floa
     return _judged(low <= measured < high, measured, difference, f"{abs(difference):.{digits}f}{unit}")
 
 
-def _compare_failures(value: Printed, tolerance: float, nme: NDArray[np.float64]) -> _Outcome:
+def _compare_failures(value: RoundedValue, tolerance: float, nme: NDArray[np.float64]) -> _Outcome:
     faces = len(nme)
     wanted = value.counts(faces)
     if not wanted:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from harness import metrics
-from harness.check.causes import CAUSES, Cause, Overrides, Rescore, Situation
-from harness.check.verdict import Finding, Row, Verdict
-from harness.scoring import subset_masks
-from harness.store import CellRecord, Run
+from nmebench import metrics
+from nmebench.check.causes import CAUSES, Cause, Overrides, Rescore, Situation
+from nmebench.check.verdict import CauseFinding, Verdict, VerdictRow
+from nmebench.runs.run_store import CellRecord, Run
+from nmebench.scoring import subset_masks
 
 __all__ = ["Rerun", "diagnose", "explain"]
 
@@ -28,7 +28,7 @@ def explain(run: Run, verdict: Verdict, rerun: Rerun | None = None) -> Verdict:
 
     Args:
         run: the run that was checked.
-        verdict: what :func:`harness.check.check` found.
+        verdict: what :func:`nmebench.check.check` found.
         rerun: measures with an alternative; without it only what the run stored is tested.
     """
     cells = dict.fromkeys(row.cell for row in verdict.rows if row.status == "deviates" and row.cell)
@@ -49,7 +49,7 @@ def diagnose(
     verdict: Verdict,
     cell: str | None = None,
     causes: Sequence[Cause] = CAUSES,
-) -> list[Finding]:
+) -> list[CauseFinding]:
     """Likely causes of a cell's deviation, likeliest first.
 
     First come the causes whose alternative takes away half of the deviation or more, by how much they do; then those
@@ -73,14 +73,14 @@ def diagnose(
     record = run.cell(cell)
     situation = Situation(run, record, run.model(record.model))
     suspicions = {cause.name: cause.suspect(situation) for cause in causes}
-    findings: dict[str, Finding] = {}
+    findings: dict[str, CauseFinding] = {}
     search = _Search(run, situation, rows, rerun)
     # What the record points at first, then what takes the fewest reruns: the first full explanation ends the search.
     for cause in sorted(causes, key=lambda c: (suspicions[c.name] is None, len(c.reruns(situation)))):
         findings[cause.name] = search.test(cause, suspicions[cause.name])
     order = {cause.name: place for place, cause in enumerate(causes)}
 
-    def likeliest(finding: Finding) -> tuple[int, float, bool, int]:
+    def likeliest(finding: CauseFinding) -> tuple[int, float, bool, int]:
         share = finding.explained
         place = 1 if share is None else 0 if share >= PARTLY else 2
         return place, -(share or 0.0) if place == 0 else 0.0, suspicions[finding.cause] is None, order[finding.cause]
@@ -91,7 +91,7 @@ def diagnose(
 class _Search:
     """Tests causes one by one and remembers when one explains the deviation."""
 
-    def __init__(self, run: Run, situation: Situation, rows: Sequence[Row], rerun: Rerun | None) -> None:
+    def __init__(self, run: Run, situation: Situation, rows: Sequence[VerdictRow], rerun: Rerun | None) -> None:
         self._run = run
         self._situation = situation
         self._rows = rows
@@ -99,9 +99,9 @@ class _Search:
         self._masks = subset_masks(run)
         self._found: str | None = None
 
-    def test(self, cause: Cause, suspicion: str | None) -> Finding:
+    def test(self, cause: Cause, suspicion: str | None) -> CauseFinding:
         """Test every alternative of a cause and keep the one that explains most."""
-        results: list[Finding] = []
+        results: list[CauseFinding] = []
         failed = ""
         for rescore in cause.rescores(self._situation) if self._rows else ():
             results.append(self._judge(cause, rescore.label, {}, self._rescored(rescore)))
@@ -129,7 +129,7 @@ class _Search:
             why = f"Not tested, since {self._found} explains the deviation."
         else:
             why = failed.strip() or "Not tested: that takes a rerun."
-        return Finding(cause=cause.name, detail=_join(cause.description, suspicion, why))
+        return CauseFinding(cause=cause.name, detail=_join(cause.description, suspicion, why))
 
     def _rescored(self, rescore: Rescore) -> dict[str, float]:
         errors = metrics.point_errors(rescore.landmarks, self._run.faces.landmarks)
@@ -154,7 +154,7 @@ class _Search:
                 return self._by_subset(self._run.per_face[cell.id])
         return None
 
-    def _judge(self, cause: Cause, label: str, overrides: Overrides, nme: Mapping[str, float]) -> Finding:
+    def _judge(self, cause: Cause, label: str, overrides: Overrides, nme: Mapping[str, float]) -> CauseFinding:
         """How much of the deviation an alternative takes away, over the subsets that were compared."""
         rows = [row for row in self._rows if row.subset in nme]
         now = np.array([row.measured for row in rows], np.float64)
@@ -175,7 +175,7 @@ class _Search:
             words = f"With {label} {100 * explained:.0f} % of the deviation is gone:{shown}."
         else:
             words = f"Ruled out: with {label} the deviation stays:{shown}."
-        return Finding(
+        return CauseFinding(
             cause=cause.name,
             detail=words,
             explains=explains,

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
-__all__ = ["STATUSES", "Finding", "Row", "Status", "Verdict"]
+__all__ = ["STATUSES", "CauseFinding", "Status", "Verdict", "VerdictRow"]
 
 Status = Literal["reproduced", "deviates", "not comparable", "not run"]
 STATUSES: tuple[Status, ...] = get_args(Status)
@@ -17,7 +17,7 @@ class _Record(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class Finding(_Record):
+class CauseFinding(_Record):
     """A likely cause of a deviation, and what testing it gave."""
 
     cause: str
@@ -34,7 +34,7 @@ class Finding(_Record):
     """NME by subset with the alternative, percent."""
 
 
-class Row(_Record):
+class VerdictRow(_Record):
     """One reported number."""
 
     model: str
@@ -59,7 +59,7 @@ class Row(_Record):
     status: Status
     reason: str
     source: str
-    causes: tuple[Finding, ...] = ()
+    causes: tuple[CauseFinding, ...] = ()
     """Likely causes of a deviation, likeliest first."""
 
 
@@ -67,7 +67,7 @@ class Verdict(_Record):
     """``verdict.json``."""
 
     schema_version: int = 1
-    rows: tuple[Row, ...]
+    rows: tuple[VerdictRow, ...]
 
     def count(self, status: Status) -> int:
         """Number of rows of a status."""

@@ -18,8 +18,8 @@ def command(
     """Measure our stages and this machine's limits, beside the peers' figures."""
     import psutil
 
-    from harness.bench import measure_limits, measure_stages, peer_figures
-    from harness.cli.console import console, table
+    from nmebench.bench import measure_limits, measure_stages, peer_figures
+    from nmebench.cli.console import console, table
 
     threads = threads or psutil.cpu_count(logical=False) or 1
     limits = measure_limits(threads)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from harness.check import Rerun, Verdict
-    from harness.store import CellRecord, Run
+    from nmebench.check import Rerun, Verdict
+    from nmebench.runs.run_store import CellRecord, Run
 
 __all__ = ["command", "print_verdict", "rerun_of"]
 
@@ -23,8 +23,8 @@ def command(
     ] = True,
 ) -> int:
     """Compare each reported number with the measured one: 0 reproduced, 1 something deviates, 3 nothing comparable."""
-    from harness import check
-    from harness.store import Run
+    from nmebench import check
+    from nmebench.runs.run_store import Run
 
     opened = Run.open(run)
     verdict = check.check(opened)
@@ -37,7 +37,7 @@ def command(
 
 def print_verdict(verdict: Verdict, *, only_deviating: bool = False) -> None:
     """A line for each reported number, the likely causes of what deviates, and the verdict in one line."""
-    from harness.cli.console import console, table
+    from nmebench.cli.console import console, table
 
     out = console()
     body = table("", "model", "table", "metric", "subset", "reported", "measured", "status", "reason")
@@ -66,8 +66,9 @@ def rerun_of(run: Run) -> Rerun | None:
         return None
 
     def again(cell: CellRecord, overrides: Mapping[str, Any]) -> dict[str, float]:
-        from harness.sweep import execute
-        from harness.sweep.configuration import validate
+        from nmebench.protocol import DIRECT
+        from nmebench.sweep import execute
+        from nmebench.sweep.configuration import validate
 
         asked = run.record.configuration
         request = next(
@@ -77,7 +78,7 @@ def rerun_of(run: Run) -> Rerun | None:
         )
         only = {
             "models": [request],
-            "decoders": [] if cell.decoder == "direct" else [cell.decoder],
+            "decoders": [] if cell.decoder == DIRECT else [cell.decoder],
             "flip": [cell.flip],
             "boxes": [cell.box],
             "pictures": False,

@@ -16,10 +16,10 @@ def command(
     markdown: Annotated[Path | None, typer.Option(help="Write the comparison as Markdown.")] = None,
 ) -> int:
     """Put runs side by side, with paired statistics on the faces that they share; exit 3 when they share nothing."""
-    import reports
-    from harness import compare
-    from harness.errors import InputError
-    from harness.store import Run, write_atomically
+    from nmebench import compare, reports
+    from nmebench.errors import InputError
+    from nmebench.files import write_atomically
+    from nmebench.runs.run_store import Run
 
     if len(runs) < 2:
         raise InputError(f"{runs[0]}: is one run; give two or more to compare")

@@ -13,8 +13,8 @@ def command(
     name: Annotated[str, typer.Argument(help="A decoder's spec, such as dark or my-decoder:window=5.")],
 ) -> int:
     """Hold a decoder to the contract that every decoder keeps."""
-    from decoders.contract import run
-    from harness.cli.console import console, table
+    from nmebench.cli.console import console, table
+    from nmebench.decoders.contract import run
 
     results = run(name)
     body = table(f"contract of {name}", "requirement", "result", "detail")

@@ -23,9 +23,9 @@ def make(
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; the physical cores by default.")] = None,
 ) -> None:
     """Draw a dataset whose landmarks are known exactly."""
-    from harness import synthface
-    from harness.cli.console import progress
-    from harness.errors import InputError
+    from nmebench import synthface
+    from nmebench.cli.console import progress
+    from nmebench.errors import InputError
 
     if name != "synthface":
         raise InputError(f"{name!r}: can't be made, allowed: synthface; real files come from `nmebench data fetch`")
@@ -48,8 +48,8 @@ def fetch(
     cache: Annotated[Path | None, _CACHE] = None,
 ) -> None:
     """Download real files: the one command that opens a connection."""
-    from harness import fetch as road
-    from harness.cli.console import progress
+    from nmebench import fetch as road
+    from nmebench.cli.console import progress
 
     with progress() as advance:
         path = road.fetch(
@@ -71,7 +71,7 @@ def add(
     cache: Annotated[Path | None, _CACHE] = None,
 ) -> None:
     """Put a file that you downloaded by hand where the sweeps look for it."""
-    from harness import fetch as road
+    from nmebench import fetch as road
 
     typer.echo(f"added: {road.add(path, name=name, cache=cache)}")
 
@@ -98,8 +98,8 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> int:
     """Look for everything that can be wrong with a dataset; exit 1 when something is."""
-    from harness.cli.console import console, table
-    from harness.datasets.verify import verify as look
+    from nmebench.cli.console import console, table
+    from nmebench.datasets.verify.verify_wflw import verify as look
 
     report = look(path, format=data_format, images=images)
     if as_json:

@@ -11,7 +11,20 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import bench, check, compare, contract, data, gate, listing, report, reproduce, run, score, train
+from nmebench.cli import (
+    bench,
+    check,
+    compare,
+    contract,
+    data,
+    gate,
+    listing,
+    report,
+    reproduce,
+    run,
+    score,
+    train,
+)
 
 __all__ = ["app", "main"]
 
@@ -134,9 +147,9 @@ def _answer(arguments: list[str] | None) -> int:
         _say(f"nmebench: error: {where}: {what}; make room or give another folder")
         return 2
     except ValueError as error:
-        from decoders.errors import DecoderError
-        from harness.errors import InputError
-        from models.errors import ModelError
+        from nmebench.decoders.errors import DecoderError
+        from nmebench.errors import InputError
+        from nmebench.models.errors import ModelError
 
         if not isinstance(error, InputError | DecoderError | ModelError):
             raise

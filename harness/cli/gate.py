@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from harness.store import Run
+    from nmebench.runs.run_store import Run
 
 __all__ = ["command"]
 
@@ -26,10 +26,11 @@ def command(
     engine: Annotated[str, typer.Option(help="With --embedded: the engine.")] = "auto",
 ) -> int:
     """Fail on a regression: 0 passed, 1 failed, 3 nothing was comparable."""
-    from harness import gate
-    from harness.errors import InputError
-    from harness.reproduction.embedded import BASELINE
-    from harness.store import Run, write_atomically
+    from nmebench import gate
+    from nmebench.errors import InputError
+    from nmebench.files import write_atomically
+    from nmebench.reproduction.embedded import BASELINE
+    from nmebench.runs.run_store import Run
 
     if embedded == (run is not None):
         raise InputError("give either a run's folder or --embedded")
@@ -59,10 +60,10 @@ def command(
 def _embedded(out: Path, engine: str) -> Run:
     import sys
 
-    from harness import synthface
-    from harness.cli.console import progress
-    from harness.reproduction.embedded import gate_configuration
-    from harness.sweep import execute
+    from nmebench import synthface
+    from nmebench.cli.console import progress
+    from nmebench.reproduction.embedded import gate_configuration
+    from nmebench.sweep import execute
 
     with progress() as advance:
         synthface.cached(progress=lambda done, total: advance("drawing synthface", done, total))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.console import console, table
+from nmebench.cli.console import console, table
 
 __all__ = ["app"]
 
@@ -16,8 +16,8 @@ app = typer.Typer(no_args_is_help=True, help="What is there: models, decoders, b
 @app.command()
 def models() -> None:
     """Registered networks and shipped model cards."""
-    import models as networks
-    from models import card as cards
+    from nmebench import models as networks
+    from nmebench.models import card as cards
 
     body = table("networks", "name", "summary", "source")
     for name in networks.names():
@@ -37,7 +37,7 @@ def models() -> None:
 @app.command()
 def decoders() -> None:
     """Registered decoders, third-party ones too."""
-    import decoders as registry
+    from nmebench import decoders as registry
 
     body = table("decoders", "name", "options", "needs", "convention", "summary", "source")
     for name in registry.names():
@@ -50,7 +50,7 @@ def decoders() -> None:
 @app.command()
 def boxes() -> None:
     """Box rules."""
-    from harness import boxes as rules
+    from nmebench import boxes as rules
 
     body = table("box rules", "name", "summary", "source")
     for name in rules.names():
@@ -62,7 +62,7 @@ def boxes() -> None:
 @app.command()
 def datasets() -> None:
     """Datasets and how to name them."""
-    from harness import datasets as readers
+    from nmebench import datasets as readers
 
     body = table("datasets", "name", "summary")
     for name in readers.names():
@@ -78,12 +78,12 @@ def published(
     metric: Annotated[str | None, typer.Option(help="Only rows with this metric: nme, fr10, auc10.")] = None,
 ) -> None:
     """Published WFLW rows with their sources."""
-    from harness import published as rows
-    from harness.store import SUBSETS
+    from nmebench import published as rows
+    from nmebench.protocol import SUBSETS
 
     head = ("method", "year", *SUBSETS, "FR@10", "AUC@10", "whose table", "source")
     body = table("published WFLW rows, NME in percent", *head)
-    for row in rows.filter(method=method, kind=kind, subset=subset, metric=metric):
+    for row in rows.select(method=method, kind=kind, subset=subset, metric=metric):
         values = {str(name): value for name, value in row.nme.items()}
         rates, areas = dict(row.fr10), dict(row.auc10)
         body.add_row(

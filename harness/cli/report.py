@@ -17,8 +17,8 @@ def command(
     timings: Annotated[bool, typer.Option("--timings", help="Add seconds; two equal runs' pages then differ.")] = False,
 ) -> int:
     """Write a run's report: one self-contained HTML page."""
-    import reports
-    from harness.store import Run
+    from nmebench import reports
+    from nmebench.runs.run_store import Run
 
     opened = Run.open(run)
     page = reports.write(opened, out or run / "report.html", pictures=pictures, timings=timings)

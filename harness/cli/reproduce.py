@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from harness.check import Verdict
-    from harness.store import Run
-    from harness.sweep import SweepConfiguration
+    from nmebench.check import Verdict
+    from nmebench.runs.run_store import Run
+    from nmebench.sweep import SweepConfiguration
 
 __all__ = ["command"]
 
@@ -44,8 +44,8 @@ def command(
     pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Keep thumbnails for the reports.")] = True,
 ) -> int:
     """Reproduce: sweep, report and check the embedded benchmark, and WFLW's published tables where WFLW is found."""
-    from harness.cli.console import progress
-    from harness.errors import InputError
+    from nmebench.cli.console import progress
+    from nmebench.errors import InputError
 
     root = wflw_root or (Path(os.environ["NMEBENCH_WFLW"]) if os.environ.get("NMEBENCH_WFLW") else None)
     codes: list[int] = []
@@ -66,26 +66,27 @@ def command(
 
 
 def _fetched(model: list[str] | None, accept_licence: bool, advance: Advance) -> Path:
-    from harness import fetch
-    from harness.cli.data import download_progress, say_retry
+    from nmebench import fetch
+    from nmebench.cli.data import download_progress, say_retry
+    from nmebench.paths import wflw_folder
 
     for name in ("wflw", *(model or ["weights"])):
         fetch.fetch(name, accept_licence=accept_licence, progress=download_progress(advance), note=say_retry)
-    return fetch.wflw_root()
+    return wflw_folder()
 
 
 def _run(configuration: SweepConfiguration, out: Path, advance: Advance) -> Run:
     """Sweep; a whole run that an earlier call left is made again, an interrupted one is gone on with."""
     import sys
 
-    from harness.sweep import execute
+    from nmebench.sweep import execute
 
     return execute(configuration, out, command=["nmebench", *sys.argv[1:]], overwrite=True, progress=advance)
 
 
 def _embedded(out: Path, engine: str, pictures: bool, advance: Advance, *, without_wflw: bool) -> int:
-    from harness import check, reproduction, synthface
-    from harness.reproduction.embedded import DATASET
+    from nmebench import check, reproduction, synthface
+    from nmebench.reproduction.embedded import DATASET
 
     folder = synthface.cached(progress=lambda done, total: advance("drawing synthface", done, total))
     configuration = reproduction.embedded_configuration(data=DATASET, engine=engine, pictures=pictures)
@@ -102,12 +103,12 @@ def _embedded(out: Path, engine: str, pictures: bool, advance: Advance, *, witho
 
 
 def _wflw(root: Path, out: Path, model: list[str] | None, engine: str, pictures: bool, advance: Advance) -> int:
-    from harness import check
-    from harness.cli.check import rerun_of
-    from harness.errors import InputError
-    from harness.sweep import ModelRequest, SweepConfiguration
-    from models import card as cards
-    from models.errors import ModelError
+    from nmebench import check
+    from nmebench.cli.check import rerun_of
+    from nmebench.errors import InputError
+    from nmebench.models import card as cards
+    from nmebench.models.errors import ModelError
+    from nmebench.sweep import ModelRequest, SweepConfiguration
 
     usable, missing = [], []
     for name in model or [name for name in cards.shipped() if "wflw" in cards.load(name).reported]:
@@ -139,8 +140,8 @@ def _wflw(root: Path, out: Path, model: list[str] | None, engine: str, pictures:
 
 
 def _finish(run: Run, verdict: Verdict) -> int:
-    import reports
-    from harness.cli.check import print_verdict
+    from nmebench import reports
+    from nmebench.cli.check import print_verdict
 
     print_verdict(verdict, only_deviating=True)
     page = reports.write(run, run.path / "report.html", pictures=True)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from harness.errors import InputError
+from nmebench.errors import InputError
 
 __all__ = ["command"]
 
@@ -60,10 +60,10 @@ def command(
     out: Annotated[Path, typer.Option("-o", "--out", help="The run's folder.")] = ...,  # type: ignore[assignment]
 ) -> int:
     """Sweep networks and decoders over a dataset and store the run."""
-    from harness.cli.console import progress
-    from harness.cli.scores_table import print_scores, print_time
-    from harness.sweep import execute
-    from harness.sweep.configuration import load, validate
+    from nmebench.cli.console import progress
+    from nmebench.cli.scores_table import print_scores, print_time
+    from nmebench.sweep import execute
+    from nmebench.sweep.configuration import load, validate
 
     given = {
         "data": data,

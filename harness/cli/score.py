@@ -25,11 +25,11 @@ def command(
     out: Annotated[Path | None, typer.Option("-o", "--out", help="The run's folder.")] = None,
 ) -> int:
     """Score landmarks that some other program made, or score a run again from its raw landmarks."""
-    from harness import scoring
-    from harness.cli.scores_table import print_scores
-    from harness.errors import InputError
-    from harness.predictions import store_predictions
-    from harness.store import Run
+    from nmebench import scoring
+    from nmebench.cli.scores_table import print_scores
+    from nmebench.errors import InputError
+    from nmebench.runs.run_store import Run
+    from nmebench.scoring.store_predictions import store_predictions
 
     if predictions.is_dir():
         if data or out:

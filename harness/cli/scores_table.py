@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from harness.cli.console import console, table
-from harness.store import SUBSETS, Run
+from nmebench.cli.console import console, table
+from nmebench.protocol import SUBSETS
+from nmebench.runs.run_store import Run
 
 __all__ = ["print_scores", "print_time"]
 

@@ -19,7 +19,7 @@ def command(
     device: Annotated[str | None, typer.Option(help="cpu or cuda; what is there by default.")] = None,
 ) -> int:
     """Train a network: safetensors, a log and a model card."""
-    from harness.training import train
+    from nmebench.training import train
 
     card = train(recipe, out, resume=resume, device=device)
     typer.echo(f"card: {card}")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from harness.datasets import arrays, geometry, wflw
-from harness.datasets.dataset import SUBSETS, Dataset, FileHash
-from harness.errors import InputError
+from nmebench.datasets import wflw
+from nmebench.datasets.dataset import Dataset
+from nmebench.datasets.readers import landmarks_npz, wflw_geometry
+from nmebench.errors import InputError
+from nmebench.suggest import unknown
 
-__all__ = ["SUBSETS", "Dataset", "FileHash", "describe", "load", "names"]
+__all__ = ["Dataset", "describe", "load", "names"]
 
 _SUMMARIES: Mapping[str, str] = MappingProxyType(
     {
@@ -74,11 +75,11 @@ def load(
     if name == "landmarks":
         if format is not None or split != "test":
             raise InputError("landmarks has one format and the split test only")
-        dataset = arrays.load(place, spec=spec)
+        dataset = landmarks_npz.load(place, spec=spec)
     elif name == "wflw-geometry":
         if format is not None or split != "test":
             raise InputError("wflw-geometry has one format and the split test only")
-        dataset = geometry.load(_there(path), spec=spec)
+        dataset = wflw_geometry.load(_there(path), spec=spec)
     elif name == "synthface":
         where = _cached_synthface(split) if path is None else path
         dataset = wflw.load(_there(where), spec=spec, name=name, format=format, split=split, expected=_SYNTHFACE_COUNTS)
@@ -91,11 +92,10 @@ def _check_name(name: str, spec: str) -> None:
     """InputError unless the dataset is known."""
     if name in _SUMMARIES:
         return
-    near = difflib.get_close_matches(name, names(), n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    message = unknown("dataset", name, names())
     if Path(spec).exists():
-        hint = f"; did you mean wflw:{spec}?"
-    raise InputError(f"unknown dataset {name!r}: known are {', '.join(names())}, written NAME:PATH{hint}")
+        message += f"; write NAME:PATH, such as wflw:{spec}"
+    raise InputError(message)
 
 
 def _there(path: Path | None) -> Path:
@@ -110,5 +110,5 @@ def _cached_synthface(split: str) -> Path:
     if split != "test":
         raise InputError("synthface without a path is its test split: draw a training split and name its folder")
     # Imported here: drawing faces is a world of its own that reading real ones does not need.
-    module = importlib.import_module("harness.synthface")
+    module = importlib.import_module("nmebench.synthface")
     return Path(module.cached())

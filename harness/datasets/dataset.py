@@ -9,23 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import InputError
-from harness.scheme import Scheme
+from nmebench.errors import InputError
+from nmebench.files import FileHash
+from nmebench.geometry.scheme import Scheme
 
-__all__ = ["SUBSETS", "Dataset", "FileHash"]
-
-SUBSETS = ("pose", "expression", "illumination", "makeup", "occlusion", "blur")
-"""WFLW's attributes in the order of its official list."""
-
-
-@dataclass(frozen=True)
-class FileHash:
-    """An annotation file that was read."""
-
-    name: str
-    """Its name inside the dataset's root, or its bare name outside it."""
-    sha256: str
-    bytes: int
+__all__ = ["Dataset"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +37,7 @@ class Dataset:
     landmarks: NDArray[np.float64]
     """[N, K, 2] in image px, as the file has them."""
     subsets: Mapping[str, NDArray[np.bool_]]
-    """[N] each: ``test`` (all faces) first, then the attributes that the files give, in the order of SUBSETS."""
+    """[N] each: ``test`` (all faces) first, then the attributes that the files give, in WFLW's order."""
     expected: Mapping[str, int]
     """How many faces the whole dataset has, by subset; empty where that is not known."""
     rect: NDArray[np.float64] | None

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from harness.datasets.dataset import SUBSETS
-from harness.datasets.official import leading_numbers
-from harness.errors import InputError
-from harness.quoting import shown
+from nmebench.datasets.readers.official import leading_numbers
+from nmebench.errors import InputError
+from nmebench.printable import shown
+from nmebench.protocol import LIST_NAMES
 
 __all__ = ["FORMATS", "annotation_file", "detect", "image_folder", "subset_files"]
 
@@ -23,7 +23,6 @@ FORMATS = {
 """Formats and the names that their files go by; the first that is found is read."""
 
 _IMAGE_FOLDERS = ("WFLW_images", "images")
-_FILE_OF_SUBSET = {subset: "largepose" if subset == "pose" else subset for subset in SUBSETS}
 _DEPTH = 4
 _ENTRIES = 20_000
 
@@ -87,7 +86,7 @@ def detect(text: str, name: str) -> str:
 
 def subset_files(file: Path) -> dict[str, Path]:
     """Where the sibling list of each subset is expected: ``list_98pt_test.txt`` -> ``list_98pt_test_blur.txt``."""
-    return {subset: file.with_name(f"{file.stem}_{word}{file.suffix}") for subset, word in _FILE_OF_SUBSET.items()}
+    return {subset: file.with_name(f"{file.stem}_{word}{file.suffix}") for subset, word in LIST_NAMES.items()}
 
 
 def image_folder(file: Path, root: Path, images: Sequence[str]) -> Path | None:

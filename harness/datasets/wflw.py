@@ -9,15 +9,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.datasets import hrnet_csv, mmpose_json, official
-from harness.datasets.dataset import SUBSETS, Dataset, FileHash
-from harness.datasets.faces import Entry, Faces, gather
-from harness.datasets.locate import FORMATS, annotation_file, detect, image_folder, subset_files
-from harness.datasets.text import read_text
-from harness.errors import InputError
-from harness.quoting import shown
-from harness.scheme import Scheme, normaliser
-from harness.scheme import load as load_scheme
+from nmebench.datasets.dataset import Dataset
+from nmebench.datasets.locate import FORMATS, annotation_file, detect, image_folder, subset_files
+from nmebench.datasets.readers import hrnet_csv, mmpose_json, official
+from nmebench.datasets.readers.rows import AnnotatedFaces, Entry, gather
+from nmebench.datasets.readers.text import read_text
+from nmebench.errors import InputError
+from nmebench.files import FileHash
+from nmebench.geometry.scheme import Scheme, normaliser
+from nmebench.geometry.scheme import load as load_scheme
+from nmebench.printable import shown
+from nmebench.protocol import ATTRIBUTES
 
 __all__ = ["EXPECTED", "entries", "load"]
 
@@ -81,7 +83,7 @@ def load(
     subsets: dict[str, NDArray[np.bool_]] = {split: np.ones(len(faces.images), dtype=np.bool_)}
     files = [digest]
     if faces.attributes is not None:
-        subsets |= {subset: faces.attributes[:, column] for column, subset in enumerate(SUBSETS)}
+        subsets |= {subset: faces.attributes[:, column] for column, subset in enumerate(ATTRIBUTES)}
     elif split == "test":
         found, more_files, more_notes = _sibling_subsets(faces, file, root, kind, scheme.points)
         subsets |= found
@@ -138,7 +140,7 @@ def match(keys: list[tuple[str, bytes]], wanted: list[tuple[str, bytes]]) -> tup
 
 
 def _sibling_subsets(
-    faces: Faces, file: Path, root: Path, kind: str, points: int
+    faces: AnnotatedFaces, file: Path, root: Path, kind: str, points: int
 ) -> tuple[dict[str, NDArray[np.bool_]], list[FileHash], list[str]]:
     """The subsets that sibling lists define, the files read, and notes on those that are missing or don't fit."""
     subsets: dict[str, NDArray[np.bool_]] = {}
@@ -162,14 +164,14 @@ def _sibling_subsets(
     return subsets, files, notes
 
 
-def _doubled(faces: Faces, name: str) -> list[str]:
+def _doubled(faces: AnnotatedFaces, name: str) -> list[str]:
     """A note when a face stands twice, for it then counts twice."""
     keys = faces.keys()
     count = len(keys) - len(set(keys))
     return [f"{name}: lines that repeat a face: {count}; each counts"] if count else []
 
 
-def _check_normaliser(faces: Faces, scheme: Scheme, kind: str, name: str) -> None:
+def _check_normaliser(faces: AnnotatedFaces, scheme: Scheme, kind: str, name: str) -> None:
     """InputError for a face that no error can be normalised by."""
     lengths = normaliser(scheme, faces.landmarks)
     if not (lengths > 0).all():

@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import difflib
-import importlib
 import importlib.util
 import inspect
 from collections.abc import Mapping
@@ -17,33 +15,41 @@ from typing import Any
 import torch
 from torch import nn
 
-from harness.engines.interface import AsIs, Engine, check_engine, check_outputs, plain_outputs
-from harness.errors import InputError
+from nmebench.engines.interface import AsIs, Engine, check_engine, check_outputs, plain_outputs
+from nmebench.errors import InputError
+from nmebench.registry import Registry
+from nmebench.suggest import unknown
 
 __all__ = ["Engine", "available", "check_engine", "check_outputs", "create", "device_of", "names", "plain_outputs"]
 
-TABLE: Mapping[str, tuple[str, str | None]] = MappingProxyType(
+REGISTRY = Registry(
+    "engine",
     {
-        "torch": ("harness.engines.torch_cpu:TorchEngine", None),
-        "openvino": ("harness.engines.openvino:OpenVinoEngine", "openvino"),
-        "onnxruntime": ("harness.engines.onnxruntime:OnnxRuntimeEngine", "onnxruntime"),
-        "cuda": ("harness.engines.cuda:CudaEngine", None),
-    }
+        "torch": "nmebench.engines.torch_cpu:TorchEngine",
+        "openvino": "nmebench.engines.openvino:OpenVinoEngine",
+        "onnxruntime": "nmebench.engines.onnxruntime:OnnxRuntimeEngine",
+        "cuda": "nmebench.engines.cuda:CudaEngine",
+    },
+    group=None,
 )
-"""Name -> (class, package that it needs beside torch)."""
+
+#: Packages that an engine needs beside torch.
+_NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"openvino": ("openvino",), "onnxruntime": ("onnxruntime", "onnx")}
+)
 
 
 def names() -> list[str]:
     """Every name that ``create`` takes."""
-    return ["auto", *TABLE]
+    return ["auto", *REGISTRY.names()]
 
 
 def available() -> dict[str, bool]:
     """Whether each engine can run here."""
     found = {
-        name: package is None or importlib.util.find_spec(package) is not None for name, (_, package) in TABLE.items()
+        name: all(importlib.util.find_spec(package) is not None for package in _NEEDS.get(name, ()))
+        for name in REGISTRY.names()
     }
-    found["onnxruntime"] = found["onnxruntime"] and importlib.util.find_spec("onnx") is not None
     found["cuda"] = torch.cuda.is_available()
     return found
 
@@ -88,20 +94,17 @@ def create(name: str, module: nn.Module, *, threads: int | None = None, **option
     name, given = _parsed(name)
     options = {**given, **options}
     if name not in names():
-        match = difflib.get_close_matches(name, names(), n=1, cutoff=0.5)
-        hint = f" (did you mean {match[0]!r}?)" if match else ""
-        raise InputError(f"no engine is called {name!r}{hint}; known: {', '.join(names())}")
+        raise InputError(unknown("engine", name, names()))
     if threads is not None and threads < 1:
         raise InputError(f"threads={threads} must be at least 1")
     runtime = getattr(module, "runtime", None)
     if runtime is not None:
         return AsIs(module, runtime=str(runtime), threads=threads)
     chosen = _fastest() if name == "auto" else name
-    target, package = TABLE[chosen]
-    if package is not None and importlib.util.find_spec(package) is None:
-        raise InputError(f"engine {chosen!r} needs the package {package}: pip install 'nmebench[{package}]'")
-    path, _, attribute = target.partition(":")
-    kind = getattr(importlib.import_module(path), attribute)
+    for package in _NEEDS.get(chosen, ()):
+        if importlib.util.find_spec(package) is None:
+            raise InputError(f"engine {chosen!r} needs the package {package}: pip install {package}")
+    kind = REGISTRY.load(chosen).value
     known = [p for p in inspect.signature(kind).parameters if p not in ("module", "threads")]
     for option in options:
         if option not in known:

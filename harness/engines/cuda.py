@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.engines.folding import fold_batch_norms
-from harness.engines.interface import Engine
-from harness.errors import InputError
+from nmebench.engines.folding import fold_batch_norms
+from nmebench.engines.interface import Engine
+from nmebench.errors import InputError
 
 __all__ = ["CudaEngine"]
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.errors import InputError
+from nmebench.errors import InputError
 
 __all__ = ["AsIs", "Engine", "TupleOutputs", "check_engine", "check_outputs", "plain_outputs"]
 

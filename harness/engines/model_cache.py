@@ -8,10 +8,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import platformdirs
 from torch import nn
 
-import models
+from nmebench.paths import cache_folder
+from nmebench.source_hash import package_hash
 
 __all__ = ["fetch", "folder", "key", "store"]
 
@@ -20,9 +20,8 @@ KEPT = 8
 
 
 def folder() -> Path:
-    """``$NMEBENCH_CACHE/engines``, else in the user's cache folder."""
-    root = os.environ.get("NMEBENCH_CACHE")
-    return (Path(root) if root else platformdirs.user_cache_path("nmebench")) / "engines"
+    """The folder of converted networks: ``engines/`` in the cache folder."""
+    return cache_folder() / "engines"
 
 
 def key(module: nn.Module, *facts: object) -> str:
@@ -30,8 +29,7 @@ def key(module: nn.Module, *facts: object) -> str:
     digest = hashlib.sha256()
     for fact in (type(module).__qualname__, repr(module), *facts):
         digest.update(repr(fact).encode() + b"\0")
-    for source in sorted(Path(models.__file__).parent.glob("*.py")):
-        digest.update(source.name.encode() + source.read_bytes())
+    digest.update(package_hash("nmebench.models").encode())
     for name, tensor in module.state_dict().items():
         digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import warnings
 from typing import Any
@@ -11,8 +10,8 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from harness.engines.interface import Engine, TupleOutputs
-from harness.errors import InputError
+from nmebench.engines.interface import Engine, TupleOutputs
+from nmebench.errors import InputError
 
 __all__ = ["OnnxRuntimeEngine"]
 
@@ -26,11 +25,6 @@ class OnnxRuntimeEngine(Engine):
 
     def __init__(self, module: nn.Module, *, threads: int | None = None) -> None:
         """The network is exported with the first batch, when its input is known."""
-        if importlib.util.find_spec("onnx") is None:
-            raise InputError(
-                "engine onnxruntime exports the network with the package onnx, which isn't installed: "
-                "pip install 'nmebench[onnx]'"
-            )
         self._module = module
         self._threads = threads or torch.get_num_threads()
         self._sessions: dict[tuple[int, int], tuple[Any, tuple[str, ...]]] = {}

@@ -15,9 +15,9 @@ import openvino
 import torch
 from torch import Tensor, nn
 
-from harness.engines import model_cache
-from harness.engines.interface import Engine, TupleOutputs
-from harness.errors import InputError
+from nmebench.engines import model_cache
+from nmebench.engines.interface import Engine, TupleOutputs
+from nmebench.errors import InputError
 
 __all__ = ["OpenVinoEngine"]
 

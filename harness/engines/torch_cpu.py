@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from harness.engines.folding import fold_batch_norms
-from harness.engines.interface import Engine
+from nmebench.engines.folding import fold_batch_norms
+from nmebench.engines.interface import Engine
 
 __all__ = ["TorchEngine"]
 

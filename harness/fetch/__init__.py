@@ -1,20 +1,19 @@
-"""The road to the real files: the only code of the project that opens a connection.
+"""Downloads of data sets and weights: the only code of the project that opens a connection.
 
-`fetch` downloads, `add` takes what was downloaded by hand, `wflw_root` and `cache_path` say where things are. Nothing
-here runs unless a user asks for it (``nmebench data fetch``); everything else works offline.
+``fetch`` downloads files, ``add`` installs files that were downloaded by hand. Both run only when the user asks for
+them (``nmebench data fetch``, ``nmebench data add``); everything else works offline.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.fetch.cache import cache_path, place_of, wflw_root
-from harness.fetch.sources import Source, Sources, load_sources
+from nmebench.fetch.sources import Source, Sources, load_sources
 
 if TYPE_CHECKING:
-    from harness.fetch.adding import add
-    from harness.fetch.fetching import fetch
-    from harness.fetch.transport import Policy, Progress
+    from nmebench.fetch.add_local import add
+    from nmebench.fetch.download import fetch
+    from nmebench.fetch.transport import Policy, Progress
 
 __all__ = [
     "Policy",
@@ -23,14 +22,11 @@ __all__ = [
     "Sources",
     "add",
     "by_hand",
-    "cache_path",
     "fetch",
     "load_sources",
-    "place_of",
-    "wflw_root",
 ]
 
-_LATER = {"add": "adding", "fetch": "fetching", "Policy": "transport", "Progress": "transport"}
+_LATER = {"add": "add_local", "fetch": "download", "Policy": "transport", "Progress": "transport"}
 
 
 def __getattr__(name: str) -> Any:

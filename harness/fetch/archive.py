@@ -35,8 +35,8 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
-from harness.errors import InputError
-from harness.quoting import shown
+from nmebench.errors import InputError
+from nmebench.printable import shown
 
 __all__ = ["MARKER", "Member", "Origin", "kind_of", "peek", "unpack", "unpacked_from"]
 

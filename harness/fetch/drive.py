@@ -7,8 +7,8 @@ own transport follows any redirect and keeps a cookie file in the home folder.
 
 from __future__ import annotations
 
-from harness.errors import InputError
-from harness.fetch.sources import Source
+from nmebench.errors import InputError
+from nmebench.fetch.sources import Source
 
 __all__ = ["confirmed"]
 

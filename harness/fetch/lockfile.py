@@ -16,9 +16,9 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from harness.errors import InputError
-from harness.quoting import shown
-from harness.store import write_atomically
+from nmebench.errors import InputError
+from nmebench.files import write_atomically
+from nmebench.printable import shown
 
 __all__ = ["LOCK_NAME", "Recorded", "alone", "read", "record"]
 

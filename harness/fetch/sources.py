@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import tomllib
@@ -15,9 +14,11 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-import models.card
-from harness.errors import InputError
-from harness.quoting import shown
+from nmebench import models
+from nmebench.errors import InputError
+from nmebench.paths import weights_folder
+from nmebench.printable import shown
+from nmebench.suggest import unknown
 
 __all__ = ["Source", "Sources", "hash_prefix_of", "load_sources", "source_of"]
 
@@ -92,6 +93,10 @@ class Source(BaseModel):
             )
         return self.url
 
+    def place(self, cache: Path) -> Path:
+        """Where the file (or the folder it unpacks to) belongs in the cache folder, whether it is there or not."""
+        return cache / self.unpacks_to if self.unpacks_to else weights_folder(cache) / self.file
+
 
 class Sources(Mapping[str, Source]):
     """Sources by name, and groups of them under one name."""
@@ -132,10 +137,7 @@ class Sources(Mapping[str, Source]):
             if source is None:
                 raise InputError(f"{shown(name)}: the card {card.name} has no weights to download")
             return (self.get(source.name, source),)
-        known = sorted({*self, *self.groups})
-        near = difflib.get_close_matches(name, known, 1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise InputError(f"{name!r}: nothing of this name can be fetched, allowed: {', '.join(known)}{hint}")
+        raise InputError(unknown("download", name, sorted({*self, *self.groups})))
 
 
 def hash_prefix_of(name: str) -> str | None:

@@ -24,11 +24,11 @@ import pooch
 import requests
 import urllib3
 
-from harness.errors import InputError
-from harness.fetch.drive import confirmed
-from harness.fetch.part import Part, PartFile
-from harness.fetch.sources import Source
-from harness.quoting import shown
+from nmebench.errors import InputError
+from nmebench.fetch.drive import confirmed
+from nmebench.fetch.partial_file import PartFile, PartRecord
+from nmebench.fetch.sources import Source
+from nmebench.printable import shown
 
 __all__ = ["Policy", "Progress", "ResumingDownloader"]
 
@@ -184,7 +184,7 @@ class ResumingDownloader(pooch.HTTPDownloader):  # type: ignore[misc]
                 offset, total = 0, self._length(response)
             self._bounded(total, offset)
             with self._storing():
-                self.part.remember(Part(url, self._validator(response), total))
+                self.part.remember(PartRecord(url, self._validator(response), total))
             self._receive(response, offset, total)
 
     def _past_the_form(self, session: requests.Session, url: str, stack: contextlib.ExitStack) -> str:
@@ -325,7 +325,7 @@ class ResumingDownloader(pooch.HTTPDownloader):  # type: ignore[misc]
         # If-Range needs a strong validator (RFC 9110, 13.1.5).
         return tag if tag.startswith('"') else response.headers.get("Last-Modified")
 
-    def _continued(self, response: requests.Response, offset: int, known: Part | None) -> int:
+    def _continued(self, response: requests.Response, offset: int, known: PartRecord | None) -> int:
         match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", response.headers.get("Content-Range", ""))
         total = int(match[3]) if match else None
         if match is None or int(match[1]) != offset or total is None or (known and known.total not in (None, total)):

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from harness.gate.baseline import Baseline, BaselineCell, make_baseline
-from harness.gate.gate import DEFAULT_MARGIN, GateResult, GateRow, gate
-from harness.gate.limits import Limit
-from harness.gate.output import junit, lines, markdown
+from nmebench.gate.baseline import Baseline, BaselineCell, make_baseline
+from nmebench.gate.gate import DEFAULT_MARGIN, GateResult, GateRow, gate
+from nmebench.gate.limits import Limit
+from nmebench.gate.output import junit, lines, markdown
 
 __all__ = [
     "DEFAULT_MARGIN",

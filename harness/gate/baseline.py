@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from harness import metrics
-from harness.errors import InputError
-from harness.gate.limits import Limit
-from harness.records import Flip
-from harness.scoring import subset_masks
-from harness.store import CellRecord, FaceTable, Run, write_atomically
+from nmebench import metrics
+from nmebench.errors import InputError
+from nmebench.files import write_atomically
+from nmebench.gate.limits import Limit
+from nmebench.protocol import Flip
+from nmebench.runs.run_store import CellRecord, FaceTable, Run
+from nmebench.scoring import subset_masks
 
 __all__ = ["QUANTUM", "Baseline", "BaselineCell", "cell_protocol", "faces_sha256", "make_baseline"]
 

@@ -9,12 +9,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import InputError
-from harness.gate.baseline import Baseline, cell_protocol, faces_sha256
-from harness.gate.limits import Limit
-from harness.scoring import subset_masks
-from harness.statistics import PairedDifference, holm, paired_difference
-from harness.store import Run
+from nmebench.errors import InputError
+from nmebench.gate.baseline import Baseline, cell_protocol, faces_sha256
+from nmebench.gate.limits import Limit
+from nmebench.runs.run_store import Run
+from nmebench.scoring import subset_masks
+from nmebench.statistics import PairedDifference, holm, paired_difference
 
 __all__ = ["DEFAULT_MARGIN", "GateResult", "GateRow", "Outcome", "gate"]
 

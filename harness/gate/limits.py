@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from harness import metrics
-from harness.errors import InputError
+from nmebench import metrics
+from nmebench.errors import InputError
 
 __all__ = ["Limit"]
 

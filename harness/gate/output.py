@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree  # only writes: nothing is parsed
 
-from harness.gate.gate import GateResult, GateRow
+from nmebench.gate.gate import GateResult, GateRow
 
 __all__ = ["junit", "lines", "markdown"]
 

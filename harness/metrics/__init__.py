@@ -5,11 +5,11 @@ NME and FR are percent, AUC and CED are fractions; thresholds are percent of the
 
 from __future__ import annotations
 
-from harness.metrics.auc import auc, auc_hrnet
-from harness.metrics.ced import ced
-from harness.metrics.failure_rate import failure_rate, failures
-from harness.metrics.nme import nme, nme_per_group, nme_per_landmark, pooled_nme
-from harness.metrics.point_error import point_errors
+from nmebench.metrics.auc import auc, auc_hrnet
+from nmebench.metrics.ced import ced
+from nmebench.metrics.failure_rate import failure_rate, failures
+from nmebench.metrics.nme import nme, nme_per_group, nme_per_landmark, pooled_nme
+from nmebench.metrics.point_error import point_errors
 
 __all__ = [
     "auc",

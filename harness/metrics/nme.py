@@ -30,7 +30,7 @@ def nme(errors: ArrayLike, normaliser: ArrayLike, mask: ArrayLike | None = None)
     NME is the mean of its faces'.
 
     Args:
-        errors: ``[N, K]`` image px, from :func:`~harness.metrics.point_errors`.
+        errors: ``[N, K]`` image px, from :func:`~nmebench.metrics.point_errors`.
         normaliser: ``[N]`` image px.
         mask: ``[N, K]``, true for the landmarks that count; all of them by default.
 

@@ -1,11 +1,11 @@
 """Published WFLW rows with their sources, whose table each is, its protocol and the known faults of the source.
 
-``wflw.toml`` holds the rows; ``python -m harness.published.importer`` makes it from a survey's csv and the notes in
-``annotations.toml``.
+``wflw.toml`` holds the rows; ``python docs/tools/import_published.py`` makes it from a survey's csv and the notes in
+``docs/tools/published_annotations.toml``.
 """
 
 from __future__ import annotations
 
-from harness.published.rows import Protocol, Row, filter, load  # noqa: A004 - the word users look for
+from nmebench.published.rows import PublishedProtocol, PublishedRow, load, select
 
-__all__ = ["Protocol", "Row", "filter", "load"]
+__all__ = ["PublishedProtocol", "PublishedRow", "load", "select"]

@@ -12,10 +12,10 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from harness.errors import InputError
-from harness.store import SUBSETS
+from nmebench.errors import InputError
+from nmebench.protocol import SUBSETS
 
-__all__ = ["Kind", "Medium", "Protocol", "Row", "filter", "load"]
+__all__ = ["Kind", "Medium", "PublishedProtocol", "PublishedRow", "load", "select"]
 
 FILE = Path(__file__).with_name("wflw.toml")
 
@@ -45,7 +45,7 @@ class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Protocol(_Record):
+class PublishedProtocol(_Record):
     """How a row was measured, as far as its source tells; None for what it doesn't tell or has no name here."""
 
     decoder: str | None = None
@@ -62,7 +62,7 @@ class Protocol(_Record):
     """Protocol facts that have no name here."""
 
 
-class Row(_Record):
+class PublishedRow(_Record):
     """A published row."""
 
     method: str
@@ -88,7 +88,7 @@ class Row(_Record):
     medium: Medium
     reading: str
     """How the numbers were taken from the source."""
-    protocol: Protocol = Protocol()
+    protocol: PublishedProtocol = PublishedProtocol()
     faults: tuple[str, ...] = ()
     """Known errors of the source; the numbers are kept as printed."""
     note: str | None = None
@@ -97,11 +97,11 @@ class Row(_Record):
 class _File(_Record):
     version: Literal[1]
     origin: str
-    row: tuple[Row, ...]
+    row: tuple[PublishedRow, ...]
 
 
 @cache
-def load() -> tuple[Row, ...]:
+def load() -> tuple[PublishedRow, ...]:
     """All published rows, in the order of the file.
 
     Raises:
@@ -110,7 +110,7 @@ def load() -> tuple[Row, ...]:
     return read(FILE)
 
 
-def read(path: Path) -> tuple[Row, ...]:
+def read(path: Path) -> tuple[PublishedRow, ...]:
     """Rows of a file of published values.
 
     Raises:
@@ -126,15 +126,15 @@ def read(path: Path) -> tuple[Row, ...]:
         raise InputError(f"{path}: {field}: {first['msg']}; reinstall nmebench") from error
 
 
-def filter(  # noqa: A001 - the word users look for
+def select(
     *,
     method: str | None = None,
     kind: str | None = None,
     medium: str | None = None,
     subset: str | None = None,
     metric: str | None = None,
-    rows: Iterable[Row] | None = None,
-) -> list[Row]:
+    rows: Iterable[PublishedRow] | None = None,
+) -> list[PublishedRow]:
     """Rows that meet every condition given.
 
     Args:
@@ -155,7 +155,7 @@ def filter(  # noqa: A001 - the word users look for
     pattern = method.lower() if method else "*"
     pattern = pattern if "*" in pattern else f"*{pattern}*"
 
-    def has_numbers(row: Row) -> bool:
+    def has_numbers(row: PublishedRow) -> bool:
         values = [getattr(row, metric)] if metric else [row.nme, row.fr10, row.auc10]
         return any(v if subset is None else subset in v for v in values)
 

@@ -1,7 +1,7 @@
 """The default job: the shipped networks on the embedded benchmark, held to a committed table."""
 
-from harness.reproduction.embedded import embedded_configuration, shipped_networks
-from harness.reproduction.expected import EXPECTED, ExpectedCell, compare, read_expected, write_expected
+from nmebench.reproduction.embedded import embedded_configuration, shipped_networks
+from nmebench.reproduction.expected import EXPECTED, ExpectedCell, compare, read_expected, write_expected
 
 __all__ = [
     "EXPECTED",

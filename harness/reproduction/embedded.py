@@ -5,18 +5,19 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
-from harness.sweep.configuration import ModelRequest, SweepConfiguration
-from models import card as cards
+from nmebench.models import card as cards
+from nmebench.protocol import Flip
+from nmebench.sweep.configuration import ModelRequest, SweepConfiguration
 
 __all__ = ["DATASET", "FLIPS", "embedded_configuration", "shipped_networks"]
 
 DATASET = "synthface"
 
 #: What `nmebench gate --embedded` compares with.
-BASELINE = Path(str(resources.files("harness.reproduction"))) / "baseline.json"
+BASELINE = Path(str(resources.files("nmebench.reproduction"))) / "baseline.json"
 
 #: Both ends of the flip test: without it, and with it as mmpose's published rows have it.
-FLIPS = ("none", "flip+shift")
+FLIPS: tuple[Flip, ...] = ("none", "flip+shift")
 
 
 def shipped_networks() -> list[str]:
@@ -37,7 +38,7 @@ def embedded_configuration(
         data=data,
         models=tuple(ModelRequest(card=name) for name in shipped_networks()),
         decoders=("all",),
-        flip=FLIPS,  # type: ignore[arg-type]
+        flip=FLIPS,
         boxes=("landmarks",),
         engine=engine,
         threads=threads,
@@ -53,7 +54,7 @@ def gate_configuration(*, engine: str = "auto") -> SweepConfiguration:
         data=DATASET,
         models=tuple(ModelRequest(card=name) for name in shipped_networks()),
         decoders=("argmax", "quarter-offset", "dark"),
-        flip=FLIPS,  # type: ignore[arg-type]
+        flip=FLIPS,
         boxes=("landmarks",),
         engine=engine,
         pictures=False,

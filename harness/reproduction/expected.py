@@ -1,6 +1,6 @@
 """The committed table: what the embedded benchmark gave, and how far a faithful run may be from it.
 
-The tolerance of each number is measured (:mod:`harness.reproduction.measure`), not chosen: the largest difference
+The tolerance of each number is measured (:mod:`measure_tolerances`), not chosen: the largest difference
 between runs with other thread counts, batch sizes and engines, with a factor on top.
 """
 
@@ -13,14 +13,15 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from harness.check import Row, Status
-from harness.errors import InputError
-from harness.store import Run, write_atomically
+from nmebench.check import Status, VerdictRow
+from nmebench.errors import InputError
+from nmebench.files import write_atomically
+from nmebench.runs.run_store import Run
 
 __all__ = ["EXPECTED", "TABLE", "ExpectedCell", "compare", "read_expected", "write_expected"]
 
 #: The committed table, beside this file.
-EXPECTED = Path(str(resources.files("harness.reproduction"))) / "expected.csv"
+EXPECTED = Path(str(resources.files("nmebench.reproduction"))) / "expected.csv"
 
 #: The table's name in a verdict.
 TABLE = "nmebench, committed"
@@ -84,7 +85,7 @@ def write_expected(rows: Iterable[ExpectedCell], path: Path = EXPECTED) -> None:
     write_atomically(path, sink.getvalue())
 
 
-def compare(run: Run, expected: Sequence[ExpectedCell]) -> list[Row]:
+def compare(run: Run, expected: Sequence[ExpectedCell]) -> list[VerdictRow]:
     """A verdict row for every expected number: reproduced, deviates, not comparable, or not run."""
     scores = {tuple(row[name] for name in _KEY): row for row in run.score_rows()}
     result = []
@@ -102,7 +103,7 @@ def compare(run: Run, expected: Sequence[ExpectedCell]) -> list[Row]:
         else:
             status, reason = "deviates", f"{measured - want.nme:+.5f} points"
         result.append(
-            Row(
+            VerdictRow(
                 model=want.model,
                 dataset=run.record.dataset.name,
                 table=TABLE,

@@ -6,15 +6,10 @@ source image, and treats images, not faces, as what was sampled.
 
 from __future__ import annotations
 
-from harness.statistics.bootstrap import Interval, Statistic, bootstrap
-from harness.statistics.holm import holm
-from harness.statistics.paired import (
-    PairedDifference,
-    PairedDifferences,
-    paired_difference,
-    paired_differences,
-)
-from harness.statistics.ranking import Ranked, ranking
+from nmebench.statistics.bootstrap import Interval, Statistic, bootstrap
+from nmebench.statistics.holm import holm
+from nmebench.statistics.paired import PairedDifference, PairedDifferences, paired_difference, paired_differences
+from nmebench.statistics.ranking import Ranked, ranking
 
 __all__ = [
     "Interval",

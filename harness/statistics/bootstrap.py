@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
-from harness.statistics.clusters import cluster_sums
+from nmebench.statistics.clusters import cluster_sums
 
 __all__ = ["Interval", "Statistic", "bootstrap"]
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtr, stdtrit
 
-from harness.statistics.clusters import cluster_sums
+from nmebench.statistics.clusters import cluster_sums
 
 __all__ = ["PairedDifference", "PairedDifferences", "paired_difference", "paired_differences"]
 

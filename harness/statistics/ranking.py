@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from harness.statistics.holm import holm
-from harness.statistics.paired import paired_differences
+from nmebench.statistics.holm import holm
+from nmebench.statistics.paired import paired_differences
 
 __all__ = ["Ranked", "ranking"]
 

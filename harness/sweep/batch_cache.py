@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.errors import InputError
-from harness.store import write_atomically
+from nmebench.errors import InputError
+from nmebench.files import write_atomically
 
 __all__ = ["BatchCache"]
 

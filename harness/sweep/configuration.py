@@ -8,11 +8,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from harness.errors import InputError
+from nmebench.errors import InputError
+from nmebench.protocol import Flip
 
-__all__ = ["FLIPS", "ModelRequest", "SweepConfiguration", "load"]
-
-FLIPS = ("none", "flip", "flip+shift")
+__all__ = ["ModelRequest", "SweepConfiguration", "load"]
 
 #: A sweep file of more bytes than this is not one.
 _MAX_FILE = 1 << 20
@@ -43,7 +42,7 @@ class SweepConfiguration(BaseModel):
     models: tuple[Annotated[ModelRequest, BeforeValidator(_request)], ...] = Field(min_length=1)
     decoders: tuple[str, ...] = ()
     """Decoder specs such as ``dark:kernel=17``; ``all`` stands for every registered decoder that a network can feed."""
-    flip: tuple[Literal["none", "flip", "flip+shift"], ...] = ()
+    flip: tuple[Flip, ...] = ()
     boxes: tuple[str, ...] = ()
     box_padding: float | None = Field(default=None, gt=0, le=10)
     """Factor on the box instead of the rule's own."""

@@ -12,15 +12,16 @@ import numpy as np
 import psutil
 import torch
 
-from harness import provenance, scoring
-from harness.run_folder import dataset_record, publish, writing
-from harness.store import FaceTable, ModelRecord, Run, RunRecord, Thumbnail
-from harness.sweep.clock import Clocks
-from harness.sweep.configuration import SweepConfiguration
-from harness.sweep.feed import batches_of
-from harness.sweep.journal import CellJournal
-from harness.sweep.model_sweep import ModelSweep, Progress, thumbnail_file
-from harness.sweep.plan import Cell, Plan, make
+from nmebench import scoring
+from nmebench.runs import provenance
+from nmebench.runs.run_store import FaceTable, ModelRecord, Run, RunRecord, Thumbnail
+from nmebench.runs.run_writer import dataset_record, publish, writing
+from nmebench.sweep.clock import Clocks
+from nmebench.sweep.configuration import SweepConfiguration
+from nmebench.sweep.crop_loader import batches_of
+from nmebench.sweep.journal import CellJournal
+from nmebench.sweep.network_sweep import ModelSweep, Progress, thumbnail_file
+from nmebench.sweep.plan import Plan, PlannedCell, make
 
 __all__ = ["Progress", "execute"]
 
@@ -63,7 +64,7 @@ def _execute(
     by_cell: dict[str, float] = {}
     prepared: dict[str, str] = {}
     records: dict[str, ModelRecord] = {}
-    finished: list[tuple[Cell, CellJournal]] = []
+    finished: list[tuple[PlannedCell, CellJournal]] = []
     threads = torch.get_num_threads()
     with ThreadPoolExecutor(threads, "decode", initializer=torch.set_num_threads, initargs=(1,)) as pool:
         for number, model in enumerate(plan.models):

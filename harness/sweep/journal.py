@@ -17,6 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
+from nmebench.files import write_atomically
+
 __all__ = ["CellJournal"]
 
 
@@ -71,9 +73,7 @@ class CellJournal:
                 self._done[batch] = counts
                 kept.append(line + "\n")
         # A torn last line would swallow the next one that is appended.
-        temporary = self._lines.with_suffix(".tmp")
-        temporary.write_text("".join(kept), encoding="utf-8")
-        temporary.replace(self._lines)
+        write_atomically(self._lines, "".join(kept))
         return self
 
     @staticmethod

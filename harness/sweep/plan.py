@@ -10,40 +10,33 @@ from typing import Any
 
 import numpy as np
 
-import decoders
-import models
-from decoders.interface import Decoder
-from harness import boxes as box_rules
-from harness import datasets, engines, provenance, scheme
-from harness.boxes import Boxes
-from harness.datasets.dataset import Dataset
-from harness.errors import InputError
-from harness.store import CellRecord, cell_id
-from harness.sweep.configuration import SweepConfiguration
-from models.card import Card, Test
+from nmebench import boxes as box_rules
+from nmebench import datasets, decoders, engines, models
+from nmebench.boxes import Boxes
+from nmebench.datasets.dataset import Dataset
+from nmebench.decoders.interface import Decoder
+from nmebench.errors import InputError
+from nmebench.geometry import scheme
+from nmebench.models.card import Card, TestProtocol
+from nmebench.protocol import DIRECT
+from nmebench.runs import provenance
+from nmebench.runs.run_store import CellRecord, cell_id
+from nmebench.source_hash import package_hash, plugin_hash
+from nmebench.sweep.configuration import SweepConfiguration
 
-__all__ = ["Cell", "ModelPlan", "Plan", "make"]
+__all__ = ["ModelPlan", "Plan", "PlannedCell", "make"]
 
-#: What a landmark depends on before any decoder sees it.
-_CROP_SOURCES = ("harness.crop", "harness.images", "harness.sweep.feed")
-_FORWARD_SOURCES = (
-    *_CROP_SOURCES,
-    "harness.coordinates",
-    "harness.engines",
-    "harness.sweep.flip_test",
-    "harness.sweep.model_sweep",
-)
+#: Packages whose sources decide what a crop, and what a network's output, looks like.
+_CROP_SOURCES = ("nmebench.geometry", "nmebench.sweep")
+_FORWARD_SOURCES = (*_CROP_SOURCES, "nmebench.engines", "nmebench.models")
 
 #: What a batch's crops and maps may take by the device of the network, and the faces that no batch exceeds.
 BATCH_BYTES = {"cpu": 96 << 20, "cuda": 512 << 20}
 _MOST_FACES = 64
 
-#: The decoder's place in a cell whose network gives landmarks itself.
-DIRECT = "direct"
-
 
 @dataclass(frozen=True)
-class Cell:
+class PlannedCell:
     """A cell, its decoder (None where the network gives landmarks) and the key of everything it depends on."""
 
     record: CellRecord
@@ -58,7 +51,7 @@ class ModelPlan:
     built: models.Built
     box: str
     boxes: Boxes
-    cells: tuple[Cell, ...]
+    cells: tuple[PlannedCell, ...]
     key: str
     """Of all that the network's outputs depend on."""
     crops_key: str
@@ -130,20 +123,20 @@ def batch_size_for(card: Card, points: int, outputs: frozenset[str], device: str
     return max(1, min(_MOST_FACES, BATCH_BYTES[device] // face))
 
 
-def _protocols(card: Card, dataset: str) -> list[tuple[Test, str]]:
+def _protocols(card: Card, dataset: str) -> list[tuple[TestProtocol, str]]:
     """How the card's tables for a dataset were measured, with their box; the card's own settings where it has none."""
     tables = list(card.reported.get(dataset, {}).values())
     return [(card.test_for(table), card.box_for(table)) for table in tables] or [(card.test, card.input.box)]
 
 
-def _flips(card: Card, configuration: SweepConfiguration, protocols: Sequence[Test]) -> tuple[str, ...]:
+def _flips(card: Card, configuration: SweepConfiguration, protocols: Sequence[TestProtocol]) -> tuple[str, ...]:
     if configuration.flip:
         return tuple(dict.fromkeys(configuration.flip))
     direct = card.output.kind == "landmarks"
     return tuple(dict.fromkeys(flip_of(test, direct=direct) for test in protocols))
 
 
-def flip_of(test: Test, *, direct: bool) -> str:
+def flip_of(test: TestProtocol, *, direct: bool) -> str:
     """The test-time option that a card's ``[test]`` table means; ``direct`` for networks that give landmarks."""
     if not test.flip:
         return "none"
@@ -151,7 +144,7 @@ def flip_of(test: Test, *, direct: bool) -> str:
 
 
 def _decoders(
-    card: Card, configuration: SweepConfiguration, outputs: frozenset[str], protocols: Sequence[Test]
+    card: Card, configuration: SweepConfiguration, outputs: frozenset[str], protocols: Sequence[TestProtocol]
 ) -> tuple[list[Decoder | None], dict[str, str]]:
     """The decoders of a network's cells, and those that it can't feed with the outputs that they miss."""
     if outputs == {"landmarks"}:
@@ -218,7 +211,7 @@ def make(configuration: SweepConfiguration) -> Plan:
                 {
                     "data": data_key,
                     "input": [card.input.size, card.input.convention],
-                    "code": provenance.module_hash(type(rule).__module__, *_CROP_SOURCES),
+                    "code": [plugin_hash(type(rule)), package_hash(*_CROP_SOURCES)],
                     "versions": provenance.versions(("numpy", "opencv-python-headless")),
                     "box": [box, configuration.box_padding],
                     "batch": batch_size,
@@ -229,9 +222,7 @@ def make(configuration: SweepConfiguration) -> Plan:
                     "data": data_key,
                     "card": card.model_dump(mode="json", include={"architecture", "input", "output", "options"}),
                     "weights": built.weights_sha256,
-                    "code": provenance.module_hash(
-                        type(built.module).__module__, type(rule).__module__, *_FORWARD_SOURCES
-                    ),
+                    "code": [plugin_hash(type(built.module)), plugin_hash(type(rule)), package_hash(*_FORWARD_SOURCES)],
                     "versions": provenance.versions(),
                     "box": [box, configuration.box_padding],
                     "run": [
@@ -264,11 +255,11 @@ def make(configuration: SweepConfiguration) -> Plan:
 
 def _cells(
     card: Card, box: str, chosen: Sequence[Decoder | None], flips: Sequence[str], model_key: str
-) -> tuple[Cell, ...]:
+) -> tuple[PlannedCell, ...]:
     cells = []
     for decoder in chosen:
         spec = decoder.spec if decoder else DIRECT
-        code = provenance.module_hash(type(decoder).__module__) if decoder else ""
+        code = plugin_hash(type(decoder)) if decoder else ""
         for flip in flips:
             record = CellRecord(
                 id=cell_id(card.name, spec, flip, box),
@@ -278,7 +269,7 @@ def _cells(
                 box=box,
                 convention=decoder.convention if decoder else "stride",
             )
-            cells.append(Cell(record, decoder, _digest([model_key, spec, flip, code])[:32]))
+            cells.append(PlannedCell(record, decoder, _digest([model_key, spec, flip, code])[:32]))
     return tuple(cells)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from harness.synthface.camera import Camera
-from harness.synthface.degrade import Picture
-from harness.synthface.template import Array
+from nmebench.synthface.camera import Camera
+from nmebench.synthface.degrade import Picture
+from nmebench.synthface.template import Array
 
 
 def backdrop(rng: np.random.Generator, height: int, width: int) -> Array:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import warnings
 from pathlib import Path
 from typing import Any, Final
 
 import filelock
-import platformdirs
 
-from harness.errors import InputError
-from harness.synthface.layout import MANIFEST, RENDERER_VERSION, Progress, files_of, hash_of, make
+from nmebench.errors import InputError
+from nmebench.paths import cache_folder
+from nmebench.synthface.layout import (
+    MANIFEST,
+    RENDERER_VERSION,
+    Progress,
+    files_of,
+    hash_of,
+    make,
+)
 
 BENCHMARK_FACES: Final = 500
 BENCHMARK_SEED: Final = 98
@@ -32,7 +38,7 @@ def cached(
 
     The cache is `cache`, else the folder that NMEBENCH_CACHE names, else the system's cache folder.
     """
-    folder = cache or Path(os.environ.get("NMEBENCH_CACHE") or platformdirs.user_cache_path("nmebench"))
+    folder = cache_folder(cache)
     root = folder / f"synthface-v{RENDERER_VERSION}-{split}-{faces}-seed{seed}"
     lock = filelock.FileLock(root.with_name(root.name + ".lock"))
     try:

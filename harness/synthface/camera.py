@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.synthface.template import Array
+from nmebench.synthface.template import Array
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.synthface.template import Array
+from nmebench.synthface.template import Array
 
 
 def through(points: Array, steps: int) -> Array:

@@ -7,14 +7,23 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from harness.synthface import backdrop, degrade, figure, hair, light, occluders, paint, skin
-from harness.synthface.attributes import Attributes, Split, attributes_at, stream
-from harness.synthface.camera import Camera, Pose
-from harness.synthface.head import build
-from harness.synthface.landmarks import landmarks
-from harness.synthface.render import render
-from harness.synthface.shape import draw_expression, draw_identity, frontal_points
-from harness.synthface.template import Array
+from nmebench.synthface import (
+    backdrop,
+    degrade,
+    figure,
+    hair,
+    light,
+    occluders,
+    paint,
+    skin,
+)
+from nmebench.synthface.attributes import Attributes, Split, attributes_at, stream
+from nmebench.synthface.camera import Camera, Pose
+from nmebench.synthface.head import build
+from nmebench.synthface.landmarks import landmarks
+from nmebench.synthface.render import render
+from nmebench.synthface.shape import draw_expression, draw_identity, frontal_points
+from nmebench.synthface.template import Array
 
 
 @dataclass(frozen=True)

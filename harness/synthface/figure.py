@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.synthface.camera import Camera, Pose, turn
-from harness.synthface.head import CENTRE, COLUMNS, FRONT_RINGS, RINGS, Head, grid, grid_normals
-from harness.synthface.solids import Part, capsule, lathe, sheet
-from harness.synthface.template import Array
+from nmebench.synthface.camera import Camera, Pose, turn
+from nmebench.synthface.head import (
+    CENTRE,
+    COLUMNS,
+    FRONT_RINGS,
+    RINGS,
+    Head,
+    grid,
+    grid_normals,
+)
+from nmebench.synthface.solids import Part, capsule, lathe, sheet
+from nmebench.synthface.template import Array
 
 
 def head_parts(head: Head, camera: Camera, skin: Array) -> list[Part]:

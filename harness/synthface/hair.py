@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.synthface.camera import Camera
-from harness.synthface.head import BACK_RINGS, COLUMNS, FRONT_RINGS, Head, grid_normals
-from harness.synthface.skin import HAIRS
-from harness.synthface.solids import Part, sheet
-from harness.synthface.template import Array
+from nmebench.synthface.camera import Camera
+from nmebench.synthface.head import BACK_RINGS, COLUMNS, FRONT_RINGS, Head, grid_normals
+from nmebench.synthface.skin import HAIRS
+from nmebench.synthface.solids import Part, sheet
+from nmebench.synthface.template import Array
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from harness.synthface.curves import through
-from harness.synthface.shape import Identity
-from harness.synthface.template import (
+from nmebench.synthface.curves import through
+from nmebench.synthface.shape import Identity
+from nmebench.synthface.template import (
     CHIN,
     JAW,
     LEFT_PUPIL,

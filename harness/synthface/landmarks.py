@@ -9,10 +9,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.synthface.camera import Camera, turn
-from harness.synthface.curves import evenly
-from harness.synthface.head import CHIN_COLUMN, FRONT_RINGS, JAW_COLUMNS, Head, grid_normals, lift
-from harness.synthface.template import CHIN, JAW, POINTS, Array
+from nmebench.synthface.camera import Camera, turn
+from nmebench.synthface.curves import evenly
+from nmebench.synthface.head import (
+    CHIN_COLUMN,
+    FRONT_RINGS,
+    JAW_COLUMNS,
+    Head,
+    grid_normals,
+    lift,
+)
+from nmebench.synthface.template import CHIN, JAW, POINTS, Array
 
 
 def landmarks(head: Head, points: Array, camera: Camera) -> Array:

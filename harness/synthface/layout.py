@@ -15,18 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from harness.errors import InputError
-from harness.synthface.attributes import SPLITS, Attributes, Split, attributes_of
-from harness.synthface.degrade import jpeg
-from harness.synthface.face import SynthFace, draw
+from nmebench.errors import InputError
+from nmebench.protocol import LIST_NAMES
+from nmebench.synthface.attributes import SPLITS, Attributes, Split, attributes_of
+from nmebench.synthface.degrade import jpeg
+from nmebench.synthface.face import SynthFace, draw
 
 RENDERER_VERSION: Final = 1
 """Raised whenever the same seed draws other bytes."""
 MANIFEST: Final = "synthface.json"
 JPEG_QUALITY: Final = 95
 MOST_FACES: Final = 100_000
-SUBSETS: Final = ("largepose", "expression", "illumination", "makeup", "occlusion", "blur")
-"""The names of WFLW's subset lists, in the order of its attributes."""
 
 Progress = Callable[[int, int], None]
 
@@ -182,7 +181,7 @@ def _write_lists(root: Path, split: Split, drawn: list[tuple[Attributes, str]]) 
         bare = [(flags, " ".join([*(tokens := line.split())[:196], tokens[-1]])) for flags, line in drawn]
         folder = annotations / "list_98pt_test"
         _write_lines(folder / "list_98pt_test.txt", [line for _, line in bare])
-        for place, subset in enumerate(SUBSETS):
+        for place, subset in enumerate(LIST_NAMES.values()):
             _write_lines(folder / f"list_98pt_test_{subset}.txt", [line for flags, line in bare if flags[place]])
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from harness.synthface.template import Array
+from nmebench.synthface.template import Array
 
 Singles = npt.NDArray[np.float32]
 

@@ -12,12 +12,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from harness.synthface.camera import Camera, Pose
-from harness.synthface.curves import through
-from harness.synthface.hair import shell
-from harness.synthface.head import FRONT_RINGS, Head, lift
-from harness.synthface.solids import Part, capsule, lathe, sheet, tube
-from harness.synthface.template import LEFT_EYE, NOSE_LINE, RIGHT_EYE, Array
+from nmebench.synthface.camera import Camera, Pose
+from nmebench.synthface.curves import through
+from nmebench.synthface.hair import shell
+from nmebench.synthface.head import FRONT_RINGS, Head, lift
+from nmebench.synthface.solids import Part, capsule, lathe, sheet, tube
+from nmebench.synthface.template import LEFT_EYE, NOSE_LINE, RIGHT_EYE, Array
 
 KINDS: Final = ("sunglasses", "hand", "hand", "mask", "strands", "object", "card", "brim")
 

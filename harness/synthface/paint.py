@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from harness.synthface.curves import graph, through
-from harness.synthface.shape import BROWS, EYES, Expression
-from harness.synthface.skin import (
+from nmebench.synthface.curves import graph, through
+from nmebench.synthface.shape import BROWS, EYES, Expression
+from nmebench.synthface.skin import (
     HEIGHT,
     LEFT,
     TEXELS,
@@ -24,7 +24,7 @@ from harness.synthface.skin import (
     tint,
     window,
 )
-from harness.synthface.template import INNER_LIP, NOSE_BASE, OUTER_LIP, Array
+from nmebench.synthface.template import INNER_LIP, NOSE_BASE, OUTER_LIP, Array
 
 
 def atlas(

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from harness.synthface.template import Array
+from nmebench.synthface.template import Array
 
 Indices = npt.NDArray[np.int64]
 Singles = npt.NDArray[np.float32]

@@ -7,11 +7,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from harness.synthface.light import Light, cast_shadow, shade
-from harness.synthface.raster import rasterise
-from harness.synthface.skin import HEIGHT, LEFT, TEXELS, TOP, WIDTH
-from harness.synthface.solids import Part
-from harness.synthface.template import Array
+from nmebench.synthface.light import Light, cast_shadow, shade
+from nmebench.synthface.raster import rasterise
+from nmebench.synthface.skin import HEIGHT, LEFT, TEXELS, TOP, WIDTH
+from nmebench.synthface.solids import Part
+from nmebench.synthface.template import Array
 
 Singles = npt.NDArray[np.float32]
 

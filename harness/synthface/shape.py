@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.synthface.template import (
+from nmebench.synthface.template import (
     AVERAGE,
     INNER_LIP,
     JAW,

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from harness.synthface.curves import graph
-from harness.synthface.template import Array
+from nmebench.synthface.curves import graph
+from nmebench.synthface.template import Array
 
 Singles = npt.NDArray[np.float32]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from harness.synthface.camera import Camera, turn
-from harness.synthface.head import Indices, grid, grid_normals
-from harness.synthface.template import Array
+from nmebench.synthface.camera import Camera, turn
+from nmebench.synthface.head import Indices, grid, grid_normals
+from nmebench.synthface.template import Array
 
 
 @dataclass(frozen=True)

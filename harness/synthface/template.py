@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from harness import scheme
+from nmebench.geometry import scheme
 
 Array = npt.NDArray[np.float64]
 

@@ -5,7 +5,7 @@ once, :mod:`.augment` moves it, :mod:`.loader` batches it in a second process, :
 :mod:`.loop` takes the step, :mod:`.export` writes what came out.
 """
 
-from harness.training.loop import train
-from harness.training.recipe import Recipe
+from nmebench.training.loop import train
+from nmebench.training.recipe import Recipe
 
 __all__ = ["Recipe", "train"]

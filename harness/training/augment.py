@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.training.recipe import Augmentation
+from nmebench.training.recipe import Augmentation
 
-__all__ = ["PLAIN", "View", "apply", "matrix", "sample"]
+__all__ = ["PLAIN", "AugmentedView", "apply", "matrix", "sample"]
 
 
 @dataclass(frozen=True)
-class View:
+class AugmentedView:
     """One draw of the augmentation; the defaults leave the face as the test crop shows it."""
 
     flip: bool = False
@@ -29,16 +29,16 @@ class View:
     """Grey levels."""
 
 
-PLAIN = View()
+PLAIN = AugmentedView()
 
 
-def sample(augmentation: Augmentation, rng: np.random.Generator) -> View:
+def sample(augmentation: Augmentation, rng: np.random.Generator) -> AugmentedView:
     """Draw a view. Every number is drawn whatever the settings, so that one setting does not reseed another."""
     coin, turn = rng.random(2)
     degrees, scale, *shift = np.clip(rng.standard_normal(4), -2, 2)
     *gain, offset = rng.uniform(-1, 1, 4)
     a = augmentation
-    return View(
+    return AugmentedView(
         flip=bool(coin < a.flip),
         degrees=float(degrees * a.rotation) if turn < a.rotation_probability else 0.0,
         # mmpose cuts the scale at one standard deviation, the rotation at two.
@@ -49,7 +49,9 @@ def sample(augmentation: Augmentation, rng: np.random.Generator) -> View:
     )
 
 
-def matrix(centre: NDArray[np.floating], side: float, *, input_size: int, view: View = PLAIN) -> NDArray[np.float64]:
+def matrix(
+    centre: NDArray[np.floating], side: float, *, input_size: int, view: AugmentedView = PLAIN
+) -> NDArray[np.float64]:
     """The 2x3 map from image px to input px.
 
     Without augmentation it is the crop's own rule, ``input = (image - centre + side / 2) * input_size / side``; the
@@ -81,7 +83,7 @@ def apply(
     side: float,
     input_size: int,
     flip: NDArray[np.integer],
-    view: View = PLAIN,
+    view: AugmentedView = PLAIN,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Crop and augment a face.
 

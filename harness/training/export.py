@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,12 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from harness.errors import InputError
-from harness.training.log import read
-from harness.training.recipe import Recipe
-from models import checkpoint
-from models.card import Card, Input, Test, Training
+from nmebench.errors import InputError
+from nmebench.files import write_atomically
+from nmebench.models import checkpoint
+from nmebench.models.card import Card, Input, TestProtocol, Training
+from nmebench.training.log import read
+from nmebench.training.recipe import Recipe
 
 __all__ = ["card", "weights"]
 
@@ -41,9 +41,7 @@ def weights(state: Mapping[str, Tensor], path: Path, made: Recipe) -> Path:
             raise InputError(f"{made.name}: {name} is not finite as float16: the training diverged")
     # One key: safetensors writes several in an order that changes from process to process, and the bytes with it.
     metadata = {"nmebench": json.dumps({"name": made.name, "model": made.model, "seed": made.seed})}
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(safetensors.torch.save(tensors, metadata))
-    temporary.replace(path)
+    write_atomically(path, safetensors.torch.save(tensors, metadata))
     return path
 
 
@@ -60,7 +58,7 @@ def card(made: Recipe, out: Path, *, weights: Path, log: Path, command: str) -> 
         source="trained by nmebench",
         notes=made.note or None,
         input=Input(size=(size, size), box=made.train.box, mean=made.mean, std=made.std),
-        test=Test(decoder="dark"),
+        test=TestProtocol(decoder="dark"),
         training=Training(
             command=command,
             seed=made.seed,
@@ -70,9 +68,7 @@ def card(made: Recipe, out: Path, *, weights: Path, log: Path, command: str) -> 
         ),
     )
     path = out / f"{made.name}.toml"
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(toml(made_card.model_dump(exclude_defaults=True)), encoding="utf-8")
-    temporary.replace(path)
+    write_atomically(path, toml(made_card.model_dump(exclude_defaults=True)))
     return path
 
 

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from harness.training import augment
-from harness.training.pictures import Pictures
-from harness.training.plan import Step
-from harness.training.recipe import Augmentation
+from nmebench.training import augment
+from nmebench.training.face_cache import Pictures
+from nmebench.training.plan import Step
+from nmebench.training.recipe import Augmentation
 
 __all__ = ["Batch", "batches", "order", "plain"]
 
@@ -107,7 +107,9 @@ class _Sampler:
         return len(self.steps)
 
 
-def _crop(pictures: Pictures, position: int, *, size: int, flip: NDArray[np.int64], view: augment.View) -> Batch:
+def _crop(
+    pictures: Pictures, position: int, *, size: int, flip: NDArray[np.int64], view: augment.AugmentedView
+) -> Batch:
     face = pictures.get(position)
     crop, landmarks = augment.apply(
         face.image,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from nmebench.files import write_atomically
 
 __all__ = ["Log", "read"]
 
@@ -26,9 +27,7 @@ class Log:
     def cut(self, step: int) -> None:
         """Drop the lines after a step: what a killed run logged after its last checkpoint is done again."""
         lines = [json.dumps(entry) for entry in read(self.path) if entry["step"] <= step]
-        temporary = self.path.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
-        temporary.replace(self.path)
+        write_atomically(self.path, "".join(line + "\n" for line in lines))
 
 
 def read(path: Path) -> list[dict[str, Any]]:

@@ -15,15 +15,23 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-import models
-from harness import scheme
-from harness.errors import InputError
-from harness.training import export, pictures, plan, recipe, state, validate
-from harness.training.loader import Batch, batches, order, plain
-from harness.training.log import Log
-from harness.training.recipe import Recipe
-from harness.training.targets import gaussians, heatmap_loss
-from models import checkpoint
+from nmebench import models
+from nmebench.errors import InputError
+from nmebench.files import write_atomically
+from nmebench.geometry import scheme
+from nmebench.models import checkpoint
+from nmebench.training import (
+    export,
+    face_cache,
+    plan,
+    recipe,
+    state,
+    validate,
+)
+from nmebench.training.loader import Batch, batches, order, plain
+from nmebench.training.log import Log
+from nmebench.training.recipe import Recipe
+from nmebench.training.targets import gaussians, heatmap_loss
 
 __all__ = ["train"]
 
@@ -89,10 +97,10 @@ def _run(made: Recipe, file: Path, out: Path, device: torch.device, *, command: 
         log.cut(done)
     log.write("start", done, of=len(steps), device=str(device), threads=torch.get_num_threads(), pid=os.getpid())
 
-    training = pictures.open_pictures(made.train)
-    validation = None if made.validation is None else pictures.open_pictures(made.validation)
+    training = face_cache.open_pictures(made.train)
+    validation = None if made.validation is None else face_cache.open_pictures(made.validation)
     # The validation faces are drawn first: they are few, and the first epoch's end wants them.
-    with pictures.drawing(*([validation] if validation else []), training) as wait:
+    with face_cache.drawing(*([validation] if validation else []), training) as wait:
         held = _Held(validation, kind)
         if validation is not None:
             wait(validation, np.arange(len(validation)))
@@ -169,7 +177,7 @@ def _step(made: Recipe, parts: _Parts, step: plan.Step, batch: Batch, device: to
 class _Held:
     """The faces that are held out, cropped for the size that is being trained at."""
 
-    pictures: pictures.Pictures | None
+    pictures: face_cache.Pictures | None
     kind: scheme.Scheme
     crops: Batch | None = None
 
@@ -259,9 +267,7 @@ def _take(out: Path, made: Recipe, *, resume: bool) -> None:
         raise InputError(f"{out} is not empty and holds no training run: give another folder")
     try:
         out.mkdir(parents=True, exist_ok=True)
-        temporary = out / f"recipe.{os.getpid()}.tmp"
-        temporary.write_text(_identity(made), encoding="utf-8")
-        temporary.replace(record)
+        write_atomically(record, _identity(made))
     except OSError as error:
         raise InputError(f"can't write into {out}: {error.strerror}") from error
 

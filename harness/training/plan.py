@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from harness.training.recipe import Recipe
+from nmebench.training.recipe import Recipe
 
 __all__ = ["Step", "rate", "steps"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import tomllib
@@ -11,9 +10,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from harness.errors import InputError
+from nmebench.errors import InputError
+from nmebench.suggest import did_you_mean, unknown
 
-__all__ = ["Augmentation", "Faces", "Optimiser", "Recipe", "Stage", "find", "load", "shipped"]
+__all__ = ["Augmentation", "Optimiser", "Recipe", "TrainingFaces", "TrainingStage", "find", "load", "shipped"]
 
 SHIPPED = Path(__file__).parent / "recipes"
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -24,7 +24,7 @@ class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Faces(_Table):
+class TrainingFaces(_Table):
     """Which faces: ``source`` is ``synthface`` (drawn from ``seed``) or a dataset such as ``wflw:PATH``."""
 
     source: str
@@ -36,13 +36,13 @@ class Faces(_Table):
     box: str = "landmarks"
 
     @model_validator(mode="after")
-    def _seed_belongs_to_synthface(self) -> Faces:
+    def _seed_belongs_to_synthface(self) -> TrainingFaces:
         if (self.source == "synthface") != (self.seed is not None):
             raise ValueError("`seed` is given for source = 'synthface', and for nothing else")
         return self
 
 
-class Stage(_Table):
+class TrainingStage(_Table):
     """Some epochs at one input size. The networks are fully convolutional, so that a small size is a cheap start."""
 
     epochs: Annotated[int, Field(gt=0)]
@@ -122,9 +122,9 @@ class Recipe(_Table):
     validate_epochs: Annotated[int, Field(gt=0)] = 1
     mean: tuple[float, float, float] = (123.675, 116.28, 103.53)
     std: tuple[Positive, Positive, Positive] = (58.395, 57.12, 57.375)
-    train: Faces
-    validation: Faces | None = None
-    stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
+    train: TrainingFaces
+    validation: TrainingFaces | None = None
+    stages: Annotated[tuple[TrainingStage, ...], Field(min_length=1)]
     augmentation: Augmentation = Augmentation()
     optimiser: Optimiser = Optimiser()
     loss: Loss = Loss()
@@ -166,9 +166,7 @@ def find(name_or_path: str | Path) -> Path:
     inside = SHIPPED / f"{path}.toml"
     if path.suffix == "" and path.parent == Path() and inside.is_file():
         return inside
-    near = difflib.get_close_matches(path.stem, shipped(), n=1)
-    hint = f"; did you mean '{near[0]}'?" if near else ""
-    raise InputError(f"no recipe '{name_or_path}': neither a file nor one of {', '.join(shipped())}{hint}")
+    raise InputError(unknown("recipe", str(name_or_path), shipped()) + "; give a shipped recipe's name or a file")
 
 
 def load(name_or_path: str | Path) -> Recipe:
@@ -186,8 +184,7 @@ def load(name_or_path: str | Path) -> Recipe:
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         hint = ""
         if first["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(str(first["loc"][-1]), _fields(), n=1)
-            hint = f"; did you mean '{near[0]}'?" if near else ""
+            hint = did_you_mean(str(first["loc"][-1]), _fields())
         message = first["msg"].removeprefix("Value error, ")
         raise InputError(f"{path}: {where}: {message}{hint}{more}") from error
 
@@ -201,5 +198,5 @@ def expand(text: str) -> str:
 
 
 def _fields() -> list[str]:
-    tables: tuple[type[BaseModel], ...] = (Recipe, Faces, Stage, Augmentation, Optimiser, Loss)
+    tables: tuple[type[BaseModel], ...] = (Recipe, TrainingFaces, TrainingStage, Augmentation, Optimiser, Loss)
     return [name for table in tables for name in table.model_fields]

@@ -9,16 +9,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness import boxes, datasets, images, scheme
-from harness.datasets.dataset import Dataset
-from harness.errors import InputError
-from harness.training.recipe import Faces, expand
+from nmebench import boxes, datasets
+from nmebench.datasets.dataset import Dataset
+from nmebench.errors import InputError
+from nmebench.geometry import images, scheme
+from nmebench.training.recipe import TrainingFaces, expand
 
-__all__ = ["Face", "faces", "identity"]
+__all__ = ["SourceFace", "faces", "identity"]
 
 
 @dataclass(frozen=True)
-class Face:
+class SourceFace:
     """One face: ``image`` [H, W, 3] uint8 BGR; ``landmarks`` [K, 2], ``centre`` [2] and ``side`` in its px.
 
     ``side`` is the padded box's, square.
@@ -30,17 +31,17 @@ class Face:
     side: float
 
 
-def identity(wanted: Faces) -> str:
+def identity(wanted: TrainingFaces) -> str:
     """What the pixels depend on, beside split, seed and box: the renderer's version, or the annotation files."""
     if wanted.source == "synthface":
-        from harness import synthface
+        from nmebench import synthface
 
         return f"synthface {synthface.RENDERER_VERSION}"
     dataset = _load(wanted)
     return " ".join([dataset.name, *(f"{file.name}:{file.sha256}" for file in dataset.files)])
 
 
-def faces(wanted: Faces, first: int, last: int) -> Iterator[Face]:
+def faces(wanted: TrainingFaces, first: int, last: int) -> Iterator[SourceFace]:
     """The faces ``first .. last - 1`` of the split (``skip`` and ``faces`` are not applied here).
 
     Raises:
@@ -53,18 +54,18 @@ def faces(wanted: Faces, first: int, last: int) -> Iterator[Face]:
     box = boxes.create(wanted.box)(dataset)
     sides = box.size.max(axis=1)
     for i in range(first, min(last, len(dataset))):
-        yield Face(_image(dataset, i), dataset.landmarks[i], box.centre[i], float(sides[i]))
+        yield SourceFace(_image(dataset, i), dataset.landmarks[i], box.centre[i], float(sides[i]))
 
 
-def _drawn(wanted: Faces, first: int, last: int) -> Iterator[Face]:
+def _drawn(wanted: TrainingFaces, first: int, last: int) -> Iterator[SourceFace]:
     if wanted.seed is None:
         raise InputError("source = 'synthface' needs a seed")
-    from harness import synthface
+    from nmebench import synthface
 
     for i in range(first, last):
         drawn = synthface.draw(wanted.seed, wanted.split, i)
         box = boxes.create(wanted.box)(_as_dataset(drawn.landmarks))
-        yield Face(drawn.image, drawn.landmarks, box.centre[0], float(box.size[0].max()))
+        yield SourceFace(drawn.image, drawn.landmarks, box.centre[0], float(box.size[0].max()))
 
 
 def _as_dataset(landmarks: NDArray[np.float64]) -> Dataset:
@@ -87,7 +88,7 @@ def _as_dataset(landmarks: NDArray[np.float64]) -> Dataset:
     )
 
 
-def _load(wanted: Faces) -> Dataset:
+def _load(wanted: TrainingFaces) -> Dataset:
     dataset = datasets.load(expand(wanted.source), split=wanted.split)
     if len(dataset) < wanted.skip + wanted.faces:
         raise InputError(

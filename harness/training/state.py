@@ -6,7 +6,6 @@ and taken up again ends in the same bits as one that was not.
 
 from __future__ import annotations
 
-import os
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.errors import InputError
+from nmebench.errors import InputError
+from nmebench.files import atomic_writer
 
 __all__ = ["Average", "load", "save"]
 
@@ -48,7 +48,6 @@ def save(
     path: Path, *, recipe: str, step: int, module: nn.Module, average: Average, optimiser: torch.optim.Optimizer
 ) -> None:
     """Write a checkpoint; a reader sees the old one or the new one, never a part."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     state = {
         "recipe": recipe,
         "step": step,
@@ -57,11 +56,8 @@ def save(
         "updates": average.updates,
         "optimiser": optimiser.state_dict(),
     }
-    with temporary.open("wb") as file:
+    with atomic_writer(path) as file:
         torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 def load(

@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-import decoders
-from harness import coordinates
-from harness.scheme import Scheme, normaliser
-from harness.training.loader import Batch
+from nmebench import decoders
+from nmebench.geometry import coordinates
+from nmebench.geometry.scheme import Scheme, normaliser
+from nmebench.training.loader import Batch
 
 __all__ = ["autocast", "errors", "normalised", "predict"]
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from harness.__main__ import main
-from harness.bench import Limits, gflop_a_face, measure_limits, measure_stages, peer_figures
+from nmebench.__main__ import main
+from nmebench.bench import Limits, gflop_a_face, measure_limits, measure_stages, peer_figures
 
 
 def test_operations_are_two_for_each_multiplication() -> None:
@@ -46,4 +46,4 @@ def test_an_unknown_network_is_one_line(capsys: pytest.CaptureFixture[str]) -> N
     assert main(["bench", "--network", "hrnetv3", "--threads", "1", "--batch-size", "1"]) == 2
     lines = [line for line in capsys.readouterr().err.splitlines() if line]
     assert len(lines) == 1
-    assert "no model is called 'hrnetv3'" in lines[0]
+    assert "unknown model 'hrnetv3'" in lines[0]

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 import torch
 
-import decoders
-from decoders.interface import gaussians
+from nmebench import decoders
+from nmebench.decoders.interface import gaussians
 
 SIDE, POINTS = 64, 98
 EXTRA = ["dark:path=whole", "dark:kernel=17", "barycentre:form=ldeq"]

@@ -24,15 +24,14 @@ import numpy as np
 import psutil
 import pytest
 import torch
+from measure_engines import settle
 
-import models
-from harness import datasets, engines
-from harness.bench import gflop_a_face, measure_limits, repeated
-from harness.datasets.dataset import Dataset
-from harness.engines.measure import settle
-from harness.store import Run
-from harness.sweep import execute
-from harness.sweep.configuration import validate
+from nmebench import datasets, engines, models
+from nmebench.bench import gflop_a_face, measure_limits, repeated
+from nmebench.datasets.dataset import Dataset
+from nmebench.runs.run_store import Run
+from nmebench.sweep import execute
+from nmebench.sweep.configuration import validate
 
 FACES = int(os.environ.get("ROAD_FACES", "256"))
 ROUNDS = int(os.environ.get("ROAD_ROUNDS", "2"))

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import scoring
-from harness.store import (
+from nmebench import scoring
+from nmebench.files import FileHash
+from nmebench.runs.run_store import (
     CellRecord,
     DatasetRecord,
     FaceTable,
-    FileHash,
     ModelRecord,
     Provenance,
     Run,

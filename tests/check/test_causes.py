@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness import metrics
-from harness.check import check, diagnose, explain
-from harness.check.causes import CAUSES
+from nmebench import metrics
+from nmebench.check import check, diagnose, explain
+from nmebench.check.causes import CAUSES
 
 SUBSETS = ("test", "pose", "blur")
 TRUE = {"test": 4.0, "pose": 4.2, "blur": 3.9}

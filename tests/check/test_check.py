@@ -7,8 +7,8 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from harness.check import Verdict, check
-from harness.check.printed import printed
+from nmebench.check import Verdict, check
+from nmebench.check.rounded_value import rounded_values
 
 DARK = ("net", "dark", "flip+shift", "landmarks")
 
@@ -84,7 +84,7 @@ def test_a_printed_value_stands_for_an_interval(make_run, measured, tolerance, s
     ],
 )
 def test_decimals(metric, values, shown):
-    assert str(printed(metric, values)["test"]) == shown
+    assert str(rounded_values(metric, values)["test"]) == shown
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_decimals(metric, values, shown):
     ],
 )
 def test_failure_rates_are_counts(value, faces, counts):
-    assert list(printed("fr10", {"test": Decimal(value)})["test"].counts(faces)) == counts
+    assert list(rounded_values("fr10", {"test": Decimal(value)})["test"].counts(faces)) == counts
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_published_tables_are_found_by_the_checkpoints_hash(make_run, nme):
 
 
 def test_shipped_cards_are_compared_with_both_tables(make_run):
-    from models import card as cards
+    from nmebench.models import card as cards
 
     shipped = cards.load("mmpose-hrnetv2-w18-dark").model_dump(mode="json")
     run = make_run({("net", "dark", "flip+shift", "landmarks"): 3.98}, cards={"net": shipped}, expected={"test": 60})

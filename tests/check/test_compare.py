@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.compare import compare, lines, markdown
-from harness.errors import InputError
-from harness.statistics import paired_difference
+from nmebench.compare import compare, lines, markdown
+from nmebench.errors import InputError
+from nmebench.statistics import paired_difference
 
 DARK = ("net", "dark", "none", "landmarks")
 ARGMAX = ("net", "argmax", "none", "landmarks")

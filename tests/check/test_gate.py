@@ -9,10 +9,18 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from harness import scoring
-from harness.errors import InputError
-from harness.gate import Baseline, Limit, gate, junit, lines, make_baseline, markdown
-from harness.store import Run
+from nmebench import scoring
+from nmebench.errors import InputError
+from nmebench.gate import (
+    Baseline,
+    Limit,
+    gate,
+    junit,
+    lines,
+    make_baseline,
+    markdown,
+)
+from nmebench.runs.run_store import Run
 
 DARK = ("net", "dark", "flip+shift", "landmarks")
 QUARTER = ("net", "quarter-offset", "flip+shift", "landmarks")

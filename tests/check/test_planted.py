@@ -11,10 +11,10 @@ import textwrap
 
 import pytest
 
-from harness.check import check, explain
-from harness.cli.check import rerun_of
-from harness.store import Run
-from harness.sweep import SweepConfiguration, execute
+from nmebench.check import check, explain
+from nmebench.cli.check import rerun_of
+from nmebench.runs.run_store import Run
+from nmebench.sweep import SweepConfiguration, execute
 
 SUBSETS = ("test", "pose", "blur", "occlusion")
 FACES = 8

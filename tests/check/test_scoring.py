@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness import metrics, scoring
-from harness.errors import InputError
-from harness.store import Run
+from nmebench import metrics, scoring
+from nmebench.errors import InputError
+from nmebench.runs.run_store import Run
 
 DARK = ("net", "dark", "flip+shift", "landmarks")
 ARGMAX = ("net", "argmax", "none", "landmarks")
@@ -55,9 +55,7 @@ def test_an_old_run_is_scored_again_to_the_same_bytes(run):
 
 
 def test_intervals_do_not_depend_on_threads(run):
-    script = (
-        "import sys; from harness import scoring; from harness.store import Run; scoring.score(Run.open(sys.argv[1]))"
-    )
+    script = "import sys\nfrom nmebench import runs, scoring\nscoring.score(runs.Run.open(sys.argv[1]))"
     found = set()
     for threads in ("1", "2"):
         subprocess.run(
@@ -177,6 +175,6 @@ class TestImport:
 
     def test_too_large_once_unpacked(self, tmp_path, monkeypatch):
         np.savez_compressed(tmp_path / "p.npz", landmarks=np.zeros((1000, 98, 2)))
-        monkeypatch.setattr(scoring, "_LIMIT", 100_000)
+        monkeypatch.setattr("nmebench.scoring.read_predictions._LIMIT", 100_000)
         with pytest.raises(InputError, match="unpacks to"):
             scoring.import_predictions(tmp_path / "p.npz")

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from harness.__main__ import main
+from nmebench.__main__ import main
 
 LIST = Path("WFLW_annotations/list_98pt_rect_attr_train_test/list_98pt_rect_attr_test.txt")
 

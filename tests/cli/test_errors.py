@@ -104,7 +104,7 @@ class _Bomb:
 
 
 def _checkpoint(kind: str, folder: Path) -> None:
-    import models
+    from nmebench import models
 
     state = models.create("timm:mobilenetv3_small_050", points=98).state_dict()
     first = next(iter(state))

@@ -17,8 +17,8 @@ DECODER = '''"""Somebody else's decoder: the maximum, moved by the slope between
 
 import torch
 
-from decoders.interface import HeatmapDecoder
-from decoders.peak import windows
+from nmebench.decoders.interface import HeatmapDecoder
+from nmebench.decoders.maxima import windows
 
 
 class Slope(HeatmapDecoder):
@@ -61,7 +61,7 @@ def test_plugin_of_fifteen_lines(tmp_path: Path, wflw: Path) -> None:
     subprocess.run(install, check=True)
 
     def nmebench(*arguments: object) -> subprocess.CompletedProcess[str]:
-        command = [str(python), "-m", "harness", *map(str, arguments)]
+        command = [str(python), "-m", "nmebench", *map(str, arguments)]
         return subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
 
     assert "the README of nmebench-slope" in nmebench("list", "decoders").stdout

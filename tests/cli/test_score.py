@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.store import Run
+from nmebench.runs.run_store import Run
 
 Call = Callable[..., Any]
 

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import datasets
-from harness.datasets.faults import RowError
-from harness.errors import InputError
+from nmebench import datasets
+from nmebench.datasets.readers.row_error import RowError
+from nmebench.errors import InputError
 
 
 def token(place: int, value: str) -> Callable[[str], str]:
@@ -288,7 +288,7 @@ def test_refused_choices(tiny: Any, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="does not hold a WFLW annotation file: looked for list_98pt_rect_attr_test"):
         datasets.load(f"wflw:{tmp_path / 'empty'}")
-    with pytest.raises(InputError, match=rf"did you mean wflw:{tmp_path}\?"):
+    with pytest.raises(InputError, match=rf"write NAME:PATH, such as wflw:{tmp_path}"):
         datasets.load(str(tmp_path))
     with pytest.raises(InputError, match="name its folder"):
         datasets.load("synthface", split="train")

@@ -14,8 +14,9 @@ import cv2
 import numpy as np
 import pytest
 
-from harness import boxes, datasets, images
-from harness.errors import InputError
+from nmebench import boxes, datasets
+from nmebench.errors import InputError
+from nmebench.geometry import images
 
 PAGE = Path(__file__).parents[2] / "docs" / "datasets.md"
 BEGIN, END = "<!-- faults -->\n", "<!-- /faults -->"

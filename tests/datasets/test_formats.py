@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import datasets
-from harness.errors import InputError
+from nmebench import datasets
+from nmebench.errors import InputError
+from nmebench.protocol import ATTRIBUTES
 
 FORMATS = ("official-attr", "official-list", "hrnet-csv", "mmpose-json")
 WHOLE = {
@@ -35,7 +36,7 @@ def test_each_format_gives_the_faces(tiny: Any, format_: str, place: str) -> Non
     assert dataset.images == tiny.images
     np.testing.assert_array_equal(dataset.landmarks, tiny.landmarks)
     assert list(dataset.subsets) == list(WHOLE)
-    for column, subset in enumerate(datasets.SUBSETS):
+    for column, subset in enumerate(ATTRIBUTES):
         np.testing.assert_array_equal(dataset.subsets[subset], tiny.attributes[:, column])
     assert dataset.subsets["test"].all()
     assert dataset.image_root == tiny.root / "WFLW_images"
@@ -194,7 +195,7 @@ def test_synthface_reads_a_folder_in_wflws_layout(tiny: Any) -> None:
 def test_the_whole_set_is_complete(tiny: Any) -> None:
     """2500 lines with WFLW's counts: complete, and described without ``of``."""
     line = tiny.attr.read_text().splitlines()[0].split()
-    counts = [WHOLE[subset] for subset in datasets.SUBSETS]
+    counts = [WHOLE[subset] for subset in ATTRIBUTES]
     lines = []
     for face in range(2500):
         flags = [str(int(face < count)) for count in counts]

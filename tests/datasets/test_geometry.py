@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import datasets
-from harness.errors import InputError
+from nmebench import datasets
+from nmebench.errors import InputError
 
 NAMES = np.array(["largepose", "expression", "illumination", "makeup", "occlusion", "blur"])
 
@@ -84,10 +84,10 @@ def test_an_archive_of_an_unknown_kind(tmp_path: Path) -> None:
 
 def test_an_archive_that_unpacks_beyond_the_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.savez_compressed(tmp_path / "a.npz", **arrays(image=np.array(["0" * 10000] * 5)))
-    monkeypatch.setattr(datasets.geometry, "_MAX_BYTES", 100_000)
+    monkeypatch.setattr("nmebench.datasets.readers.wflw_geometry._MAX_BYTES", 100_000)
     with pytest.raises(InputError, match="unpacks to more than 100,000 bytes"):
         datasets.load(f"wflw-geometry:{tmp_path / 'a.npz'}")
-    monkeypatch.setattr(datasets.geometry, "_MAX_BYTES", 100)
+    monkeypatch.setattr("nmebench.datasets.readers.wflw_geometry._MAX_BYTES", 100)
     with pytest.raises(InputError, match="up to 100 are read"):
         datasets.load(f"wflw-geometry:{tmp_path / 'a.npz'}")
 

@@ -14,14 +14,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import harness.synthface
-from harness import datasets
-from harness.datasets import locate, text, wflw
-from harness.datasets.faces import Faces, gather
-from harness.datasets.faults import RowError
-from harness.datasets.locate import FORMATS, detect
-from harness.datasets.verify import verify
-from harness.errors import InputError
+import nmebench.synthface
+from nmebench import datasets
+from nmebench.datasets import locate, wflw
+from nmebench.datasets.locate import FORMATS, detect
+from nmebench.datasets.readers import text
+from nmebench.datasets.readers.row_error import RowError
+from nmebench.datasets.readers.rows import AnnotatedFaces, gather
+from nmebench.datasets.verify.verify_wflw import verify
+from nmebench.errors import InputError
 
 POINTS = 3
 COORDINATE = st.floats(-1e6, 1e6, allow_nan=False)
@@ -66,7 +67,7 @@ def written(kind: str, faces: list[tuple[str, list[float], list[float], list[boo
     )
 
 
-def read(kind: str, content: str) -> Faces:
+def read(kind: str, content: str) -> AnnotatedFaces:
     return gather(wflw.entries(content, "file", kind, POINTS), "file", POINTS)
 
 
@@ -193,7 +194,7 @@ def test_a_name_that_is_not_utf8_is_a_finding(tiny: Any) -> None:
 
 
 def test_the_cached_benchmark_is_asked_for_without_a_path(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(harness.synthface, "cached", lambda: tiny.root, raising=False)
+    monkeypatch.setattr(nmebench.synthface, "cached", lambda: tiny.root, raising=False)
     assert datasets.load("synthface").spec == "synthface"
 
 
@@ -224,7 +225,7 @@ def test_a_photograph_that_only_opencv_reads_is_a_finding(tiny: Any, monkeypatch
     def refuse(path: object) -> None:
         raise OSError("cannot\nidentify")
 
-    monkeypatch.setattr("harness.datasets.verification.photographs.PIL.Image.open", refuse)
+    monkeypatch.setattr("nmebench.datasets.verify.photographs.PIL.Image.open", refuse)
     found = [finding for finding in verify(tiny.attr).findings if finding.code == "image-kind"]
     assert len(found) == 5
     assert found[0].message.endswith("cannot identify")

@@ -14,12 +14,12 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from harness import datasets
-from harness.datasets.faces import Faces
-from harness.datasets.verification.geometry import check_faces
-from harness.datasets.verification.report import Collector
-from harness.datasets.verify import Report, verify
-from harness.errors import InputError
+from nmebench import datasets
+from nmebench.datasets.readers.rows import AnnotatedFaces
+from nmebench.datasets.verify.geometry import check_faces
+from nmebench.datasets.verify.report import Collector
+from nmebench.datasets.verify.verify_wflw import Report, verify
+from nmebench.errors import InputError
 
 CLEAN = {"partial"}
 Plant = Callable[[Any], None]
@@ -299,7 +299,7 @@ def test_bounds_hold_on_the_real_geometry(shared: Path) -> None:
     """2168 real faces, among them all of the large-pose subset: none is called degenerate, mirrored or damaged."""
     dataset = datasets.load(f"wflw-geometry:{shared / 'wflw-geometry'}")
     into = Collector()
-    faces = Faces(dataset.images, dataset.lines, dataset.landmarks, None, None, None)
+    faces = AnnotatedFaces(dataset.images, dataset.lines, dataset.landmarks, None, None, None)
     check_faces(faces, dataset.scheme, "npz", into)
     assert into.findings == []
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from decoders.interface import gaussians
+from nmebench.decoders.interface import gaussians
 
 ORACLE_SETS = ("border_s2", "clean_s2", "flat_degenerate", "guard_positions", "plateau_ties", "two_peak")
 

@@ -30,8 +30,8 @@ def main(specs: list[str]) -> None:
 
     import torch
 
-    import decoders
-    from decoders.interface import gaussians
+    from nmebench import decoders
+    from nmebench.decoders.interface import gaussians
 
     torch.set_num_threads(1)
     generator = torch.Generator().manual_seed(0)

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import torch
 
-import decoders
-from decoders import contract
-from decoders.argmax import Argmax
-from decoders.errors import DecoderError
-from decoders.interface import Decoder
+from nmebench import decoders
+from nmebench.decoders import contract
+from nmebench.decoders.argmax import Argmax
+from nmebench.decoders.errors import DecoderError
+from nmebench.decoders.interface import Decoder
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -165,7 +165,7 @@ def test_pytest_plugin_runs_the_contract_in_three_lines(tmp_path) -> None:
         "def test_contract(decoder_check):\n"
         "    decoder_check()\n"
     )
-    plugin = ["-p", "no:nmebench_contract", "-p", "decoders.pytest_plugin", "-p", "no:cacheprovider"]
+    plugin = ["-p", "no:nmebench_contract", "-p", "nmebench.decoders.pytest_plugin", "-p", "no:cacheprovider"]
     command = [sys.executable, "-m", "pytest", "-q", "-rs", "--strict-markers", *plugin, "--rootdir", str(tmp_path)]
     done = subprocess.run([*command, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-import decoders
-from decoders.gaussian import Blur
-from decoders.interface import gaussians
+from nmebench import decoders
+from nmebench.decoders.blur import Blur
+from nmebench.decoders.interface import gaussians
 
 
 def one(spec: str, maps: torch.Tensor) -> list[float]:

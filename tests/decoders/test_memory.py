@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-import decoders
+from nmebench import decoders
 
 HERE = Path(__file__).resolve()
 ROOT = HERE.parents[2]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-import decoders
+from nmebench import decoders
 
 from .conftest import ORACLE_SETS
 

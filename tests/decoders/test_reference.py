@@ -11,11 +11,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import decoders
-from decoders.gaussian import Blur
-from decoders.interface import gaussians
-from decoders.peak import find_peaks, windows
-from decoders.top_k import largest
+from nmebench import decoders
+from nmebench.decoders.blur import Blur
+from nmebench.decoders.interface import gaussians
+from nmebench.decoders.maxima import find_peaks, windows
+from nmebench.decoders.top_k import largest
 
 from . import reference
 

@@ -8,9 +8,9 @@ import textwrap
 import pytest
 import torch
 
-import decoders
-from decoders.errors import DecoderError
-from decoders.interface import Decoded
+from nmebench import decoders
+from nmebench.decoders.errors import DecoderError
+from nmebench.decoders.interface import Decoded
 
 FAMILY = [
     "argmax", "quarter-offset", "dark", "dark-udp", "udp", "parabola", "local-soft-argmax", "soft-argmax",
@@ -67,7 +67,7 @@ def test_spec_is_canonical_and_reads_back(text, canonical) -> None:
     ("spec", "message"),
     [
         pytest.param("drak", "unknown decoder 'drak'; did you mean 'dark'?", id="near-name"),
-        pytest.param("xyzzy", "unknown decoder 'xyzzy' (decoders: argmax, quarter-offset", id="far-name"),
+        pytest.param("xyzzy", "unknown decoder 'xyzzy' (known: argmax, quarter-offset", id="far-name"),
         pytest.param("dark:kernal=11", "dark has no option 'kernal'; did you mean 'kernel'?", id="near-option"),
         pytest.param("argmax:kernel=11", "argmax has no option 'kernel' (options: it has none)", id="no-options"),
         pytest.param(
@@ -145,7 +145,7 @@ def test_gradients_dont_matter() -> None:
 
 PLUGIN = '''
 """Somebody's decoder."""
-from decoders.interface import HeatmapDecoder
+from nmebench.decoders.interface import HeatmapDecoder
 
 class Corner(HeatmapDecoder):
     """The pixel's corner rather than its centre."""
@@ -189,7 +189,7 @@ def install(tmp_path, monkeypatch):
 
 
 def test_plugin_is_listed_described_and_holds_to_the_contract(install) -> None:
-    from decoders.contract import run
+    from nmebench.decoders.contract import run
 
     install("somebodys", corner="somebody:Corner")
     assert decoders.names() == [*FAMILY, "corner"]
@@ -209,12 +209,12 @@ def test_plugin_is_listed_described_and_holds_to_the_contract(install) -> None:
             {"shaky": "shaky:Decoder"}, "shaky", "shaky 1.2 can't be loaded from shaky:Decoder: OSError", id="crash"
         ),
         pytest.param({"gone": "somebody:Gone"}, "gone", "AttributeError", id="no-such-class"),
-        pytest.param({"odd": "somebody:HeatmapDecoder"}, "odd", "doesn't say its name, source, bound", id="the-base"),
+        pytest.param({"odd": "somebody:HeatmapDecoder"}, "odd", "doesn't define name, source, bound", id="the-base"),
         pytest.param(
-            {"nameless": "somebody:Nameless"}, "nameless", "doesn't say its name, source, bound", id="nameless"
+            {"nameless": "somebody:Nameless"}, "nameless", "doesn't define name, source, bound", id="nameless"
         ),
         pytest.param({"idle": "somebody:Idle"}, "idle", "doesn't define refine", id="abstract"),
-        pytest.param({"other": "somebody:Corner"}, "other", "calls itself 'corner'", id="two-names"),
+        pytest.param({"other": "somebody:Corner"}, "other", "has the name 'corner'", id="two-names"),
         pytest.param({"text": "os:sep"}, "text", "isn't a subclass", id="not-a-class"),
         pytest.param(
             {"argmax": "somebody:Corner"}, "argmax", "built in, and shaky 1.2 registers the same", id="shadow"

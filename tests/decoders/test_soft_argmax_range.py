@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-import decoders
+from nmebench import decoders
 
 
 @pytest.mark.parametrize("spread", [1.0, 3.0, 30.0, 1e4])

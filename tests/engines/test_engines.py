@@ -13,14 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from measure_engines import measure
 from torch import Tensor, nn
 
-import models
-from harness import engines
-from harness.engines import model_cache
-from harness.engines.interface import Engine, check_engine
-from harness.engines.measure import measure
-from harness.errors import InputError
+from nmebench import engines, models
+from nmebench.engines import model_cache
+from nmebench.engines.interface import Engine, check_engine
+from nmebench.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 NETWORKS = ("heatmap-hrnet-small", "heatmap-mobilenetv3", "heatmap-resnet10-deconv", "regression")
@@ -190,9 +189,9 @@ def test_bad_requests_are_one_line(small: nn.Module, name: str, options: dict[st
 def test_absent_packages_are_named(small: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
     real = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda n, *a: None if n in ("openvino", "onnx") else real(n, *a))
-    with pytest.raises(InputError, match=r"needs the package openvino: pip install 'nmebench\[openvino\]'"):
+    with pytest.raises(InputError, match=r"needs the package openvino: pip install openvino"):
         engines.create("openvino", small)
-    with pytest.raises(InputError, match="package onnx, which isn't installed"):
+    with pytest.raises(InputError, match="needs the package onnx: pip install onnx"):
         engines.create("onnxruntime", small)
     assert not engines.available()["openvino"]
 
@@ -373,7 +372,7 @@ def refuse(*a, **k):
     raise SystemExit("a connection was opened")
 socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
 import torch
-from harness import engines
+from nmebench import engines
 class Tiny(torch.nn.Module):
     def __init__(self):
         super().__init__()
@@ -414,7 +413,7 @@ def test_measure_gives_a_line_for_each_engine_and_batch(small: nn.Module) -> Non
 _GIVEN_UP_IN_A_THREAD = """
 import faulthandler, gc, signal, subprocess, sys, threading
 import torch
-from harness import engines
+from nmebench import engines
 faulthandler.enable()  # its handlers, and Python's own, run on the alternate signal stack
 signal.signal(signal.SIGCHLD, lambda *_: None)
 class Named(torch.nn.Module):

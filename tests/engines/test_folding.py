@@ -9,7 +9,7 @@ import torch
 from timm.layers import BatchNormAct2d  # type: ignore[attr-defined]
 from torch import Tensor, nn
 
-from harness.engines.folding import fold_batch_norms
+from nmebench.engines.folding import fold_batch_norms
 
 
 def _norm(channels: int, kind: Callable[..., nn.BatchNorm2d] = nn.BatchNorm2d, **options: object) -> nn.BatchNorm2d:

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from harness.errors import InputError
-from harness.fetch import Policy, Source, Sources
+from nmebench.errors import InputError
+from nmebench.fetch import Policy, Source, Sources
 
 HERE = Path(__file__).parent
 

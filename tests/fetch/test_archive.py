@@ -17,8 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.errors import InputError
-from harness.fetch.archive import MARKER, kind_of, peek, unpack, unpacked_from
+from nmebench.errors import InputError
+from nmebench.fetch.archive import MARKER, kind_of, peek, unpack, unpacked_from
 
 BOUNDS = {"max_bytes": 1_000_000, "max_files": 50}
 

@@ -13,10 +13,11 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from harness.errors import InputError
-from harness.fetch import add, by_hand, cache_path, fetch, load_sources, placing, wflw_root
-from harness.fetch.lockfile import LOCK_NAME, alone, read
-from harness.fetch.sources import Source, Sources, hash_prefix_of
+from nmebench.errors import InputError
+from nmebench.fetch import add, by_hand, fetch, install, load_sources
+from nmebench.fetch.lockfile import LOCK_NAME, alone, read
+from nmebench.fetch.sources import Source, Sources, hash_prefix_of
+from nmebench.paths import cache_folder, wflw_folder
 
 WEIGHTS = b"\x80\x02" + bytes(range(256)) * 20
 
@@ -44,7 +45,7 @@ def world(server, play, archives):
 
 def test_wflw_from_nothing(world, server, cache, policy, leftovers, archives) -> None:
     root = fetch("wflw", cache=cache, sources=world, policy=policy, accept_licence=True)
-    assert root == cache / "wflw" == wflw_root(cache)
+    assert root == cache / "wflw" == wflw_folder(cache)
     for name, data in {**archives.IMAGES, **archives.ANNOTATIONS}.items():
         assert (root / name).read_bytes() == data
     assert set(read(cache)) == {"wflw-images", "wflw-annotations"}
@@ -76,7 +77,7 @@ def test_a_licence_is_accepted_by_a_flag(world, server, cache, refused, name) ->
 
 def test_an_unknown_name(world, cache, refused) -> None:
     line = refused(lambda: fetch("wflw-image", cache=cache, sources=world), fault="a name that nobody knows")
-    assert "did you mean wflw-images?" in line
+    assert "did you mean 'wflw-images'?" in line
     assert not cache.exists()
 
 
@@ -204,7 +205,7 @@ def test_another_archive_than_recorded_in_the_place(world, cache, policy, refuse
 
 def test_an_interrupt_between_download_and_unpacking(world, server, cache, policy, monkeypatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(placing, "unpack", lambda *a, **k: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(install, "unpack", lambda *a, **k: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             fetch("wflw-images", cache=cache, sources=world, policy=policy, accept_licence=True)
     asked = len(server.log)
@@ -304,27 +305,27 @@ def test_add_wants_a_file(world, cache, tmp_path, refused) -> None:
 
 def test_the_cache_is_where_the_user_says(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("NMEBENCH_CACHE", str(tmp_path / "mine"))
-    assert cache_path() == tmp_path / "mine"
-    assert cache_path(tmp_path) == tmp_path
+    assert cache_folder() == tmp_path / "mine"
+    assert cache_folder(tmp_path) == tmp_path
 
 
 def test_no_home_folder(monkeypatch, refused) -> None:
     monkeypatch.setattr(platformdirs, "user_cache_path", lambda *a, **k: Path("~/.cache/nmebench"))
-    assert "NMEBENCH_CACHE" in refused(cache_path, fault="no home folder")
+    assert "NMEBENCH_CACHE" in refused(cache_folder, fault="no home folder")
 
 
 def test_wflw_of_the_users_own(monkeypatch, tmp_path, refused) -> None:
     for part in ("WFLW_annotations", "WFLW_images"):
         (tmp_path / part).mkdir()
     monkeypatch.setenv("NMEBENCH_WFLW", str(tmp_path))
-    assert wflw_root() == tmp_path
+    assert wflw_folder() == tmp_path
     (tmp_path / "WFLW_images").rmdir()
     assert "no WFLW_images here; NMEBENCH_WFLW must name" in refused(
-        wflw_root, fault="NMEBENCH_WFLW without photographs"
+        wflw_folder, fault="NMEBENCH_WFLW without photographs"
     )
     monkeypatch.delenv("NMEBENCH_WFLW")
     monkeypatch.setenv("NMEBENCH_CACHE", str(tmp_path / "empty"))
-    assert "nmebench data fetch wflw" in refused(wflw_root, fault="WFLW is not there yet")
+    assert "nmebench data fetch wflw" in refused(wflw_folder, fault="WFLW is not there yet")
 
 
 # The shipped addresses -------------------------------------------------------------------------------------------

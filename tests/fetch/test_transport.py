@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from harness.fetch import Policy, Sources, fetch
+from nmebench.fetch import Policy, Sources, fetch
 
 DATA = bytes((i * 37 + i // 251) % 256 for i in range(20_000))
 

@@ -15,13 +15,14 @@ import atheris
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-with atheris.instrument_imports(include=["harness.datasets", "harness.images"]):
-    from harness import images
-    from harness.datasets import geometry, wflw
-    from harness.datasets.faces import gather
-    from harness.datasets.faults import RowError
-    from harness.datasets.locate import detect
-    from harness.errors import InputError
+with atheris.instrument_imports(include=["nmebench.datasets", "nmebench.geometry.images"]):
+    from nmebench.datasets import wflw
+    from nmebench.datasets.locate import detect
+    from nmebench.datasets.readers import wflw_geometry
+    from nmebench.datasets.readers.row_error import RowError
+    from nmebench.datasets.readers.rows import gather
+    from nmebench.errors import InputError
+    from nmebench.geometry import images
 
 POINTS = 98
 FORMATS = ("official-attr", "official-list", "hrnet-csv", "mmpose-json")
@@ -70,7 +71,7 @@ def read_geometry(data: bytes) -> None:
         file.write(data)
         file.flush()
         try:
-            geometry.load(Path(file.name), spec="fuzz")
+            wflw_geometry.load(Path(file.name), spec="fuzz")
         except InputError as error:
             one_line(error)
 

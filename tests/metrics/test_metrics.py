@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from harness import metrics
+from nmebench import metrics
 
 FACES = hnp.arrays(np.float64, st.integers(1, 40), elements=st.floats(0, 60, width=32))
 

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from harness import metrics
+from nmebench import metrics
 
 LISTS = [
     "lognormal_2500",

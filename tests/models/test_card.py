@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import nn
 
-import models
-from models import card
+from nmebench import models
+from nmebench.models import card
 
 MINIMAL = 'name = "x"\narchitecture = "oracle"\n'
 
@@ -80,8 +80,8 @@ def test_cards_are_frozen(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        pytest.param(MINIMAL + "licens = 'MIT'", "licens: unknown field (did you mean 'licence'?)", id="unknown field"),
-        pytest.param(MINIMAL + "[input]\nsise = [1, 2]", "sise: unknown field (did you mean 'size'?)", id="in a table"),
+        pytest.param(MINIMAL + "licens = 'MIT'", "licens: unknown field; did you mean 'licence'?", id="unknown field"),
+        pytest.param(MINIMAL + "[input]\nsise = [1, 2]", "sise: unknown field; did you mean 'size'?", id="in a table"),
         pytest.param('name = "x"', "architecture: Field required", id="missing field"),
         pytest.param(MINIMAL + "[input]\nsize = [256]", "input.size", id="one side"),
         pytest.param(MINIMAL + "[input]\nsize = [0, 256]", "input.size.0", id="size 0"),
@@ -95,7 +95,7 @@ def test_cards_are_frozen(tmp_path: Path) -> None:
         pytest.param(MINIMAL + 'weights = { url = "https://h/x", file = "../x" }', "file", id="file outside the cache"),
         pytest.param(
             MINIMAL + '[reported.wflw.t]\nnme = { makup = 3.0 }\nsource = "s"\ntolerance = 0.1',
-            "no subset 'makup' (did you mean 'makeup'?)",
+            "no subset 'makup'; did you mean 'makeup'?",
             id="unknown subset",
         ),
         pytest.param(
@@ -143,7 +143,7 @@ def test_unknown_names_and_files(tmp_path: Path) -> None:
         card.load(tmp_path / "absent.toml")
     with pytest.raises(models.CardError, match="can't be read"):
         card.load(tmp_path)
-    with pytest.raises(models.ModelError, match="no model is called 'orcale'"):
+    with pytest.raises(models.ModelError, match="unknown model 'orcale'"):
         card.default_for("orcale")
 
 

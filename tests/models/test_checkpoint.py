@@ -20,9 +20,9 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from models import checkpoint
-from models.errors import CheckpointError
-from models.naming import Naming
+from nmebench.models import checkpoint
+from nmebench.models.errors import CheckpointError
+from nmebench.models.naming import Naming
 
 
 class Small(nn.Module):

@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-import models
-from models.heatmap_head import ConcatHead, HeatmapHead, resize
-from models.oracle import gaussians
-from models.timm_heatmap import TimmHeatmap
+from nmebench import models
+from nmebench.models.heatmap_head import ConcatHead, HeatmapHead, resize
+from nmebench.models.oracle import gaussians
+from nmebench.models.timm_heatmap import TimmHeatmap
 
 FAMILY = ("heatmap-hrnet-small", "heatmap-mobilenetv3", "heatmap-resnet10-deconv")
 SHIPPED_LIMIT = 15_000_000

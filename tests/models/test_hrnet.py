@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-import models
-from models import checkpoint
-from models.hrnet import bilinear_fusion, hrnetv2_w18
+from nmebench import models
+from nmebench.models import checkpoint
+from nmebench.models.hrnet import bilinear_fusion, hrnetv2_w18
 
 TOLERANCE = 5e-6
 

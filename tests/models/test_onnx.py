@@ -12,8 +12,8 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-import models
-from models import card
+from nmebench import models
+from nmebench.models import card
 
 
 def _graph(

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-import models
-from models.oracle import gaussians
+from nmebench import models
+from nmebench.models.oracle import gaussians
 
 
 def _slow(points: NDArray[np.float64], size: int, sigma: float) -> NDArray[np.float64]:

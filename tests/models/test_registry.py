@@ -12,14 +12,17 @@ import pytest
 import torch
 from torch import nn
 
-import models
-from models import registry
+from nmebench import models
+from nmebench.models import registry
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_importing_models_imports_no_torch() -> None:
-    code = "import sys, models; models.names(); models.card.shipped(); print(*({'torch', 'timm'} & set(sys.modules)))"
+    code = (
+        "import sys; from nmebench import models; models.names(); models.card.shipped(); "
+        "print(*({'torch', 'timm'} & set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
 
@@ -46,9 +49,9 @@ def test_table_is_read_only() -> None:
     ("name", "options", "says"),
     [
         pytest.param("hrnetv2-w81", {}, "did you mean 'hrnetv2-w18'", id="near name"),
-        pytest.param("zzzz", {}, "no model is called 'zzzz'; known: heatmap-hrnet-small", id="far name"),
-        pytest.param("timm:resnet81", {}, "timm has no backbone 'resnet81' (did you mean 'resnet", id="near timm name"),
-        pytest.param("oracle", {"sgima": 2}, "no option 'sgima' (did you mean 'sigma'?)", id="near option"),
+        pytest.param("zzzz", {}, "unknown model 'zzzz' (known: hrnetv2-w18, heatmap-hrnet-small", id="far name"),
+        pytest.param("timm:resnet81", {}, "timm has no backbone 'resnet81'; did you mean 'resnet", id="near timm name"),
+        pytest.param("oracle", {"sgima": 2}, "no option 'sgima'; did you mean 'sigma'?", id="near option"),
         pytest.param("oracle", {"sigma": 0}, "sigma=0", id="sigma 0"),
         pytest.param("oracle", {"sigma": float("nan")}, "sigma=nan", id="sigma NaN"),
         pytest.param("oracle", {"sigma": "2"}, "can't be made with sigma='2'", id="a string for a number"),
@@ -86,15 +89,13 @@ def constant() -> nn.Module:
 
 def test_entry_points_add_networks_and_replace_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "third_party_network", sys.modules[__name__])
-    points = [
-        EntryPoint("constant", "third_party_network:constant", registry.ENTRY_POINT_GROUP),
-        EntryPoint("oracle", "third_party_network:constant", registry.ENTRY_POINT_GROUP),
-        EntryPoint("broken", "no.such.module:f", registry.ENTRY_POINT_GROUP),
-    ]
-    monkeypatch.setattr(registry, "entry_points", lambda group: points)
+    targets = {"constant": "third_party_network:constant", "broken": "no.such.module:f", "oracle": "nowhere:f"}
+    points = {name: [EntryPoint(name, target, "nmebench.models")] for name, target in targets.items()}
+    monkeypatch.setattr(type(registry.REGISTRY), "plugins", lambda self: points)
     assert models.names().count("oracle") == 1
     assert isinstance(models.create("constant"), _Constant)
-    assert not isinstance(models.create("oracle"), _Constant)
     assert models.describe("constant").summary == "A third-party network."
-    with pytest.raises(models.ModelError, match=r"'broken' can't be imported from 'no\.such\.module:f'"):
+    with pytest.raises(models.ModelError, match=r"'broken' of .* can't be loaded from no\.such\.module:f"):
         models.create("broken")
+    with pytest.raises(models.ModelError, match=r"'oracle' is built in, and .* registers the same name"):
+        models.create("oracle")

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-import models
-from models import checkpoint
-from models.regression import regression
+from nmebench import models
+from nmebench.models import checkpoint
+from nmebench.models.regression import regression
 
 
 @pytest.fixture(scope="module")

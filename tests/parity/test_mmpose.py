@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-import decoders
-from decoders.interface import gaussians
-from harness import crop as cropping
-from harness.metrics.nme import pooled_nme
-from harness.metrics.point_error import point_errors
-from harness.scheme import load
-from harness.sweep.flip_test import average, unflip
+from nmebench import decoders
+from nmebench.decoders.interface import gaussians
+from nmebench.geometry import crop as cropping
+from nmebench.geometry.scheme import load
+from nmebench.metrics.nme import pooled_nme
+from nmebench.metrics.point_error import point_errors
+from nmebench.sweep.flip_test import average, unflip
 
 KINDS = ["clean", "border", "noisy", "two-peaks", "weak", "plateau"]
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 import csv
 from decimal import Decimal
 
+import import_published as importer
 import pytest
 
-from harness import published
-from harness.boxes import names as boxes
-from harness.check.printed import printed
-from harness.errors import InputError
-from harness.published import importer, rows
-from harness.store import SUBSETS
+from nmebench import published
+from nmebench.boxes import names as boxes
+from nmebench.check.rounded_value import rounded_values
+from nmebench.errors import InputError
+from nmebench.protocol import SUBSETS
+from nmebench.published import rows
 
 COUNTS = dict(zip(SUBSETS, (2500, 326, 314, 698, 206, 736, 773), strict=True))
 
 
-def row(method: str) -> published.Row:
+def row(method: str) -> published.PublishedRow:
     (found,) = [r for r in published.load() if r.method == method]
     return found
 
@@ -35,7 +36,7 @@ def test_decimals_are_kept():
 
 @pytest.mark.parametrize("entry", published.load(), ids=lambda r: r.method)
 def test_failure_rates_are_whole_numbers_of_faces(entry):
-    for subset, value in printed("fr10", entry.fr10).items():
+    for subset, value in rounded_values("fr10", entry.fr10).items():
         assert len(value.counts(COUNTS[subset])) == 1
 
 
@@ -63,7 +64,7 @@ def test_known_faults_are_marked(method, words):
 
 
 def test_both_mmpose_tables_of_one_checkpoint_are_there():
-    prefixes = [r.sha256_prefix for r in published.filter(method="mmpose hrnet*")]
+    prefixes = [r.sha256_prefix for r in published.select(method="mmpose hrnet*")]
     assert sorted(prefixes) == sorted(2 * ["3f8e0c2c", "2bf032a6", "5af5055c"])
     assert row("mmpose HRNetV2-W18 DARK (1.x table)").protocol.flip == "flip+shift"
     assert row("HRNetV2-W18 official").protocol.decoder == "hrnet"
@@ -80,12 +81,12 @@ def test_both_mmpose_tables_of_one_checkpoint_are_there():
     ],
 )
 def test_filter(conditions, count):
-    assert len(published.filter(**conditions)) == count
+    assert len(published.select(**conditions)) == count
 
 
 def test_filter_refuses_unknown_words():
     with pytest.raises(InputError, match=r"kind 'own': no such kind, allowed: authors"):
-        published.filter(kind="own")
+        published.select(kind="own")
 
 
 def test_the_file_is_what_the_importer_makes(shared):
@@ -140,7 +141,7 @@ def test_numbers_without_quotes_are_refused(tmp_path):
 
 def test_shipped_cards_report_the_published_numbers():
     """A card's table and the published row of the same source hold the same numbers."""
-    from models import card as cards
+    from nmebench.models import card as cards
 
     by_source = {r.source: r for r in published.load()}
     compared = 0

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.check.verdict import Finding, Row, Verdict
-from harness.store import (
+from nmebench.check.verdict import CauseFinding, Verdict, VerdictRow
+from nmebench.files import FileHash
+from nmebench.runs.run_store import (
     CellRecord,
     DatasetRecord,
     FaceTable,
-    FileHash,
     ModelRecord,
     Provenance,
     Run,
@@ -120,7 +120,7 @@ def _scores(record: RunRecord, faces: FaceTable, per_face: dict[str, np.ndarray]
 def verdict(record: RunRecord) -> Verdict:
     """What ``check`` writes: one row of every status."""
     cell = record.cells[0]
-    cause = Finding(
+    cause = CauseFinding(
         cause="flip shift", detail="without the one-pixel shift the NMEs are 6.99.", explains=True, explained=0.97
     )
     rows = [
@@ -133,7 +133,7 @@ def verdict(record: RunRecord) -> Verdict:
     ]  # fmt: skip
     return Verdict(
         rows=tuple(
-            Row(
+            VerdictRow(
                 model=cell.model,
                 dataset="wflw",
                 table="mmpose 0.x",

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-import reports
-from harness.compare import compare
-from harness.store import Run
+from nmebench import reports
+from nmebench.compare import compare
+from nmebench.runs.run_store import Run
 
 pytestmark = pytest.mark.browser
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import reports
-from harness.compare import Comparison, compare
-from harness.store import Run
+from nmebench import reports
+from nmebench.compare import Comparison, compare
+from nmebench.runs.run_store import Run
 
 
 @pytest.fixture(scope="module")

@@ -8,17 +8,18 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from harness.store import Run
-from reports import ced, differences, landmarks, sizes, svg
-from reports.view import View
+from nmebench.reports.render import svg
+from nmebench.reports.sections import ced, differences, landmarks, sizes
+from nmebench.reports.view import RunView
+from nmebench.runs.run_store import Run
 
 
 @pytest.fixture(scope="module")
-def view(small_run: Run) -> View:
-    return View(small_run)
+def view(small_run: Run) -> RunView:
+    return RunView(small_run)
 
 
-def test_curve_counts_are_the_faces_at_or_below(view: View) -> None:
+def test_curve_counts_are_the_faces_at_or_below(view: RunView) -> None:
     thresholds = np.array([0.0, 2.5, 4.0, 9.0, 1e6])
     found = ced.counts(view.nme, thresholds)
     slow = [[sum(bool(v <= t) for v in row) for t in thresholds] for row in view.nme]
@@ -40,7 +41,7 @@ def test_packed_counts(counts: list[int], packed: list[int]) -> None:
     assert _unpacked(packed, len(counts)) == counts
 
 
-def test_curves_carry_every_subset_for_the_script(view: View) -> None:
+def test_curves_carry_every_subset_for_the_script(view: RunView) -> None:
     section = ced.section(view)
     assert section is not None
     for axis in section.axes:
@@ -56,7 +57,7 @@ def test_curves_carry_every_subset_for_the_script(view: View) -> None:
         assert 0 < top < top + height <= frame[3]
 
 
-def test_curve_lies_where_the_script_would_draw_it(view: View) -> None:
+def test_curve_lies_where_the_script_would_draw_it(view: RunView) -> None:
     section = ced.section(view)
     assert section is not None
     axis = section.axes[0]
@@ -85,7 +86,7 @@ def test_linear_axis_ends_where_the_errors_do(nme: list[list[float]], high: floa
     assert log[-1] >= max(map(max, nme))
 
 
-def test_differences_are_paired_with_the_plain_decoder(view: View) -> None:
+def test_differences_are_paired_with_the_plain_decoder(view: RunView) -> None:
     forest = differences.section(view)
     assert forest is not None
     assert len(forest.rows) == 2 / 3 * len(view.cells)
@@ -104,7 +105,7 @@ def test_differences_are_paired_with_the_plain_decoder(view: View) -> None:
         assert (row.verdict == "no significant difference") == (row.paired.p_holm >= 0.05)
 
 
-def test_boxes_stand_side_by_side(view: View) -> None:
+def test_boxes_stand_side_by_side(view: RunView) -> None:
     found = differences.boxes(view)
     assert found is not None
     assert found.names == ("landmarks", "rect")
@@ -113,7 +114,7 @@ def test_boxes_stand_side_by_side(view: View) -> None:
         assert row.spread_value == pytest.approx(max(row.values) - min(row.values))
 
 
-def test_landmark_errors_against_a_loop(view: View) -> None:
+def test_landmark_errors_against_a_loop(view: RunView) -> None:
     table = landmarks.per_landmark(view)
     faces, cell = view.run.faces, view.cells[3]
     predicted = view.run.landmarks(cell.id)
@@ -127,7 +128,7 @@ def test_landmark_errors_against_a_loop(view: View) -> None:
     np.testing.assert_allclose(table.mean(1), view.nme.mean(1), rtol=1e-6)
 
 
-def test_groups_keep_the_order_of_the_face_and_their_means(view: View) -> None:
+def test_groups_keep_the_order_of_the_face_and_their_means(view: RunView) -> None:
     found = landmarks.section(view)
     assert found is not None
     assert [name for name, _ in found.groups][:3] == ["contour", "right-brow", "left-brow"]
@@ -152,7 +153,7 @@ def test_size_bins_are_a_partition_in_order() -> None:
     assert all(size[a].max() <= size[b].min() for a, b in pairwise(parts))
 
 
-def test_sizes_table_holds_the_bins_means(view: View) -> None:
+def test_sizes_table_holds_the_bins_means(view: RunView) -> None:
     found = sizes.section(view)
     assert found is not None
     extent = view.run.faces.size

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from harness.store import Run
-from reports import gallery
-from reports.view import View
+from nmebench.reports.sections import gallery
+from nmebench.reports.view import RunView
+from nmebench.runs.run_store import Run
 
 
 def _unpack(text: str) -> np.ndarray:
@@ -26,7 +26,7 @@ def test_pack_and_back() -> None:
 
 
 def test_worst_median_and_improved_are_who_they_say(small_run: Run) -> None:
-    view = View(small_run)
+    view = RunView(small_run)
     found = gallery.section(view)
     assert found is not None
     for cell, entry in zip(view.cells, found.data["cells"], strict=True):
@@ -43,7 +43,7 @@ def test_worst_median_and_improved_are_who_they_say(small_run: Run) -> None:
 
 
 def test_points_lie_on_the_picture(small_run: Run) -> None:
-    view = View(small_run)
+    view = RunView(small_run)
     found = gallery.section(view)
     assert found is not None
     thumbnails = small_run.thumbnails
@@ -63,7 +63,7 @@ def test_points_lie_on_the_picture(small_run: Run) -> None:
 
 
 def test_every_reference_resolves(small_run: Run) -> None:
-    found = gallery.section(View(small_run))
+    found = gallery.section(RunView(small_run))
     assert found is not None
     for entry in found.data["cells"]:
         for kind in ("worst", "median", "improved"):
@@ -77,7 +77,7 @@ def test_every_reference_resolves(small_run: Run) -> None:
 
 
 def test_pictures_can_be_left_out(small_run: Run) -> None:
-    found = gallery.section(View(small_run), pictures=False)
+    found = gallery.section(RunView(small_run), pictures=False)
     assert found is not None
     assert found.pictures == 0
     assert "left out" in found.reason
@@ -86,13 +86,13 @@ def test_pictures_can_be_left_out(small_run: Run) -> None:
 
 def test_a_run_without_or_with_broken_pictures_says_so(make_run: Callable[..., Run], tmp_path: Path) -> None:
     small = {"models": ("net",), "decoders": ("argmax",), "flips": ("none",), "faces": 12}
-    bare = gallery.section(View(make_run(tmp_path / "bare", pictures=False, **small)))
+    bare = gallery.section(RunView(make_run(tmp_path / "bare", pictures=False, **small)))
     assert bare is not None
     assert bare.reason == "the run stored none."
     run = make_run(tmp_path / "broken", **small)
     broken = [type(t)(b"no picture", t.size, t.warp) for t in run.thumbnails or ()]
     again = Run.create(run.path, run.record, run.faces, thumbnails=broken)
-    found = gallery.section(View(Run.open(again.path)))
+    found = gallery.section(RunView(Run.open(again.path)))
     assert found is not None
     assert found.reason == "no stored picture could be read."
 
@@ -101,7 +101,7 @@ def test_budgets_hold(small_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gallery, "PICTURE_BUDGET", 20_000)
     monkeypatch.setattr(gallery, "PER_CELL", 0)
     monkeypatch.setattr(gallery, "POINT_BUDGET", 120_000)
-    found = gallery.section(View(small_run))
+    found = gallery.section(RunView(small_run))
     assert found is not None
     pictures = [face["picture"] for face in found.data["faces"].values() if face["picture"]]
     assert sum(map(len, pictures[:-1])) < 20_000

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-import reports
-from harness.errors import InputError
-from harness.store import Run
+from nmebench import reports
+from nmebench.errors import InputError
+from nmebench.runs.run_store import Run
 
 
 @pytest.fixture(scope="module")

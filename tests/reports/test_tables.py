@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.store import SUBSETS, Run
-from reports import tables
-from reports.significance import best_and_ties, paired_with_holm
-from reports.view import View
+from nmebench.protocol import SUBSETS
+from nmebench.reports.sections import tables
+from nmebench.reports.significance import best_and_ties, paired_with_holm
+from nmebench.reports.view import RunView
+from nmebench.runs.run_store import Run
 
 
 def test_every_number_is_the_stored_one(small_run: Run) -> None:
     scores = small_run.scores.set_index(["cell", "subset"])
-    found = tables.section(View(small_run))
+    found = tables.section(RunView(small_run))
     assert [t.metric.key for t in found] == ["nme", "fr10", "auc10"]
     for table in found:
         assert tuple(s for s, _ in table.subsets) == SUBSETS
@@ -28,13 +29,13 @@ def test_every_number_is_the_stored_one(small_run: Run) -> None:
 
 
 def test_partial_sets_are_named_in_every_head(small_run: Run) -> None:
-    heads = dict(tables.section(View(small_run))[0].subsets)
+    heads = dict(tables.section(RunView(small_run))[0].subsets)
     assert heads["test"] == "60 of 2500"
     assert heads["pose"].endswith(" of 326")
 
 
 def test_best_is_the_extreme_of_its_column(small_run: Run) -> None:
-    for table in tables.section(View(small_run)):
+    for table in tables.section(RunView(small_run)):
         for column in range(len(table.subsets)):
             values = [row.values[column] for row in table.rows]
             numbers = [v.value for v in values if v.value is not None]
@@ -49,7 +50,7 @@ def test_floors_below_one_percent_get_a_third_digit(make_run: object, tmp_path: 
     tiny = {cell: nme / 20 for cell, nme in run.per_face.items()}
     scores = run.scores.assign(nme=run.scores["nme"] / 20)
     run.write_scores(scores, tiny)
-    text = tables.section(View(Run.open(run.path)))[0].rows[0].values[0].text
+    text = tables.section(RunView(Run.open(run.path)))[0].rows[0].values[0].text
     assert len(text.partition(".")[2]) == 3
 
 
@@ -74,7 +75,7 @@ def test_paired_leaves_out_faces_without_a_number() -> None:
 
 
 def test_face_values_average_to_the_metrics(small_run: Run) -> None:
-    view = View(small_run)
+    view = RunView(small_run)
     for metric in tables.METRICS:
         means = tables.face_values(view.nme, metric).mean(1)
         stored = [view.scores[(c.id, "test")][metric.key] for c in view.cells]

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from reports.text import count, number, prose, pvalue, say, sentence_list, signed
+from nmebench.reports.render.text import (
+    count,
+    number,
+    prose,
+    pvalue,
+    say,
+    sentence_list,
+    signed,
+)
 
 
 @pytest.mark.parametrize(

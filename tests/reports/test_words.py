@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-import reports
-from harness.store import Run
-from reports import downloads, provenance, verdict
-from reports.tables import section as metric_tables
-from reports.view import View
+from nmebench import reports
+from nmebench.reports.sections import downloads, provenance, verdict
+from nmebench.reports.sections.tables import section as metric_tables
+from nmebench.reports.view import RunView
+from nmebench.runs.run_store import Run
 
 
 def _row(status: str, **fields: Any) -> dict[str, Any]:
@@ -49,12 +49,12 @@ def _row(status: str, **fields: Any) -> dict[str, Any]:
 )
 def test_verdict_in_a_sentence(small_run: Run, monkeypatch: Any, rows: Any, sentence: str, tone: str) -> None:
     monkeypatch.setattr(Run, "read_json", lambda self, name: None if rows is None else {"rows": rows})
-    found = verdict.section(View(small_run))
+    found = verdict.section(RunView(small_run))
     assert (found.sentence, found.tone) == (sentence, tone)
 
 
 def test_verdict_rows_have_printed_digits_and_deviations_first(small_run: Run) -> None:
-    found = verdict.section(View(small_run))
+    found = verdict.section(RunView(small_run))
     assert [r.status for r in found.rows][:2] == ["deviates", "deviates"]
     first = found.rows[0]
     assert (first.reported, first.measured, first.difference) == ("6.99", "7.310", "+0.320")
@@ -62,7 +62,7 @@ def test_verdict_rows_have_printed_digits_and_deviations_first(small_run: Run) -
 
 
 def test_shared_causes_stand_once(small_run: Run) -> None:
-    deviating = [r for r in verdict.section(View(small_run)).rows if r.status == "deviates"]
+    deviating = [r for r in verdict.section(RunView(small_run)).rows if r.status == "deviates"]
     assert [len(r.causes) for r in deviating] == [1, 0]
     assert deviating[0].causes_of == 2
     assert deviating[0].causes[0].explains
@@ -72,7 +72,7 @@ def test_shared_causes_stand_once(small_run: Run) -> None:
 @pytest.mark.parametrize("source", ["javascript:alert(1)", "http://plain", "a paper, table 2", "https://" + "x" * 600])
 def test_only_short_https_sources_become_links(small_run: Run, monkeypatch: Any, source: str) -> None:
     monkeypatch.setattr(Run, "read_json", lambda self, name: {"rows": [_row("reproduced", source=source)]})
-    assert verdict.section(View(small_run)).rows[0].link == ""
+    assert verdict.section(RunView(small_run)).rows[0].link == ""
 
 
 @pytest.mark.parametrize(
@@ -96,13 +96,13 @@ def test_overlong_card_fields_are_cut_with_a_note(make_run: Any, tmp_path: Any) 
         faces=10,
         card={"source": "x" * 10_000_000},
     )
-    facts = dict(provenance.section(View(run)).models[0].facts)
+    facts = dict(provenance.section(RunView(run)).models[0].facts)
     assert facts["Card: source"].endswith("(cut, 10000000 characters)")
     assert len(reports.html(run)) < 1_000_000
 
 
 def test_provenance_says_dirty_and_leaves_the_machine_out(small_run: Run) -> None:
-    found = provenance.section(View(small_run))
+    found = provenance.section(RunView(small_run))
     assert dict(found.code)["Commit"].endswith("with uncommitted changes")
     text = reports.html(small_run)
     assert "an x86-64" not in text
@@ -116,7 +116,7 @@ def test_timings_on_request(small_run: Run) -> None:
 
 
 def test_counts_of_every_cell(small_run: Run) -> None:
-    names, rows = provenance.counts_table(View(small_run))
+    names, rows = provenance.counts_table(RunView(small_run))
     assert names == ("empty", "maps", "steps_over_1px")
     assert [values for _, values in rows] == [tuple(c.counts[n] for n in names) for c in small_run.record.cells]
 
@@ -125,7 +125,7 @@ def test_markdown_tables_hold_every_number(small_run: Run) -> None:
     text = reports.markdown_tables(small_run)
     assert "60 of 2500 faces" in text
     assert "not comparable with values of the whole set" in text
-    tables = metric_tables(View(small_run))
+    tables = metric_tables(RunView(small_run))
     rows = [line for line in text.splitlines() if line.startswith("| hrnet")]
     assert len(rows) == 3 * len(small_run.record.cells)
     assert f"**{min(r.values[0].text for r in tables[0].rows)}**" in text
@@ -146,7 +146,7 @@ def test_names_cannot_break_out_of_markdown_or_latex(make_run: Any, tmp_path: An
 
 
 def test_downloads_decode_to_what_they_say(small_run: Run) -> None:
-    view = View(small_run)
+    view = RunView(small_run)
     tables = metric_tables(view)
     links = {d.name: d for d in downloads.section(view, tables, None)}
     assert set(links) == {"scores.csv", "tables.md", "tables.tex"}
@@ -157,5 +157,5 @@ def test_downloads_decode_to_what_they_say(small_run: Run) -> None:
 
 def test_too_large_downloads_stay_out(small_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(downloads, "LIMIT", 10)
-    view = View(small_run)
+    view = RunView(small_run)
     assert all(d.uri == "" for d in downloads.section(view, metric_tables(view), None))

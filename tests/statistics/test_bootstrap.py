@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from harness import metrics
-from harness.statistics import bootstrap
-from harness.statistics.bootstrap import _exact_product, _resampling_counts
+from nmebench import metrics
+from nmebench.statistics import bootstrap
+from nmebench.statistics.bootstrap import _exact_product, _resampling_counts
 
 STATISTICS = {
     "nme": lambda v: float(np.mean(v)),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from harness.statistics import bootstrap, holm, paired_difference, paired_differences, ranking
+from nmebench.statistics import bootstrap, holm, paired_difference, paired_differences, ranking
 
 
 def faces(rng, images=1800, count=2500):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from safetensors.torch import save_file
 
-import models
+from nmebench import models
 
 FACES = 11
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from harness import engines
-from harness.sweep.plan import BATCH_BYTES, batch_size_for
-from models.card import Card
+from nmebench import engines
+from nmebench.models.card import Card
+from nmebench.sweep.plan import BATCH_BYTES, batch_size_for
 
 
 def _card(width: int, height: int) -> Card:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from harness.sweep.clock import Clock, Clocks
+from nmebench.sweep.clock import Clock, Clocks
 
 
 def test_adds_up_from_many_threads() -> None:

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from harness import engines, images, scoring
-from harness.errors import InputError
-from harness.store import Run
-from harness.sweep import SweepConfiguration, execute
-from harness.sweep.configuration import validate
+from nmebench import engines, scoring
+from nmebench.errors import InputError
+from nmebench.geometry import images
+from nmebench.runs.run_store import Run
+from nmebench.sweep import SweepConfiguration, execute
+from nmebench.sweep.configuration import validate
 
 
 def _configuration(few_faces: Path, small_card: Path, **changes: Any) -> SweepConfiguration:
@@ -176,7 +177,7 @@ def test_a_batch_is_decoded_while_the_next_is_computed(
     few_faces: Path, small_card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One batch ahead and no more: what a kill loses, and what lies in memory, is bounded."""
-    from harness.sweep.journal import CellJournal
+    from nmebench.sweep.journal import CellJournal
 
     events: list[str] = []
 
@@ -206,7 +207,7 @@ def test_changed_decoder_leaves_the_other_cells_alone(
 ) -> None:
     """A finished cell of an interrupted sweep is kept when another cell's decoder changes."""
     written: list[str] = []
-    from harness.sweep.journal import CellJournal
+    from nmebench.sweep.journal import CellJournal
 
     write = CellJournal.write
     monkeypatch.setattr(
@@ -230,7 +231,7 @@ def _raise_killed(*_: object) -> None:
 
 
 def test_second_writer_is_refused(few_faces: Path, small_card: Path, tmp_path: Path) -> None:
-    from harness.run_folder import writing
+    from nmebench.runs.run_writer import writing
 
     with (
         writing(tmp_path / "run", overwrite=False),
@@ -242,7 +243,7 @@ def test_second_writer_is_refused(few_faces: Path, small_card: Path, tmp_path: P
 def test_network_of_another_scheme_is_refused(few_faces: Path, tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
-    import models
+    from nmebench import models
 
     save_file(models.create("timm:mobilenetv3_small_050", points=68, width=8).state_dict(), tmp_path / "w.safetensors")
     (tmp_path / "c.toml").write_text(

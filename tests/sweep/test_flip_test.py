@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from harness.sweep import flip_test
+from nmebench.sweep import flip_test
 
 PERMUTATION = torch.tensor([1, 0, 2])
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.sweep.journal import CellJournal
+from nmebench.sweep.journal import CellJournal
 
 BATCHES = [np.array([0, 2]), np.array([1, 3]), np.array([4])]
 

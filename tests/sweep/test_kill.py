@@ -19,7 +19,7 @@ MOMENTS = 20
 
 def _command(few_faces: Path, small_card: Path, engine: str, out: Path) -> list[str]:
     return [
-        sys.executable, "-m", "harness", "run", "--data", f"wflw:{few_faces}", "--model", str(small_card),
+        sys.executable, "-m", "nmebench", "run", "--data", f"wflw:{few_faces}", "--model", str(small_card),
         "--decoder", "argmax", "--decoder", "dark", "--test-time", "none", "--test-time", "flip+shift",
         "--engine", engine, "--threads", "1", "--batch-size", "1", "-o", str(out),
     ]  # fmt: skip

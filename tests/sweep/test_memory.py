@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from harness import datasets
-from harness.bench import repeated
+from nmebench import datasets
+from nmebench.bench import repeated
 
 pytestmark = pytest.mark.slow
 
 _RUN = """
 import resource, sys
 from pathlib import Path
-from harness.sweep import execute
-from harness.sweep.configuration import validate
+from nmebench.sweep import execute
+from nmebench.sweep.configuration import validate
 data, card, out = sys.argv[1:]
 execute(validate({"data": data, "models": [card], "decoders": ["all"], "engine": "torch"}, where="a test"), Path(out))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-import decoders
-import models
-from harness import coordinates, crop, metrics, scheme
-from harness.sweep import ModelRequest, SweepConfiguration, execute, flip_test
+from nmebench import decoders, metrics, models
+from nmebench.geometry import coordinates, crop, scheme
+from nmebench.sweep import ModelRequest, SweepConfiguration, execute, flip_test
 
 CASES = [
     pytest.param(flip, decoder, key, id=key)

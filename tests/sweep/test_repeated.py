@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness import datasets, images
-from harness.bench import repeated
-from harness.errors import InputError
+from nmebench import datasets
+from nmebench.bench import repeated
+from nmebench.errors import InputError
+from nmebench.geometry import images
 
 
 def test_repeats_every_face_in_turn(few_faces: Path, tmp_path: Path) -> None:

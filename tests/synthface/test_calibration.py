@@ -5,15 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.synthface import figure, skin
-from harness.synthface.attributes import stream
-from harness.synthface.camera import Camera, Pose
-from harness.synthface.head import COLUMNS, FRONT_RINGS, RINGS, Head, build, grid, lift
-from harness.synthface.landmarks import landmarks
-from harness.synthface.light import Light
-from harness.synthface.render import render
-from harness.synthface.shape import Expression, draw_identity, frontal_points
-from harness.synthface.template import CHIN, Array
+from nmebench.synthface import figure, skin
+from nmebench.synthface.attributes import stream
+from nmebench.synthface.camera import Camera, Pose
+from nmebench.synthface.head import (
+    COLUMNS,
+    FRONT_RINGS,
+    RINGS,
+    Head,
+    build,
+    grid,
+    lift,
+)
+from nmebench.synthface.landmarks import landmarks
+from nmebench.synthface.light import Light
+from nmebench.synthface.render import render
+from nmebench.synthface.shape import Expression, draw_identity, frontal_points
+from nmebench.synthface.template import CHIN, Array
 
 SIZE = 320
 NEUTRAL = Expression(0.3, 0.3, 0.3, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)

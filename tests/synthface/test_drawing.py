@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from harness.synthface import Attributes, SynthFace, attributes_of, draw
+from nmebench.synthface import Attributes, SynthFace, attributes_of, draw
 
 GOLDEN_IMAGE = "c2d32db7d0e0712889008312cf8554b4806b1c8de578215264ba8799e123bf84"
 GOLDEN_POINTS = {
@@ -26,7 +26,7 @@ import cv2, hashlib, sys
 if sys.argv[1] == "plain":
     cv2.setUseOptimized(False)
     cv2.setNumThreads(1)
-from harness.synthface import draw
+from nmebench.synthface import draw
 for index in (7, 0):
     face = draw(98, "test", index)
     print(hashlib.sha256(face.image.tobytes() + face.landmarks.tobytes()).hexdigest())

@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 import pytest
 
-from harness.errors import InputError
-from harness.synthface import attributes_of, cached, draw, fault_of, make
-from harness.synthface.layout import MANIFEST, SUBSETS, files_of, hash_of
+from nmebench.errors import InputError
+from nmebench.protocol import LIST_NAMES
+from nmebench.synthface import attributes_of, cached, draw, fault_of, make
+from nmebench.synthface.layout import MANIFEST, files_of, hash_of
 
 FULL = "WFLW_annotations/list_98pt_rect_attr_train_test/list_98pt_rect_attr_{}.txt"
 
@@ -52,7 +53,7 @@ def test_the_lists_hold_the_landmarks_and_name_the_images(made: Path) -> None:
 def test_subset_lists_hold_the_faces_with_the_attribute(made: Path) -> None:
     folder = made / "WFLW_annotations/list_98pt_test"
     counts = attributes_of(21, "test", 6).sum(axis=0)
-    for subset, count in zip(SUBSETS, counts, strict=True):
+    for subset, count in zip(LIST_NAMES.values(), counts, strict=True):
         lines = (folder / f"list_98pt_test_{subset}.txt").read_text().splitlines()
         assert len(lines) == count
         assert all(len(line.split()) == 197 for line in lines)

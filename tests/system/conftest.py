@@ -67,7 +67,7 @@ def mmpose0_checkpoint(seed: int = 0) -> bytes:
     """HRNetV2-W18 with random weights, saved as mmpose 0.x saved it."""
     import torch
 
-    import models
+    from nmebench import models
 
     torch.manual_seed(seed)
     network = models.create("hrnetv2-w18")
@@ -100,7 +100,7 @@ decoder = "dark"
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    from harness import synthface
+    from nmebench import synthface
 
     folder = tmp_path_factory.mktemp("world")
     data = synthface.make(folder / "data", faces=8, seed=3, workers=1)
@@ -179,7 +179,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Started]]:
 
     def run(*args: object, env: Mapping[str, str | None] | None = None, **options: Any) -> Started:
         process = subprocess.Popen(
-            [sys.executable, "-m", "harness", *map(str, args)],
+            [sys.executable, "-m", "nmebench", *map(str, args)],
             env=environment(tmp_path, env), cwd=options.pop("cwd", tmp_path), text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, **options,
         )  # fmt: skip
@@ -232,7 +232,7 @@ SESSION = """
 import sys
 import time
 {setup}
-from harness.cli.entry import main
+from nmebench.cli.entry import main
 if __name__ == "__main__":
     for number, arguments in enumerate({commands!r}):
         started = time.perf_counter()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from models import card as cards
+from nmebench.models import card as cards
 
 LIST = "WFLW_annotations/list_98pt_rect_attr_train_test/list_98pt_rect_attr_test.txt"
 #: WFLW's counts, in the order of the list's attribute columns.

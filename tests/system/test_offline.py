@@ -139,7 +139,9 @@ def test_fetch_is_what_connects(server, play, session, tmp_path):
     assert "socket.connect ('127.0.0.1'" in log.read_text()
 
 
-@pytest.mark.parametrize("module", ["harness.sweep", "reports", "models", "decoders", "harness.fetch"])
+@pytest.mark.parametrize(
+    "module", ["nmebench.sweep", "nmebench.reports", "nmebench.models", "nmebench.decoders", "nmebench.fetch"]
+)
 def test_importing_connects_to_nothing(module, tmp_path):
     log = tmp_path / "connections.txt"
     code = HOOK.format(log=str(log), refuse=True) + f"import {module}"

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from harness.scheme import load
-from harness.training.recipe import Recipe
+from nmebench.geometry.scheme import load
+from nmebench.training.recipe import Recipe
 
 FACES = 12
 LIST = Path("WFLW_annotations", "list_98pt_rect_attr_train_test", "list_98pt_rect_attr_train.txt")
@@ -91,7 +91,7 @@ def table(wflw: Path) -> Callable[..., dict[str, Any]]:
 @pytest.fixture
 def recipe_file(table: Callable[..., dict[str, Any]], tmp_path: Path) -> Callable[..., Path]:
     """Writes a recipe and returns its path."""
-    from harness.training.export import toml
+    from nmebench.training.export import toml
 
     def make(name: str = "recipe", **more: Any) -> Path:
         made = Recipe.model_validate(table(**more))

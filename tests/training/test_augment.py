@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from harness.crop import crop
-from harness.scheme import load
-from harness.training import augment
-from harness.training.augment import View
-from harness.training.recipe import Augmentation
+from nmebench.geometry.crop import crop
+from nmebench.geometry.scheme import load
+from nmebench.training import augment
+from nmebench.training.augment import AugmentedView
+from nmebench.training.recipe import Augmentation
 
 SIZE = 256
 
@@ -30,18 +30,18 @@ def centroid(image: np.ndarray) -> np.ndarray:
 
 
 VIEWS = [
-    pytest.param(View(), id="plain"),
-    pytest.param(View(flip=True), id="flip"),
-    pytest.param(View(degrees=25.0), id="rotation"),
-    pytest.param(View(scale=1.25), id="scale"),
-    pytest.param(View(shift=(0.05, -0.08)), id="shift"),
-    pytest.param(View(flip=True, degrees=-31.0, scale=0.8, shift=(-0.04, 0.03)), id="all"),
+    pytest.param(AugmentedView(), id="plain"),
+    pytest.param(AugmentedView(flip=True), id="flip"),
+    pytest.param(AugmentedView(degrees=25.0), id="rotation"),
+    pytest.param(AugmentedView(scale=1.25), id="scale"),
+    pytest.param(AugmentedView(shift=(0.05, -0.08)), id="shift"),
+    pytest.param(AugmentedView(flip=True, degrees=-31.0, scale=0.8, shift=(-0.04, 0.03)), id="all"),
 ]
 
 
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize(("x", "y"), [(180.3, 150.8), (231.0, 201.5)])
-def test_landmarks_stay_on_the_picture(view: View, x: float, y: float) -> None:
+def test_landmarks_stay_on_the_picture(view: AugmentedView, x: float, y: float) -> None:
     image = dot(x, y)
     landmarks = np.array([[x, y], [x + 20, y]])
     got, points = augment.apply(
@@ -84,7 +84,7 @@ def test_a_flip_is_the_mirrored_crop_with_the_schemes_permutation() -> None:
         side=192.0,
         input_size=SIZE,
         flip=flip,
-        view=View(flip=True),
+        view=AugmentedView(flip=True),
     )
     assert np.abs(mirrored.astype(int) - plain[:, ::-1]).max() <= 3
     left_eye_corner, right_eye_corner = 60, 72
@@ -102,7 +102,7 @@ def test_colour_is_a_gain_a_channel_and_an_offset() -> None:
         side=32.0,
         input_size=32,
         flip=np.array([0]),
-        view=View(gain=(1.1, 1.0, 1.5), offset=-10.0),
+        view=AugmentedView(gain=(1.1, 1.0, 1.5), offset=-10.0),
     )
     assert got[16, 16].tolist() == [100, 140, 255]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from training_curves import draw
 
-from harness.errors import InputError
-from harness.training.curves import draw
-from harness.training.log import Log
+from nmebench.errors import InputError
+from nmebench.training.log import Log
 
 
 def test_the_same_log_gives_the_same_picture(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from harness.errors import InputError
-from harness.training import export
-from harness.training.recipe import Recipe
+from nmebench.errors import InputError
+from nmebench.training import export
+from nmebench.training.recipe import Recipe
 
 MADE = Recipe.model_validate(
     {

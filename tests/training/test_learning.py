@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-import models
-from harness.training import log, train
+from nmebench import models
+from nmebench.training import log, train
 
 
 @pytest.mark.slow

@@ -15,9 +15,9 @@ import pytest
 import safetensors.torch
 import torch
 
-import models
-from harness.errors import InputError
-from harness.training import log, loop, train
+from nmebench import models
+from nmebench.errors import InputError
+from nmebench.training import log, loop, train
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -81,7 +81,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(recipe_file: Callable[..., Path],
     path = recipe_file(stages=[{"epochs": 25, "size": 64, "batch": 4}], workers=1)
     train(path, tmp_path / "whole", device="cpu")
     code = (
-        "from pathlib import Path; from harness.training import loop; loop.SHORTEST_PAUSE = 0.0;"
+        "from pathlib import Path; from nmebench.training import loop; loop.SHORTEST_PAUSE = 0.0;"
         f"loop.train({str(path)!r}, Path({str(tmp_path / 'killed')!r}), device='cpu')"
     )
     process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
@@ -180,7 +180,7 @@ def test_a_list_that_is_too_short_says_so(recipe_file: Callable[..., Path], tmp_
 
 def recipe_source(recipe_file: Callable[..., Path]) -> str:
     """The `wflw:PATH` that the fixture's recipe trains on."""
-    from harness.training import recipe
+    from nmebench.training import recipe
 
     return recipe.load(recipe_file("source")).train.source
 

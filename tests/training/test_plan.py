@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from harness.training import plan
-from harness.training.loader import order
-from harness.training.recipe import Recipe
+from nmebench.training import plan
+from nmebench.training.loader import order
+from nmebench.training.recipe import Recipe
 
 
 def recipe(**more: Any) -> Recipe:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import InputError
-from harness.training import recipe
+from nmebench.errors import InputError
+from nmebench.training import recipe
 
 GOOD = """
 name = "x"

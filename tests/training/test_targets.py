@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from harness.training.targets import gaussians, heatmap_loss
+from nmebench.training.targets import gaussians, heatmap_loss
 
 
 def slow_gaussian(x: float, y: float, width: int, height: int, sigma: float) -> np.ndarray:

@@ -1,0 +1,158 @@
+"""Make ``wflw.toml`` from a survey of published rows (csv) and ``published_annotations.toml``.
+
+    python docs/tools/import_published.py SURVEY.csv
+
+The survey has a row for each published row: method, year, backbone, input_size (``256x256``), decoder_or_loss,
+``nme_``, ``fr10_`` and ``auc10_`` columns for test, pose, expr, illum, makeup, occl and blur, checkpoint_url,
+sha_prefix, source, source_kind (own or third-party, and text, image or log; or aggregator-page) and verified. Numbers
+are taken over as text, so that the decimals that were printed stay. Everything else that is known about a row
+(protocol, faults, notes) is written by hand in ``published_annotations.toml``, not taken from the survey.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+import tomllib
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from nmebench.errors import InputError
+from nmebench.files import write_atomically
+from nmebench.published.rows import FILE, PublishedRow
+
+__all__ = ["import_rows", "main", "to_toml"]
+
+ANNOTATIONS = Path(__file__).with_name("published_annotations.toml")
+SUBSET_COLUMNS = {
+    "test": "test",
+    "pose": "pose",
+    "expression": "expr",
+    "illumination": "illum",
+    "makeup": "makeup",
+    "occlusion": "occl",
+    "blur": "blur",
+}
+
+
+def _source_kind(text: str) -> tuple[str, str]:
+    """``own-text``, ``third-party-image`` and the like as (whose, medium)."""
+    first = text.split(" and ")[0]
+    whose, _, medium = first.rpartition("-")
+    kinds = {"own": "authors", "third-party": "third party", "aggregator": "aggregator"}
+    if whose not in kinds:
+        raise ValueError(f"source_kind {text!r} must begin with one of: {', '.join(kinds)}")
+    return kinds[whose], medium
+
+
+def _annotated(method: str, annotations: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the annotations say about a method; later ones win, faults add up."""
+    known: dict[str, Any] = {"protocol": {}, "faults": []}
+    for annotation in annotations:
+        if any(fnmatchcase(method, pattern) for pattern in annotation["methods"]):
+            known["protocol"].update(annotation.get("protocol", {}))
+            known["faults"].extend(annotation.get("faults", []))
+            if "note" in annotation:
+                known["note"] = annotation["note"]
+    return known
+
+
+def import_rows(survey: Path, annotations: Path = ANNOTATIONS) -> list[PublishedRow]:
+    """Rows of a survey with the annotations.
+
+    Raises:
+        InputError: a file can't be read, or a row breaks the schema; names line and field.
+    """
+    try:
+        with survey.open(newline="", encoding="utf-8") as file:
+            lines = list(csv.DictReader(file))
+        notes = tomllib.loads(annotations.read_text(encoding="utf-8"))["annotation"]
+    except (OSError, csv.Error, tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError) as error:
+        raise InputError(f"{survey}: can't be imported ({error}); give the survey's csv") from error
+    rows = []
+    for number, line in enumerate(lines, start=2):
+        try:
+            kind, medium = _source_kind(line["source_kind"])
+            values = {
+                metric: {s: line[f"{metric}_{c}"] for s, c in SUBSET_COLUMNS.items() if line[f"{metric}_{c}"]}
+                for metric in ("nme", "fr10", "auc10")
+            }
+            rows.append(
+                PublishedRow.model_validate(
+                    {
+                        "method": line["method"],
+                        "year": line["year"] or None,
+                        "backbone": line["backbone"] or None,
+                        "input_size": line["input_size"].split("x") if line["input_size"] else None,
+                        "technique": line["decoder_or_loss"] or None,
+                        **values,
+                        "checkpoint": line["checkpoint_url"] or None,
+                        "sha256_prefix": line["sha_prefix"] or None,
+                        "source": line["source"],
+                        "kind": kind,
+                        "medium": medium,
+                        "reading": line["verified"],
+                        **_annotated(line["method"], notes),
+                    }
+                )
+            )
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(map(str, first["loc"]))
+            raise InputError(f"{survey}: line {number}, {where}: {first['msg']}") from error
+        except (ValueError, KeyError) as error:
+            raise InputError(f"{survey}: line {number}: {error}") from error
+    return rows
+
+
+def _toml(value: Any) -> str:
+    """A value as TOML; decimals as text, which keeps their zeros."""
+    if isinstance(value, Decimal):
+        return json.dumps(str(value))
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return json.dumps(value)
+
+
+def to_toml(rows: Iterable[PublishedRow]) -> str:
+    """The file of published values."""
+    parts = [
+        "# Published WFLW rows, made by `python docs/tools/import_published.py SURVEY.csv`; don't edit by hand.\n"
+        "# NME and FR@10 in percent, AUC@10 as a fraction, with the decimals that the source prints.\n"
+        'version = 1\norigin = "read from the sources that each row names"\n'
+    ]
+    for row in rows:
+        fields = row.model_dump(exclude_none=True, exclude_defaults=True)
+        body = "\n".join(f"{name} = {_toml(value)}" for name, value in fields.items() if value)
+        parts.append(f"[[row]]\n{body}\n")
+    return "\n".join(parts)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write ``wflw.toml`` beside this file; exit code 2 when the survey can't be used."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if len(given) != 1:
+        sys.stderr.write("usage: python docs/tools/import_published.py SURVEY.csv\n")
+        return 2
+    try:
+        rows = import_rows(Path(given[0]))
+    except InputError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    write_atomically(FILE, to_toml(rows))
+    sys.stdout.write(f"{len(rows)} rows written to {FILE.name}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Readers: one annotation format per file, from bytes to rows."""

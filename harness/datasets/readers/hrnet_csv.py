@@ -1,0 +1,99 @@
+"""HRNet's csv: ``image_name, scale, center_w, center_h, original_0_x, original_0_y, ...``.
+
+Source: lib/datasets/wflw.py of HRNet/HRNet-Facial-Landmark-Detection, which reads the columns by position. Here the
+header decides, so that columns in another order are read rightly; without a header the order above holds.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterator
+
+from nmebench.datasets.readers.official import leading_numbers
+from nmebench.datasets.readers.row_error import RowError
+from nmebench.datasets.readers.rows import AnnotationRow, Entry, labels
+from nmebench.datasets.readers.text import image_name, numbers
+from nmebench.errors import InputError
+from nmebench.printable import shown
+
+__all__ = ["read"]
+
+_BOX = ("scale", "center_w", "center_h")
+
+
+def read(text: str, name: str, points: int) -> Iterator[Entry]:
+    """The faces of a csv, in its order.
+
+    :raises InputError: for a header without the columns that are needed, or text that is not a csv.
+    """
+    records = _records(text, name)
+    first = next(records, None)
+    if first is None:
+        raise InputError(f"{name} holds no faces")
+    usual = ["image_name", *_BOX, *(f"original_{index}_{axis}" for index in range(points) for axis in "xy")]
+    if _is_header(first[1]):
+        header = [cell.strip() for cell in first[1]]
+    else:
+        header = usual
+        yield _row(first, header, usual, name, points)
+    there = Counter(header)
+    missing = [column for column in usual if column not in there and column not in _BOX]
+    if missing:
+        semicolon = "; separate the cells by commas" if len(header) == 1 and ";" in header[0] else ""
+        raise InputError(
+            f"{name}:{first[0]}: {len(missing)} columns are missing, the first is {missing[0]!r}{semicolon}"
+        )
+    doubled = next((column for column, count in there.items() if count > 1), None)
+    if doubled is not None:
+        raise InputError(f"{name}:{first[0]}: the column {shown(doubled)[:40]!r} stands twice in the header")
+    for record in records:
+        yield _row(record, header, usual, name, points)
+
+
+def _is_header(cells: list[str]) -> bool:
+    """Whether a record names columns: after the image's name no cell is a number."""
+    return not any(leading_numbers(cell) for cell in cells[1:])
+
+
+def _records(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
+    """(first line, cells) of every record that is neither blank nor a comment."""
+    reader = csv.reader(_lines(text))
+    start = 1
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells) and not cells[0].startswith("#"):
+                yield start, cells
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise InputError(f"{name}:{start}: not a csv: {error}") from error
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Lines with their ends; only a newline ends one (``str.splitlines`` breaks at further characters)."""
+    for line in text.split("\n"):
+        yield line + "\n"
+
+
+def _row(record: tuple[int, list[str]], header: list[str], usual: list[str], name: str, points: int) -> Entry:
+    """One face, or what is wrong with it."""
+    line, cells = record
+    where = f"{name}:{line}"
+    if len(cells) != len(header):
+        return RowError("columns", f"{where}: {len(cells)} cells, expected {len(header)} ({len(usual)} are usual)").at(
+            line
+        )
+    cell = dict(zip(header, (value.strip() for value in cells), strict=True))
+    try:
+        box = None
+        if all(column in cell for column in _BOX):
+            scale, x, y = numbers([cell[column] for column in _BOX], where, _BOX)
+            box = [x, y, scale]
+        return AnnotationRow(
+            line=line,
+            image=image_name(cells[header.index("image_name")], where),
+            points=numbers([cell[column] for column in usual[1 + len(_BOX) :]], where, labels(points)),
+            centre_scale=box,
+        )
+    except RowError as error:
+        return error.at(line)

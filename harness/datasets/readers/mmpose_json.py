@@ -1,0 +1,75 @@
+"""mmpose's json in COCO's layout: ``images`` with names, ``annotations`` with keypoints, ``center`` and ``scale``.
+
+Source: tests/data/wflw/test_wflw.json and mmpose/datasets/datasets/face/wflw_dataset.py of open-mmlab/mmpose. ``bbox``
+is the tight box times 1.2, clipped, which nobody crops by; it is not read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from nmebench.datasets.readers.row_error import RowError
+from nmebench.datasets.readers.rows import AnnotationRow, Entry, labels
+from nmebench.datasets.readers.text import image_name, numbers
+from nmebench.errors import InputError
+
+__all__ = ["read"]
+
+
+def read(text: str, name: str, points: int) -> Iterator[Entry]:
+    """The faces of a json, in the order of its annotations.
+
+    :raises InputError: when it is not a json object with ``images`` and ``annotations``.
+    """
+    try:
+        table = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{name}:{error.lineno}: not a json: {error.msg} (column {error.colno})") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{name}: not a json that can be read: {error}") from error
+    lists = [table.get(key) if isinstance(table, dict) else None for key in ("images", "annotations")]
+    if not all(isinstance(item, list) for item in lists):
+        raise InputError(f"{name} is not mmpose's json: it needs the lists 'images' and 'annotations'")
+    images = _images(lists[0] or [], name)
+    for position, annotation in enumerate(lists[1] or [], start=1):
+        try:
+            yield _row(annotation, position, images, f"{name}: annotation {position}", points)
+        except RowError as error:
+            yield error.at(position)
+
+
+def _images(entries: list[Any], name: str) -> dict[int, str]:
+    """Names by id."""
+    images: dict[int, str] = {}
+    for position, entry in enumerate(entries, start=1):
+        where = f"{name}: image {position}"
+        number = entry.get("id") if isinstance(entry, dict) else None
+        if not isinstance(number, int):
+            raise InputError(f"{where} has no whole number as 'id'")
+        if number in images:
+            raise InputError(f"{where}: the id {number} stands twice")
+        images[number] = image_name(entry.get("file_name"), where)
+    return images
+
+
+def _row(annotation: Any, position: int, images: dict[int, str], where: str, points: int) -> AnnotationRow:
+    """One face."""
+    if not isinstance(annotation, dict):
+        raise RowError("columns", f"{where} is not an object")
+    number = annotation.get("image_id")
+    if not isinstance(number, int) or number not in images:
+        raise RowError("columns", f"{where}: its image_id {str(number)[:40]} is not among the images")
+    keypoints = annotation.get("keypoints")
+    if not isinstance(keypoints, list) or len(keypoints) != 3 * points:
+        found = len(keypoints) if isinstance(keypoints, list) else "no"
+        raise RowError("columns", f"{where}: {found} numbers in 'keypoints', expected {3 * points} (x, y, v)")
+    coordinates = numbers([value for index, value in enumerate(keypoints) if index % 3 < 2], where, labels(points))
+    box = None
+    if "center" in annotation and "scale" in annotation:
+        centre = annotation["center"]
+        if not isinstance(centre, list) or len(centre) != 2:
+            raise RowError("columns", f"{where}: 'center' is not a list of two numbers")
+        box = numbers([*centre, annotation["scale"]], where, ("center x", "center y", "scale"))
+    return AnnotationRow(position, images[number], coordinates, centre_scale=box)

@@ -1,1 +1,0 @@
-"""The checks behind ``harness.datasets.verify``, one kind a file."""

@@ -1,0 +1,66 @@
+"""Checks of the photographs that the faces name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+
+from nmebench.datasets.readers.rows import AnnotatedFaces
+from nmebench.datasets.verify.report import Collector
+from nmebench.errors import InputError
+from nmebench.geometry import images
+from nmebench.printable import shown
+
+__all__ = ["check_photographs"]
+
+_ORIENTATION = 0x0112
+
+
+def check_photographs(
+    faces: AnnotatedFaces, folder: Path, name: str, into: Collector, *, declared: Mapping[str, tuple[int, int]]
+) -> None:
+    """Reads every photograph once: missing, unreadable, turned, of another size, or not where the face is.
+
+    :param declared: (width, height) by image, where the annotation file says so.
+    """
+    places: dict[str, list[int]] = {}
+    for index, image in enumerate(faces.images):
+        places.setdefault(image, []).append(index)
+    into.facts["images"] = len(places)
+    for image, indices in places.items():
+        line = int(faces.lines[indices[0]])
+        path = folder / image
+        try:
+            height, width = images.read(path).shape[:2]
+        except InputError as error:
+            code = "image-missing" if str(error).endswith(" is missing") else "image-unreadable"
+            into.add("error", code, name, line, str(error).replace(shown(path), shown(image)))
+            continue
+        _check_turned(path, image, name, line, into)
+        said = declared.get(image)
+        if said is not None and said != (width, height):
+            message = f"image {shown(image)} has {width} x {height} px, the file says {said[0]} x {said[1]}: resized?"
+            into.add("error", "image-size", name, line, message)
+        points = faces.landmarks[indices]
+        outside = np.any((points < 0) | (points > np.array([width - 1, height - 1])), axis=2)
+        into.facts["faces reaching beyond their photograph"] += int(outside.any(axis=1).sum())
+        for place in np.flatnonzero(outside.mean(axis=1) > 0.5):
+            message = f"most of the face lies outside its photograph ({width} x {height} px)"
+            into.add("error", "outside", name, int(faces.lines[indices[place]]), message)
+
+
+def _check_turned(path: Path, image: str, name: str, line: int, into: Collector) -> None:
+    """A note on EXIF orientation: OpenCV and mmpose turn the photograph, PIL and the official HRNet code don't."""
+    try:
+        with PIL.Image.open(path) as picture:
+            orientation = picture.getexif().get(_ORIENTATION, 1)
+    except (OSError, SyntaxError, ValueError) as error:
+        message = f"image {shown(image)} can be read by OpenCV but not by PIL, which the HRNet code uses: {error}"
+        into.add("warning", "image-kind", name, line, " ".join(message.split()))
+        return
+    if orientation not in (0, 1):
+        message = f"image {shown(image)} has EXIF orientation {orientation}: mmpose turns it, HRNet's code doesn't"
+        into.add("warning", "image-turned", name, line, message)

@@ -1,0 +1,44 @@
+"""Oddities of a text file that this reader overlooks and others stumble over."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from nmebench.datasets.verify.report import Collector
+
+__all__ = ["check_text"]
+
+
+def check_text(file: Path, name: str, format: str, into: Collector) -> None:  # noqa: A002
+    """Looks at line ends, byte order mark, blanks, tabs and comments of a file that can be read."""
+    data = file.read_bytes()
+    if data.startswith(b"\xef\xbb\xbf"):
+        into.add("warning", "byte-order-mark", name, 1, "the file starts with a byte order mark: save without it")
+    # RFC 4180 ends a csv's records with CRLF, and a json does not care.
+    if b"\r" in data and format.startswith("official"):
+        line = data[: data.index(b"\r")].count(b"\n") + 1
+        into.add(
+            "warning",
+            "line-ends",
+            name,
+            line,
+            "carriage returns (Windows) become part of the image's name elsewhere: save with LF",
+        )
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        into.add("warning", "encoding", name, line, "bytes that are not UTF-8: file names may not be found elsewhere")
+    if format == "mmpose-json":
+        return
+    patterns = [
+        ("comment", rb"^[ \t]*#", "a comment line: other readers take it for a face"),
+        ("blank-line", rb"^[ \t\r]*\n(?=.)", "an empty line between faces"),
+        ("trailing-blanks", rb"[ \t]+\r?$", "blanks at the line's end become part of the image's name elsewhere"),
+    ]
+    if format != "hrnet-csv":
+        patterns.append(("tabs", rb"\t(?![ \t]*\r?$)", "tabs between the values: readers that split at one blank fail"))
+    for code, pattern, message in patterns:
+        if match := re.search(pattern, data, re.MULTILINE):
+            into.add("warning", code, name, data[: match.start()].count(b"\n") + 1, message)

@@ -1,0 +1,124 @@
+"""One registry for every kind of plug-in: a read-only table of built-in names, and entry points for all others."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
+from typing import Any
+
+from nmebench.errors import InputError
+from nmebench.suggest import unknown
+
+__all__ = ["Loaded", "Registry"]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a name stands for, and where it comes from."""
+
+    value: Any
+    """The class, function or object that the target names."""
+    target: str
+    """``module:attribute``."""
+    origin: str
+    """``built-in``, or the distribution and version that registers the name."""
+
+
+class Registry:
+    """The names of one kind of plug-in, such as decoders or models.
+
+    A name stands for a target ``module:attribute``, which is imported when :meth:`load` asks for it and not before.
+    Built-in names come from a table; other distributions register names under the entry-point group
+    ``nmebench.KINDs``. A name that is registered twice is refused, whoever registers it: which of the two a result
+    came from would depend on the order of installation.
+
+    Example:
+        >>> registry = Registry("shape", {"square": "fractions:Fraction"}, group=None)
+        >>> registry.names()
+        ['square']
+        >>> registry.load("square").origin
+        'built-in'
+        >>> registry.load("squre")
+        Traceback (most recent call last):
+            ...
+        nmebench.errors.InputError: unknown shape 'squre'; did you mean 'square'? (known: square)
+    """
+
+    def __init__(
+        self, kind: str, table: Mapping[str, str], *, group: str | None, error: type[InputError] = InputError
+    ) -> None:
+        """A registry of ``kind``.
+
+        Args:
+            kind: the word for one plug-in in messages, such as ``decoder``.
+            table: built-in names in the order of lists, each with its target ``module:attribute``.
+            group: the entry-point group of other distributions' plug-ins; None where a kind takes none.
+            error: the class of the errors raised.
+        """
+        self.kind = kind
+        self.table: Mapping[str, str] = MappingProxyType(dict(table))
+        self.group = group
+        self.error = error
+
+    def names(self) -> list[str]:
+        """Every name: the built-in ones in the table's order, then plug-ins by name. Imports nothing."""
+        return [*self.table, *sorted(set(self.plugins()) - set(self.table))]
+
+    def __contains__(self, name: object) -> bool:
+        """Whether a name is registered, usable or not."""
+        return name in self.table or name in self.plugins()
+
+    def load(self, name: str) -> Loaded:
+        """Import what a name stands for.
+
+        Raises:
+            InputError: (or the registry's own class) an unknown name, a name that is registered twice, or a plug-in
+                that can't be imported.
+        """
+        plugins = self.plugins().get(name, [])
+        origins = " and ".join(_origin(entry) for entry in plugins)
+        if name in self.table:
+            if plugins:
+                raise self.error(
+                    f"{self.kind} {name!r} is built in, and {origins} registers the same name; rename that entry point "
+                    "or uninstall it"
+                )
+            module, _, attribute = self.table[name].partition(":")
+            return Loaded(getattr(import_module(module), attribute), self.table[name], "built-in")
+        if not plugins:
+            raise self.error(unknown(self.kind, name, self.names()))
+        if len(plugins) > 1:
+            raise self.error(f"{self.kind} {name!r} is registered by {origins}; uninstall all but one")
+        (entry,) = plugins
+        try:
+            value = entry.load()
+        except Exception as error:  # any exception: this runs the plug-in's own module
+            first = str(error).partition("\n")[0]
+            raise self.error(
+                f"{self.kind} {name!r} of {origins} can't be loaded from {entry.value}: {type(error).__name__}: {first}"
+            ) from error
+        return Loaded(value, entry.value, origins)
+
+    def plugins(self) -> Mapping[str, list[EntryPoint]]:
+        """Entry points of the group by name; a name that several distributions register has several."""
+        return {} if self.group is None else _plugins_on(self.group, tuple(sys.path))
+
+
+@cache
+def _plugins_on(group: str, path: tuple[str, ...]) -> Mapping[str, list[EntryPoint]]:  # noqa: ARG001 - the cache's key
+    """Plug-ins of the distributions on ``path``; reading all metadata takes about a hundredth of a second."""
+    found: dict[str, list[EntryPoint]] = {}
+    for entry in entry_points(group=group):
+        same = found.setdefault(entry.name, [])
+        if all(_origin(entry) != _origin(other) or entry.value != other.value for other in same):
+            same.append(entry)
+    return found
+
+
+def _origin(entry: EntryPoint) -> str:
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "an unknown distribution"

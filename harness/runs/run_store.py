@@ -1,0 +1,327 @@
+"""The run folder: what a sweep measured, typed, versioned and complete enough to score and report again.
+
+Layout (schema version 1)::
+
+    RUN/
+      run.json              RunRecord: configuration, provenance, dataset, models, cells
+      faces.parquet         one row a face: position, annotation line, image, subsets, ground truth, box, normaliser
+      landmarks/CELL.npy    float32 [N, K, 2] image px, one file a cell
+      confidence/CELL.npy   float32 [N, K], the decoder's scores
+      per_face.parquet      cell, face, nme (percent)
+      scores.csv            one row for every cell and subset
+      thumbnails.parquet    optional: JPEG of every face's crop and the map from image px to it
+      timings.json          seconds by stage; the one file that differs between two runs of the same thing
+      verdict.json          what ``nmebench check`` found
+
+Everything but ``timings.json`` and ``run.json``'s ``provenance.host`` is a function of code, data and weights: two runs
+give the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import ValidationError
+
+from nmebench.errors import InputError
+from nmebench.files import write_atomically
+from nmebench.runs.run_record import (
+    SCHEMA_VERSION,
+    CellRecord,
+    DatasetRecord,
+    ModelRecord,
+    Provenance,
+    RunRecord,
+)
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "CellRecord",
+    "DatasetRecord",
+    "FaceTable",
+    "ModelRecord",
+    "Provenance",
+    "Run",
+    "RunRecord",
+    "Thumbnail",
+    "cell_id",
+]
+
+
+@dataclass(frozen=True)
+class FaceTable:
+    """The faces of a run, arrays of one length.
+
+    ``landmarks`` ``[N, K, 2]`` image px (ground truth), ``normaliser`` ``[N]`` image px, ``centre`` and ``size``
+    ``[N, 2]`` image px (the padded box of the first box rule), ``subsets`` name to bool ``[N]``.
+    """
+
+    image: Sequence[str]
+    line: np.ndarray
+    landmarks: np.ndarray
+    normaliser: np.ndarray
+    subsets: Mapping[str, np.ndarray]
+    centre: np.ndarray
+    size: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+    @cached_property
+    def clusters(self) -> np.ndarray:
+        """int ``[N]``: a number for each source image; faces of one photograph are not independent."""
+        return np.unique(np.asarray(self.image, dtype=object).astype(str), return_inverse=True)[1]
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """A face's crop: JPEG bytes, its ``(width, height)`` and the 2x3 map from image px to its pixels."""
+
+    jpeg: bytes
+    size: tuple[int, int]
+    warp: np.ndarray
+
+
+def cell_id(model: str, decoder: str, flip: str, box: str) -> str:
+    """A cell's name as a file name: lower-case letters, digits and ``.=+_-`` alone."""
+    parts = (re.sub(r"[^a-z0-9.=+_-]+", "-", part.lower()).strip("-.") for part in (model, decoder, flip, box))
+    return "__".join(parts)
+
+
+def _parquet(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd", store_schema=False)
+    return sink.getvalue()
+
+
+def _npy(array: np.ndarray) -> bytes:
+    sink = io.BytesIO()
+    np.save(sink, np.ascontiguousarray(array), allow_pickle=False)
+    return sink.getvalue()
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True, allow_nan=False) + "\n"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder. ``Run.open`` checks the version and the record; the rest is read when asked for."""
+
+    path: Path
+    record: RunRecord
+
+    @classmethod
+    def open(cls, path: Path | str) -> Run:
+        """Open an existing run.
+
+        Raises:
+            InputError: there is no run at ``path``, or it is damaged or of a newer schema.
+        """
+        path = Path(path)
+        file = path / "run.json"
+        if not file.is_file():
+            raise InputError(f"{path}: no run here (run.json is missing); make one with `nmebench run ... -o {path}`")
+        try:
+            raw = json.loads(file.read_text(encoding="utf-8", errors="surrogateescape"))
+            version = raw.get("schema_version") if isinstance(raw, dict) else None
+            if version != SCHEMA_VERSION:
+                raise InputError(
+                    f"{file}: schema version {version!r} can't be read, allowed: {SCHEMA_VERSION}; "
+                    "use the nmebench that wrote it, or run the sweep again"
+                )
+            record = RunRecord.model_validate(raw)
+        except (json.JSONDecodeError, ValidationError) as error:
+            first = str(error).splitlines()[0]
+            raise InputError(f"{file}: not a run record ({first}); run the sweep again") from error
+        return cls(path, record)
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        record: RunRecord,
+        faces: FaceTable,
+        *,
+        thumbnails: Sequence[Thumbnail] | None = None,
+        timings: Mapping[str, Any] | None = None,
+    ) -> Run:
+        """Write record, faces and thumbnails of a new run; ``add_cell`` follows, ``run.json`` makes it a run.
+
+        The folder must exist. Landmarks of cells are written by :meth:`write_cell` before this is called.
+        """
+        flat = pa.array(
+            np.asarray(faces.landmarks, np.float64).reshape(len(faces), -1).tolist(), pa.list_(pa.float64())
+        )
+        columns: dict[str, Any] = {
+            "face": np.arange(len(faces), dtype=np.int64),
+            "line": np.asarray(faces.line, np.int64),
+            "image": pa.array([os.fsencode(i) for i in faces.image], pa.binary()),
+            "normaliser": np.asarray(faces.normaliser, np.float64),
+            "centre_x": faces.centre[:, 0],
+            "centre_y": faces.centre[:, 1],
+            "size_x": faces.size[:, 0],
+            "size_y": faces.size[:, 1],
+            **{f"subset_{name}": np.asarray(mask, bool) for name, mask in faces.subsets.items()},
+            "landmarks": flat,
+        }
+        write_atomically(path / "faces.parquet", _parquet(pa.table(columns)))
+        if thumbnails is not None:
+            write_atomically(
+                path / "thumbnails.parquet",
+                _parquet(
+                    pa.table(
+                        {
+                            "jpeg": pa.array([t.jpeg for t in thumbnails], pa.binary()),
+                            "width": pa.array([t.size[0] for t in thumbnails], pa.int32()),
+                            "height": pa.array([t.size[1] for t in thumbnails], pa.int32()),
+                            "warp": pa.array([t.warp.ravel().tolist() for t in thumbnails], pa.list_(pa.float64())),
+                        }
+                    )
+                ),
+            )
+        if timings is not None:
+            write_atomically(path / "timings.json", _json(dict(timings)))
+        write_atomically(path / "run.json", _json(record.model_dump(mode="json")))
+        return cls(path, record)
+
+    @staticmethod
+    def write_cell(path: Path, cell: str, landmarks: np.ndarray, confidence: np.ndarray) -> None:
+        """Store a cell's raw landmarks ``[N, K, 2]`` image px and confidence ``[N, K]``, both as float32."""
+        for folder, array in (("landmarks", landmarks), ("confidence", confidence)):
+            (path / folder).mkdir(exist_ok=True)
+            write_atomically(path / folder / f"{cell}.npy", _npy(np.asarray(array, np.float32)))
+
+    def noted(self, *sentences: str) -> Run:
+        """The same run with sentences about what was not run, stored in ``run.json``."""
+        record = self.record.model_copy(update={"not_run": [*self.record.not_run, *sentences]})
+        write_atomically(self.path / "run.json", _json(record.model_dump(mode="json")))
+        return Run(self.path, record)
+
+    def write_scores(self, scores: pd.DataFrame, per_face: Mapping[str, np.ndarray]) -> None:
+        """Store ``scores.csv`` and the NME of every face by cell (percent)."""
+        table = pa.table(
+            {
+                "cell": pa.array(
+                    [c for c, nme in per_face.items() for _ in range(len(nme))],
+                    pa.dictionary(pa.int32(), pa.string()),
+                ),
+                "face": np.concatenate([np.arange(len(nme)) for nme in per_face.values()] or [np.empty(0, np.int64)]),
+                "nme": np.concatenate([np.asarray(nme, np.float64) for nme in per_face.values()] or [np.empty(0)]),
+            }
+        )
+        write_atomically(self.path / "per_face.parquet", _parquet(table))
+        write_atomically(
+            self.path / "scores.csv", scores.to_csv(index=False, lineterminator="\n", float_format="%.10g")
+        )
+        for name in ("scores", "per_face"):
+            self.__dict__.pop(name, None)
+
+    def _read(self, name: str) -> bytes:
+        try:
+            return (self.path / name).read_bytes()
+        except OSError as error:
+            raise InputError(
+                f"{self.path / name}: can't be read ({error.strerror}); score the run again with "
+                f"`nmebench score {self.path}` or run the sweep again"
+            ) from error
+
+    @cached_property
+    def faces(self) -> FaceTable:
+        """The faces, their ground truth and subsets."""
+        table = pq.read_table(io.BytesIO(self._read("faces.parquet")))
+        column = {name: table.column(name) for name in table.column_names}
+        flat = column["landmarks"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+        return FaceTable(
+            image=tuple(os.fsdecode(i) for i in column["image"].to_pylist()),
+            line=column["line"].to_numpy(),
+            landmarks=flat.reshape(table.num_rows, -1, 2),
+            normaliser=column["normaliser"].to_numpy(),
+            subsets={
+                name.removeprefix("subset_"): column[name].to_numpy()
+                for name in table.column_names
+                if name.startswith("subset_")
+            },
+            centre=np.stack([column["centre_x"].to_numpy(), column["centre_y"].to_numpy()], axis=1),
+            size=np.stack([column["size_x"].to_numpy(), column["size_y"].to_numpy()], axis=1),
+        )
+
+    def cell(self, cell: str) -> CellRecord:
+        """The record of a cell by its id."""
+        for record in self.record.cells:
+            if record.id == cell:
+                return record
+        raise InputError(
+            f"{cell!r}: no such cell in {self.path}; allowed: {', '.join(c.id for c in self.record.cells)}"
+        )
+
+    def model(self, name: str) -> ModelRecord:
+        """The record of a network by its name."""
+        for record in self.record.models:
+            if record.name == name:
+                return record
+        raise InputError(
+            f"{name!r}: no such model in {self.path}; allowed: {', '.join(m.name for m in self.record.models)}"
+        )
+
+    def landmarks(self, cell: str) -> np.ndarray:
+        """Raw landmarks of a cell, float32 ``[N, K, 2]`` image px."""
+        return np.asarray(np.load(io.BytesIO(self._read(f"landmarks/{cell}.npy")), allow_pickle=False))
+
+    def confidence(self, cell: str) -> np.ndarray:
+        """The decoder's scores of a cell, float32 ``[N, K]``."""
+        return np.asarray(np.load(io.BytesIO(self._read(f"confidence/{cell}.npy")), allow_pickle=False))
+
+    @cached_property
+    def per_face(self) -> Mapping[str, np.ndarray]:
+        """NME of every face by cell id, percent, float64 ``[N]``."""
+        table = pq.read_table(io.BytesIO(self._read("per_face.parquet")))
+        cells = np.asarray(table.column("cell").to_pylist(), dtype=object)
+        nme = table.column("nme").to_numpy()
+        return {record.id: nme[cells == record.id] for record in self.record.cells}
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """``scores.csv``."""
+        return pd.read_csv(io.BytesIO(self._read("scores.csv")), keep_default_na=False, na_values=[""])
+
+    def score_rows(self) -> list[dict[str, Any]]:
+        """``scores.csv`` as a dictionary a row."""
+        return [{str(key): value for key, value in row.items()} for row in self.scores.to_dict("records")]
+
+    @cached_property
+    def thumbnails(self) -> Sequence[Thumbnail] | None:
+        """The faces' crops, or None when the run was told to leave pictures out."""
+        if not (self.path / "thumbnails.parquet").is_file():
+            return None
+        rows = pq.read_table(io.BytesIO(self._read("thumbnails.parquet"))).to_pylist()
+        return [
+            Thumbnail(row["jpeg"], (row["width"], row["height"]), np.asarray(row["warp"]).reshape(2, 3)) for row in rows
+        ]
+
+    @cached_property
+    def timings(self) -> Mapping[str, Any]:
+        """Seconds by stage; empty when nothing was timed."""
+        file = self.path / "timings.json"
+        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+    def read_json(self, name: str) -> Any | None:
+        """Another stored JSON file of the run, such as ``verdict.json``; None when it isn't there."""
+        file = self.path / name
+        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Store a JSON file beside the run."""
+        write_atomically(self.path / name, _json(value))

@@ -1,0 +1,133 @@
+"""Scores of a run: NME, FR and AUC of every cell on every subset, with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nmebench import metrics
+from nmebench.errors import InputError
+from nmebench.protocol import SUBSETS
+from nmebench.runs.run_store import Run
+from nmebench.statistics import Statistic, bootstrap
+
+__all__ = ["COLUMNS", "score", "subset_masks"]
+
+Array = NDArray[np.float64]
+
+#: Columns of ``scores.csv``: NME and FR are percent, AUC is a fraction; ``_low`` and ``_high`` are 95 % intervals.
+COLUMNS = (
+    "dataset",
+    "subset",
+    "faces",
+    "model",
+    "decoder",
+    "flip",
+    "box",
+    "nme",
+    "fr10",
+    "auc10",
+    "fr10_count",
+    "expected_faces",
+    "nme_low",
+    "nme_high",
+    "fr10_low",
+    "fr10_high",
+    "auc10_low",
+    "auc10_high",
+    "normaliser",
+    "cell",
+)
+
+_STATISTICS: Mapping[str, Statistic] = {"nme": "nme", "fr10": "fr", "auc10": "auc"}
+
+
+def subset_masks(run: Run) -> dict[str, NDArray[np.bool_]]:
+    """The run's subsets as bool ``[N]``: ``test`` (every face) first, then in the order of the tables."""
+    faces = run.faces
+    stored = {name: np.asarray(mask, bool) for name, mask in faces.subsets.items()}
+    masks = {"test": np.ones(len(faces), bool), **stored}
+    known = [name for name in SUBSETS if name in masks]
+    return {name: masks[name] for name in [*known, *(n for n in masks if n not in known)]}
+
+
+def _cell_nme(run: Run, cell: str) -> Array:
+    """NME of every face under a cell, percent ``[N]``."""
+    landmarks = run.landmarks(cell)
+    truth = run.faces.landmarks
+    if landmarks.shape != truth.shape:
+        raise InputError(
+            f"{run.path}: cell {cell} holds landmarks {list(landmarks.shape)}, the faces have {list(truth.shape)}; "
+            "the run is damaged, run the sweep again"
+        )
+    nme = metrics.nme(metrics.point_errors(landmarks, truth), run.faces.normaliser)
+    bad = np.flatnonzero(~np.isfinite(nme))
+    if len(bad):
+        face = int(bad[0])
+        raise InputError(
+            f"{run.path}: cell {cell}: the NME of {len(bad)} faces is not a number, the first being face {face} (line "
+            f"{run.faces.line[face]}, {run.faces.image[face]!r}); its landmarks must be finite and its normaliser "
+            "over 0: leave these faces out, or use a decoder that always answers"
+        )
+    return nme
+
+
+def score(run: Run, *, resamples: int = 2000, seed: int = 0) -> pd.DataFrame:
+    """Score every cell on every subset from the raw landmarks; store and return the table.
+
+    Writes ``per_face.parquet`` and ``scores.csv``. Needs nothing but the run folder, so that an old run can
+    be scored again.
+
+    Args:
+        run: an open run, whose cells' landmarks are stored.
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
+
+    Returns:
+        A row for each cell and subset with faces, columns :data:`COLUMNS`.
+
+    Raises:
+        InputError: landmarks of a cell are missing, of another shape, or give no number.
+    """
+    record = run.record
+    per_face = {cell.id: _cell_nme(run, cell.id) for cell in record.cells}
+    rows: list[dict[str, Any]] = []
+    everything = np.array(list(per_face.values())).reshape(len(per_face), len(run.faces))
+    for subset, mask in subset_masks(run).items():
+        if not mask.any() or not per_face:
+            continue
+        values, clusters = everything[:, mask], run.faces.clusters[mask]
+        intervals = {
+            name: bootstrap(values, clusters, statistic, resamples=resamples, seed=seed)
+            for name, statistic in _STATISTICS.items()
+        }
+        for index, cell in enumerate(record.cells):
+            rows.append(
+                {
+                    "dataset": record.dataset.name,
+                    "subset": subset,
+                    "faces": int(mask.sum()),
+                    "model": cell.model,
+                    "decoder": cell.decoder,
+                    "flip": cell.flip,
+                    "box": cell.box,
+                    "nme": float(values[index].mean()),
+                    "fr10": metrics.failure_rate(values[index]),
+                    "auc10": metrics.auc(values[index]),
+                    "fr10_count": metrics.failures(values[index]),
+                    "expected_faces": record.dataset.expected.get(subset),
+                    **{f"{name}_low": i.low[index] for name, i in intervals.items()},
+                    **{f"{name}_high": i.high[index] for name, i in intervals.items()},
+                    "normaliser": record.normaliser,
+                    "cell": cell.id,
+                }
+            )
+    order = {cell.id: index for index, cell in enumerate(record.cells)}
+    rows.sort(key=lambda row: order[row["cell"]])  # stable: subsets keep their order within a cell
+    scores = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"expected_faces": "Int64"})
+    run.write_scores(scores, per_face)
+    return scores

@@ -1,0 +1,103 @@
+"""Landmarks that some other program made, stored as a run of one cell."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from nmebench import datasets, scoring
+from nmebench.errors import InputError
+from nmebench.files import file_sha256
+from nmebench.geometry import scheme
+from nmebench.protocol import DIRECT
+from nmebench.runs import provenance
+from nmebench.runs.run_store import (
+    CellRecord,
+    FaceTable,
+    ModelRecord,
+    Run,
+    RunRecord,
+    cell_id,
+)
+from nmebench.runs.run_writer import dataset_record, publish, writing
+
+__all__ = ["store_predictions"]
+
+
+def store_predictions(
+    predictions: Path,
+    data: str,
+    out: Path,
+    *,
+    name: str,
+    format: str | None = None,  # noqa: A002 - the field's word, as in datasets.load
+    normaliser: str | None = None,
+    command: Sequence[str] = (),
+    overwrite: bool = False,
+) -> Run:
+    """Score the landmarks of ``predictions`` (``[N, K, 2]`` image px) against the faces of ``data``.
+
+    Raises:
+        InputError: a file can't be read, or the numbers of faces or landmarks differ.
+    """
+    file = Path(str(predictions).partition("::")[0])
+    with writing(out, overwrite=overwrite) as work:
+        dataset = datasets.load(data, format=format)
+        landmarks, _ = scoring.import_predictions(predictions, images=dataset.images)
+        if landmarks.shape != dataset.landmarks.shape:
+            raise InputError(
+                f"{predictions}: holds {landmarks.shape[0]} faces of {landmarks.shape[1]} landmarks, but {data} has "
+                f"{dataset.landmarks.shape[0]} of {dataset.landmarks.shape[1]}; give a row a face, in the list's order"
+            )
+        normaliser_name = normaliser or dataset.scheme.default_normaliser
+        distances = scheme.normaliser(dataset.scheme, dataset.landmarks, normaliser_name)
+        low, high = dataset.landmarks.min(axis=1), dataset.landmarks.max(axis=1)
+        cell = cell_id(name, DIRECT, "none", "none")
+        record = RunRecord(
+            kind="score",
+            configuration={
+                "data": data,
+                "predictions": predictions.name,
+                "name": name,
+                "normaliser": normaliser_name,
+            },
+            normaliser=normaliser_name,
+            dataset=dataset_record(dataset),
+            models=[
+                ModelRecord(
+                    name=name,
+                    architecture="predictions",
+                    card={
+                        "name": name,
+                        "predictions": predictions.name,
+                        "sha256": file_sha256(file),
+                    },
+                    input_size=(0, 0),
+                    engine="none (predictions)",
+                )
+            ],
+            cells=[CellRecord(id=cell, model=name, decoder=DIRECT, flip="none", box="none")],
+            provenance=provenance.collect(command=command, threads=1, deterministic=True, seed=0),
+        )
+        staging = work / "run"
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir()
+        Run.write_cell(staging, cell, landmarks, np.ones(landmarks.shape[:2], np.float32))
+        run = Run.create(
+            staging,
+            record,
+            FaceTable(
+                image=dataset.images,
+                line=dataset.lines,
+                landmarks=dataset.landmarks,
+                normaliser=distances,
+                subsets=dataset.subsets,
+                centre=(low + high) / 2,
+                size=high - low,
+            ),
+        )
+        scoring.score(run)
+        return publish(staging, out)

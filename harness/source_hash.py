@@ -1,0 +1,88 @@
+"""Hashes of source code: part of every cache key and of a run's provenance."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Iterable
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from nmebench.files import file_sha256
+
+__all__ = ["code_hash", "package_hash", "plugin_hash"]
+
+#: Subpackages that live in folders of their own beside ``harness/`` in the repository, and inside it in a wheel.
+_BESIDE = ("decoders", "models", "reports")
+
+#: Everything that decides what a sweep measures. Reports read stored runs and decide nothing.
+_MEASURING = ("nmebench", "nmebench.decoders", "nmebench.models")
+
+
+def package_hash(*packages: str) -> str:
+    """SHA-256 over the names and contents of every Python file of packages of this project.
+
+    Args:
+        packages: dotted names such as ``nmebench.decoders``. ``nmebench`` itself stands for what ``harness/`` holds,
+            without the decoders, models and reports, so that a checkout and an installed wheel of the same sources
+            have the same hash.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Raises:
+        LookupError: a name is no package, or has no Python files: a misspelt name must not become an empty hash.
+
+    Example:
+        >>> package_hash("nmebench.decoders") == package_hash("nmebench.decoders")
+        True
+        >>> package_hash("nmebench.decoder")
+        Traceback (most recent call last):
+            ...
+        LookupError: 'nmebench.decoder' is no package with Python sources
+    """
+    digest = hashlib.sha256()
+    for name, sha256 in sorted(pair for package in packages for pair in _sources(package)):
+        digest.update(f"{name}\0{sha256}\n".encode())
+    return digest.hexdigest()
+
+
+def code_hash() -> str:
+    """SHA-256 over every Python file of the project except the reports."""
+    return package_hash(*_MEASURING)
+
+
+def plugin_hash(kind: type) -> str:
+    """SHA-256 of the file that defines a class or function; of all of its package for a class of this project.
+
+    Raises:
+        LookupError: the class has no source file, for example because it was typed into an interpreter.
+    """
+    module = inspect.getmodule(kind)
+    if module is None or not getattr(module, "__file__", None):
+        raise LookupError(f"{kind!r} has no source file")
+    if module.__name__.partition(".")[0] == "nmebench":
+        return package_hash(module.__name__.rpartition(".")[0])
+    return file_sha256(Path(str(module.__file__)))
+
+
+@cache
+def _sources(package: str) -> tuple[tuple[str, str], ...]:
+    """(dotted name, SHA-256) of every Python file below a package's folders."""
+    try:
+        spec = find_spec(package)
+    except ModuleNotFoundError:
+        spec = None
+    found = []
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        for file in _files(Path(folder), without=_BESIDE if package == "nmebench" else ()):
+            relative = file.relative_to(folder).with_suffix("")
+            found.append((".".join((package, *relative.parts)), file_sha256(file)))
+    if not found:
+        raise LookupError(f"{package!r} is no package with Python sources")
+    return tuple(found)
+
+
+def _files(folder: Path, *, without: Iterable[str]) -> list[Path]:
+    return sorted(file for file in folder.rglob("*.py") if file.relative_to(folder).parts[0] not in without)

@@ -1,0 +1,241 @@
+"""The faces of a training run, drawn or read once and kept as pixels that any process can map.
+
+Decoding a photograph, or drawing a face, costs several times the warp of it, and every epoch sees every face. So each
+face's surroundings are cut out once, whole pixels at the picture's own resolution (no resampling: the network's crop
+stays a single bilinear warp, exactly the benchmark's), and put into shards. A second process makes the shards in order
+while training already runs on the first ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import cv2
+import filelock
+import numpy as np
+from numpy.typing import NDArray
+
+from nmebench.errors import InputError
+from nmebench.files import atomic_writer
+from nmebench.paths import cache_folder
+from nmebench.training import sources
+from nmebench.training.recipe import TrainingFaces
+from nmebench.training.sources import SourceFace
+
+__all__ = ["Pictures", "drawing", "open_pictures"]
+
+SHARD = 100
+"""Faces a shard."""
+REACH = 1.75
+"""How far round the padded box's centre pixels are kept, in boxes: a box turned by 45 degrees and 1.24 times as big."""
+LARGEST = 640
+"""A cut with a longer side than this many pixels is shrunk to it by area: no input size needs more."""
+FORMAT = 1
+
+
+@dataclass
+class _Shard:
+    pixels: NDArray[np.uint8]
+    starts: NDArray[np.int64]
+    shapes: NDArray[np.int64]
+    landmarks: NDArray[np.float64]
+    centres: NDArray[np.float64]
+    sides: NDArray[np.float64]
+
+
+@dataclass
+class Pictures:
+    """Faces ``0 .. len - 1`` of a :class:`~nmebench.training.recipe.TrainingFaces`, from the shards in ``folder``."""
+
+    faces: TrainingFaces
+    folder: Path
+    _open: dict[int, _Shard] = field(default_factory=dict, repr=False)
+
+    def __len__(self) -> int:
+        """The number of faces."""
+        return self.faces.faces
+
+    def has(self, position: int) -> bool:
+        """Whether that face is drawn already."""
+        return _index_file(self.folder, (position + self.faces.skip) // SHARD).is_file()
+
+    def get(self, position: int) -> SourceFace:
+        """The face at a position, waiting for its shard where another process is still making it."""
+        index = position + self.faces.skip
+        number, place = divmod(index, SHARD)
+        if number not in self._open:
+            while not self.has(position):
+                time.sleep(0.1)
+            self._open[number] = _read(self.folder, number)
+        shard = self._open[number]
+        height, width = (int(length) for length in shard.shapes[place])
+        start = int(shard.starts[place])
+        return SourceFace(
+            image=shard.pixels[start : start + height * width * 3].reshape(height, width, 3),
+            landmarks=shard.landmarks[place],
+            centre=shard.centres[place],
+            side=float(shard.sides[place]),
+        )
+
+
+def open_pictures(faces: TrainingFaces, *, cache: Path | None = None) -> Pictures:
+    """Name the folder of these faces' shards; draws nothing. The folder's name is a hash of what they are."""
+    root = cache_folder(cache)
+    what = {
+        "format": FORMAT,
+        "source": sources.identity(faces),
+        "split": faces.split,
+        "seed": faces.seed,
+        "box": faces.box,
+        "cut": [SHARD, REACH, LARGEST],
+    }
+    key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
+    folder = root / "training" / f"{faces.source.partition(':')[0]}-{key}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"can't make the training cache {folder} ({error.strerror}): set NMEBENCH_CACHE") from error
+    return Pictures(faces, folder)
+
+
+@contextmanager
+def drawing(*wanted: Pictures) -> Iterator[Callable[[Pictures, NDArray[np.integer]], None]]:
+    """Make the missing shards in a second process while the body runs.
+
+    Yields:
+        ``wait(pictures, positions)``, which returns once these faces are drawn. It raises InputError with the
+        drawer's own message where the drawer failed; without it a reader would wait for ever.
+    """
+    missing = [(p.faces, p.folder, number) for p in wanted for number in _missing(p)]
+    if not missing:
+        yield lambda _pictures, _positions: None
+        return
+    context = multiprocessing.get_context("spawn")
+    receive, send = context.Pipe(duplex=False)
+    drawer = context.Process(target=_draw_all, args=(missing, os.getpid(), send), daemon=True)
+    drawer.start()
+    send.close()
+
+    def wait(pictures: Pictures, positions: NDArray[np.integer]) -> None:
+        numbers = np.unique((np.asarray(positions) + pictures.faces.skip) // SHARD)
+        for number in numbers.tolist():
+            while not _index_file(pictures.folder, number).is_file():
+                if not drawer.is_alive() and not _index_file(pictures.folder, number).is_file():
+                    raise InputError(_last_words(receive, drawer.exitcode))
+                time.sleep(0.1)
+
+    try:
+        yield wait
+    finally:
+        drawer.terminate()
+        drawer.join()
+        receive.close()
+
+
+def _draw_all(missing: list[tuple[TrainingFaces, Path, int]], parent: int, send: Connection) -> None:
+    """The second process: make shards in order; end with the parent, however that ended."""
+    cv2.setNumThreads(1)
+    try:
+        # Runs that share faces share the work: a shard that another is making is left to it, and asked for again last.
+        left = [job for job in missing if not _make(*job, parent=parent, patience=0.0)]
+        for job in left:
+            _make(*job, parent=parent, patience=-1.0)
+    except (InputError, ValueError, OSError) as error:
+        send.send(str(error))
+        raise SystemExit(2) from error
+
+
+def _make(faces: TrainingFaces, folder: Path, number: int, *, parent: int, patience: float) -> bool:
+    """Make a shard unless it is there; False where another process held it for ``patience`` seconds (-1: ever)."""
+    try:
+        with filelock.FileLock(folder / f"{number:05d}.lock", timeout=patience):
+            if not _index_file(folder, number).is_file():
+                cuts = []
+                for face in sources.faces(faces, number * SHARD, (number + 1) * SHARD):
+                    if os.getppid() != parent:
+                        raise SystemExit(0)
+                    cuts.append(_cut(face))
+                _write(folder, number, cuts)
+    except filelock.Timeout:
+        return False
+    return True
+
+
+def _last_words(receive: Connection, exitcode: int | None) -> str:
+    try:
+        said = receive.recv() if receive.poll() else ""
+    except EOFError:
+        said = ""
+    return str(said) or f"the process that draws the faces ended with code {exitcode} before it had drawn them"
+
+
+def _missing(pictures: Pictures) -> list[int]:
+    first = pictures.faces.skip // SHARD
+    last = (pictures.faces.skip + len(pictures) - 1) // SHARD
+    return [n for n in range(first, last + 1) if not _index_file(pictures.folder, n).is_file()]
+
+
+def _cut(face: SourceFace) -> SourceFace:
+    """Keep the surroundings of a face: whole pixels, shrunk only where they are more than any network can use."""
+    height, width = face.image.shape[:2]
+    half = face.side * REACH / 2
+    low = np.maximum(np.floor(face.centre - half), 0).astype(int)
+    high = np.minimum(np.ceil(face.centre + half) + 1, [width, height]).astype(int)
+    # A box that lies outside its picture leaves one black pixel, not an empty array.
+    high = np.maximum(high, low + 1)
+    image = face.image[low[1] : high[1], low[0] : high[0]]
+    if image.size == 0:
+        image, low = np.zeros((1, 1, 3), np.uint8), np.zeros(2, int)
+    landmarks, centre, side = face.landmarks - low, face.centre - low, face.side
+    longest = max(image.shape[:2])
+    if longest > LARGEST:
+        target = np.maximum(np.rint(np.array(image.shape[1::-1]) * LARGEST / longest), 1).astype(int)
+        factor = target / image.shape[1::-1]
+        image = np.asarray(cv2.resize(image, target.tolist(), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        landmarks, centre = (landmarks + 0.5) * factor - 0.5, (centre + 0.5) * factor - 0.5
+        side = float(side * factor.mean())
+    return SourceFace(np.ascontiguousarray(image), landmarks, centre, side)
+
+
+def _write(folder: Path, number: int, cuts: list[SourceFace]) -> None:
+    shapes = np.array([face.image.shape[:2] for face in cuts], dtype=np.int64).reshape(-1, 2)
+    lengths = shapes.prod(axis=1) * 3
+    pixels = np.concatenate([face.image.reshape(-1) for face in cuts]) if cuts else np.zeros(0, np.uint8)
+    with atomic_writer(_pixel_file(folder, number)) as file:
+        np.save(file, pixels)
+    # The index is written last: a shard that has one is complete.
+    with atomic_writer(_index_file(folder, number)) as file:
+        np.savez(
+            file,
+            starts=np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64),
+            shapes=shapes,
+            landmarks=np.array([face.landmarks for face in cuts]),
+            centres=np.array([face.centre for face in cuts]),
+            sides=np.array([face.side for face in cuts]),
+        )
+
+
+def _read(folder: Path, number: int) -> _Shard:
+    with np.load(_index_file(folder, number)) as index:
+        parts = {name: index[name] for name in index.files}
+    pixels = np.load(_pixel_file(folder, number), mmap_mode="r")
+    if pixels.size != int(parts["shapes"].prod(axis=1).sum()) * 3:
+        raise InputError(f"{_pixel_file(folder, number)} is damaged: delete {folder} and run again")
+    return _Shard(pixels=pixels, **parts)
+
+
+def _pixel_file(folder: Path, number: int) -> Path:
+    return folder / f"{number:05d}.npy"
+
+
+def _index_file(folder: Path, number: int) -> Path:
+    return folder / f"{number:05d}.npz"

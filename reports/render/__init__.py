@@ -1,0 +1,1 @@
+"""Text and SVG for the report."""

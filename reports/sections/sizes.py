@@ -1,0 +1,90 @@
+"""Error against the size of the face in the photograph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from numpy.typing import NDArray
+
+from nmebench.reports.render import svg
+from nmebench.reports.render.text import fine
+from nmebench.reports.view import CellView, RunView
+
+__all__ = ["SizeRow", "Sizes", "bins", "section"]
+
+_BINS = 8
+_FEWEST = 5
+
+
+@dataclass(frozen=True)
+class SizeRow:
+    """Mean NME of a network's best cell by bin of face size."""
+
+    cell: CellView
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The plot and the same numbers as a table."""
+
+    figure: Markup
+    bins: tuple[tuple[str, int], ...]
+    rows: tuple[SizeRow, ...]
+
+
+def bins(size: NDArray[np.float64], count: int = _BINS) -> list[NDArray[np.int64]]:
+    """Faces in bins of equal count, from small to large, ties kept in the order of the faces."""
+    order = np.argsort(size, kind="stable")
+    return [part for part in np.array_split(order, max(1, min(count, len(order) // _FEWEST))) if len(part)]
+
+
+def section(view: RunView) -> Sizes | None:
+    """NME of each network's best cell over eight bins of face size (square root of the box's area, image px)."""
+    faces = view.run.faces
+    if not view.cells or len(faces) < 2 * _FEWEST:
+        return None
+    size = np.sqrt(np.abs(faces.size[:, 0] * faces.size[:, 1]))
+    parts = bins(size)
+    middle = np.array([np.median(size[part]) for part in parts])
+    drawing, axes = svg.figure(4.6, 3.0)
+    if middle[0] > 0 and middle[-1] / middle[0] > 3:
+        axes.set_xscale("log")
+        ticks = [m * 10**e for e in range(5) for m in (1, 2, 5) if middle[0] * 0.8 < m * 10**e < middle[-1] * 1.25]
+        axes.xaxis.set_major_locator(FixedLocator(ticks))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    rows = []
+    best = list(view.best_of_model.values())
+    for place, cell in enumerate(best):
+        nme = view.nme[cell.index]
+        mean = np.array([nme[part].mean() for part in parts])
+        error = np.array([1.96 * nme[part].std(ddof=1) / np.sqrt(len(part)) for part in parts])
+        shift = 1 + 0.012 * (place - (len(best) - 1) / 2)
+        axes.errorbar(
+            middle * shift,
+            mean,
+            yerr=error,
+            color=svg.series(cell.colour),
+            linewidth=1.3,
+            elinewidth=0.9,
+            capsize=2,
+            marker="o",
+            markersize=3.5,
+            linestyle=(0, (4, 2)) if cell.dashed else "-",
+        )
+        rows.append(SizeRow(cell, tuple(fine(m) for m in mean)))
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("face size in the photograph, px")
+    axes.set_ylabel("mean NME, %")
+    figure = svg.render(
+        drawing,
+        "sizes",
+        title="NME against face size",
+        description="Mean NME with 95 % intervals over bins of equal count; the numbers are in the table below.",
+    )
+    ranges = tuple((f"{size[part].min():.0f}–{size[part].max():.0f}", len(part)) for part in parts)
+    return Sizes(figure, ranges, tuple(rows))

@@ -1,0 +1,104 @@
+"""Schemes are data; the data must be right."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nmebench.errors import InputError
+from nmebench.geometry import scheme
+
+
+@pytest.mark.parametrize("name", scheme.names())
+def test_flip_is_an_involution_that_mirrors_groups(name: str) -> None:
+    loaded = scheme.load(name)
+    assert loaded.flip[loaded.flip].tolist() == list(range(loaded.points))
+    for group, members in loaded.groups.items():
+        mirror = group.replace("right-", "LEFT-").replace("left-", "right-").replace("LEFT-", "left-")
+        assert sorted(loaded.flip[list(members)].tolist()) == sorted(loaded.groups[mirror])
+
+
+@pytest.mark.parametrize(
+    ("name", "points", "fixed"),
+    [
+        pytest.param("wflw98", 98, [16, 51, 52, 53, 54, 57, 79, 85, 90, 94], id="wflw98"),
+        pytest.param("ibug68", 68, [8, 27, 28, 29, 30, 33, 51, 57, 62, 66], id="ibug68"),
+    ],
+)
+def test_landmarks_on_the_midline_stay(name: str, points: int, fixed: list[int]) -> None:
+    loaded = scheme.load(name)
+    assert loaded.points == points
+    assert np.flatnonzero(loaded.flip == np.arange(points)).tolist() == fixed
+
+
+def test_flip_table_of_wflw_is_the_fields(shared: Path) -> None:
+    table = json.loads((shared / "reference" / "wflw98_flip.json").read_text())
+    assert scheme.load("wflw98").flip.tolist() == table
+
+
+def test_normalisers_of_a_face_with_known_lengths() -> None:
+    points = np.zeros((1, 98, 2))
+    points[0, 60], points[0, 72] = (1, 1), (4, 5)
+    points[0, 96], points[0, 97] = (2, 2), (2, 3)
+    points[0, 0] = (4, 9)
+    loaded = scheme.load("wflw98")
+    lengths = {name: scheme.normaliser(loaded, points, name).item() for name in loaded.normalisers}
+    assert lengths == {
+        "inter-ocular": 5.0,
+        "inter-pupil": 1.0,
+        "box-size": 6.0,
+        "box-diagonal": pytest.approx(97**0.5),
+    }
+    assert scheme.normaliser(loaded, points).item() == 5.0
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        pytest.param("inter-ocular", "nme_percent_corners", id="inter-ocular"),
+        pytest.param("inter-pupil", "nme_percent_pupils", id="inter-pupil"),
+        pytest.param("box-height", "nme_percent_height", id="box-height"),
+    ],
+)
+def test_spigas_three_normalisers_on_300w(shared: Path, name: str, key: str) -> None:
+    with np.load(shared / "oracle" / "metrics" / "spiga_real_300wpublic.npz") as table:
+        error = np.linalg.norm(table["pred"] - table["gt"], axis=2).mean(1) * 100
+        ours = error / scheme.normaliser(scheme.load("ibug68"), table["gt"], name)
+        np.testing.assert_allclose(ours, table[key], rtol=1e-12)
+
+
+def test_unknown_names_are_told_the_near_match() -> None:
+    with pytest.raises(InputError, match=r"unknown scheme 'wflw68'.*did you mean 'wflw98'"):
+        scheme.load("wflw68")
+    with pytest.raises(InputError, match=r"unknown normaliser of wflw98 'inter-oculr'.*'inter-ocular'"):
+        scheme.normaliser(scheme.load("wflw98"), np.zeros((1, 98, 2)), "inter-oculr")
+    with pytest.raises(InputError, match=r"\(1, 68, 2\) are not \[N, 98, 2\]"):
+        scheme.normaliser(scheme.load("wflw98"), np.zeros((1, 68, 2)))
+
+
+GOOD = {
+    "name": "t",
+    "points": 3,
+    "default_normaliser": "d",
+    "flip": {"pairs": [[0, 1]]},
+    "groups": {"all": [0, 2]},
+    "normalisers": {"d": {"kind": "distance", "first": [0], "second": [1], "source": "s"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        pytest.param({"flip": {"pairs": [[0, 1], [1, 2]]}}, "two flip pairs", id="a landmark in two pairs"),
+        pytest.param({"groups": {"all": [0, 1]}}, "not a partition", id="a landmark in no group"),
+        pytest.param({"default_normaliser": "x"}, "no normaliser 'x'", id="no default"),
+        pytest.param({"normalisers": {"d": {"kind": "bbox", "source": "s"}}}, "kind", id="unknown kind"),
+    ],
+)
+def test_a_wrong_table_is_refused(change: dict[str, object], message: str) -> None:
+    assert scheme._build(GOOD).points == 3
+    with pytest.raises(InputError, match=message):
+        scheme._build({**GOOD, **change})

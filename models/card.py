@@ -22,6 +22,7 @@ from pydantic import (
 from nmebench.models.errors import CardError, ModelError
 from nmebench.models.registry import factory
 from nmebench.models.registry import names as registered
+from nmebench.models.table_protocol import TableProtocol, table_protocol
 from nmebench.paths import weights_folder
 from nmebench.protocol import SUBSETS
 from nmebench.suggest import did_you_mean, unknown
@@ -198,14 +199,14 @@ class Card(_Table):
                             )
         return self
 
-    def test_for(self, table: Reported) -> TestProtocol:
-        """How one table was measured: the card's ``[test]`` with the table's own settings."""
-        own = {k: getattr(table, k) for k in ("decoder", "flip", "shift", "shift_coords")}
-        return self.test.model_copy(update={k: v for k, v in own.items() if v is not None})
+    def protocols(self, dataset: str) -> dict[str, TableProtocol]:
+        """Return the protocol of each reported table of a dataset, by the table's name.
 
-    def box_for(self, table: Reported) -> str:
-        """The box rule that one table was measured with."""
-        return table.box or self.input.box
+        A card that reports nothing for the dataset has one protocol, its own, under the empty name.
+        """
+        card = self.model_dump()
+        tables = card["reported"].get(dataset) or {"": {}}
+        return {name: table_protocol(card, table) for name, table in tables.items()}
 
     def weights_path(self) -> Path | None:
         """Where the weights are on this machine; None for a network without any.

@@ -9,6 +9,7 @@ from typing import Any
 from nmebench import decoders, published
 from nmebench.check.rounded_value import RoundedValue, rounded_values
 from nmebench.decoders.errors import DecoderError
+from nmebench.models.table_protocol import table_protocol
 from nmebench.protocol import DIRECT
 from nmebench.runs.run_store import CellRecord, ModelRecord
 
@@ -100,11 +101,10 @@ def tables(model: ModelRecord, *, with_published: bool = True) -> Iterator[Repor
 
 
 def _card_protocol(card: Mapping[str, Any], table: Mapping[str, Any]) -> ReportedProtocol:
-    test = {**(card.get("test") or {}), **{k: v for k, v in table.items() if v is not None}}
-    direct = (card.get("output") or {}).get("kind") == "landmarks"
-    decoder = DIRECT if direct else test.get("decoder")
-    # mmpose has one switch for heatmaps and one for coordinates; a cell has one word for both.
-    shift = test.get("shift_coords") if direct else test.get("shift")
-    flip = ("flip+shift" if shift else "flip") if test.get("flip") else "none"
-    box = table.get("box") or (card.get("input") or {}).get("box")
-    return ReportedProtocol(decoder=canonical(decoder) if decoder else None, flip=flip, box=box)
+    protocol = table_protocol(card, table)
+    return ReportedProtocol(
+        decoder=canonical(protocol.decoder) if protocol.decoder else None,
+        flip=protocol.flip,
+        box=protocol.box,
+        normaliser=protocol.normaliser,
+    )

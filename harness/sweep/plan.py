@@ -17,7 +17,8 @@ from nmebench.datasets.dataset import Dataset
 from nmebench.decoders.interface import Decoder
 from nmebench.errors import InputError
 from nmebench.geometry import scheme
-from nmebench.models.card import Card, TestProtocol
+from nmebench.models.card import Card
+from nmebench.models.table_protocol import TableProtocol
 from nmebench.protocol import DIRECT
 from nmebench.runs import provenance
 from nmebench.runs.run_store import CellRecord, cell_id
@@ -123,33 +124,17 @@ def batch_size_for(card: Card, points: int, outputs: frozenset[str], device: str
     return max(1, min(_MOST_FACES, BATCH_BYTES[device] // face))
 
 
-def _protocols(card: Card, dataset: str) -> list[tuple[TestProtocol, str]]:
-    """How the card's tables for a dataset were measured, with their box; the card's own settings where it has none."""
-    tables = list(card.reported.get(dataset, {}).values())
-    return [(card.test_for(table), card.box_for(table)) for table in tables] or [(card.test, card.input.box)]
-
-
-def _flips(card: Card, configuration: SweepConfiguration, protocols: Sequence[TestProtocol]) -> tuple[str, ...]:
-    if configuration.flip:
-        return tuple(dict.fromkeys(configuration.flip))
-    direct = card.output.kind == "landmarks"
-    return tuple(dict.fromkeys(flip_of(test, direct=direct) for test in protocols))
-
-
-def flip_of(test: TestProtocol, *, direct: bool) -> str:
-    """The test-time option that a card's ``[test]`` table means; ``direct`` for networks that give landmarks."""
-    if not test.flip:
-        return "none"
-    return "flip+shift" if (test.shift_coords if direct else test.shift) else "flip"
+def _flips(configuration: SweepConfiguration, protocols: Sequence[TableProtocol]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(configuration.flip or (protocol.flip for protocol in protocols)))
 
 
 def _decoders(
-    card: Card, configuration: SweepConfiguration, outputs: frozenset[str], protocols: Sequence[TestProtocol]
+    card: Card, configuration: SweepConfiguration, outputs: frozenset[str], protocols: Sequence[TableProtocol]
 ) -> tuple[list[Decoder | None], dict[str, str]]:
     """The decoders of a network's cells, and those that it can't feed with the outputs that they miss."""
     if outputs == {"landmarks"}:
         return [None], {}
-    reported = tuple(dict.fromkeys(test.decoder for test in protocols if test.decoder))
+    reported = tuple(dict.fromkeys(p.decoder for p in protocols if p.decoder and p.decoder != DIRECT))
     specs = configuration.decoders or reported or ("argmax", "quarter-offset", "dark")
     chosen: dict[str, Decoder] = {}
     left: dict[str, str] = {}
@@ -200,12 +185,11 @@ def make(configuration: SweepConfiguration) -> Plan:
         batch_size = configuration.batch_size or batch_size_for(
             card, dataset.scheme.points, outputs_of(built), engines.device_of(configuration.engine)
         )
-        protocols = _protocols(card, dataset.name)
-        tests = [test for test, _ in protocols]
-        chosen, left = _decoders(card, configuration, outputs_of(built), tests)
+        protocols = tuple(card.protocols(dataset.name).values())
+        chosen, left = _decoders(card, configuration, outputs_of(built), protocols)
         for decoder, missing in left.items():
             unfed.setdefault((decoder, missing), []).append(card.name)
-        for box in configuration.boxes or tuple(dict.fromkeys(box for _, box in protocols)):
+        for box in configuration.boxes or tuple(dict.fromkeys(p.box or card.input.box for p in protocols)):
             rule = box_rules.create(box, padding=configuration.box_padding)
             crops_key = _digest(
                 {
@@ -239,7 +223,7 @@ def make(configuration: SweepConfiguration) -> Plan:
                     built=built,
                     box=box,
                     boxes=rule(dataset).for_input(card.input.size),
-                    cells=_cells(card, box, chosen, _flips(card, configuration, tests), model_key),
+                    cells=_cells(card, box, chosen, _flips(configuration, protocols), model_key),
                     key=model_key,
                     crops_key=crops_key,
                     batch_size=batch_size,

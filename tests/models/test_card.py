@@ -239,17 +239,6 @@ def test_reported_values_are_the_published_ones(shared: Path, name: str, rows: d
         assert (found.weights.hash_prefix or "") == row["sha_prefix"]
 
 
-def test_a_table_may_have_been_measured_otherwise() -> None:
-    plain = card.load("mmpose-hrnetv2-w18")
-    old, new = (plain.reported["wflw"][f"mmpose {v}.x"] for v in (0, 1))
-    assert plain.test_for(old).decoder == "quarter-offset:rule=mmpose0"
-    assert plain.test_for(new).decoder == "quarter-offset"
-    assert plain.test_for(new).shift is True
-    assert plain.box_for(new) == "landmarks"
-    resnet = card.load("mmpose-resnet50")
-    assert [resnet.test_for(resnet.reported["wflw"][f"mmpose {v}.x"]).shift_coords for v in (0, 1)] == [False, True]
-
-
 def test_absent_weights_say_how_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_network(*_: object) -> None:
         raise AssertionError("a connection was opened")

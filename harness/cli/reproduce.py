@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -75,13 +75,14 @@ def _fetched(model: list[str] | None, accept_licence: bool, advance: Advance) ->
     return wflw_folder()
 
 
-def _run(configuration: SweepConfiguration, out: Path, advance: Advance) -> Run:
+def _run(configuration: SweepConfiguration, out: Path, advance: Advance, not_run: Sequence[str]) -> Run:
     """Sweep; a whole run that an earlier call left is made again, an interrupted one is gone on with."""
     import sys
 
     from nmebench.sweep import execute
 
-    return execute(configuration, out, command=["nmebench", *sys.argv[1:]], overwrite=True, progress=advance)
+    command = ["nmebench", *sys.argv[1:]]
+    return execute(configuration, out, command=command, overwrite=True, not_run=not_run, progress=advance)
 
 
 def _embedded(out: Path, engine: str, pictures: bool, advance: Advance, *, without_wflw: bool) -> int:
@@ -90,9 +91,7 @@ def _embedded(out: Path, engine: str, pictures: bool, advance: Advance, *, witho
 
     folder = synthface.cached(progress=lambda done, total: advance("drawing synthface", done, total))
     configuration = reproduction.embedded_configuration(data=DATASET, engine=engine, pictures=pictures)
-    run = _run(configuration, out, advance)
-    if without_wflw:
-        run = run.noted(_WFLW_HELP)
+    run = _run(configuration, out, advance, not_run=(_WFLW_HELP,) if without_wflw else ())
     rows = [*check.check(run).rows, *reproduction.compare(run, reproduction.read_expected())]
     verdict = check.Verdict(rows=tuple(rows))
     run.write_json("verdict.json", verdict.model_dump(mode="json"))
@@ -128,7 +127,7 @@ def _wflw(root: Path, out: Path, model: list[str] | None, engine: str, pictures:
         pictures=pictures,
         title="The published tables",
     )
-    run = _run(configuration, out, advance).noted(*missing)
+    run = _run(configuration, out, advance, not_run=missing)
     verdict = check.check(run)
     if verdict.exit_code == 1:
         verdict = check.explain(run, verdict, rerun_of(run))

@@ -204,12 +204,6 @@ class Run:
             (path / folder).mkdir(exist_ok=True)
             write_atomically(path / folder / f"{cell}.npy", _npy(np.asarray(array, np.float32)))
 
-    def noted(self, *sentences: str) -> Run:
-        """The same run with sentences about what was not run, stored in ``run.json``."""
-        record = self.record.model_copy(update={"not_run": [*self.record.not_run, *sentences]})
-        write_atomically(self.path / "run.json", _json(record.model_dump(mode="json")))
-        return Run(self.path, record)
-
     def write_scores(self, scores: pd.DataFrame, per_face: Mapping[str, np.ndarray]) -> None:
         """Store ``scores.csv`` and the NME of every face by cell (percent)."""
         table = pa.table(

@@ -32,6 +32,7 @@ def execute(
     *,
     command: Sequence[str] = (),
     overwrite: bool = False,
+    not_run: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Run:
     """Sweep and write the run folder ``out``.
@@ -48,7 +49,7 @@ def execute(
         with clocks.stages.wall("plan"):
             plan = make(configuration)
         torch.set_num_threads(configuration.threads or psutil.cpu_count(logical=False) or 1)
-        return _execute(plan, out, work, command, progress, clocks, started)
+        return _execute(plan, out, work, command, not_run, progress, clocks, started)
 
 
 def _execute(
@@ -56,6 +57,7 @@ def _execute(
     out: Path,
     work: Path,
     command: Sequence[str],
+    not_run: Sequence[str],
     progress: Progress | None,
     clocks: Clocks,
     started: float,
@@ -98,7 +100,7 @@ def _execute(
                 deterministic=torch.are_deterministic_algorithms_enabled(),
                 seed=plan.configuration.seed,
             ),
-            not_run=list(plan.not_run),
+            not_run=[*plan.not_run, *not_run],
         )
         first = plan.models[0].boxes
         run = Run.create(

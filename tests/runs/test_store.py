@@ -89,11 +89,6 @@ def test_partial_set_says_so_and_is_not_complete(run: Run) -> None:
     assert (whole.complete, whole.describe(), run.record.dataset.describe()) == (True, "2500 faces", "6 faces")
 
 
-def test_notes_are_stored(run: Run) -> None:
-    run.noted("the moon was not run")
-    assert Run.open(run.path).record.not_run == ["the moon was not run"]
-
-
 def test_record_of_a_later_minor_version_still_loads(run: Run) -> None:
     raw = json.loads((run.path / "run.json").read_text())
     raw["a_field_of_tomorrow"] = 1

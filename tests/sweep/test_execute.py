@@ -82,6 +82,14 @@ def test_scores_can_be_made_again_from_the_raw_landmarks(run: Run) -> None:
     assert (run.path / "scores.csv").read_bytes() == before
 
 
+def test_given_sentences_about_parts_that_were_not_run_are_in_the_record(
+    few_faces: Path, small_card: Path, tmp_path: Path
+) -> None:
+    configuration = _configuration(few_faces, small_card, models=["oracle"], decoders=["dark"], flip=["none"])
+    noted = execute(configuration, tmp_path / "noted", not_run=["WFLW was not run."])
+    assert Run.open(noted.path).record.not_run == ["WFLW was not run."]
+
+
 def test_limit_takes_the_first_faces(run: Run, few_faces: Path, small_card: Path, tmp_path: Path) -> None:
     limited = execute(_configuration(few_faces, small_card, limit=5), tmp_path / "limited")
     cell = "oracle__dark__none__landmarks"

@@ -7,7 +7,6 @@ keep beside the parameters (numpy values, histories) is stepped over without bei
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 import re
 import struct
@@ -23,10 +22,12 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from nmebench.files import file_sha256
 from nmebench.models.errors import CheckpointError
+from nmebench.models.hash_in_name import hash_in_name
 from nmebench.models.naming import Naming
 
-__all__ = ["Loaded", "hash_prefix_in", "load", "read", "sha256_of", "verify"]
+__all__ = ["Loaded", "load", "read", "verify"]
 
 WRAPPERS = ("state_dict", "model_state_dict", "model")
 """Keys under which training code stores the parameters."""
@@ -36,10 +37,6 @@ DEPTH = 4
 
 NAMED = 3
 """How many offending names an error spells out."""
-
-_HASH_IN_NAME = re.compile(r"-(?P<hash>[0-9a-f]{8})(?P<date>_\d{8})?\.(?:pth|pt|safetensors|onnx)$")
-_DATE = re.compile(r"20[0-3]\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
-
 
 _BESIDE = (
     "builtins.getattr",
@@ -78,24 +75,6 @@ class Loaded:
     """BatchNorm's ``num_batches_tracked`` that the file leaves out; they have no part in the output."""
 
 
-def sha256_of(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def hash_prefix_in(name: str) -> str | None:
-    """The 8 hexadecimal digits in ``...-<hash>_<date>.pth`` (mmpose) or ``...-<hash>.pth``, if any.
-
-    ``...-20210125.pth`` is a date: eight decimal digits that are a day of this century's first decades, and
-    no date after.
-    """
-    match = _HASH_IN_NAME.search(name)
-    if match is None or (match["date"] is None and _DATE.fullmatch(match["hash"])):
-        return None
-    return match["hash"]
-
-
 def verify(path: Path, *, sha256: str | None = None, hash_prefix: str | None = None) -> str:
     """SHA-256 of a file, checked against what is known of it and against the hash in its own name.
 
@@ -105,10 +84,10 @@ def verify(path: Path, *, sha256: str | None = None, hash_prefix: str | None = N
     try:
         if path.stat().st_size == 0:
             raise CheckpointError(f"{path} is empty (0 bytes); download it again")
-        found = sha256_of(path)
+        found = file_sha256(path)
     except OSError as error:
         raise CheckpointError(f"{path} can't be read: {error.strerror or error}") from error
-    wanted = [(sha256, "the card"), (hash_prefix, "the card"), (hash_prefix_in(path.name), "its name")]
+    wanted = [(sha256, "the card"), (hash_prefix, "the card"), (hash_in_name(path.name), "its name")]
     for prefix, where in wanted:
         if prefix is not None and not found.startswith(prefix.lower()):
             raise CheckpointError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from importlib import resources
@@ -16,14 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from nmebench import models
 from nmebench.errors import InputError
+from nmebench.models.hash_in_name import hash_in_name
 from nmebench.paths import weights_folder
 from nmebench.printable import shown
 from nmebench.suggest import unknown
 
-__all__ = ["Source", "Sources", "hash_prefix_of", "load_sources", "source_of"]
-
-#: mmpose's names end in ``-<8 hex>_<date>.pth``, torch.hub's in ``-<8 or more hex>.pth``: the sha256's beginning.
-_HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,64})(?:_\d{8})?\.(?:pth|pt|onnx|safetensors)$")
+__all__ = ["Source", "Sources", "load_sources", "source_of"]
 
 #: Most bytes of a checkpoint; the largest of the shipped cards' networks is far below.
 _WEIGHTS_BYTES = 1_000_000_000
@@ -140,16 +137,6 @@ class Sources(Mapping[str, Source]):
         raise InputError(unknown("download", name, sorted({*self, *self.groups})))
 
 
-def hash_prefix_of(name: str) -> str | None:
-    """The beginning of the sha256 that a checkpoint's name states, or None.
-
-    >>> hash_prefix_of("hrnetv2_w18_wflw_256x256_dark-3f8e0c2c_20210125.pth")
-    '3f8e0c2c'
-    """
-    match = _HASH_IN_NAME.search(name)
-    return match[1] if match else None
-
-
 def source_of(card: models.card.Card, notice: str) -> Source | None:
     """What a card says about its weights, as a source; None when there is nothing to download."""
     weights = card.weights
@@ -166,7 +153,7 @@ def source_of(card: models.card.Card, notice: str) -> Source | None:
         found=(card.source,) if card.source else (),
         max_bytes=_WEIGHTS_BYTES,
         sha256=weights.sha256,
-        hash_prefix=weights.hash_prefix or hash_prefix_of(weights.filename),
+        hash_prefix=weights.hash_prefix or hash_in_name(weights.filename),
         licence=" ".join(filter(None, (card.licence and f"{card.name}: {card.licence}.", notice))),
     )
 

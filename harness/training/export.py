@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from nmebench.errors import InputError
-from nmebench.files import write_atomically
-from nmebench.models import checkpoint
+from nmebench.files import file_sha256, write_atomically
 from nmebench.models.card import Card, Input, TestProtocol, Training
 from nmebench.training.log import read
 from nmebench.training.recipe import Recipe
@@ -63,7 +62,7 @@ def card(made: Recipe, out: Path, *, weights: Path, log: Path, command: str) -> 
             command=command,
             seed=made.seed,
             data=describe(made),
-            sha256=checkpoint.sha256_of(weights),
+            sha256=file_sha256(weights),
             log=summary(made, entries),
         ),
     )

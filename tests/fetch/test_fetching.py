@@ -16,7 +16,8 @@ import pytest
 from nmebench.errors import InputError
 from nmebench.fetch import add, by_hand, fetch, install, load_sources
 from nmebench.fetch.lockfile import LOCK_NAME, alone, read
-from nmebench.fetch.sources import Source, Sources, hash_prefix_of
+from nmebench.fetch.sources import Source, Sources, source_of
+from nmebench.models.card import Card, Weights
 from nmebench.paths import cache_folder, wflw_folder
 
 WEIGHTS = b"\x80\x02" + bytes(range(256)) * 20
@@ -363,18 +364,11 @@ def test_a_page_for_people_is_not_fetched(cache, refused) -> None:
     assert "nmebench data add" in line
 
 
-@pytest.mark.parametrize(
-    ("name", "prefix"),
-    [
-        ("hrnetv2_w18_wflw_256x256_dark-3f8e0c2c_20210125.pth", "3f8e0c2c"),
-        ("resnet50-0676ba61.pth", "0676ba61"),
-        ("hrnetv2_w18_wflw_256x256.pth", None),
-        ("best_NME_epoch_80.pth", None),
-        ("model-notahash.pth", None),
-    ],
-)
-def test_hash_prefix_of_a_name(name: str, prefix: str | None) -> None:
-    assert hash_prefix_of(name) == prefix
+def test_a_date_in_a_checkpoints_name_is_no_hash() -> None:
+    weights = Weights(url="https://example.org/hrnetv2_w18-20210125.pth")
+    source = source_of(Card(name="x", architecture="hrnetv2-w18", weights=weights), "")
+    assert source is not None
+    assert source.hash_prefix is None
 
 
 @pytest.mark.parametrize(

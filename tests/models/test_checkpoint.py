@@ -245,24 +245,6 @@ def test_missing_file_and_directory(tmp_path: Path) -> None:
     assert "can't be read" in _refused(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("name", "prefix"),
-    [
-        pytest.param("hrnetv2_w18_wflw_256x256_dark-3f8e0c2c_20210125.pth", "3f8e0c2c", id="mmpose"),
-        pytest.param("resnet50-0676ba61.pth", "0676ba61", id="torch.hub"),
-        pytest.param("a-12345678_20210125.pth", "12345678", id="decimal hash before a date"),
-        pytest.param("a-99345678.pth", "99345678", id="decimal hash that is no date"),
-        pytest.param("net-20210125.pth", None, id="a date alone"),
-        pytest.param("net-3f8e0c2c.txt", None, id="another suffix"),
-        pytest.param("net-3f8e0c2.pth", None, id="seven digits"),
-        pytest.param("3f8e0c2c.pth", None, id="no dash"),
-        pytest.param("net-3F8E0C2C.pth", None, id="upper case"),
-    ],
-)
-def test_hash_in_a_file_name(name: str, prefix: str | None) -> None:
-    assert checkpoint.hash_prefix_in(name) == prefix
-
-
 def test_hash_in_the_name_is_verified(tmp_path: Path, state: dict[str, Tensor]) -> None:
     path = _save(tmp_path / "w.pth", state)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()

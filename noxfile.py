@@ -126,7 +126,7 @@ def train(session: nox.Session) -> None:
 
 
 def _beside_mmpose(session: nox.Session, *arguments: str) -> None:
-    """Run pytest where both our environment and mmpose 1.3.2 can be imported (environment .nox/parity)."""
+    """Run Python where our packages and mmpose 1.3.2 can both be imported (environment .nox/parity)."""
     environment = _environment(session, "test")
     python = ROOT / ".nox" / "parity" / "bin" / "python"
     if not python.exists():
@@ -146,20 +146,25 @@ def _beside_mmpose(session: nox.Session, *arguments: str) -> None:
         # Its wheel fails on numpy 2, so it is built from source.
         source = ("--no-build-isolation", "--no-binary", "xtcocotools", "xtcocotools==1.14.3")
         session.run(*install, *source, external=True)
-    session.run(str(python), "-W", "ignore", "-m", "pytest", *arguments, env=environment, external=True)
+    environment["PYTHONPATH"] = str(ROOT / "tests" / "support")
+    session.run(str(python), "-W", "ignore", *arguments, env=environment, external=True)
 
 
 @nox.session
 def parity(session: nox.Session) -> None:
-    """Live mmpose 1.3.2 beside ours, on freshly drawn seeds: the largest differences."""
-    _beside_mmpose(session, *(session.posargs or ["tests/parity", "-q", "-s"]))
+    """Compare with live mmpose 1.3.2 on fresh seeds. `-- --update` writes the committed reference set again."""
+    if "--update" in session.posargs:
+        _beside_mmpose(session, "tests/support/write_reference_set.py")
+    _beside_mmpose(
+        session, "-m", "pytest", *([a for a in session.posargs if a != "--update"] or ["tests/parity", "-q", "-s"])
+    )
 
 
 @nox.session
 def road(session: nox.Session) -> None:
     """The whole sweep's speed beside live mmpose's test loop and the bare forward passes: minutes, as ratios."""
     benchmark = ("--benchmark-enable", "--benchmark-only", "-m", "", "-q")
-    _beside_mmpose(session, "tests/benchmarks/test_road.py", *benchmark, *session.posargs)
+    _beside_mmpose(session, "-m", "pytest", "tests/benchmarks/test_road.py", *benchmark, *session.posargs)
 
 
 @nox.session

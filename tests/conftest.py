@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import hypothesis
 import numpy as np
 import pytest
+from mmpose_peer import allow_import
 
 from nmebench.datasets.dataset import Dataset
 from nmebench.geometry.scheme import load
@@ -59,20 +58,5 @@ def faces() -> Callable[..., Dataset]:
 
 @pytest.fixture(scope="session")
 def mmdet_stand_in() -> None:
-    """Lets ``mmpose.models`` be imported, where mmpose is installed.
-
-    It imports names of mmdet and of mmcv's compiled operators that the face models never call: those get an empty
-    stand-in, for otherwise mmdet and a build of mmcv would be needed to flip a heatmap.
-    """
-    _stand_in("mmdet")
-    _stand_in("mmdet.utils", ConfigType=dict, reduce_mean=None)
-    _stand_in("mmcv.ops", MultiScaleDeformableAttention=object)
-
-
-def _stand_in(name: str, **members: object) -> None:
-    try:
-        __import__(name)
-    except ImportError:
-        module = ModuleType(name)
-        module.__dict__.update(members, __path__=[])
-        sys.modules[name] = module
+    """Makes ``mmpose.models`` importable where mmpose is installed."""
+    allow_import()

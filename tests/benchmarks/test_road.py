@@ -25,6 +25,7 @@ import psutil
 import pytest
 import torch
 from measure_engines import settle
+from mmpose_peer import hrnetv2_w18
 
 from nmebench import datasets, engines, models
 from nmebench.bench import gflop_a_face, measure_limits, repeated
@@ -213,35 +214,6 @@ def _runner(work: Path, road: Road) -> Any:
     from mmengine.config import Config
     from mmengine.runner import Runner
 
-    codec = {
-        "type": "MSRAHeatmap", "input_size": (SIDE, SIDE), "heatmap_size": (SIDE // 4, SIDE // 4), "sigma": 2,
-        "unbiased": True,
-    }  # fmt: skip
-    branches = {
-        f"stage{stage}": {
-            "num_modules": modules, "num_branches": stage, "block": "BASIC", "num_blocks": (4,) * stage,
-            "num_channels": (18, 36, 72, 144)[:stage],
-        }
-        for stage, modules in ((2, 1), (3, 4), (4, 3))
-    }  # fmt: skip
-    stage1 = {"num_modules": 1, "num_branches": 1, "block": "BOTTLENECK", "num_blocks": (4,), "num_channels": (64,)}
-    branches["stage4"]["multiscale_output"] = True
-    branches["upsample"] = {"mode": "bilinear", "align_corners": False}
-    model = {
-        "type": "TopdownPoseEstimator",
-        "data_preprocessor": {
-            "type": "PoseDataPreprocessor", "mean": [123.675, 116.28, 103.53], "std": [58.395, 57.12, 57.375],
-            "bgr_to_rgb": True,
-        },
-        "backbone": {"type": "HRNet", "in_channels": 3, "extra": {"stage1": stage1, **branches}},
-        "neck": {"type": "FeatureMapProcessor", "concat": True},
-        "head": {
-            "type": "HeatmapHead", "in_channels": 270, "out_channels": 98, "deconv_out_channels": None,
-            "conv_out_channels": (270,), "conv_kernel_sizes": (1,),
-            "loss": {"type": "KeypointMSELoss", "use_target_weight": True}, "decoder": codec,
-        },
-        "test_cfg": {"flip_test": True, "flip_mode": "heatmap", "shift_heatmap": True},
-    }  # fmt: skip
     pipeline = [
         {"type": "LoadImage"},
         {"type": "GetBBoxCenterScale"},
@@ -261,7 +233,7 @@ def _runner(work: Path, road: Road) -> Any:
             {
                 "default_scope": "mmpose",
                 "work_dir": str(work / "mmpose"),
-                "model": model,
+                "model": hrnetv2_w18(SIDE),
                 "test_dataloader": loader,
                 "test_cfg": {},
                 "test_evaluator": {"type": "NME", "norm_mode": "keypoint_distance"},

@@ -206,7 +206,7 @@ def _rename(tensors: Mapping[str, Tensor], naming: Naming) -> tuple[dict[str, Te
     rules: dict[str, int] = {}
     twice: list[str] = []
     for key, tensor in tensors.items():
-        ours, rule = naming.ours(key)
+        ours, rule = naming.translate(key)
         if ours in renamed:
             twice.append(ours)
         renamed[ours] = tensor

@@ -8,7 +8,7 @@ __all__ = ["CardError", "CheckpointError", "ModelError"]
 
 
 class ModelError(InputError):
-    """Raised for an unknown model or a wrong option."""
+    """Raised for an unknown model or an option that it refuses."""
 
 
 class CardError(ModelError):
@@ -16,4 +16,4 @@ class CardError(ModelError):
 
 
 class CheckpointError(ModelError):
-    """Raised for weights that can't be loaded: of another network, incomplete, damaged or unsafe."""
+    """Raised for weights that can't be loaded: incomplete, damaged, unsafe, or of another network."""

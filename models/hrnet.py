@@ -11,15 +11,14 @@ from nmebench.models.errors import ModelError
 from nmebench.models.heatmap_head import ConcatHead
 from nmebench.models.naming import Naming
 
-__all__ = ["HRNetV2", "bilinear_fusion", "hrnetv2_w18"]
+__all__ = ["HRNetV2", "bilinear_fusion"]
 
 
 def bilinear_fusion(backbone: nn.Module, mode: Literal["bilinear", "nearest"] = "bilinear") -> int:
-    """Switch the upsampling between an HRNet's branches; returns how many layers were switched.
+    """Set the upsampling mode between an HRNet's branches and return the number of layers that were set.
 
-    timm fuses the branches with nearest-neighbour upsampling. The face networks, mmpose's and the official
-    ones, were trained with bilinear (``align_corners=False``): with the same weights, nearest gives other
-    heatmaps.
+    timm fuses the branches with nearest-neighbour upsampling. mmpose's and the official face networks were trained with
+    bilinear upsampling (``align_corners=False``): with the same weights, nearest gives other heatmaps.
     """
     layers = [m for m in backbone.modules() if isinstance(m, nn.Upsample)]
     for layer in layers:
@@ -29,9 +28,11 @@ def bilinear_fusion(backbone: nn.Module, mode: Literal["bilinear", "nearest"] = 
 
 
 class HRNetV2(nn.Module):
-    """HRNetV2-W18 with the stacked head, for RGB of ImageNet's mean and std; maps of stride 4.
+    """HRNetV2-W18, four maps fused at stride 4, exactly as in mmpose and the official code.
 
-    Own parameter names are those of mmpose 1.x.
+    The network reads RGB images normalised with ImageNet's mean and std. Its parameters are named as in mmpose 1.x.
+
+    Source: Sun et al., High-Resolution Representations for Labeling Pixels and Regions, 2019
     """
 
     reads = "images"
@@ -57,7 +58,15 @@ class HRNetV2(nn.Module):
     )
 
     def __init__(self, *, points: int = 98, fusion: Literal["bilinear", "nearest"] = "bilinear") -> None:
-        """With random weights; ``fusion`` is how the branches are upsampled to each other."""
+        """Create the network with random weights.
+
+        Args:
+            points: number of landmarks K.
+            fusion: upsampling mode between the branches. ``nearest`` is timm's and matches no published checkpoint.
+
+        Raises:
+            ModelError: ``fusion`` is unknown.
+        """
         super().__init__()
         if fusion not in ("bilinear", "nearest"):
             raise ModelError(f"fusion {fusion!r} is unknown; 'bilinear' (as trained) or 'nearest' (timm's) is allowed")
@@ -71,8 +80,3 @@ class HRNetV2(nn.Module):
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """``[N, 3, H, W]`` -> ``{"heatmaps": [N, K, H/4, W/4]}``."""
         return {"heatmaps": self.head(self.backbone(images))}
-
-
-def hrnetv2_w18(*, points: int = 98, fusion: Literal["bilinear", "nearest"] = "bilinear") -> HRNetV2:
-    """HRNetV2-W18; ``fusion="nearest"`` is timm's own and matches no published checkpoint."""
-    return HRNetV2(points=points, fusion=fusion)

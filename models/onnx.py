@@ -12,28 +12,50 @@ from torch import Tensor, nn
 
 from nmebench.models.errors import CheckpointError, ModelError
 
-__all__ = ["OnnxNetwork", "onnx"]
+__all__ = ["OnnxNetwork"]
 
-_EXTERNAL = b"\x0a\x08location\x12"
-"""How protobuf writes the key ``location`` of a tensor kept in another file (``TensorProto.external_data``)."""
+_EXTERNAL_DATA = b"\x0a\x08location\x12"
+"""Protobuf's encoding of the key ``location``, which names another file (``TensorProto.external_data``)."""
 
 
 class OnnxNetwork(nn.Module):
-    """An ONNX graph with one image input, giving heatmaps ``[N, K, h, w]`` or landmarks ``[N, K, 2]``.
+    """An ONNX network that gives heatmaps or landmarks.
 
-    Landmarks are given in input px, whatever the graph gives. A graph that was exported for a batch of one
-    is run a face at a time. ``input_size`` is (width, height), or None where the graph leaves it open.
+    The graph has one image input and gives heatmaps ``[N, K, h, w]`` or landmarks ``[N, K, 2]``. Landmarks become input
+    px, whichever unit the graph gives. A graph that was exported for a batch of one runs one face at a time.
+
+    Source: ONNX Runtime
     """
 
     reads = "images"
     runtime = "onnxruntime"
-    """Says that this network brings what runs it: engines leave it alone."""
+    """Tells the engines that this network brings its own runtime, so that they don't convert it."""
 
     def __init__(
-        self, path: Path, *, kind: str, unit: str | None, output_name: str | None, threads: int | None
+        self,
+        *,
+        weights: str | Path | None,
+        kind: Literal["heatmaps", "landmarks"] = "heatmaps",
+        unit: Literal["crop-fraction", "input-px"] | None = None,
+        output_name: str | None = None,
+        threads: int | None = None,
     ) -> None:
-        """Open the graph; nothing is run yet."""
+        """Open the graph without running it.
+
+        Args:
+            weights: path of the ONNX file.
+            kind: which output the network gives; a card's ``[output]`` table sets it.
+            unit: unit of the graph's landmarks; required for landmarks, and set by a card's ``[output]`` table.
+            output_name: name of the graph's output; None takes the only one with the dimensions of ``kind``.
+            threads: number of CPU threads; None leaves it to ONNX Runtime.
+
+        Raises:
+            ModelError: an option is wrong, or the graph's input or output doesn't fit.
+            CheckpointError: the file can't be read or is no ONNX network.
+        """
         super().__init__()
+        if weights is None:
+            raise ModelError("onnx needs weights: the path of an .onnx file")
         if kind not in ("heatmaps", "landmarks"):
             raise ModelError(f"onnx: kind {kind!r} is unknown; 'heatmaps' or 'landmarks' is allowed")
         if kind == "landmarks" and unit not in ("crop-fraction", "input-px"):
@@ -42,9 +64,9 @@ class OnnxNetwork(nn.Module):
             raise ModelError(f"onnx: threads={threads} must be at least 1")
         self.kind = kind
         self.unit = unit
-        self.path = path
+        self.path = path = Path(weights)
         self.threads = threads
-        self.session = _session(path, threads)
+        self.session = _open_session(path, threads)
         inputs = self.session.get_inputs()
         if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].type != "tensor(float)":
             listed = ", ".join(f"{i.name} {i.shape} {i.type}" for i in inputs)
@@ -59,29 +81,22 @@ class OnnxNetwork(nn.Module):
             )
         fixed = isinstance(height, int) and isinstance(width, int)
         self.input_size: tuple[int, int] | None = (width, height) if fixed else None
+        """Width and height in px; None where the graph leaves them open."""
         self.input_name: str = inputs[0].name
-        self.output_name: str = self._choose(output_name)
+        self.output_name: str = self._choose_output(output_name)
 
     def use_threads(self, threads: int) -> None:
-        """Run with this many threads from now on."""
+        """Reopen the graph with another number of threads."""
         if threads != self.threads:
-            self.session = _session(self.path, threads)
+            self.session = _open_session(self.path, threads)
             self.threads = threads
 
-    def _choose(self, wanted: str | None) -> str:
-        outputs = self.session.get_outputs()
-        listed = ", ".join(f"{o.name} {o.shape}" for o in outputs)
-        if wanted is not None:
-            if wanted not in [o.name for o in outputs]:
-                raise ModelError(f"{self.path} has no output {wanted!r}; it has {listed}")
-            return wanted
-        fits = [o.name for o in outputs if (len(o.shape) == 4) == (self.kind == "heatmaps")]
-        if len(fits) != 1:
-            raise ModelError(f"{self.path}: output_name must say which output holds the {self.kind}: {listed}")
-        return str(fits[0])
-
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """``[N, 3, H, W]`` float32 -> ``{"heatmaps": ...}`` or ``{"landmarks": [N, K, 2]}`` in input px."""
+        """``[N, 3, H, W]`` float32 -> ``{"heatmaps": ...}`` or ``{"landmarks": [N, K, 2]}`` in input px.
+
+        Raises:
+            ModelError: the images have another size than the graph's input, or the output has an unexpected shape.
+        """
         height, width = images.shape[-2:]
         if self.input_size not in (None, (width, height)):
             raise ModelError(f"{self.path} reads {self.input_size} (width, height), not {(width, height)}")
@@ -100,21 +115,34 @@ class OnnxNetwork(nn.Module):
             landmarks = landmarks * torch.tensor([width, height], dtype=torch.float32, device=output.device)
         return {"landmarks": landmarks}
 
-    def _run(self, part: Any) -> Any:
+    def _choose_output(self, wanted: str | None) -> str:
+        """The name of the graph's output to read."""
+        outputs = self.session.get_outputs()
+        listed = ", ".join(f"{o.name} {o.shape}" for o in outputs)
+        if wanted is not None:
+            if wanted not in [o.name for o in outputs]:
+                raise ModelError(f"{self.path} has no output {wanted!r}; it has {listed}")
+            return wanted
+        candidates = [o.name for o in outputs if (len(o.shape) == 4) == (self.kind == "heatmaps")]
+        if len(candidates) != 1:
+            raise ModelError(f"{self.path}: output_name must say which output holds the {self.kind}: {listed}")
+        return str(candidates[0])
+
+    def _run(self, batch: Any) -> Any:
         try:
-            return self.session.run([self.output_name], {self.input_name: part})[0]
+            return self.session.run([self.output_name], {self.input_name: batch})[0]
         except Exception as error:  # onnxruntime's errors share no base class
-            raise ModelError(f"{self.path} fails on {list(part.shape)}: {str(error).splitlines()[0][:200]}") from error
+            raise ModelError(f"{self.path} fails on {list(batch.shape)}: {str(error).splitlines()[0][:200]}") from error
 
 
-def _session(path: Path, threads: int | None) -> Any:
+def _open_session(path: Path, threads: int | None) -> Any:
     try:
         content = path.read_bytes()
     except OSError as error:
         raise CheckpointError(f"{path} can't be read: {error.strerror or error}") from error
     if not content:
         raise CheckpointError(f"{path} is empty (0 bytes); download it again")
-    if _EXTERNAL in content:
+    if _EXTERNAL_DATA in content:
         raise CheckpointError(
             f"{path} keeps its weights in another file; save it as one (onnx.save of the loaded model)"
         )
@@ -128,17 +156,3 @@ def _session(path: Path, threads: int | None) -> Any:
     except Exception as error:  # onnxruntime's errors share no base class
         line = str(error).splitlines()[0][:200]
         raise CheckpointError(f"{path} is no ONNX network that can be run: {line}") from error
-
-
-def onnx(
-    *,
-    weights: str | Path | None,
-    kind: Literal["heatmaps", "landmarks"] = "heatmaps",
-    unit: Literal["crop-fraction", "input-px"] | None = None,
-    output_name: str | None = None,
-    threads: int | None = None,
-) -> OnnxNetwork:
-    """An ONNX file; a card's ``[output]`` table gives ``kind`` and ``unit``."""
-    if weights is None:
-        raise ModelError("onnx needs weights: the path of an .onnx file")
-    return OnnxNetwork(Path(weights), kind=kind, unit=unit, output_name=output_name, threads=threads)

@@ -1,4 +1,4 @@
-"""A network that knows the answer: ideal heatmaps, so that a decoder's own error can be measured."""
+"""A network that knows the ground truth: it draws ideal heatmaps, so that a decoder's own error can be measured."""
 
 from __future__ import annotations
 
@@ -11,19 +11,31 @@ from torch import Tensor, nn
 
 from nmebench.models.errors import ModelError
 
-__all__ = ["Oracle", "gaussians", "oracle"]
+__all__ = ["Oracle", "gaussians"]
 
 CUTOFF = 3
-"""A point whose Gaussian doesn't reach the map within this many sigmas leaves its map empty (mmpose)."""
+"""A Gaussian is drawn only if the map begins within this many sigmas of its centre (as in mmpose)."""
 
 
 def gaussians(points: Tensor, size: tuple[int, int], sigma: float) -> Tensor:
-    """Gaussians of peak 1 at sub-pixel positions: points ``[..., 2]`` in heatmap px -> maps ``[..., h, w]``.
+    """Draw Gaussians of peak 1 at sub-pixel positions.
 
-    A map is the outer product of two profiles, so the memory used is little more than the maps themselves.
-    A point outside the map leaves the tail of its Gaussian; one farther out than 3 sigma, or one that is
-    not finite, leaves zeros. Source: mmpose ``codecs/utils/gaussian_heatmap.py``
-    (``generate_unbiased_gaussian_heatmaps``).
+    Each map is the outer product of two profiles, so the memory used is little more than the maps themselves. A point
+    outside the map leaves the tail of its Gaussian. A point more than 3 sigma outside, or one that is not finite,
+    leaves zeros. Source: mmpose ``codecs/utils/gaussian_heatmap.py`` (``generate_unbiased_gaussian_heatmaps``).
+
+    Args:
+        points: ``[..., 2]``, (x, y) in heatmap px.
+        size: height and width of the maps in px.
+        sigma: standard deviation in heatmap px.
+
+    Returns:
+        Maps ``[..., height, width]`` of the points' dtype.
+
+    Example:
+        >>> gaussians(torch.tensor([[1.0, 0.0]]), (2, 3), sigma=1.0)
+        tensor([[[0.6065, 1.0000, 0.6065],
+                 [0.3679, 0.6065, 0.3679]]])
     """
     height, width = size
     x, y = points[..., 0:1], points[..., 1:2]
@@ -38,12 +50,12 @@ def gaussians(points: Tensor, size: tuple[int, int], sigma: float) -> Tensor:
 
 
 class Oracle(nn.Module):
-    """Draws heatmaps from the ground truth: landmarks ``[N, K, 2]`` in input px -> ``[N, K, size, size]``.
+    """Ideal heatmaps drawn from the ground truth, for measuring a decoder's own error.
 
-    Noise is drawn from a generator that is seeded by ``seed`` and the face's own landmarks, so a face gets
-    the same
-    noise whatever the batch that it is in. The coordinates go from input px to heatmap px by the decoder's convention:
-    ``stride`` (x * size / input_size) or ``udp`` (x * (size - 1) / (input_size - 1)).
+    The input is the ground truth ``[N, K, 2]`` in input px instead of images. The noise comes from a generator seeded
+    by ``seed`` and the face's own landmarks, so a face has the same noise in every batch.
+
+    Source: unbiased Gaussians of Zhang et al., Distribution-Aware Coordinate Representation, 2020
     """
 
     reads = "landmarks"
@@ -58,7 +70,20 @@ class Oracle(nn.Module):
         seed: int = 0,
         convention: Literal["stride", "udp"] = "stride",
     ) -> None:
-        """``sigma`` in heatmap px; ``size`` and ``input_size`` are sides of squares."""
+        """Set what the heatmaps look like.
+
+        Args:
+            sigma: standard deviation of the Gaussians in heatmap px.
+            size: side of the square heatmaps in px.
+            input_size: side of the square input in px.
+            noise: standard deviation of the white noise that is added.
+            seed: seed of the noise.
+            convention: map from input px to heatmap px: ``stride`` (x * size / input_size) or ``udp``
+                (x * (size - 1) / (input_size - 1)).
+
+        Raises:
+            ModelError: a value is out of range.
+        """
         super().__init__()
         for name, value, least in (("sigma", sigma, 0.0), ("size", size, 1), ("input_size", input_size, 1)):
             if not math.isfinite(value) or value <= least:
@@ -79,31 +104,18 @@ class Oracle(nn.Module):
         """``[N, K, 2]`` in input px -> ``{"heatmaps": [N, K, size, size]}`` float32."""
         if landmarks.ndim != 3 or landmarks.shape[-1] != 2:
             raise ModelError(f"oracle reads landmarks [N, K, 2] in input px, not {list(landmarks.shape)}")
-        # float64 up to the maps themselves: a decoder's own error can be below float32's step at 256 px.
+        # float64 until the maps are drawn: a decoder's own error can be below float32's step at 256 px.
         points = landmarks.to(torch.float64) * self.scale
         maps = torch.empty((*landmarks.shape[:2], self.size, self.size), dtype=torch.float32, device=landmarks.device)
-        for face in range(len(landmarks)):  # a face at a time, so that float64 never holds a batch of maps
+        for face in range(len(landmarks)):  # one face at a time, so that memory never holds a batch of float64 maps
             maps[face] = gaussians(points[face], (self.size, self.size), self.sigma)
             if self.noise:
-                maps[face] += self.noise * torch.randn(maps.shape[1:], generator=self._generator(landmarks[face])).to(
-                    maps.device
-                )
+                generator = self._noise_generator(landmarks[face])
+                maps[face] += self.noise * torch.randn(maps.shape[1:], generator=generator).to(maps.device)
         return {"heatmaps": maps}
 
-    def _generator(self, face: Tensor) -> torch.Generator:
+    def _noise_generator(self, face: Tensor) -> torch.Generator:
+        """A generator that is seeded by the oracle's seed and one face's landmarks ``[K, 2]``."""
         content = face.detach().to(torch.float32).cpu().contiguous().numpy().tobytes()
         digest = hashlib.blake2b(content, digest_size=8, salt=self.seed.to_bytes(16, "little", signed=True)).digest()
         return torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)
-
-
-def oracle(
-    *,
-    sigma: float = 2.0,
-    size: int = 64,
-    input_size: int = 256,
-    noise: float = 0.0,
-    seed: int = 0,
-    convention: Literal["stride", "udp"] = "stride",
-) -> Oracle:
-    """Ideal heatmaps: Gaussians of ``sigma`` heatmap px, plus white noise of deviation ``noise``."""
-    return Oracle(sigma=sigma, size=size, input_size=input_size, noise=noise, seed=seed, convention=convention)

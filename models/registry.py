@@ -1,14 +1,15 @@
-"""The names of the networks: a read-only table, third-party entry points, and timm's own names.
+"""Networks by name: the built-in table, other distributions' entry points, and timm's backbones.
 
-A factory is a function with keyword-only options that returns an ``nn.Module``. It is imported when its
-network is made. Three keyword names are reserved and filled in for the factory when it declares them:
-``weights`` (a path: the factory reads the file itself), ``kind`` and ``unit`` (of a card's ``[output]``
-table).
+A name stands for a factory: a class or function with keyword-only options that returns an ``nn.Module``. The factory is
+imported when its network is created or described. Three option names are reserved, and :mod:`nmebench.models.build_network`
+fills them in for a factory that declares them: ``weights`` (a path; the factory reads the file itself), ``kind`` and
+``unit`` (from a card's ``[output]`` table).
 """
 
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,91 +23,134 @@ from nmebench.suggest import did_you_mean
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = [
-    "REGISTRY",
-    "TABLE",
-    "Entry",
-    "ModelInfo",
-    "create",
-    "describe",
-    "factory",
-    "names",
-]
+__all__ = ["REGISTRY", "ModelInfo", "accepts", "create", "describe", "factory", "names"]
 
-RESERVED = ("weights", "kind", "unit")
+REGISTRY = Registry(
+    "model",
+    {
+        "hrnetv2-w18": "nmebench.models.hrnet:HRNetV2",
+        "heatmap-hrnet-small": "nmebench.models.timm_heatmap:hrnet_small",
+        "heatmap-mobilenetv3": "nmebench.models.timm_heatmap:mobilenetv3",
+        "heatmap-resnet10-deconv": "nmebench.models.timm_heatmap:resnet10_deconv",
+        "regression": "nmebench.models.regression:Regression",
+        "onnx": "nmebench.models.onnx:OnnxNetwork",
+        "oracle": "nmebench.models.oracle:Oracle",
+    },
+    group="nmebench.models",
+    error=ModelError,
+)
+"""Built-in networks, and the entry-point group of third-party ones: ``name = "module:factory"``."""
 
+_RESERVED_OPTIONS = ("weights", "kind", "unit")
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """Where a network's factory is, and what a list prints about it."""
-
-    target: str
-    """``module:factory``."""
-    summary: str
-    source: str
+#: The paragraph of a factory's docstring that cites where the network comes from.
+_SOURCE = re.compile(r"^Source: (.+?)\.?\s*(?:\n\n|\Z)", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """What can be said about a registered network without making it."""
+    """The description of a registered network."""
 
     name: str
     summary: str
+    """First line of the factory's docstring."""
     source: str
+    """The docstring's ``Source:`` paragraph; the factory's module where there is none."""
     options: Mapping[str, Any]
-    """Option names with their defaults; ``inspect.Parameter.empty`` where one must be given."""
-
-
-TABLE: Mapping[str, Entry] = MappingProxyType(
-    {
-        "hrnetv2-w18": Entry(
-            "nmebench.models.hrnet:hrnetv2_w18",
-            "HRNetV2-W18, four maps fused at stride 4, exactly as in mmpose and the official code",
-            "Sun et al., High-Resolution Representations for Labeling Pixels and Regions, 2019",
-        ),
-        "heatmap-hrnet-small": Entry(
-            "nmebench.models.timm_heatmap:hrnet_small",
-            "timm hrnet_w18_small, four maps fused at stride 4",
-            "Wang et al., Deep High-Resolution Representation Learning, 2020; timm",
-        ),
-        "heatmap-mobilenetv3": Entry(
-            "nmebench.models.timm_heatmap:mobilenetv3",
-            "timm mobilenetv3_small_100, maps at strides 4 to 32 fused at stride 4",
-            "Howard et al., Searching for MobileNetV3, 2019; timm",
-        ),
-        "heatmap-resnet10-deconv": Entry(
-            "nmebench.models.timm_heatmap:resnet10_deconv",
-            "a slim timm resnet10t and three deconvolutions",
-            "Xiao et al., Simple Baselines for Human Pose Estimation, 2018; timm",
-        ),
-        "regression": Entry(
-            "nmebench.models.regression:regression",
-            "a timm backbone, global average pool and one linear layer to coordinates",
-            "Toshev and Szegedy, DeepPose, 2014; mmpose 0.x deeppose_regression_head.py",
-        ),
-        "onnx": Entry("nmebench.models.onnx:onnx", "an ONNX network that gives heatmaps or landmarks", "ONNX Runtime"),
-        "oracle": Entry(
-            "nmebench.models.oracle:oracle",
-            "ideal heatmaps drawn from the ground truth: what a decoder loses by itself",
-            "unbiased Gaussians of Zhang et al., Distribution-Aware Coordinate Representation, 2020",
-        ),
-    }
-)
-
-
-REGISTRY = Registry(
-    "model", {name: entry.target for name, entry in TABLE.items()}, group="nmebench.models", error=ModelError
-)
-"""Built-in networks, and the entry-point group of third-party ones: ``name = "module:factory"``."""
+    """Option names with their defaults; ``inspect.Parameter.empty`` for a required option."""
 
 
 def names() -> list[str]:
-    """All registered names, third-party ones included, sorted; timm's backbones (``timm:NAME``) come on top."""
+    """Return all registered names, third-party ones included, sorted. timm's backbones are not listed."""
     return sorted(REGISTRY.names())
 
 
-def _from_timm(name: str) -> Callable[..., nn.Module] | None:
-    """The heatmap network on timm's backbone ``name`` (``timm:`` may be left out), if timm has it."""
+def factory(name: str) -> Callable[..., nn.Module]:
+    """Return the callable that creates the network ``name``.
+
+    Args:
+        name: a registered name, or the name of a timm backbone with or without ``timm:``.
+
+    Raises:
+        ModelError: the name is neither registered nor a timm backbone.
+    """
+    if name not in REGISTRY:
+        from_timm = _timm_factory(name)
+        if from_timm is not None:
+            return from_timm
+    found: Callable[..., nn.Module] = REGISTRY.load(name).value
+    return found
+
+
+def accepts(make: Callable[..., nn.Module], option: str) -> bool:
+    """Return whether a factory declares ``option``."""
+    return option in inspect.signature(make).parameters
+
+
+def describe(name: str) -> ModelInfo:
+    """Return a network's summary, source and options without creating the network.
+
+    Raises:
+        ModelError: the name is unknown.
+
+    Example:
+        >>> dict(describe("hrnetv2-w18").options)
+        {'points': 98, 'fusion': 'bilinear'}
+    """
+    make = factory(name)
+    text = inspect.getdoc(make) or name
+    source = _SOURCE.search(text)
+    return ModelInfo(
+        name=name,
+        summary=text.partition("\n")[0],
+        source=" ".join(source[1].replace("``", "").split()) if source else make.__module__,
+        options=MappingProxyType(_options(make)),
+    )
+
+
+def create(name: str, weights: str | Path | None = None, **options: Any) -> nn.Module:
+    """Create a network in eval mode, from images ``[N, 3, H, W]`` to a dictionary of named outputs.
+
+    Args:
+        name: a registered name, or the name of a timm backbone (``timm:resnet18``, ``resnet18``).
+        weights: a checkpoint (see :mod:`nmebench.models.checkpoint`), or the file that the network reads itself
+            (``onnx``); None leaves random weights.
+        **options: the network's own options; ``describe(name).options`` lists them.
+
+    Raises:
+        ModelError: the name or an option is unknown, or the network refuses a value.
+        CheckpointError: the weights can't be loaded, or belong to another network.
+
+    Example:
+        >>> import torch
+        >>> oracle = create("oracle", sigma=1.5)
+        >>> oracle(torch.tensor([[[128.0, 64.0]]]))["heatmaps"].shape  # one face with one landmark
+        torch.Size([1, 1, 64, 64])
+    """
+    make = factory(name)
+    known = [*_options(make), *(option for option in _RESERVED_OPTIONS if accepts(make, option))]
+    allowed = [option for option in known if option != "weights"]
+    for option in options:
+        if option not in allowed:
+            text = f"it takes {', '.join(allowed)}" if allowed else "it takes none"
+            raise ModelError(f"model {name!r} has no option {option!r}{did_you_mean(option, allowed)}; {text}")
+    reads_weights = accepts(make, "weights")
+    try:
+        module = make(**options, **({"weights": weights} if reads_weights else {}))
+    except ModelError:
+        raise
+    except (TypeError, ValueError) as error:
+        given = ", ".join(f"{key}={value!r}" for key, value in options.items())
+        raise ModelError(f"model {name!r} can't be made with {given or 'its defaults'}: {error}") from error
+    if weights is not None and not reads_weights:
+        from nmebench.models.checkpoint import load
+
+        load(module, weights)
+    return module.eval()
+
+
+def _timm_factory(name: str) -> Callable[..., nn.Module] | None:
+    """The factory for the timm backbone ``name`` (with or without ``timm:``); None if timm has no such backbone."""
     import timm
 
     backbone = name.removeprefix("timm:")
@@ -114,77 +158,12 @@ def _from_timm(name: str) -> Callable[..., nn.Module] | None:
         if name.startswith("timm:"):
             raise ModelError(f"timm has no backbone {backbone!r}{did_you_mean(backbone, timm.list_models())}")
         return None
-    from nmebench.models.timm_heatmap import bound
+    from nmebench.models.timm_heatmap import backbone_factory
 
-    return bound(backbone)
-
-
-def factory(name: str) -> Callable[..., nn.Module]:
-    """The function that makes the network ``name``.
-
-    Raises:
-        ModelError: nothing registered, installed or known to timm has this name.
-    """
-    if name not in REGISTRY:
-        backbone = _from_timm(name)
-        if backbone is not None:
-            return backbone
-    found: Callable[..., nn.Module] = REGISTRY.load(name).value
-    return found
+    return backbone_factory(backbone)
 
 
 def _options(make: Callable[..., nn.Module]) -> dict[str, Any]:
+    """The declared options of a factory with their defaults, without the reserved ones."""
     parameters = inspect.signature(make).parameters.values()
-    return {p.name: p.default for p in parameters if p.name not in RESERVED and p.kind is not p.VAR_KEYWORD}
-
-
-def accepts(make: Callable[..., nn.Module], option: str) -> bool:
-    """Whether a factory declares ``option``."""
-    return option in inspect.signature(make).parameters
-
-
-def describe(name: str) -> ModelInfo:
-    """Summary, source and options of a network, without making it.
-
-    Raises:
-        ModelError: an unknown name.
-    """
-    make = factory(name)
-    entry = TABLE.get(name)
-    summary = entry.summary if entry else (inspect.getdoc(make) or name).splitlines()[0]
-    source = entry.source if entry else make.__module__
-    return ModelInfo(name, summary, source, MappingProxyType(_options(make)))
-
-
-def create(name: str, weights: str | Path | None = None, **options: Any) -> nn.Module:
-    """Make a network in eval mode, from ``[N, 3, H, W]`` to a dictionary of named outputs.
-
-    Args:
-        name: a registered name, or a timm backbone's (``timm:resnet18``, ``resnet18``).
-        weights: a checkpoint (see ``nmebench.models.checkpoint``), or what the network reads itself (``onnx``).
-        **options: the network's own; ``describe(name).options`` lists them.
-
-    Raises:
-        ModelError: an unknown name or option, or a value that the network refuses.
-        CheckpointError: weights that can't be loaded, or that are for another network.
-    """
-    make = factory(name)
-    known = {**_options(make), **{r: None for r in RESERVED if accepts(make, r)}}
-    for option in options:
-        if option not in known or option == "weights":
-            listed = [k for k in known if k != "weights"]
-            text = f"it takes {', '.join(listed)}" if listed else "it takes none"
-            raise ModelError(f"model {name!r} has no option {option!r}{did_you_mean(option, listed)}; {text}")
-    reads_itself = accepts(make, "weights")
-    try:
-        module = make(**options, **({"weights": weights} if reads_itself else {}))
-    except ModelError:
-        raise
-    except (TypeError, ValueError) as error:
-        given = ", ".join(f"{k}={v!r}" for k, v in options.items())
-        raise ModelError(f"model {name!r} can't be made with {given or 'its defaults'}: {error}") from error
-    if weights is not None and not reads_itself:
-        from nmebench.models.checkpoint import load
-
-        load(module, weights)
-    return module.eval()
+    return {p.name: p.default for p in parameters if p.name not in _RESERVED_OPTIONS and p.kind is not p.VAR_KEYWORD}

@@ -1,4 +1,4 @@
-"""Heatmap networks on timm's backbones, 256x256 in and 64x64 out, all with one light head."""
+"""Heatmap networks on timm's backbones with one light head: 256x256 input, 64x64 heatmaps."""
 
 from __future__ import annotations
 
@@ -12,21 +12,17 @@ from nmebench.models.errors import ModelError
 from nmebench.models.heatmap_head import Deconvolutions, HeatmapHead
 from nmebench.models.hrnet import bilinear_fusion
 
-__all__ = ["TimmHeatmap", "bound", "hrnet_small", "mobilenetv3", "resnet10_deconv"]
+__all__ = ["TimmHeatmap", "backbone_factory", "hrnet_small", "mobilenetv3", "resnet10_deconv"]
 
 STRIDE = 4
-"""Input px a heatmap px."""
+"""Input px per heatmap px."""
 
 
 class TimmHeatmap(nn.Module):
     """A timm backbone, optional deconvolutions on its last map, and the light head.
 
-    ``[N, 3, H, W]`` (normalised as the card says) -> ``{"heatmaps": [N, K, H/4, W/4]}``. Without
-    deconvolutions the head fuses every map of stride 4 or more. The backbone starts from random numbers:
+    Without deconvolutions the head fuses every map of stride 4 or more. The backbone starts from random weights;
     nothing is downloaded.
-
-    Raises:
-        ModelError: timm can't give this backbone's feature maps.
     """
 
     reads = "images"
@@ -40,11 +36,22 @@ class TimmHeatmap(nn.Module):
         deconvolutions: Sequence[int] = (),
         **backbone_options: Any,
     ) -> None:
-        """With random weights; ``width`` is the head's, ``backbone_options`` are timm's."""
+        """Create the network with random weights.
+
+        Args:
+            backbone: name of a timm network.
+            points: number of landmarks K.
+            width: channels of the head.
+            deconvolutions: channels of each transposed convolution; they must bring the last map to stride 4.
+            **backbone_options: passed to ``timm.create_model``.
+
+        Raises:
+            ModelError: timm can't give this backbone's feature maps, or none of them leads to stride 4.
+        """
         super().__init__()
         if points < 1 or width < 1:
             raise ModelError(f"points={points} and width={width} must be at least 1")
-        features = _features(backbone, **backbone_options)
+        features = _feature_extractor(backbone, **backbone_options)
         bilinear_fusion(features)
         self.backbone = features
         strides = features.feature_info.reduction()
@@ -55,15 +62,15 @@ class TimmHeatmap(nn.Module):
                     f"{len(deconvolutions)} deconvolutions bring stride {strides[-1]} of {backbone} to"
                     f" {strides[-1] / 2 ** len(deconvolutions):g}, not to {STRIDE}"
                 )
-            self._taps: tuple[int, ...] = (len(strides) - 1,)
+            self._used_maps: tuple[int, ...] = (len(strides) - 1,)
             self.neck: nn.Module = Deconvolutions(channels[-1], deconvolutions)
             self.head = HeatmapHead([deconvolutions[-1]], points, width=width)
         else:
-            self._taps = tuple(i for i, stride in enumerate(strides) if stride >= STRIDE)
-            if not self._taps:
+            self._used_maps = tuple(i for i, stride in enumerate(strides) if stride >= STRIDE)
+            if not self._used_maps:
                 raise ModelError(f"{backbone} gives no map of stride {STRIDE} or more (it has {strides})")
             self.neck = nn.Identity()
-            self.head = HeatmapHead([channels[i] for i in self._taps], points, width=width)
+            self.head = HeatmapHead([channels[i] for i in self._used_maps], points, width=width)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """``[N, 3, H, W]`` -> ``{"heatmaps": [N, K, H/4, W/4]}``."""
@@ -71,13 +78,13 @@ class TimmHeatmap(nn.Module):
         if getattr(self.backbone, "output_fmt", "NCHW") == "NHWC":  # the Swin family
             maps = [m.permute(0, 3, 1, 2) for m in maps]
         size = (images.shape[-2] // STRIDE, images.shape[-1] // STRIDE)
-        return {"heatmaps": self.head([self.neck(maps[i]) for i in self._taps], size)}
+        return {"heatmaps": self.head([self.neck(maps[i]) for i in self._used_maps], size)}
 
 
-def _features(name: str, **options: Any) -> Any:
-    """The backbone's feature extractor, with random weights."""
+def _feature_extractor(name: str, **options: Any) -> Any:
+    """The backbone as a feature extractor with random weights."""
     if name.startswith("hrnet"):
-        # '' takes the four branches as they are; timm's default appends part of the classifier to each.
+        # '' selects the four branches themselves; timm's default appends part of the classifier to each.
         options = {"feature_location": "", "out_indices": (1, 2, 3, 4), **options}
     try:
         return timm.create_model(name, pretrained=False, features_only=True, **options)
@@ -86,31 +93,42 @@ def _features(name: str, **options: Any) -> Any:
         raise ModelError(f"timm's {name} gives no feature maps that a heatmap head can use: {line}") from error
 
 
-def bound(backbone: str) -> Callable[..., TimmHeatmap]:
-    """The factory for one timm backbone by name."""
+def backbone_factory(backbone: str) -> Callable[..., TimmHeatmap]:
+    """Return the factory of the heatmap network on one timm backbone."""
 
     def network(*, points: int = 98, width: int = 64, input_size: int = 256) -> TimmHeatmap:
-        fixed = timm.get_pretrained_cfg(backbone, allow_unregistered=True)
+        config = timm.get_pretrained_cfg(backbone, allow_unregistered=True)
         # Some transformers are built for one input size and refuse others.
-        sized: dict[str, Any] = {"img_size": input_size} if fixed is not None and fixed.fixed_input_size else {}
-        return TimmHeatmap(backbone, points=points, width=width, **sized)
+        size_option: dict[str, Any] = {"img_size": input_size} if config is not None and config.fixed_input_size else {}
+        return TimmHeatmap(backbone, points=points, width=width, **size_option)
 
-    network.__doc__ = f"timm's {backbone} with the light heatmap head."
+    network.__doc__ = f"timm's {backbone} with the light heatmap head.\n\nSource: timm"
     return network
 
 
 def hrnet_small(*, points: int = 98, width: int = 64) -> TimmHeatmap:
-    """A small HRNet: four branches at strides 4 to 32, fused at stride 4 as in HRNetV2, bilinear throughout."""
+    """timm's hrnet_w18_small, four maps fused at stride 4.
+
+    The branches have strides 4 to 32. They are fused as in HRNetV2, with bilinear upsampling throughout.
+
+    Source: Wang et al., Deep High-Resolution Representation Learning, 2020; timm
+    """
     return TimmHeatmap("hrnet_w18_small", points=points, width=width)
 
 
 def mobilenetv3(*, points: int = 98, width: int = 64) -> TimmHeatmap:
-    """A mobile network: MobileNetV3-small, its maps at strides 4, 8, 16 and 32 fused at stride 4."""
+    """timm's mobilenetv3_small_100, maps at strides 4, 8, 16 and 32 fused at stride 4.
+
+    Source: Howard et al., Searching for MobileNetV3, 2019; timm
+    """
     return TimmHeatmap("mobilenetv3_small_100", points=points, width=width)
 
 
 def resnet10_deconv(*, points: int = 98, width: int = 64) -> TimmHeatmap:
-    """SimpleBaseline at a small budget: a slim ResNet-10-T and three deconvolutions of 96 channels."""
+    """A slim timm resnet10t and three deconvolutions of 96 channels.
+
+    Source: Xiao et al., Simple Baselines for Human Pose Estimation, 2018; timm
+    """
     return TimmHeatmap(
         "resnet10t",
         points=points,

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from nmebench import models
 from nmebench.models import checkpoint
-from nmebench.models.hrnet import bilinear_fusion, hrnetv2_w18
+from nmebench.models.hrnet import HRNetV2, bilinear_fusion
 
 TOLERANCE = 5e-6
 
@@ -46,7 +46,7 @@ def expected(shared: Path) -> NDArray[np.float32]:
 
 @pytest.fixture(scope="module")
 def blank() -> nn.Module:
-    return hrnetv2_w18()
+    return HRNetV2()
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +154,7 @@ def test_float16_safetensors_are_upcast(state: dict[str, Tensor], blank: nn.Modu
 
 
 def test_switches_all_upsampling_layers() -> None:
-    module = hrnetv2_w18()
+    module = HRNetV2()
     layers = [m for m in module.modules() if isinstance(m, nn.Upsample)]
     assert len(layers) == 31
     assert {(m.mode, m.align_corners) for m in layers} == {("bilinear", False)}

@@ -42,7 +42,7 @@ def test_describe_lists_options_with_defaults() -> None:
 
 def test_table_is_read_only() -> None:
     with pytest.raises(TypeError):
-        registry.TABLE["x"] = registry.TABLE["oracle"]  # type: ignore[index]
+        registry.REGISTRY.table["x"] = "x:y"  # type: ignore[index]
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from nmebench import models
 from nmebench.models import checkpoint
-from nmebench.models.regression import regression
+from nmebench.models.regression import Regression
 
 
 @pytest.fixture(scope="module")
 def state() -> dict[str, Tensor]:
     torch.manual_seed(0)
-    module = regression(points=5, backbone="resnet18")
+    module = Regression(points=5, backbone="resnet18")
     return {k: v.clone() for k, v in module.state_dict().items()}
 
 
@@ -31,7 +31,7 @@ def state() -> dict[str, Tensor]:
 def test_namings(tmp_path: Path, state: dict[str, Tensor], theirs: str, naming: str) -> None:
     file = tmp_path / "w.pth"
     torch.save({"state_dict": {k.replace("head.fc.", theirs): v for k, v in state.items()}}, file)
-    module = regression(points=5, backbone="resnet18")
+    module = Regression(points=5, backbone="resnet18")
     assert checkpoint.load(module, file).naming == naming
     assert torch.equal(module.state_dict()["head.fc.weight"], state["head.fc.weight"])
 

@@ -1,4 +1,4 @@
-"""Normalised mean error, in percent of a distance on the face."""
+"""Normalised mean error (NME), in percent of a distance on the face."""
 
 from __future__ import annotations
 
@@ -12,56 +12,68 @@ __all__ = ["nme", "nme_per_group", "nme_per_landmark", "pooled_nme"]
 Array = NDArray[np.float64]
 
 
-def _relative(errors: ArrayLike, normaliser: ArrayLike) -> Array:
-    """Errors ``[N, K]`` over normaliser ``[N]``, percent ``[N, K]``."""
+def _normalised(errors: ArrayLike, normaliser: ArrayLike) -> Array:
+    """Errors ``[N, K]`` divided by the normaliser ``[N]``, in percent ``[N, K]``."""
     e = np.asarray(errors, np.float64)
     d = np.asarray(normaliser, np.float64)
     if e.ndim != 2 or d.shape != e.shape[:1]:
-        raise ValueError(f"errors {e.shape} must be [N, K] and normaliser {d.shape} [N]")
+        raise ValueError(f"errors {e.shape} must be [N, K] and normaliser {d.shape} must be [N]")
     with np.errstate(divide="ignore", invalid="ignore"):
         percent: Array = 100.0 * (e / d[:, None])
     return percent
 
 
 def nme(errors: ArrayLike, normaliser: ArrayLike, mask: ArrayLike | None = None) -> Array:
-    """Normalised mean error of every face: the mean over its landmarks, in percent.
+    """NME of each face: the mean over its landmarks of error / normaliser, in percent.
 
-    The form of HRNet/HRNet-Facial-Landmark-Detection, ``lib/core/evaluation.py`` (``compute_nme``). A set's
-    NME is the mean of its faces'.
+    The NME of a set is the mean over its faces, ``nme(...).mean()``.
+
+    Source: HRNet/HRNet-Facial-Landmark-Detection, ``lib/core/evaluation.py`` (``compute_nme``).
 
     Args:
         errors: ``[N, K]`` image px, from :func:`~nmebench.metrics.point_errors`.
         normaliser: ``[N]`` image px.
-        mask: ``[N, K]``, true for the landmarks that count; all of them by default.
+        mask: ``[N, K]``, true for the landmarks to count; by default all of them.
 
     Returns:
-        float64 ``[N]`` percent; NaN for a face without a landmark that counts, infinite or NaN where the
-        normaliser is 0.
+        float64 ``[N]`` percent; NaN for a face without a counted landmark, infinite or NaN where the normaliser is 0.
+
+    Raises:
+        ValueError: the shapes do not fit.
+
+    Example:
+        >>> nme([[1.0, 3.0], [2.0, 2.0]], [50.0, 40.0]).tolist()
+        [4.0, 5.0]
     """
-    percent = _relative(errors, normaliser)
+    percent = _normalised(errors, normaliser)
     if mask is None:
         faces: Array = percent.mean(axis=1)
         return faces
-    keep = np.asarray(mask, bool)
-    with np.errstate(invalid="ignore"):
-        masked: Array = np.where(keep, percent, 0.0).sum(axis=1) / keep.sum(axis=1)
-    return masked
+    return _masked_mean(percent, mask, axis=1)
 
 
 def pooled_nme(errors: ArrayLike, normaliser: ArrayLike, mask: ArrayLike | None = None) -> float:
-    """A set's NME as mmpose computes it: the mean over the visible landmarks of all faces, in percent.
+    """NME of a set as mmpose computes it: the mean over the visible landmarks of all faces, in percent.
 
-    The form of open-mmlab/mmpose, ``mmpose/evaluation/functional/keypoint_eval.py`` (``keypoint_nme``):
-    faces whose normaliser is 0 are dropped, and a face with few visible landmarks weighs little. The same as
+    Faces whose normaliser is 0 are dropped, and a face with few visible landmarks has little weight. The result equals
     the mean of :func:`nme` when all landmarks are visible.
+
+    Source: open-mmlab/mmpose, ``mmpose/evaluation/functional/keypoint_eval.py`` (``keypoint_nme``).
 
     Args:
         errors: ``[N, K]`` image px.
         normaliser: ``[N]`` image px.
-        mask: ``[N, K]``, true for visible landmarks.
+        mask: ``[N, K]``, true for visible landmarks; by default all of them.
 
     Returns:
         Percent; NaN when no landmark counts.
+
+    Raises:
+        ValueError: the shapes do not fit.
+
+    Example:
+        >>> pooled_nme([[1.0, 3.0], [2.0, 9.0]], [50.0, 40.0], [[True, True], [True, False]])
+        4.333333333333333
     """
     e = np.asarray(errors, np.float64)
     d = np.asarray(normaliser, np.float64)
@@ -69,30 +81,63 @@ def pooled_nme(errors: ArrayLike, normaliser: ArrayLike, mask: ArrayLike | None 
     keep = keep & (d != 0)[:, None]
     if not keep.any():
         return float("nan")
-    return float(_relative(e, d)[keep].mean())
+    return float(_normalised(e, d)[keep].mean())
 
 
 def nme_per_landmark(errors: ArrayLike, normaliser: ArrayLike, mask: ArrayLike | None = None) -> Array:
-    """Normalised mean error of every landmark over the faces, percent ``[K]``; NaN where none counts."""
-    percent = _relative(errors, normaliser)
-    keep = np.ones(percent.shape, bool) if mask is None else np.asarray(mask, bool)
-    with np.errstate(invalid="ignore"):
-        landmarks: Array = np.where(keep, percent, 0.0).sum(axis=0) / keep.sum(axis=0)
-    return landmarks
+    """NME of each landmark: the mean over the faces of error / normaliser, in percent.
 
-
-def nme_per_group(errors: ArrayLike, normaliser: ArrayLike, groups: Mapping[str, Sequence[int]]) -> dict[str, Array]:
-    """Normalised mean error of every face over each named group of landmarks.
+    Source: the definition of :func:`nme`, averaged over the other axis.
 
     Args:
         errors: ``[N, K]`` image px.
         normaliser: ``[N]`` image px.
-        groups: name to the indices of its landmarks, such as a scheme's.
+        mask: ``[N, K]``, true for the landmarks to count; by default all of them.
+
+    Returns:
+        float64 ``[K]`` percent; NaN for a landmark that counts on no face.
+
+    Raises:
+        ValueError: the shapes do not fit.
+
+    Example:
+        >>> nme_per_landmark([[1.0, 3.0], [2.0, 2.0]], [50.0, 40.0]).tolist()
+        [3.5, 5.5]
+    """
+    percent = _normalised(errors, normaliser)
+    return _masked_mean(percent, np.ones(percent.shape, bool) if mask is None else mask, axis=0)
+
+
+def _masked_mean(percent: Array, mask: ArrayLike, axis: int) -> Array:
+    """Mean of the values where the mask is true; NaN where it is false along the whole axis."""
+    keep = np.asarray(mask, bool)
+    with np.errstate(invalid="ignore"):
+        mean: Array = np.where(keep, percent, 0.0).sum(axis=axis) / keep.sum(axis=axis)
+    return mean
+
+
+def nme_per_group(errors: ArrayLike, normaliser: ArrayLike, groups: Mapping[str, Sequence[int]]) -> dict[str, Array]:
+    """NME of each face over each named group of landmarks.
+
+    Source: the definition of :func:`nme`, over the landmarks of a group.
+
+    Args:
+        errors: ``[N, K]`` image px.
+        normaliser: ``[N]`` image px.
+        groups: name to the indices of its landmarks, such as ``Scheme.groups``.
 
     Returns:
         Name to float64 ``[N]`` percent; NaN for an empty group.
+
+    Raises:
+        ValueError: the shapes do not fit.
+
+    Example:
+        >>> groups = {"eye": [0], "mouth": [1, 2]}
+        >>> {name: v.tolist() for name, v in nme_per_group([[1.0, 3.0, 5.0]], [50.0], groups).items()}
+        {'eye': [2.0], 'mouth': [8.0]}
     """
-    percent = _relative(errors, normaliser)
+    percent = _normalised(errors, normaliser)
     return {
         name: percent[:, list(indices)].mean(axis=1) if len(indices) else np.full(len(percent), np.nan)
         for name, indices in groups.items()

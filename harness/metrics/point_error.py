@@ -1,4 +1,4 @@
-"""Distance of each landmark from the truth."""
+"""Distance of each landmark from the ground truth."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ __all__ = ["point_errors"]
 
 
 def point_errors(landmarks: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
-    """Euclidean distance of each landmark from the truth.
+    """Euclidean distance of each landmark from the ground truth.
+
+    Source: the numerator of the NME in HRNet/HRNet-Facial-Landmark-Detection, ``lib/core/evaluation.py``
+    (``compute_nme``).
 
     Args:
         landmarks: ``[N, K, 2]``, any unit.
@@ -19,7 +22,11 @@ def point_errors(landmarks: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
         float64 ``[N, K]``, the same unit.
 
     Raises:
-        ValueError: the shapes differ or aren't ``[N, K, 2]``.
+        ValueError: the shapes differ or are not ``[N, K, 2]``.
+
+    Example:
+        >>> point_errors([[[3.0, 4.0], [1.0, 1.0]]], [[[0.0, 0.0], [1.0, 2.0]]]).tolist()
+        [[5.0, 1.0]]
     """
     a = np.asarray(landmarks, np.float64)
     b = np.asarray(truth, np.float64)

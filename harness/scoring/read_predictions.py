@@ -1,9 +1,10 @@
-"""Read landmarks that another program predicted: npz, npy and csv files."""
+"""Read landmarks that another program predicted from npz, npy and csv files."""
 
 from __future__ import annotations
 
 import csv
-import zipfile
+import io
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,141 +12,123 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nmebench.bounded_read import read_bounded
+from nmebench.datasets.readers import arrays
+from nmebench.datasets.readers.fields import parse_numbers
+from nmebench.datasets.readers.rows import coordinate_labels
+from nmebench.datasets.readers.text import BYTE_ORDER_MARK
 from nmebench.errors import InputError
+from nmebench.printable import shown
 
 __all__ = ["import_predictions"]
 
 Array = NDArray[np.float64]
 
-_LIMIT = 2**30
-"""Largest predictions file in bytes, unpacked; 2500 faces of 98 landmarks take 4 MB."""
-
 
 def import_predictions(path: Path, *, images: Sequence[str] | None = None) -> tuple[Array, tuple[str, ...] | None]:
-    """Read landmarks that some other program made.
+    """Read the landmarks that another program predicted.
 
-    * ``FILE.npz`` with an array ``landmarks``, or ``FILE.npz::NAME`` for another name; ``FILE.npy``. Shape
-      ``[N, K, 2]`` or ``[N, 2 K]`` (x0, y0, x1, ...), in the order of the dataset's list.
-    * ``FILE.csv``: a header ``face,x0,y0,x1,y1,...`` (faces numbered from 0, in any order) or
-    ``image,x0,y0,...`` (in
-      the order of the dataset's list, as several faces may share a photograph).
+    * ``FILE.npz`` with an array ``landmarks``, or ``FILE.npz::NAME`` for an array of another name, and ``FILE.npy``:
+      shape ``[N, K, 2]`` or ``[N, 2 K]`` (x0, y0, x1, ...), in the order of the dataset's list. Pickles are refused.
+    * ``FILE.csv`` with the header ``face,x0,y0,x1,y1,...``: faces are numbered from 0, in any order.
+    * ``FILE.csv`` with the header ``image,x0,y0,x1,y1,...``: rows are in the order of the dataset's list, because
+      several faces may share a photograph.
 
     Args:
         path: the file.
-        images: file names of the dataset's faces; names in the file are held against them.
+        images: file names of the dataset's faces. If the file names images, they must be these, in this order.
 
     Returns:
-        Landmarks, image px, float64 ``[N, K, 2]``, and the images' names where the file gives them.
+        Landmarks, float64 ``[N, K, 2]`` image px, and the image names if the file has them.
 
     Raises:
-        InputError: the file can't be read, isn't of these forms, or is of another order than ``images``.
+        InputError: the file can't be read, has another form, or has another order than ``images``.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = Path(folder) / "predictions.csv"
+        ...     _ = file.write_text("face,x0,y0\\n1,30.5,40\\n0,10,20.25\\n")
+        ...     landmarks, images = import_predictions(file)
+        >>> landmarks.tolist(), images
+        ([[[10.0, 20.25]], [[30.5, 40.0]]], None)
     """
     text, colons, key = str(path).partition("::")
     file = Path(text)
     kind = file.suffix.lower()
-    try:
-        size = file.stat().st_size
-    except OSError as error:
-        raise InputError(f"{file}: can't be read ({error.strerror}); give an npz, npy or csv file") from error
-    if size > _LIMIT:
-        raise InputError(f"{file}: {size} bytes, at most {_LIMIT} are read; is this a predictions file?")
     names: tuple[str, ...] | None = None
     if kind in (".npz", ".npy"):
-        array = _read_npz(file, key if colons else "landmarks") if kind == ".npz" else _read_npy(file)
+        array = arrays.NpzArchive(file).read(key if colons else "landmarks") if kind == ".npz" else arrays.read_npy(file)
     elif kind == ".csv":
         array, names = _read_csv(file)
     else:
-        raise InputError(f"{file}: {kind or 'no'} suffix; predictions are npz, npy or csv files")
+        raise InputError(f"{file}: {kind or 'no'} suffix; predictions must be an npz, npy or csv file")
     landmarks = _as_landmarks(file, array)
     if names is not None and images is not None:
-        _same_order(file, names, images)
+        _check_order(file, names, images)
     return landmarks, names
 
 
 def _as_landmarks(file: Path, array: NDArray[Any]) -> Array:
+    """Check an array and return it as float64 ``[N, K, 2]``."""
     flat = array.ndim == 2 and array.shape[1] % 2 == 0 and array.shape[1] > 0
     if not (flat or (array.ndim == 3 and array.shape[2] == 2 and array.shape[1] > 0)):
-        raise InputError(f"{file}: landmarks {list(array.shape)}, they must be [N, K, 2] or [N, 2 K], image px")
+        raise InputError(
+            f"{file}: landmarks have shape {list(array.shape)}; it must be [N, K, 2] or [N, 2 K], in image px"
+        )
     if array.dtype.kind not in "fiu":
-        raise InputError(f"{file}: landmarks of type {array.dtype}, they must be numbers")
+        raise InputError(f"{file}: landmarks have type {array.dtype}; they must be numbers")
     landmarks = np.asarray(array, np.float64).reshape(len(array), -1, 2)
     if not np.isfinite(landmarks).all():
         face = int(np.argwhere(~np.isfinite(landmarks))[0, 0])
-        raise InputError(f"{file}: face {face} has a coordinate that isn't a finite number; give all its landmarks")
+        raise InputError(f"{file}: face {face} has a coordinate that is not a finite number; give all of its landmarks")
     return landmarks
 
 
-def _read_npy(file: Path) -> NDArray[Any]:
-    try:
-        with file.open("rb") as stream:
-            return np.lib.format.read_array(stream, allow_pickle=False)
-    except (ValueError, OSError, EOFError, MemoryError) as error:
-        raise InputError(f"{file}: not an array of numbers ({_first_line(error)}); save it with numpy.save") from error
-
-
-def _read_npz(file: Path, key: str) -> NDArray[Any]:
-    try:
-        with zipfile.ZipFile(file) as archive:
-            unpacked = {i.filename.removesuffix(".npy"): i.file_size for i in archive.infolist()}
-            if key not in unpacked:
-                raise InputError(
-                    f"{file}: no array {key!r}, there are: {', '.join(unpacked) or 'none'}; name one as {file}::NAME"
-                )
-            if unpacked[key] > _LIMIT:
-                raise InputError(f"{file}: {key!r} unpacks to {unpacked[key]} bytes, at most {_LIMIT} are read")
-            with archive.open(f"{key}.npy") as stream:
-                return np.lib.format.read_array(stream, allow_pickle=False)
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError, KeyError, MemoryError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{file}: {key!r} can't be read ({_first_line(error)}); save it with numpy.savez") from error
-
-
 def _read_csv(file: Path) -> tuple[Array, tuple[str, ...] | None]:
+    """Coordinates ``[N, 2 K]`` by face number, or in file order together with the image names."""
+    data = read_bounded(file, arrays.MAX_BYTES).removeprefix(BYTE_ORDER_MARK)
     try:
-        with file.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as stream:
-            reader = csv.reader(stream)
-            header = [name.strip() for name in next(reader, [])]
-            rows = [row for row in reader if row]
-    except (OSError, csv.Error) as error:
+        reader = csv.reader(io.StringIO(data.decode("utf-8", "surrogateescape"), newline=""))
+        header = [name.strip() for name in next(reader, [])]
+        rows = [row for row in reader if row]
+    except csv.Error as error:
         raise InputError(f"{file}: can't be read as csv ({_first_line(error)})") from error
     points = (len(header) - 1) // 2
     expected = [name for k in range(points) for name in (f"x{k}", f"y{k}")]
     if points < 1 or header[0] not in ("face", "image") or header[1:] != expected:
         raise InputError(
-            f"{file}: the header begins {','.join(header[:4])[:80]!r}, it must be face,x0,y0,x1,y1,... or "
+            f"{file}: the header begins with {','.join(header[:4])[:80]!r}; it must be face,x0,y0,x1,y1,... or "
             "image,x0,y0,x1,y1,..."
         )
     values = np.empty((len(rows), 2 * points))
     for number, row in enumerate(rows):
         if len(row) != len(header):
-            raise InputError(f"{file}: row {number + 2} has {len(row)} fields, the header {len(header)}")
-        try:
-            values[number] = [float(field) for field in row[1:]]
-        except ValueError as error:
-            raise InputError(f"{file}: row {number + 2}: {_first_line(error)}; coordinates must be numbers") from error
+            raise InputError(f"{file}: row {number + 2} has {len(row)} fields, the header has {len(header)}")
+        values[number] = parse_numbers(row[1:], f"{file}: row {number + 2}", coordinate_labels(points), limit=math.inf)
     if header[0] == "image":
         return values, tuple(row[0] for row in rows)
-    try:
-        faces = np.array([int(row[0]) for row in rows], np.int64)
-    except (ValueError, OverflowError) as error:
-        raise InputError(f"{file}: column face: {_first_line(error)}; number the faces from 0") from error
+    column = [row[0].strip() for row in rows]
+    bad = next((value for value in column if not (value.isascii() and value.isdigit() and len(value) < 19)), None)
+    if bad is not None:
+        raise InputError(f"{file}: column face has {shown(bad)[:40]!r}; number the faces from 0")
+    faces = np.array([int(value) for value in column], np.int64)
     order = np.argsort(faces, kind="stable")
     wrong = np.flatnonzero(faces[order] != np.arange(len(faces)))
     if len(wrong):
         raise InputError(
-            f"{file}: face {int(wrong[0])} is missing or given twice; number the faces from 0, one row each"
+            f"{file}: face {int(wrong[0])} is missing or repeated; number the faces from 0 and give one row per face"
         )
     return values[order], None
 
 
-def _same_order(file: Path, names: Sequence[str], images: Sequence[str]) -> None:
+def _check_order(file: Path, names: Sequence[str], images: Sequence[str]) -> None:
     if len(names) != len(images):
-        raise InputError(f"{file}: {len(names)} rows, the dataset has {len(images)} faces; give one row a face")
+        raise InputError(f"{file}: {len(names)} rows for {len(images)} faces of the dataset; give one row per face")
     for number, (name, image) in enumerate(zip(names, images, strict=True)):
         if name != image and Path(name).name != Path(image).name:
             raise InputError(
-                f"{file}: row {number + 2} is of {name!r}, but face {number} of the dataset is in {image!r}; "
+                f"{file}: row {number + 2} names {name!r}, but face {number} of the dataset is in {image!r}; "
                 "give the rows in the order of the dataset's list"
             )
 

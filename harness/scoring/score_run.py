@@ -1,9 +1,10 @@
-"""Scores of a run: NME, FR and AUC of every cell on every subset, with intervals."""
+"""Scores of a run: NME, FR and AUC per cell and subset, with intervals."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -11,16 +12,16 @@ from numpy.typing import NDArray
 
 from nmebench import metrics
 from nmebench.errors import InputError
+from nmebench.metrics import MetricName
 from nmebench.protocol import SUBSETS
 from nmebench.runs.run_store import Run
-from nmebench.statistics import Statistic, bootstrap
+from nmebench.statistics import bootstrap
 
-__all__ = ["COLUMNS", "score", "subset_masks"]
+__all__ = ["COLUMNS", "METRICS", "score", "subset_masks"]
 
 Array = NDArray[np.float64]
 
-#: Columns of ``scores.csv``: NME and FR are percent, AUC is a fraction; ``_low`` and ``_high`` are 95 % intervals.
-COLUMNS = (
+COLUMNS: Final = (
     "dataset",
     "subset",
     "faces",
@@ -42,12 +43,19 @@ COLUMNS = (
     "normaliser",
     "cell",
 )
+"""Columns of ``scores.csv``: NME and FR are percent, AUC is a fraction; ``_low`` and ``_high`` are 95 % intervals."""
 
-_STATISTICS: Mapping[str, Statistic] = {"nme": "nme", "fr10": "fr", "auc10": "auc"}
+METRICS: Final[Mapping[str, MetricName]] = MappingProxyType({"nme": "nme", "fr10": "fr", "auc10": "auc"})
+"""The metric of each column; FR and AUC have the threshold of 10 %."""
 
 
 def subset_masks(run: Run) -> dict[str, NDArray[np.bool_]]:
-    """The run's subsets as bool ``[N]``: ``test`` (every face) first, then in the order of the tables."""
+    """The faces of each subset of a run.
+
+    Returns:
+        Name to bool ``[N]``: ``test`` (all faces) first, WFLW's subsets in the order of published tables, then any
+        others. A subset can be empty.
+    """
     faces = run.faces
     stored = {name: np.asarray(mask, bool) for name, mask in faces.subsets.items()}
     masks = {"test": np.ones(len(faces), bool), **stored}
@@ -56,54 +64,55 @@ def subset_masks(run: Run) -> dict[str, NDArray[np.bool_]]:
 
 
 def _cell_nme(run: Run, cell: str) -> Array:
-    """NME of every face under a cell, percent ``[N]``."""
+    """NME of each face under a cell, percent ``[N]``."""
     landmarks = run.landmarks(cell)
     truth = run.faces.landmarks
     if landmarks.shape != truth.shape:
         raise InputError(
-            f"{run.path}: cell {cell} holds landmarks {list(landmarks.shape)}, the faces have {list(truth.shape)}; "
-            "the run is damaged, run the sweep again"
+            f"{run.path}: cell {cell} has landmarks of shape {list(landmarks.shape)}, the ground truth has "
+            f"{list(truth.shape)}; the run is damaged, so run the sweep again"
         )
     nme = metrics.nme(metrics.point_errors(landmarks, truth), run.faces.normaliser)
     bad = np.flatnonzero(~np.isfinite(nme))
     if len(bad):
         face = int(bad[0])
         raise InputError(
-            f"{run.path}: cell {cell}: the NME of {len(bad)} faces is not a number, the first being face {face} (line "
-            f"{run.faces.line[face]}, {run.faces.image[face]!r}); its landmarks must be finite and its normaliser "
-            "over 0: leave these faces out, or use a decoder that always answers"
+            f"{run.path}: cell {cell}: the NME of {len(bad)} faces is not a finite number, first for face {face} (line "
+            f"{run.faces.line[face]}, {run.faces.image[face]!r}); landmarks must be finite and the normaliser above "
+            "0, so leave these faces out or use a decoder that always returns a point"
         )
     return nme
 
 
 def score(run: Run, *, resamples: int = 2000, seed: int = 0) -> pd.DataFrame:
-    """Score every cell on every subset from the raw landmarks; store and return the table.
+    """Score every cell on every subset from the stored landmarks.
 
-    Writes ``per_face.parquet`` and ``scores.csv``. Needs nothing but the run folder, so that an old run can
-    be scored again.
+    Writes ``per_face.parquet`` and ``scores.csv`` into the run folder. It reads only that folder, so an old run can be
+    scored again.
 
     Args:
-        run: an open run, whose cells' landmarks are stored.
-        resamples: of the bootstrap.
-        seed: of the bootstrap.
+        run: an open run whose cells have stored landmarks.
+        resamples: number of bootstrap samples.
+        seed: seed of the bootstrap.
 
     Returns:
-        A row for each cell and subset with faces, columns :data:`COLUMNS`.
+        The content of ``scores.csv``: one row per cell and non-empty subset, with the columns :data:`COLUMNS`.
 
     Raises:
-        InputError: landmarks of a cell are missing, of another shape, or give no number.
+        InputError: the landmarks of a cell are missing, have another shape than the ground truth, or give an NME that
+            is not finite.
     """
     record = run.record
     per_face = {cell.id: _cell_nme(run, cell.id) for cell in record.cells}
     rows: list[dict[str, Any]] = []
-    everything = np.array(list(per_face.values())).reshape(len(per_face), len(run.faces))
+    all_nme = np.array(list(per_face.values())).reshape(len(per_face), len(run.faces))
     for subset, mask in subset_masks(run).items():
         if not mask.any() or not per_face:
             continue
-        values, clusters = everything[:, mask], run.faces.clusters[mask]
+        values, clusters = all_nme[:, mask], run.faces.clusters[mask]
         intervals = {
-            name: bootstrap(values, clusters, statistic, resamples=resamples, seed=seed)
-            for name, statistic in _STATISTICS.items()
+            name: bootstrap(values, clusters, metric, resamples=resamples, seed=seed)
+            for name, metric in METRICS.items()
         }
         for index, cell in enumerate(record.cells):
             rows.append(
@@ -127,7 +136,7 @@ def score(run: Run, *, resamples: int = 2000, seed: int = 0) -> pd.DataFrame:
                 }
             )
     order = {cell.id: index for index, cell in enumerate(record.cells)}
-    rows.sort(key=lambda row: order[row["cell"]])  # stable: subsets keep their order within a cell
+    rows.sort(key=lambda row: order[row["cell"]])  # the sort is stable: subsets keep their order
     scores = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"expected_faces": "Int64"})
     run.write_scores(scores, per_face)
     return scores

@@ -1,4 +1,4 @@
-"""Landmarks that some other program made, stored as a run of one cell."""
+"""Store the landmarks that another program predicted as a run with one cell."""
 
 from __future__ import annotations
 
@@ -38,10 +38,37 @@ def store_predictions(
     command: Sequence[str] = (),
     overwrite: bool = False,
 ) -> Run:
-    """Score the landmarks of ``predictions`` (``[N, K, 2]`` image px) against the faces of ``data``.
+    """Score predicted landmarks against a dataset and store the result as a run.
+
+    Args:
+        predictions: landmarks, ``[N, K, 2]`` image px, in a form that :func:`~nmebench.scoring.import_predictions`
+            reads.
+        data: dataset, such as ``wflw:PATH``.
+        out: the run folder to write.
+        name: name of the network in the run.
+        format: annotation format, where the dataset has several.
+        normaliser: name of the scheme's normaliser; by default the scheme's own default.
+        command: the command line to record.
+        overwrite: replace a finished run in ``out``.
+
+    Returns:
+        The stored run.
 
     Raises:
-        InputError: a file can't be read, or the numbers of faces or landmarks differ.
+        InputError: a file can't be read, or the number of faces or landmarks differs from the dataset's.
+
+    Example:
+        >>> import tempfile
+        >>> points = np.random.default_rng(0).uniform(0, 100, (2, 98, 2))
+        >>> with tempfile.TemporaryDirectory() as name:
+        ...     folder = Path(name)
+        ...     np.savez(folder / "truth.npz", landmarks=points)
+        ...     np.savez(folder / "mine.npz", landmarks=points + 1.0)
+        ...     run = store_predictions(
+        ...         folder / "mine.npz", f"landmarks:{folder}/truth.npz", folder / "RUN", name="mine"
+        ...     )
+        ...     len(run.scores), run.record.cells[0].id
+        (1, 'mine__direct__none__none')
     """
     file = Path(str(predictions).partition("::")[0])
     with writing(out, overwrite=overwrite) as work:
@@ -49,8 +76,9 @@ def store_predictions(
         landmarks, _ = scoring.import_predictions(predictions, images=dataset.images)
         if landmarks.shape != dataset.landmarks.shape:
             raise InputError(
-                f"{predictions}: holds {landmarks.shape[0]} faces of {landmarks.shape[1]} landmarks, but {data} has "
-                f"{dataset.landmarks.shape[0]} of {dataset.landmarks.shape[1]}; give a row a face, in the list's order"
+                f"{predictions}: {landmarks.shape[0]} faces with {landmarks.shape[1]} landmarks, but {data} has "
+                f"{dataset.landmarks.shape[0]} with {dataset.landmarks.shape[1]}; give one row per face, in the order "
+                "of the dataset's list"
             )
         normaliser_name = normaliser or dataset.scheme.default_normaliser
         distances = scheme.normaliser(dataset.scheme, dataset.landmarks, normaliser_name)

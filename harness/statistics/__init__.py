@@ -1,25 +1,35 @@
-"""How sure a number is: intervals, paired differences, correction for many comparisons, ranking with ties.
+"""Uncertainty of scores: intervals, paired tests, correction for many comparisons, ranking with ties.
 
-Faces of one photograph are not independent, so every function takes ``clusters``, the number of each face's
-source image, and treats images, not faces, as what was sampled.
+Faces of one photograph are not independent. Every function therefore takes ``clusters``, the number of each face's
+photograph, and treats photographs rather than faces as the sample.
 """
 
 from __future__ import annotations
 
-from nmebench.statistics.bootstrap import Interval, Statistic, bootstrap
+from nmebench.statistics.best_and_ties import best_and_ties
+from nmebench.statistics.bootstrap import Interval, bootstrap
 from nmebench.statistics.holm import holm
-from nmebench.statistics.paired import PairedDifference, PairedDifferences, paired_difference, paired_differences
-from nmebench.statistics.ranking import Ranked, ranking
+from nmebench.statistics.paired import (
+    AdjustedDifference,
+    PairedDifference,
+    PairedDifferences,
+    paired_difference,
+    paired_differences,
+    paired_with_holm,
+)
+from nmebench.statistics.ranking import RankedCell, ranking
 
 __all__ = [
+    "AdjustedDifference",
     "Interval",
     "PairedDifference",
     "PairedDifferences",
-    "Ranked",
-    "Statistic",
+    "RankedCell",
+    "best_and_ties",
     "bootstrap",
     "holm",
     "paired_difference",
     "paired_differences",
+    "paired_with_holm",
     "ranking",
 ]

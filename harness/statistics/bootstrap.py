@@ -1,37 +1,36 @@
-"""Bootstrap intervals for NME, FR and AUC, resampling source images.
+"""Bootstrap intervals of NME, FR and AUC that resample photographs.
 
-Bias-corrected and accelerated (BCa) intervals: B. Efron, "Better Bootstrap Confidence Intervals", JASA 82
-(1987) 171-185; clusters are drawn whole, as in A. C. Davison and D. V. Hinkley, "Bootstrap Methods and their
-Application" (1997), section 3.8. All three statistics are ratios of sums over images, so that a resample is
-one row of a matrix of counts and all resamples of all cells are one matrix product.
+The intervals are bias-corrected and accelerated (BCa): B. Efron, "Better Bootstrap Confidence Intervals", JASA 82
+(1987) 171-185. Each photograph is drawn with all of its faces: A. C. Davison and D. V. Hinkley, "Bootstrap Methods and
+their Application" (1997), section 3.8. All three metrics are ratios of sums over photographs, so one resample is one
+row of a matrix of counts, and one matrix product gives all resamples of all cells.
 
-The product is exact: sums are rounded to a grid so fine that no partial sum needs more than the 53 bits of a
-float64. Hence the order of additions, and with it the number of BLAS threads and the processor, can't change
-a result.
+The product is exact: the sums are rounded to a grid so fine that no partial sum needs more than the 53 bits of a
+float64. The order of additions, and with it the number of BLAS threads and the processor, therefore can't change a
+result.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
+from nmebench.metrics import MetricName, per_face
 from nmebench.statistics.clusters import cluster_sums
 
-__all__ = ["Interval", "Statistic", "bootstrap"]
+__all__ = ["Interval", "bootstrap"]
 
 Array = NDArray[np.float64]
-Statistic = Literal["nme", "fr", "auc"]
 
 
 @dataclass(frozen=True)
 class Interval:
-    """Estimates with their intervals; arrays of shape ``[]`` or ``[M]``, in the statistic's unit.
+    """Estimates with their intervals: arrays of shape ``[]`` or ``[M]``, in the metric's unit.
 
-    ``low`` and ``high`` are NaN where one image is all there is: nothing can be said about the spread.
+    ``low`` and ``high`` are NaN where there is only one photograph, because one says nothing about the spread.
     """
 
     estimate: Array
@@ -40,19 +39,8 @@ class Interval:
     level: float
 
 
-def _per_face(values: Array, statistic: str, threshold: float) -> Array:
-    """What is averaged over faces: percent for NME and FR, a fraction for AUC."""
-    if statistic == "nme":
-        return values
-    if statistic == "fr":
-        return np.where(values <= threshold, 0.0, 100.0)
-    if statistic == "auc":
-        return np.fmax(threshold - values, 0.0) / threshold
-    raise ValueError(f"{statistic!r}: no such statistic, allowed: {', '.join(get_args(Statistic))}")
-
-
 def _resampling_counts(clusters: int, resamples: int, seed: int) -> Array:
-    """How often each cluster is drawn in each resample, ``[R, C]``; rows add up to C."""
+    """Number of times each cluster is drawn in each resample, ``[R, C]``; every row sums to C."""
     rng = np.random.Generator(np.random.PCG64(seed))
     drawn = rng.integers(0, clusters, size=(resamples, clusters))
     drawn += np.arange(resamples)[:, None] * clusters
@@ -61,7 +49,7 @@ def _resampling_counts(clusters: int, resamples: int, seed: int) -> Array:
 
 
 def _exact_product(counts: Array, sums: Array) -> Array:
-    """``counts @ sums.T`` ``[R, M]`` without rounding, sums ``[M, C]`` rounded to a power of two."""
+    """``counts @ sums.T``, ``[R, M]``, without rounding errors: sums ``[M, C]`` are first rounded to a power of two."""
     largest = np.abs(sums).max(axis=1, keepdims=True) * counts.shape[1]
     with np.errstate(divide="ignore"):
         exponent = np.where(largest > 0, 52 - np.ceil(np.log2(largest)), 0.0)
@@ -71,7 +59,7 @@ def _exact_product(counts: Array, sums: Array) -> Array:
 
 
 def _bca(estimate: Array, resampled: Array, influence: Array, level: float) -> tuple[Array, Array]:
-    """BCa limits ``[M]`` from resampled statistics ``[R, M]`` and each cluster's influence ``[M, C]``."""
+    """BCa limits ``[M]`` from resampled estimates ``[R, M]`` and the influence of each cluster ``[M, C]``."""
     resamples = len(resampled)
     below = ((resampled < estimate).mean(axis=0) + (resampled <= estimate).mean(axis=0)) / 2
     bias = ndtri(np.clip(below, 0.5 / resamples, 1 - 0.5 / resamples))
@@ -95,51 +83,59 @@ def _bca(estimate: Array, resampled: Array, influence: Array, level: float) -> t
 def bootstrap(
     values: ArrayLike,
     clusters: ArrayLike,
-    statistic: Statistic,
+    metric: MetricName,
     *,
     threshold: float = 10.0,
     resamples: int = 2000,
     seed: int = 0,
     level: float = 0.95,
 ) -> Interval:
-    """Bootstrap interval of NME, FR or AUC over faces that come in clusters.
+    """Bootstrap interval of NME, FR or AUC over faces that come in photographs.
 
-    Where no face fails, or every one does, resampling can't tell how far the true failure rate may be: there
-    the interval is the exact binomial one over images (for none of C: up to ``1 - ((1 - level) / 2) ** (1 /
-    C)``).
+    If no face fails, or every face does, resampling can't tell how far the true failure rate may be. The interval is
+    then the exact binomial one over photographs: for 0 failures in C photographs its upper limit is
+    ``1 - ((1 - level) / 2) ** (1 / C)``.
+
+    Source: Efron (1987), Davison and Hinkley (1997); see the module's docstring.
 
     Args:
-        values: NME of each face, percent, ``[N]`` or ``[M, N]`` for M cells on the same faces.
-        clusters: int ``[N]``: the number of each face's source image.
-        statistic: ``nme``, ``fr`` or ``auc``.
-        threshold: of FR and AUC, percent.
+        values: NME per face, percent, ``[N]``, or ``[M, N]`` for M cells on the same faces.
+        clusters: int ``[N]``, the number of each face's photograph.
+        metric: ``nme``, ``fr`` or ``auc``.
+        threshold: percent; FR and AUC use it.
         resamples: number of bootstrap samples.
-        seed: of the resampling; the same for all cells, which keeps them comparable.
-        level: of confidence.
+        seed: seed of the resampling. All cells share it, which keeps them comparable.
+        level: confidence level.
 
     Returns:
         Estimate and limits, ``[]`` or ``[M]``: percent for NME and FR, fractions for AUC.
 
     Raises:
-        ValueError: shapes that don't fit, no faces, values that aren't finite, an unknown statistic.
+        ValueError: the shapes do not fit, there are no faces, a value is not finite, the metric is unknown, or a
+            setting is out of range.
+
+    Example:
+        >>> found = bootstrap([3.0, 4.0, 5.0, 12.0], [0, 1, 2, 3], "nme", resamples=200)
+        >>> print(f"{found.estimate:.2f} [{found.low:.2f}, {found.high:.2f}]")
+        6.00 [3.50, 9.75]
     """
     if not 0 < level < 1 or resamples < 2 or threshold <= 0:
         raise ValueError(
-            f"level {level} must lie between 0 and 1, resamples {resamples} be over 1 and threshold {threshold} over 0"
+            f"level {level} must be between 0 and 1, resamples {resamples} above 1 and threshold {threshold} above 0"
         )
     v = np.asarray(values, np.float64)
-    sums, faces = cluster_sums(_per_face(np.atleast_2d(v), statistic, threshold), clusters)
+    sums, faces = cluster_sums(per_face(np.atleast_2d(v), metric, threshold), clusters)
     estimate = sums.sum(axis=1) / faces.sum()
     if len(faces) == 1:
         low = high = np.full_like(estimate, np.nan)
     else:
         counts = _resampling_counts(len(faces), resamples, seed)
         resampled = _exact_product(counts, sums) / (counts @ faces)[:, None]
-        # Rounded as the resamples are: where few faces contribute, many resamples equal the estimate, and which side of
-        # it they count on mustn't hang on the last bit.
+        # The centre is rounded like the resamples. Where few faces contribute, many resamples equal the estimate, and
+        # the side on which they count must not depend on the last bit.
         centre = _exact_product(np.ones((1, len(faces))), sums)[0] / faces.sum()
         low, high = _bca(centre, resampled, sums - estimate[:, None] * faces, level)
-    if statistic == "fr":
+    if metric == "fr":
         reach = 100 * (1 - ((1 - level) / 2) ** (1 / len(faces)))
         low = np.where(estimate == 0, 0.0, np.where(estimate == 100, 100 - reach, low))
         high = np.where(estimate == 0, reach, np.where(estimate == 100, 100.0, high))

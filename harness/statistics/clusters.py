@@ -1,4 +1,4 @@
-"""Sums over the faces of each source image: all that a clustered statistic of means needs."""
+"""Sums over the faces of each photograph: the input of every clustered statistic of means."""
 
 from __future__ import annotations
 
@@ -18,17 +18,22 @@ def cluster_sums(values: ArrayLike, clusters: ArrayLike) -> tuple[Array, Array]:
         clusters: int ``[N]``, any numbers.
 
     Returns:
-        Sums ``[M, C]`` and faces ``[C]`` by cluster, clusters in ascending order.
+        Sums ``[M, C]`` and numbers of faces ``[C]``; clusters are in ascending order.
 
     Raises:
-        ValueError: the shapes don't fit, there are no faces, or a value isn't finite.
+        ValueError: the shapes do not fit, there are no faces, or a value is not finite.
+
+    Example:
+        >>> sums, faces = cluster_sums([[1.0, 2.0, 4.0]], [7, 3, 7])
+        >>> sums.tolist(), faces.tolist()
+        ([[2.0, 5.0]], [1.0, 2.0])
     """
     v = np.asarray(values, np.float64)
     labels = np.asarray(clusters)
     if v.ndim != 2 or labels.shape != v.shape[1:]:
-        raise ValueError(f"values {v.shape} must be [M, N] and clusters {labels.shape} [N]")
+        raise ValueError(f"values {v.shape} must be [M, N] and clusters {labels.shape} must be [N]")
     if not v.shape[1]:
-        raise ValueError("no faces: a statistic needs one at least")
+        raise ValueError("no faces: a statistic needs at least one")
     if not np.isfinite(v).all():
         raise ValueError("values must be finite: leave out the faces without a number, or count them as failures")
     _, inverse = np.unique(labels, return_inverse=True)

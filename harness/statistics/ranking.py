@@ -1,4 +1,4 @@
-"""Ranking of cells with ties where the data can't tell them apart."""
+"""Ranking of cells, with ties where the data can't tell them apart."""
 
 from __future__ import annotations
 
@@ -11,33 +11,42 @@ from numpy.typing import ArrayLike
 from nmebench.statistics.holm import holm
 from nmebench.statistics.paired import paired_differences
 
-__all__ = ["Ranked", "ranking"]
+__all__ = ["RankedCell", "ranking"]
 
 
 @dataclass(frozen=True)
-class Ranked:
-    """A cell's place. ``tied`` names the cells that it can't be told from."""
+class RankedCell:
+    """A cell's rank, and the cells that are not significantly different from it."""
 
     cell: str
     nme: float
+    """Mean over faces, percent."""
     rank: int
     tied: tuple[str, ...]
 
 
-def ranking(cells: Mapping[str, ArrayLike], clusters: ArrayLike, *, level: float = 0.95) -> list[Ranked]:
-    """Rank cells by NME on the same faces, best first.
+def ranking(cells: Mapping[str, ArrayLike], clusters: ArrayLike, *, level: float = 0.95) -> list[RankedCell]:
+    """Rank cells by their NME on the same faces, best first.
 
-    A cell's rank is one more than the number of cells that are significantly better, by the paired test with
-    Holm's correction over all pairs. Cells that can't be told apart may share a rank; ``tied`` lists them,
-    since not being told apart isn't transitive.
+    A cell's rank is 1 plus the number of cells that are significantly better, by the paired test with Holm's
+    correction over all pairs. "Not significantly different" is not transitive, so each cell lists its own ties.
 
     Args:
-        cells: name to NME of each face, percent ``[N]``.
-        clusters: int ``[N]``: the number of each face's source image.
-        level: a difference is significant when its adjusted p is under ``1 - level``.
+        cells: name to NME per face, percent ``[N]``.
+        clusters: int ``[N]``, the number of each face's photograph.
+        level: a difference is significant when its adjusted p is below ``1 - level``.
+
+    Returns:
+        The cells, ordered by rank, then NME, then name.
 
     Raises:
-        ValueError: shapes that don't fit, no faces, values that aren't finite.
+        ValueError: the shapes do not fit, there are no faces, or a value is not finite.
+
+    Example:
+        >>> hard = np.linspace(2, 8, 40)
+        >>> cells = {"dark": hard, "argmax": hard + 0.5 + 0.1 * np.sin(np.arange(40.0))}
+        >>> [(r.cell, r.rank, r.tied) for r in ranking(cells, np.arange(40))]
+        [('dark', 1, ()), ('argmax', 2, ())]
     """
     if not cells:
         return []
@@ -51,7 +60,7 @@ def ranking(cells: Mapping[str, ArrayLike], clusters: ArrayLike, *, level: float
     better = significant & (pairs.difference > 0)
     rank = 1 + better.sum(axis=0)
     ranked = [
-        Ranked(
+        RankedCell(
             names[i],
             means[i],
             int(rank[i]),

@@ -31,7 +31,7 @@ def faces():
     return truth, truth + rng.normal(0, 3, truth.shape), rng.uniform(20, 60, 6), rng.random((6, 98)) > 0.4
 
 
-def test_point_errors_is_the_distance(faces):
+def test_point_errors_are_distances(faces):
     truth, landmarks, _, _ = faces
     errors = metrics.point_errors(landmarks.astype(np.float32), truth)
     assert errors.dtype == np.float64
@@ -39,13 +39,13 @@ def test_point_errors_is_the_distance(faces):
 
 
 @pytest.mark.parametrize("shape", [pytest.param((6, 97, 2), id="other-scheme"), pytest.param((98, 2), id="one-face")])
-def test_point_errors_refuses_other_shapes(faces, shape):
+def test_point_errors_refuse_other_shapes(faces, shape):
     with pytest.raises(ValueError, match=r"\[N, K, 2\]"):
         metrics.point_errors(np.zeros(shape), faces[0])
 
 
 @pytest.mark.parametrize("masked", [pytest.param(False, id="all"), pytest.param(True, id="masked")])
-def test_nme_is_the_mean_over_a_faces_landmarks(faces, masked):
+def test_nme_is_the_mean_over_landmarks(faces, masked):
     truth, landmarks, normaliser, mask = faces
     errors = metrics.point_errors(landmarks, truth)
     chosen = mask if masked else None
@@ -54,7 +54,7 @@ def test_nme_is_the_mean_over_a_faces_landmarks(faces, masked):
     )
 
 
-def test_pooled_nme_weighs_landmarks_and_drops_a_zero_normaliser(faces):
+def test_pooled_nme_averages_landmarks_and_drops_zero_normalisers(faces):
     truth, landmarks, normaliser, mask = faces
     errors = metrics.point_errors(landmarks, truth)
     normaliser = normaliser.copy()
@@ -64,7 +64,7 @@ def test_pooled_nme_weighs_landmarks_and_drops_a_zero_normaliser(faces):
     assert math.isnan(metrics.pooled_nme(errors, np.zeros(6)))
 
 
-def test_per_landmark_and_group(faces):
+def test_nme_per_landmark_and_per_group(faces):
     truth, landmarks, normaliser, _ = faces
     errors = metrics.point_errors(landmarks, truth)
     per_landmark = metrics.nme_per_landmark(errors, normaliser)
@@ -89,11 +89,11 @@ def test_ced_and_failure_rate_are_complements(values, threshold):
     assert metrics.failures(values, threshold) == sum(v > threshold for v in values)
 
 
-def test_a_face_at_the_threshold_is_no_failure():
+def test_face_at_the_threshold_does_not_fail():
     assert metrics.failures([10.0, np.nextafter(10.0, 11)]) == 1
 
 
-def test_a_face_without_a_number_is_a_failure():
+def test_nan_is_a_failure():
     values = [1.0, math.nan, 2.0, math.inf]
     assert metrics.failures(values) == 2
     assert metrics.auc(values) == pytest.approx((9 + 8) / 40)
@@ -101,5 +101,27 @@ def test_a_face_without_a_number_is_a_failure():
 
 
 @pytest.mark.parametrize("function", [metrics.auc, metrics.auc_hrnet, metrics.failure_rate], ids=lambda f: f.__name__)
-def test_no_faces_is_not_a_number(function):
+def test_no_faces_give_nan(function):
     assert math.isnan(function([]))
+
+
+@given(FACES, st.floats(0.5, 20))
+def test_fr_and_auc_are_means_of_their_values_per_face(values, threshold):
+    assert metrics.per_face(values, "fr", threshold).mean() == metrics.failure_rate(values, threshold)
+    assert metrics.per_face(values, "auc", threshold).mean() == pytest.approx(
+        metrics.auc(values, threshold), rel=1e-12, abs=1e-15
+    )
+    np.testing.assert_array_equal(metrics.per_face(values, "nme"), values)
+
+
+@given(FACES, st.floats(0.5, 20))
+def test_ced_divides_its_counts(values, threshold):
+    counts = metrics.ced_counts(values, [threshold])
+    assert counts.dtype == np.int64
+    assert counts[0] == len(values) - metrics.failures(values, threshold)
+    assert metrics.ced(values, [threshold])[0] == counts[0] / len(values)
+
+
+def test_unknown_metric_is_refused():
+    with pytest.raises(ValueError, match=r"unknown metric 'acu'; did you mean 'auc'\? \(known: nme, fr, auc\)"):
+        metrics.per_face([1.0], "acu")

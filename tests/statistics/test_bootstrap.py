@@ -1,4 +1,4 @@
-"""Intervals against a slow reference, their coverage, and that threads can't change them."""
+"""Bootstrap intervals: against a slow reference, their coverage, and independence of the order of additions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nmebench import metrics
 from nmebench.statistics import bootstrap
 from nmebench.statistics.bootstrap import _exact_product, _resampling_counts
 
-STATISTICS = {
+METRICS = {
     "nme": lambda v: float(np.mean(v)),
     "fr": lambda v: metrics.failure_rate(v),
     "auc": lambda v: metrics.auc(v),
@@ -20,18 +20,18 @@ STATISTICS = {
 
 
 def simulate(rng, images, mean=4.5, *, between=0.25, within=0.4):
-    """NME of faces in photographs: log-normal, with an effect of the photograph; one to six faces each."""
+    """Log-normal NMEs with an effect of the photograph; one to six faces per photograph."""
     faces = rng.choice([1, 1, 1, 1, 2, 6], images)
     clusters = np.repeat(np.arange(images), faces)
     spread = rng.normal(0, between, images)[clusters] + rng.normal(0, within, len(clusters))
     return mean * np.exp(spread - (between**2 + within**2) / 2), clusters
 
 
-@pytest.mark.parametrize("statistic", STATISTICS)
-def test_limits_are_those_of_a_slow_bca(statistic):
+@pytest.mark.parametrize("metric", METRICS)
+def test_limits_match_a_slow_bca(metric):
     values, clusters = simulate(np.random.default_rng(1), 40, 7.0)
     counts = _resampling_counts(40, 500, 3)
-    function = STATISTICS[statistic]
+    function = METRICS[metric]
     resampled = np.array(
         [
             function(np.concatenate([np.repeat(values[clusters == c], int(n)) for c, n in enumerate(row)]))
@@ -39,41 +39,41 @@ def test_limits_are_those_of_a_slow_bca(statistic):
         ]
     )
     estimate = function(values)
-    # The influence of an image on a ratio of sums, as in Efron's acceleration.
+    # Influence of a photograph on a ratio of sums, for Efron's acceleration.
     influence = np.array([(function(values[clusters == c]) - estimate) * np.sum(clusters == c) for c in range(40)])
     z0 = stats.norm.ppf((np.mean(resampled < estimate) + np.mean(resampled <= estimate)) / 2)
     a = np.sum(influence**3) / (6 * np.sum(influence**2) ** 1.5)
     z = stats.norm.ppf([0.025, 0.975])
     expected = np.quantile(resampled, stats.norm.cdf(z0 + (z0 + z) / (1 - a * (z0 + z))))
-    found = bootstrap(values, clusters, statistic, resamples=500, seed=3)
+    found = bootstrap(values, clusters, metric, resamples=500, seed=3)
     assert found.estimate == pytest.approx(estimate, rel=1e-12)
     np.testing.assert_allclose([found.low, found.high], expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize(
-    ("statistic", "images", "mean"),
+    ("metric", "images", "mean"),
     [
         pytest.param("nme", 300, 4.5, id="nme"),
         pytest.param("auc", 300, 4.5, id="auc"),
         pytest.param("fr", 300, 7.0, id="fr"),
         pytest.param("fr", 300, 4.5, id="fr-few-failures"),
-        pytest.param("nme", 1500, 4.5, id="nme-of-a-whole-test-set", marks=pytest.mark.slow),
+        pytest.param("nme", 1500, 4.5, id="nme-full-test-set", marks=pytest.mark.slow),
     ],
 )
-def test_coverage_is_between_93_and_97_percent(statistic, images, mean):
-    """Of 95 % intervals on simulated faces in photographs; 600 sets, so +-0.9 points of chance."""
-    function = STATISTICS[statistic]
+def test_coverage_is_between_93_and_97_percent(metric, images, mean):
+    """Coverage of 95 % intervals on 600 simulated sets of faces in photographs (standard error 0.9 points)."""
+    function = METRICS[metric]
     truth = function(simulate(np.random.default_rng(0), 600_000, mean)[0])
     sets = 600
     covered = 0
     for number in range(sets):
         values, clusters = simulate(np.random.default_rng([7, number]), images, mean)
-        interval = bootstrap(values, clusters, statistic, resamples=1000, seed=number)
+        interval = bootstrap(values, clusters, metric, resamples=1000, seed=number)
         covered += bool(interval.low <= truth <= interval.high)
     assert 0.93 <= covered / sets <= 0.97, f"{covered} of {sets}"
 
 
-def test_ignoring_photographs_would_be_too_sure():
+def test_ignoring_photographs_gives_too_narrow_intervals():
     rng = np.random.default_rng(2)
     values, clusters = simulate(rng, 200, between=0.5, within=0.1)
     clustered = bootstrap(values, clusters, "nme")
@@ -81,7 +81,7 @@ def test_ignoring_photographs_would_be_too_sure():
     assert clustered.high - clustered.low > 1.3 * (naive.high - naive.low)
 
 
-def test_many_cells_at_once_are_the_same_as_one_by_one():
+def test_many_cells_at_once_match_one_by_one():
     values = np.stack([simulate(np.random.default_rng(5), 50)[0] + i for i in range(4)])
     clusters = simulate(np.random.default_rng(5), 50)[1]
     together = bootstrap(values, clusters, "auc", resamples=300)
@@ -90,7 +90,7 @@ def test_many_cells_at_once_are_the_same_as_one_by_one():
         assert (together.low[i], together.high[i]) == (alone.low, alone.high)
 
 
-def test_seeds_and_labels():
+def test_effect_of_seed_labels_and_level():
     values, clusters = simulate(np.random.default_rng(5), 50)
     base = bootstrap(values, clusters, "nme")
     assert bootstrap(values, clusters, "nme").low == base.low
@@ -101,39 +101,39 @@ def test_seeds_and_labels():
 
 
 @pytest.mark.parametrize("failing", [False, True], ids=["none-fails", "all-fail"])
-def test_no_failure_is_no_certainty(failing):
+def test_interval_is_binomial_when_none_or_all_fail(failing):
     values = np.full(143, 20.0 if failing else 4.0)
     found = bootstrap(values, np.arange(143), "fr")
     exact = stats.binomtest(143 if failing else 0, 143).proportion_ci(0.95, method="exact")
     assert (found.low, found.high) == pytest.approx((100 * exact.low, 100 * exact.high))
 
 
-@pytest.mark.parametrize("statistic", STATISTICS)
+@pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("seed", range(8))
-def test_limits_move_with_the_values_and_not_with_their_last_digits(statistic, seed):
-    """Of 24 faces two are under the threshold, so that most resamples of the AUC are ties, many with the estimate."""
+def test_limits_do_not_depend_on_the_last_digits(metric, seed):
+    """Only 2 of 24 faces are below the threshold, so most resamples of the AUC tie, many of them with the estimate."""
     rng = np.random.default_rng(seed)
     values = np.concatenate([rng.uniform(5, 9.5, 2), rng.uniform(11, 30, 22)])
     moved = values * (1 + 1e-7 * rng.uniform(-1, 1, 24))
-    first, second = (bootstrap(v, np.arange(24), statistic, seed=seed) for v in (values, moved))
+    first, second = (bootstrap(v, np.arange(24), metric, seed=seed) for v in (values, moved))
     for one, other in ((first.low, second.low), (first.high, second.high)):
         assert float(one) == pytest.approx(float(other), rel=1e-4, abs=1e-9)
 
 
-def test_one_photograph_tells_nothing_about_the_spread():
+def test_one_photograph_has_no_interval():
     found = bootstrap([3.0, 4.0], [5, 5], "nme")
     assert found.estimate == 3.5
     assert np.isnan([found.low, found.high]).all()
 
 
-def test_constant_values():
+def test_constant_values_have_a_zero_width_interval():
     found = bootstrap(np.full(30, 4.0), np.arange(30), "nme")
     assert (found.low, found.high) == (4.0, 4.0)
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 2**32), st.floats(1e-6, 1e6), st.integers(2, 200))
-def test_the_product_does_not_depend_on_the_order_of_additions(seed, scale, clusters):
+def test_exact_product_does_not_depend_on_order(seed, scale, clusters):
     rng = np.random.default_rng(seed)
     sums = rng.lognormal(0, 2, (3, clusters)) * scale
     counts = _resampling_counts(clusters, 20, seed % 100)
@@ -143,7 +143,7 @@ def test_the_product_does_not_depend_on_the_order_of_additions(seed, scale, clus
     np.testing.assert_allclose(product, counts @ sums.T, rtol=1e-9)
 
 
-def test_counts_are_draws_with_replacement():
+def test_resampling_counts_are_draws_with_replacement():
     counts = _resampling_counts(7, 4000, 0)
     assert (counts.sum(axis=1) == 7).all()
     assert counts.mean(axis=0) == pytest.approx(np.ones(7), abs=0.06)
@@ -159,11 +159,11 @@ def test_counts_are_draws_with_replacement():
         pytest.param([1.0, 2.0], [0, 1], {"level": 95}, "level", id="level"),
     ],
 )
-def test_bad_input(values, clusters, options, message):
+def test_bad_input_is_refused(values, clusters, options, message):
     with pytest.raises(ValueError, match=message):
         bootstrap(values, clusters, "nme", **options)
 
 
-def test_unknown_statistic():
-    with pytest.raises(ValueError, match="'median': no such statistic, allowed: nme, fr, auc"):
+def test_unknown_metric_is_refused():
+    with pytest.raises(ValueError, match=r"unknown metric 'median'.*\(known: nme, fr, auc\)"):
         bootstrap([1.0, 2.0], [0, 1], "median")

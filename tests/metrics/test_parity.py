@@ -1,4 +1,4 @@
-"""Parity with what mmpose, HRNet, STAR and SPIGA compute from the same numbers."""
+"""Parity with mmpose, HRNet, STAR and SPIGA on the same numbers."""
 
 from __future__ import annotations
 
@@ -32,24 +32,24 @@ def oracle(shared):
 
 @pytest.mark.parametrize("threshold", [0.1, 0.08, 0.05])
 @pytest.mark.parametrize("name", LISTS)
-def test_fr_and_auc(oracle, name, threshold):
+def test_fr_and_auc_match_hrnet_and_star(oracle, name, threshold):
     values = 100 * np.load(oracle / "nme_lists.npz")[name]
     expected = json.loads((oracle / "fr_auc.json").read_text())["results"][name][str(threshold)]
-    # 100 * 0.08 is not 8: the threshold must be scaled as the list was.
+    # 100 * 0.08 is not exactly 8, so scale the threshold as the list was scaled.
     limit = 100 * threshold
     assert metrics.auc(values, limit) == pytest.approx(expected["exact"]["auc_exact"], abs=1e-9)
     assert metrics.failure_rate(values, limit) == pytest.approx(100 * expected["exact"]["fr_gt"], abs=1e-9)
     assert metrics.auc_hrnet(values, limit) == pytest.approx(expected["star"]["auc_unrounded"], abs=1e-9)
 
 
-def test_the_grid_form_keeps_its_extra_point(oracle):
+def test_auc_hrnet_keeps_the_extra_grid_point(oracle):
     values = 100 * np.load(oracle / "nme_lists.npz")["lognormal_2500"]
     assert metrics.auc_hrnet(values, 5.0) - metrics.auc(values, 5.0) > 1e-3
     assert abs(metrics.auc_hrnet(values, 10.0) - metrics.auc(values, 10.0)) < 1e-5
 
 
 @pytest.mark.parametrize("name", ["noise1", "noise5", "noise20", "int_quantised"])
-def test_nme_of_mmpose_hrnet_and_star(oracle, name):
+def test_nme_matches_mmpose_hrnet_and_star(oracle, name):
     data = np.load(oracle / "nme_preds.npz")
     expected = json.loads((oracle / "nme.json").read_text())[name]
     truth, mask = data["gt"].astype(np.float64), data["vis_masked"] > 0
@@ -71,7 +71,7 @@ def test_nme_of_mmpose_hrnet_and_star(oracle, name):
     ) / 100 == pytest.approx(expected["mmpose_NME_zero_interocular_face1"], abs=1e-6)
 
 
-def test_spiga_on_300w(oracle):
+def test_spiga_predictions_on_300w_match_its_scores(oracle):
     data = np.load(oracle / "spiga_real_300wpublic.npz")
     expected = json.loads((oracle / "spiga_real_300wpublic.json").read_text())["corners"]
     errors = metrics.point_errors(data["pred"], data["gt"])

@@ -1,8 +1,8 @@
-"""Reading weights that came from somewhere else: never executed, never half loaded, never incomplete.
+"""Loads checkpoints from any origin: executes nothing in the file and loads all parameters or none.
 
-Formats: ``torch.save`` (read with ``weights_only=True``, so that a pickle can only rebuild tensors and plain
-values) and safetensors, told apart by content. float16, bfloat16 and float64 become float32. What mmcv and mmengine
-keep beside the parameters (numpy values, histories) is stepped over without being built.
+The formats are ``torch.save`` (read with ``weights_only=True``, so that a pickle can only rebuild tensors and plain
+values) and safetensors; the content decides which. float16, bfloat16 and float64 become float32. The numpy values and
+histories that mmcv and mmengine store with the parameters are skipped without being built.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ __all__ = ["Loaded", "load", "read", "verify"]
 WRAPPERS = ("state_dict", "model_state_dict", "model")
 """Keys under which training code stores the parameters."""
 
-DEPTH = 4
-"""How many wrappers may lie round the parameters."""
+MAX_WRAPPERS = 4
+"""Largest number of nested wrappers around the parameters."""
 
-NAMED = 3
-"""How many offending names an error spells out."""
+MAX_LISTED = 3
+"""Largest number of parameter names that an error lists."""
 
-_BESIDE = (
+_IGNORED_GLOBALS = (
     "builtins.getattr",
     "mmengine.logging.history_buffer.HistoryBuffer",
     "numpy._core.multiarray._reconstruct",
@@ -48,11 +48,11 @@ _BESIDE = (
     "numpy.dtype",
     "numpy.ndarray",
 )
-"""What mmcv and mmengine store beside the parameters: scores as numpy scalars, histories, data-set descriptions."""
+"""Classes and functions in mmcv's and mmengine's checkpoints: numpy scalars (scores), histories, dataset metadata."""
 
 
-class _Inert:
-    """Stands where a checkpoint wants one of ``_BESIDE``: takes anything, does nothing, calls nothing."""
+class _Placeholder:
+    """Replaces each of ``_IGNORED_GLOBALS`` while a checkpoint is read: accepts any argument and does nothing."""
 
     def __init__(self, *_: object) -> None:
         pass
@@ -63,23 +63,28 @@ class _Inert:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What loading a checkpoint did."""
+    """The result of loading a checkpoint."""
 
     sha256: str
-    """Of the file's bytes."""
+    """SHA-256 of the file."""
     naming: str
-    """Whose parameter names the file uses."""
+    """The code base whose parameter names the file uses."""
     renamed: Mapping[str, int]
-    """``"theirs -> ours"`` for each prefix that was replaced, with the number of parameters."""
+    """Number of renamed parameters by ``"their prefix -> our prefix"``."""
     counters_missing: int
-    """BatchNorm's ``num_batches_tracked`` that the file leaves out; they have no part in the output."""
+    """Number of absent ``num_batches_tracked`` of BatchNorms; they don't affect the output."""
 
 
 def verify(path: Path, *, sha256: str | None = None, hash_prefix: str | None = None) -> str:
-    """SHA-256 of a file, checked against what is known of it and against the hash in its own name.
+    """Check a file against its expected hashes and the hash in its own name, and return its SHA-256.
+
+    Args:
+        path: the file.
+        sha256: the card's SHA-256 of the file, if the card states one.
+        hash_prefix: the card's first digits of the SHA-256, if the card states them.
 
     Raises:
-        CheckpointError: no such file, an empty file, or another hash.
+        CheckpointError: the file is missing or empty, or has another hash.
     """
     try:
         if path.stat().st_size == 0:
@@ -124,8 +129,11 @@ def _read_pickle(path: Path, zipped: bool) -> object:
     if zipped:
         _check_zip(path)
     try:
-        with warnings.catch_warnings(), torch.serialization.safe_globals([(_Inert, name) for name in _BESIDE]):
-            warnings.simplefilter("ignore")  # what matters about a foreign file is said in the error
+        with (
+            warnings.catch_warnings(),
+            torch.serialization.safe_globals([(_Placeholder, name) for name in _IGNORED_GLOBALS]),
+        ):
+            warnings.simplefilter("ignore")  # the error below states everything that matters
             content: object = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         text = str(error)
@@ -143,8 +151,8 @@ def _read_pickle(path: Path, zipped: bool) -> object:
 
 
 def _unwrap(content: object, path: Path) -> dict[str, Tensor]:
-    """The parameters inside a checkpoint's wrappers, without ``module.`` before every name."""
-    for _ in range(DEPTH):  # a pickle may hold itself
+    """The parameters inside a checkpoint's wrappers, without the prefix ``module.``."""
+    for _ in range(MAX_WRAPPERS):  # bounded, because a pickle may contain itself
         if not isinstance(content, Mapping) or any(isinstance(v, Tensor) for v in content.values()):
             break
         content = next((content[w] for w in WRAPPERS if isinstance(content.get(w), Mapping)), content)
@@ -154,7 +162,7 @@ def _unwrap(content: object, path: Path) -> dict[str, Tensor]:
         raise CheckpointError(f"{path} holds no parameters (its table is empty)")
     foreign = [str(k) for k, v in content.items() if not (isinstance(k, str) and isinstance(v, Tensor))]
     if foreign:
-        raise CheckpointError(f"{path} holds no plain table of parameters: {_some(foreign)} not tensors")
+        raise CheckpointError(f"{path} holds no plain table of parameters: {_list_some(foreign)} not tensors")
     tensors: dict[str, Tensor] = dict(content)
     for prefix in ("module.", "_orig_mod.", "module."):
         if all(k.startswith(prefix) for k in tensors):
@@ -163,10 +171,18 @@ def _unwrap(content: object, path: Path) -> dict[str, Tensor]:
 
 
 def read(path: str | Path) -> dict[str, Tensor]:
-    """All tensors of a checkpoint by name, wrappers and ``module.`` removed; nothing in the file is executed.
+    """Read all tensors of a checkpoint by name, without wrappers and ``module.``; nothing in the file is executed.
 
     Raises:
-        CheckpointError: not a checkpoint, damaged, or one that would run code.
+        CheckpointError: the file is no checkpoint, is damaged, or would run code.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = Path(folder) / "weights.pth"
+        ...     torch.save({"state_dict": {"module.bias": torch.zeros(2)}}, file)
+        ...     read(file)
+        {'bias': tensor([0., 0.])}
     """
     path = Path(path)
     try:
@@ -190,10 +206,10 @@ def _looks_like_safetensors(head: bytes, size: int) -> bool:
     return len(head) > 8 and head[8:9] == b"{" and struct.unpack("<Q", head[:8])[0] <= size - 8
 
 
-def _some(names: Sequence[str]) -> str:
-    """Up to three names, and how many more."""
-    rest = len(names) - NAMED
-    listed = ", ".join(names[:NAMED])
+def _list_list_some(names: Sequence[str]) -> str:
+    """The first three names and the number of others, with the verb: ``a, b, c and 2 more are``."""
+    rest = len(names) - MAX_LISTED
+    listed = ", ".join(names[:MAX_LISTED])
     return f"{listed} and {rest} more are" if rest > 0 else f"{listed} {'is' if len(names) == 1 else 'are'}"
 
 
@@ -202,6 +218,7 @@ def _is_counter(key: str) -> bool:
 
 
 def _rename(tensors: Mapping[str, Tensor], naming: Naming) -> tuple[dict[str, Tensor], dict[str, int], list[str]]:
+    """The tensors by our names, the number of uses of each prefix rule, and the names that two tensors share."""
     renamed: dict[str, Tensor] = {}
     rules: dict[str, int] = {}
     twice: list[str] = []
@@ -217,17 +234,21 @@ def _rename(tensors: Mapping[str, Tensor], naming: Naming) -> tuple[dict[str, Te
 
 
 def _differences(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> tuple[list[str], list[str]]:
+    """The names that are missing from ``given`` (BatchNorm counters excepted), and those that are foreign to it."""
     missing = [k for k in wanted if k not in given and not _is_counter(k)]
     return missing, [k for k in given if k not in wanted]
 
 
 def _check_values(path: Path, wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Shapes first (a tensor may claim any size without holding it), then kinds, then values."""
+    """Check shapes, then types, then values, and return the tensors with the wanted types.
+
+    Shapes come first because a tensor in a file can claim any size without holding that much data.
+    """
     shapes = [
         f"{k} {list(t.shape)} (wanted {list(wanted[k].shape)})" for k, t in given.items() if t.shape != wanted[k].shape
     ]
     if shapes:
-        raise CheckpointError(f"{path} is for another network: {_some(shapes)} of another shape")
+        raise CheckpointError(f"{path} is for another network: {_list_some(shapes)} of another shape")
     values: dict[str, Tensor] = {}
     for key, tensor in given.items():
         target = wanted[key]
@@ -237,26 +258,27 @@ def _check_values(path: Path, wanted: Mapping[str, Tensor], given: Mapping[str, 
         values[key] = tensor.detach().to(target.dtype)
     bad = [k for k, v in values.items() if not bool(torch.isfinite(v).all())]
     if bad:
-        raise CheckpointError(f"{path} can't be used: {_some(bad)} NaN or infinite")
+        raise CheckpointError(f"{path} can't be used: {_list_some(bad)} NaN or infinite")
     negative = [k for k, v in values.items() if k.endswith("running_var") and bool((v < 0).any())]
     if negative:
-        raise CheckpointError(f"{path} can't be used: {_some(negative)} below 0, and a variance can't be")
+        raise CheckpointError(f"{path} can't be used: {_list_some(negative)} below 0, and a variance can't be")
     return values
 
 
 def load(module: nn.Module, path: str | Path, *, sha256: str | None = None, hash_prefix: str | None = None) -> Loaded:
-    """Load a checkpoint into a network, strictly: every parameter and no other, of its shape, finite.
+    """Load a checkpoint into a network strictly: exactly its parameters, with their shapes and finite values.
 
-    ``module.namings`` says which code bases' names are understood; the one that fits is used, and reported.
+    ``module.namings`` lists the code bases whose parameter names are understood. The naming with the fewest differences
+    is used and reported.
 
     Args:
-        module: changed only when the whole file is sound.
+        module: the network; it is changed only if the complete file is valid.
         path: the file.
-        sha256: of the file, where it is known.
-        hash_prefix: the first digits of it.
+        sha256: the expected SHA-256 of the file, if known.
+        hash_prefix: the first digits of the expected SHA-256, if known.
 
     Raises:
-        CheckpointError: one line that names the file and the first things that are wrong.
+        CheckpointError: the file can't be loaded; one line names the file and the first problems.
     """
     path = Path(path)
     found = verify(path, sha256=sha256, hash_prefix=hash_prefix)
@@ -265,15 +287,15 @@ def load(module: nn.Module, path: str | Path, *, sha256: str | None = None, hash
     namings: Sequence[Naming] = getattr(module, "namings", ()) or (Naming("own", ()),)
     candidates: list[tuple[int, Naming, Any]] = []
     for naming in namings:
-        attempt = _rename(tensors, naming)
-        missing, foreign = _differences(wanted, attempt[0])
-        candidates.append((len(missing) + len(foreign) + len(attempt[2]), naming, attempt))
-    wrong, naming, (given, rules, twice) = min(candidates, key=lambda c: c[0])
-    if wrong:
+        given, rules, twice = _rename(tensors, naming)
         missing, foreign = _differences(wanted, given)
-        parts = [f"{_some(missing)} missing"] if missing else []
-        parts += [f"{_some(foreign)} foreign"] if foreign else []
-        parts += [f"{_some(twice)} given twice"] if twice else []
+        candidates.append((len(missing) + len(foreign) + len(twice), naming, (given, rules, twice)))
+    problems, naming, (given, rules, twice) = min(candidates, key=lambda candidate: candidate[0])
+    if problems:
+        missing, foreign = _differences(wanted, given)
+        parts = [f"{_list_some(missing)} missing"] if missing else []
+        parts += [f"{_list_some(foreign)} foreign"] if foreign else []
+        parts += [f"{_list_some(twice)} given twice"] if twice else []
         names = f" (read with the names of {naming.name})" if len(namings) > 1 else ""
         raise CheckpointError(
             f"{path} doesn't fit {type(module).__name__}{names}: {'; '.join(parts)}"

@@ -1,9 +1,9 @@
 """Networks by name: the built-in table, other distributions' entry points, and timm's backbones.
 
 A name stands for a factory: a class or function with keyword-only options that returns an ``nn.Module``. The factory is
-imported when its network is created or described. Three option names are reserved, and :mod:`nmebench.models.build_network`
-fills them in for a factory that declares them: ``weights`` (a path; the factory reads the file itself), ``kind`` and
-``unit`` (from a card's ``[output]`` table).
+imported when its network is created or described. Three option names are reserved, and
+:func:`nmebench.models.build_network.build` sets them for a factory that declares them: ``weights`` (a path; the factory
+reads the file itself), ``kind`` and ``unit`` (from a card's ``[output]`` table).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Runs side by side: the same cells on the same faces, with paired statistics against the first run."""
+"""Compares runs with each other: the same cells on the same faces, with paired statistics against the first run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Cells = list[CellRecord | None]
 
 @dataclass(frozen=True)
 class CellScores:
-    """A cell of one run on the common faces: NME by subset and FR (percent), AUC (fraction)."""
+    """The scores of one run's cell on the common faces: NME by subset and FR (percent), AUC (fraction)."""
 
     cell: str
     nme: Mapping[str, float]
@@ -33,19 +33,19 @@ class CellScores:
 
 @dataclass(frozen=True)
 class CellDifference:
-    """A cell of a later run against the first run's: percent points of NME, p adjusted over all comparisons."""
+    """A later run's cell minus the first run's: percent points of NME, p adjusted over all comparisons."""
 
     difference: float
     low: float
     high: float
     p: float
-    words: str
+    result: str
     """``better``, ``worse`` or ``no difference``."""
 
 
 @dataclass(frozen=True)
 class ComparedRow:
-    """A cell over the runs; ``scores`` and ``differences`` have a place for every run, None without such a cell."""
+    """One cell in all runs; ``scores`` and ``differences`` have one item per run, None for a run without the cell."""
 
     label: str
     scores: tuple[CellScores | None, ...]
@@ -54,14 +54,14 @@ class ComparedRow:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Runs side by side."""
+    """The result of a comparison."""
 
     names: tuple[str, ...]
     dataset: str
     faces: int
-    """Faces that all runs measured."""
+    """Number of faces that all runs measured."""
     of: tuple[int, ...]
-    """Faces of each run."""
+    """Number of faces of each run."""
     subsets: tuple[str, ...]
     rows: tuple[ComparedRow, ...]
     notes: tuple[str, ...]
@@ -82,33 +82,36 @@ class Comparison:
         """The result in one line."""
         if not self.compared:
             return "compare: nothing was comparable: the runs have no cell in common"
-        words = Counter(d.words for row in self.rows for d in row.differences if d is not None)
-        found = ", ".join(f"{words[w]} {w}" for w in ("better", "worse", "no difference") if words[w])
+        counts = Counter(d.result for row in self.rows for d in row.differences if d is not None)
+        found = ", ".join(f"{counts[r]} {r}" for r in ("better", "worse", "no difference") if counts[r])
         return f"compare: {self.compared} comparisons on {self.faces} common faces of {self.dataset}: {found}"
 
 
 def compare(runs: Sequence[Run], *, names: Sequence[str] | None = None, level: float = 0.95) -> Comparison:
-    """Compare runs, the first being what the others are held against.
+    """Compare runs with the first of them.
 
-    Cells are the same when model, decoder, flip test and box are. Where a run has one cell left of a decoder, flip test
-    and box, and so has the first, these two are compared too, though their models are named differently. Faces are
-    the same when file name and ground truth (to 0.01 px) are; only faces that all runs measured count.
+    Two cells match when their model, decoder, flip test and box are equal. If two runs each have exactly one unmatched
+    cell with the same decoder, flip test and box, these match too, even though their models have different names. Two
+    faces match when their image name and ground truth (to 0.01 px) are equal; only faces that all runs measured count.
 
     Args:
         runs: two or more scored runs.
-        names: what to call them; their folders' names by default.
-        level: of the intervals; a difference counts when its adjusted p is under ``1 - level``.
+        names: names for the result; by default those of the runs' folders.
+        level: level of the intervals; a difference is significant when its adjusted p is below ``1 - level``.
+
+    Returns:
+        The comparison; nothing is written.
 
     Raises:
-        InputError: fewer than two runs, other datasets, schemes or normalisers, no face in common, or a run that isn't
-            scored.
+        InputError: fewer than two runs are given, their datasets, schemes or normalisers differ, they have no face in
+            common, or a run isn't scored.
     """
     if len(runs) < 2:
-        raise InputError(f"{len(runs)} run given: two or more are needed to compare")
+        raise InputError(f"{len(runs)} run given: give two or more to compare")
     first = runs[0]
-    _same(runs, "dataset", [run.record.dataset.name for run in runs])
-    _same(runs, "landmark scheme", [run.record.dataset.scheme for run in runs])
-    _same(runs, "normaliser", [run.record.normaliser for run in runs])
+    _require_equal(runs, "dataset", [run.record.dataset.name for run in runs])
+    _require_equal(runs, "landmark scheme", [run.record.dataset.scheme for run in runs])
+    _require_equal(runs, "normaliser", [run.record.normaliser for run in runs])
     indices = _common_faces(runs)
     if not len(indices[0]):
         raise InputError(
@@ -117,7 +120,7 @@ def compare(runs: Sequence[Run], *, names: Sequence[str] | None = None, level: f
         )
     masks = {name: mask[indices[0]] for name, mask in subset_masks(first).items() if mask[indices[0]].any()}
     clusters = first.faces.clusters[indices[0]]
-    table = _matched(runs)
+    table = _matching_cells(runs)
     pairs: dict[tuple[int, int], PairedDifference] = {}
     for r, cells in enumerate(table):
         reference = cells[0]
@@ -151,65 +154,65 @@ def compare(runs: Sequence[Run], *, names: Sequence[str] | None = None, level: f
     )
 
 
-def _same(runs: Sequence[Run], what: str, values: Sequence[str]) -> None:
+def _require_equal(runs: Sequence[Run], name: str, values: Sequence[str]) -> None:
     for run, value in zip(runs, values, strict=True):
         if value != values[0]:
             raise InputError(
-                f"{run.path}: its {what} is {value}, that of {runs[0].path} is {values[0]}; "
-                "only runs of the same can be compared"
+                f"{run.path}: its {name} is {value}, that of {runs[0].path} is {values[0]}; "
+                "only runs with equal ones can be compared"
             )
 
 
 def _common_faces(runs: Sequence[Run]) -> list[Indices]:
-    """For each run the rows of the faces that all have, in the first run's order."""
-    places = []
+    """For each run, the row numbers of the faces that all runs have, in the first run's order."""
+    rows_by_face = []
     for run in runs:
         steps = np.rint(run.faces.landmarks.reshape(len(run.faces), -1) * 100).astype(np.int64)
         keys: dict[tuple[str, bytes, int], int] = {}
         seen: Counter[tuple[str, bytes]] = Counter()
         for row, (image, points) in enumerate(zip(run.faces.image, steps, strict=True)):
             key = (image, points.tobytes())
-            keys[(*key, seen[key])] = row  # the same line twice is two faces
+            keys[(*key, seen[key])] = row  # a line that occurs twice is two faces
             seen[key] += 1
-        places.append(keys)
-    common = [key for key in places[0] if all(key in other for other in places[1:])]
-    return [np.array([keys[key] for key in common], np.int64) for keys in places]
+        rows_by_face.append(keys)
+    common = [key for key in rows_by_face[0] if all(key in other for other in rows_by_face[1:])]
+    return [np.array([keys[key] for key in common], np.int64) for keys in rows_by_face]
 
 
-def _matched(runs: Sequence[Run]) -> list[tuple[CellRecord | None, ...]]:
-    """Cells that belong together, a place for every run."""
+def _matching_cells(runs: Sequence[Run]) -> list[tuple[CellRecord | None, ...]]:
+    """Rows of matching cells, with one item per run; None for a run without the cell."""
     table: dict[str, Cells] = {}
-    for place, run in enumerate(runs):
+    for number, run in enumerate(runs):
         for cell in run.record.cells:
-            table.setdefault(cell.id, [None] * len(runs))[place] = cell
-    # One network under another name in the other run: join rows that are alone in their protocol on either side.
-    for place in range(1, len(runs)):
-        lone_first = _alone(table, 0, place)
-        lone_here = _alone(table, place, 0)
-        for protocol, keys in lone_here.items():
-            targets = lone_first.get(protocol, [])
+            table.setdefault(cell.id, [None] * len(runs))[number] = cell
+    # The same network may have another name in the other run: join rows that are the only ones with their protocol.
+    for number in range(1, len(runs)):
+        only_first = _unmatched(table, present=0, missing=number)
+        only_this = _unmatched(table, present=number, missing=0)
+        for protocol, keys in only_this.items():
+            targets = only_first.get(protocol, [])
             if len(keys) == 1 and len(targets) == 1:
                 row = table[keys[0]]
-                table[targets[0]][place], row[place] = row[place], None
+                table[targets[0]][number], row[number] = row[number], None
                 if not any(row):
                     del table[keys[0]]
     return [tuple(row) for row in table.values()]
 
 
-def _alone(table: Mapping[str, Cells], there: int, missing: int) -> dict[tuple[str, str, str], list[str]]:
-    """Keys of the rows that have a cell in one place and none in another, by the cell's decoder, flip test and box."""
+def _unmatched(table: Mapping[str, Cells], *, present: int, missing: int) -> dict[tuple[str, str, str], list[str]]:
+    """Keys of the rows with a cell of one run and none of another, by the cell's decoder, flip test and box."""
     found: dict[tuple[str, str, str], list[str]] = {}
     for key, row in table.items():
-        cell = row[there]
+        cell = row[present]
         if cell is not None and row[missing] is None:
             found.setdefault((cell.decoder, cell.flip, cell.box), []).append(key)
     return found
 
 
 def _label(cells: Sequence[CellRecord | None]) -> str:
-    there = [cell for cell in cells if cell is not None]
-    models = dict.fromkeys(cell.model for cell in there)
-    return f"{' / '.join(models)}, {there[0].decoder}, {there[0].flip}, {there[0].box}"
+    existing = [cell for cell in cells if cell is not None]
+    models = dict.fromkeys(cell.model for cell in existing)
+    return f"{' / '.join(models)}, {existing[0].decoder}, {existing[0].flip}, {existing[0].box}"
 
 
 def _scores(
@@ -228,19 +231,19 @@ def _scores(
 
 def _difference(paired: PairedDifference, p: float, level: float) -> CellDifference:
     significant = p < 1 - level
-    words = "no difference" if not significant else "worse" if paired.difference > 0 else "better"
-    return CellDifference(paired.difference, paired.low, paired.high, p, words)
+    result = "no difference" if not significant else "worse" if paired.difference > 0 else "better"
+    return CellDifference(paired.difference, paired.low, paired.high, p, result)
 
 
 def _short_names(runs: Sequence[Run]) -> list[str]:
-    """Folder names, numbered where two are the same."""
+    """Folder names, numbered if two are equal."""
     names = [run.path.resolve().name for run in runs]
     repeated = {name for name, count in Counter(names).items() if count > 1}
-    return [f"{name} ({place})" if name in repeated else name for place, name in enumerate(names, start=1)]
+    return [f"{name} ({number})" if name in repeated else name for number, name in enumerate(names, start=1)]
 
 
 def _notes(runs: Sequence[Run], table: Sequence[Sequence[CellRecord | None]]) -> list[str]:
-    """What a reader must know before believing the table."""
+    """Differences between the runs besides the cells: packages, code and weights."""
     notes = []
     names = _short_names(runs)
     first = runs[0].record.provenance
@@ -260,12 +263,12 @@ def _notes(runs: Sequence[Run], table: Sequence[Sequence[CellRecord | None]]) ->
             run.model(cell.model).weights_sha256 for run, cell in zip(runs, cells, strict=True) if cell is not None
         ]
         if len(set(weights)) > 1:
-            notes.append(f"{_label(cells)}: the weights are not the same file")
+            notes.append(f"{_label(cells)}: the weights differ")
     return notes
 
 
 def lines(comparison: Comparison) -> list[str]:
-    """The comparison as plain lines."""
+    """Return the comparison as lines of text."""
     out = []
     for row in comparison.rows:
         out.append(row.label)
@@ -274,17 +277,17 @@ def lines(comparison: Comparison) -> list[str]:
                 out.append(f"  {name}: no such cell")
                 continue
             text = f"  {name}: NME {scores.nme['test']:.4f} %, FR@10 {scores.fr10:.2f} %, AUC@10 {scores.auc10:.4f}"
-            out.append(text if difference is None else f"{text}; {_words(difference)}")
+            out.append(text if difference is None else f"{text}; {_difference_text(difference)}")
     return [*out, *(f"note: {note}" for note in comparison.notes), comparison.summary]
 
 
-def _words(difference: CellDifference) -> str:
+def _difference_text(difference: CellDifference) -> str:
     interval = "" if np.isnan(difference.low) else f" [{difference.low:+.4f}, {difference.high:+.4f}]"
-    return f"{difference.difference:+.4f}{interval} points, p {difference.p:.3g}: {difference.words}"
+    return f"{difference.difference:+.4f}{interval} points, p {difference.p:.3g}: {difference.result}"
 
 
 def markdown(comparison: Comparison) -> str:
-    """The comparison as a Markdown table: NME by subset, FR, AUC, and the difference to the first run."""
+    """Return a Markdown table with NME by subset, FR, AUC and the difference to the first run."""
 
     def safe(text: str) -> str:
         return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
@@ -299,7 +302,7 @@ def markdown(comparison: Comparison) -> str:
             else:
                 cells = [f"{scores.nme[s]:.4f}" for s in comparison.subsets]
                 cells += [f"{scores.fr10:.2f}", f"{scores.auc10:.4f}"]
-                cells.append("" if difference is None else _words(difference))
+                cells.append("" if difference is None else _difference_text(difference))
             out.append(f"| {safe(row.label)} | {safe(name)} | {' | '.join(cells)} |")
     out += ["", *(f"- {safe(note)}" for note in comparison.notes)] if comparison.notes else []
     return "\n".join(out) + "\n"

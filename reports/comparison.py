@@ -70,7 +70,7 @@ def _line(label: str, run: str, scores: CellScores | None, difference: CellDiffe
         f"{scale.signed(difference.low)} to {scale.signed(difference.high)}" if known else "",
         difference.p,
         pvalue(difference.p),
-        difference.words,
+        difference.result,
         scale.at(difference.difference),
         scale.at(difference.low if known else difference.difference),
         scale.at(difference.high if known else difference.difference),
@@ -81,7 +81,7 @@ def _line(label: str, run: str, scores: CellScores | None, difference: CellDiffe
 def _sentence(comparison: Comparison) -> tuple[str, str]:
     if not comparison.compared:
         return "Nothing was comparable: the runs have no cell in common.", "open"
-    words = Counter(d.words for row in comparison.rows for d in row.differences if d is not None)
+    words = Counter(d.result for row in comparison.rows for d in row.differences if d is not None)
     parts = [f"{words[w]} {w}" for w in ("worse", "better") if words[w]]
     if words["no difference"]:
         parts.append(f"{words['no difference']} without a significant difference")

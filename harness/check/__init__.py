@@ -1,12 +1,15 @@
-"""Reported numbers against measured ones: reproduced, deviates, not comparable (and why), not run.
+"""Compares reported numbers with measured ones and searches for the causes of deviations.
 
-``check`` compares; ``diagnose`` and ``explain`` say what may have caused a deviation and test what can be tested.
+:func:`check` gives every reported number one of four results: reproduced, deviates, not comparable, or not run.
+:func:`explain` adds the likely causes of each deviation and tests those that can be tested; :func:`make_rerun` gives it
+a way to run the sweep again with other settings. These functions return values and write no files.
 """
 
 from __future__ import annotations
 
-from nmebench.check.check import check
+from nmebench.check.check_run import check
 from nmebench.check.diagnose import Rerun, diagnose, explain
+from nmebench.check.rerun import make_rerun
 from nmebench.check.verdict import CauseFinding, Status, Verdict, VerdictRow
 
-__all__ = ["CauseFinding", "Rerun", "Status", "Verdict", "VerdictRow", "check", "diagnose", "explain"]
+__all__ = ["CauseFinding", "Rerun", "Status", "Verdict", "VerdictRow", "check", "diagnose", "explain", "make_rerun"]

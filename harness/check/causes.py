@@ -1,7 +1,7 @@
-"""The known pitfalls that change a face alignment number, as data: what each is, and how it can be tested.
+"""A table of known pitfalls that change a face alignment number, and the ways to test each.
 
-Gathered from public threads about published WFLW numbers that users don't reach. A cause is tested either by a rerun of
-the sweep with other settings (``reruns``) or from the landmarks that the run stored (``rescores``).
+The causes come from public threads by users who could not reach published WFLW numbers. A cause is tested either by
+running the sweep again with other settings (``reruns``) or from the landmarks that the run stored (``rescores``).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Overrides = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Situation:
-    """The cell that deviates, and what is known about how it was measured."""
+    """A cell that deviates, and the settings with which it was measured."""
 
     run: Run
     cell: CellRecord
@@ -36,7 +36,7 @@ class Situation:
 
     @property
     def configuration(self) -> Mapping[str, Any]:
-        """The sweep that was asked for."""
+        """The sweep configuration of the run."""
         return self.run.record.configuration
 
     @property
@@ -46,12 +46,12 @@ class Situation:
 
     @property
     def heatmaps(self) -> bool:
-        """Whether the network gives heatmaps."""
+        """True when the network outputs heatmaps, False when it outputs landmarks."""
         return self.cell.decoder != DIRECT
 
     @property
     def own_padding(self) -> float | None:
-        """The box rule's own padding; None for a rule that isn't known here."""
+        """The box rule's default padding; None for a rule that isn't installed."""
         try:
             return float(getattr(boxes.create(self.cell.box), "padding", np.nan))
         except InputError:
@@ -59,17 +59,17 @@ class Situation:
 
     @property
     def padding(self) -> float | None:
-        """The padding that the run used."""
+        """The padding used in the run."""
         return self.configuration.get("box_padding") or self.own_padding
 
     @property
     def colour(self) -> str:
-        """The channel order that the run used."""
+        """The channel order used in the run: ``rgb`` or ``bgr``."""
         return str(self.configuration.get("colour") or self.card_input.get("colour") or "rgb")
 
     @property
     def fusion(self) -> str | None:
-        """How the run's network upsampled between its branches; None for a network without any."""
+        """The interpolation between HRNet's branches used in the run; None for other networks."""
         if not self.model.architecture.startswith("hrnetv2"):
             return None
         own = (self.model.card.get("options") or {}).get("fusion")
@@ -77,14 +77,14 @@ class Situation:
 
     @property
     def opencv(self) -> str:
-        """OpenCV's version, such as ``4.11.0.86``; empty when it isn't known."""
+        """OpenCV's version, such as ``4.11.0.86``; empty if it wasn't recorded."""
         packages = self.run.record.provenance.packages
         return next((version for name, version in packages.items() if name.startswith("opencv")), "")
 
 
 @dataclass(frozen=True)
 class Rescore:
-    """A test from stored landmarks: what was changed, the landmarks ``[N, K, 2]`` and the normaliser ``[N]``."""
+    """A test from stored landmarks: its label, landmarks ``[N, K, 2]`` and normaliser ``[N]``, both in image px."""
 
     label: str
     landmarks: Array
@@ -99,23 +99,27 @@ def _no_rescores(_: Situation) -> tuple[Rescore, ...]:
     return ()
 
 
-def _unsuspicious(_: Situation) -> str | None:
+def _no_suspicion(_: Situation) -> str | None:
     return None
 
 
 @dataclass(frozen=True)
 class Cause:
-    """A pitfall. ``suspect`` gives a sentence where the run's own record already points at it."""
+    """A pitfall and the ways to test it."""
 
     name: str
     description: str
     source: str
+    """The public threads that describe it, or the measurement that found it."""
     reruns: Callable[[Situation], tuple[Overrides, ...]] = _no_reruns
+    """Returns the settings to measure again with."""
     rescores: Callable[[Situation], tuple[Rescore, ...]] = _no_rescores
-    suspect: Callable[[Situation], str | None] = _unsuspicious
+    """Returns the changed landmarks or normalisers to score."""
+    suspect: Callable[[Situation], str | None] = _no_suspicion
+    """Returns a sentence when the run's record already points to this cause, else None."""
 
 
-def _paddings(s: Situation) -> tuple[Overrides, ...]:
+def _other_paddings(s: Situation) -> tuple[Overrides, ...]:
     usual = (s.own_padding, 1.25, 1.2, 1.1, 1.0, 1.3, 1.6)
     different = dict.fromkeys(p for p in usual if p is not None and s.padding is not None and abs(p - s.padding) > 1e-9)
     return tuple({"box_padding": padding} for padding in different)
@@ -124,24 +128,24 @@ def _paddings(s: Situation) -> tuple[Overrides, ...]:
 def _suspect_padding(s: Situation) -> str | None:
     if s.padding is None or s.own_padding is None or abs(s.padding - s.own_padding) < 1e-9:
         return None
-    return f"this run padded by {s.padding:g}, the rule's own padding is {s.own_padding:g}"
+    return f"this run used padding {s.padding:g}, the box rule's default is {s.own_padding:g}"
 
 
-def _boxes(s: Situation) -> tuple[Overrides, ...]:
+def _other_boxes(s: Situation) -> tuple[Overrides, ...]:
     return tuple({"boxes": (name,)} for name in boxes.names() if name != s.cell.box)
 
 
-def _shift(s: Situation) -> tuple[Overrides, ...]:
+def _other_shift(s: Situation) -> tuple[Overrides, ...]:
     other = {"flip": "flip+shift", "flip+shift": "flip"}.get(s.cell.flip)
     return ({"flip": (other,)},) if other else ()
 
 
-def _flip(s: Situation) -> tuple[Overrides, ...]:
+def _other_flip(s: Situation) -> tuple[Overrides, ...]:
     others = ("flip+shift", "flip") if s.cell.flip == "none" else ("none",)
     return tuple({"flip": (other,)} for other in others)
 
 
-def _fusion(s: Situation) -> tuple[Overrides, ...]:
+def _other_fusion(s: Situation) -> tuple[Overrides, ...]:
     if s.fusion is None:
         return ()
     options = dict(s.configuration.get("options") or {})
@@ -152,7 +156,7 @@ def _suspect_fusion(s: Situation) -> str | None:
     return "this run upsampled by nearest neighbour" if s.fusion == "nearest" else None
 
 
-def _colour(s: Situation) -> tuple[Overrides, ...]:
+def _other_colour(s: Situation) -> tuple[Overrides, ...]:
     if s.model.architecture == "oracle":
         return ()
     return ({"colour": "bgr" if s.colour == "rgb" else "rgb"},)
@@ -160,7 +164,7 @@ def _colour(s: Situation) -> tuple[Overrides, ...]:
 
 def _suspect_colour(s: Situation) -> str | None:
     card = s.card_input.get("colour")
-    return f"this run gave {s.colour}, the card says {card}" if card and s.colour != card else None
+    return f"this run used {s.colour} images, the card says {card}" if card and s.colour != card else None
 
 
 def _suspect_opencv(s: Situation) -> str | None:
@@ -168,7 +172,7 @@ def _suspect_opencv(s: Situation) -> str | None:
     return f"this run used OpenCV {s.opencv}" if major.isdigit() and int(major) >= 5 else None
 
 
-def _decoders(s: Situation) -> tuple[Overrides, ...]:
+def _other_decoders(s: Situation) -> tuple[Overrides, ...]:
     if not s.heatmaps:
         return ()
     usual = ("dark", "quarter-offset", "quarter-offset:rule=mmpose0", "argmax", "dark-udp", "hrnet")
@@ -176,12 +180,12 @@ def _decoders(s: Situation) -> tuple[Overrides, ...]:
 
 
 def _in_image(faces: FaceTable, s: Situation, offset: float) -> Array:
-    """An offset in input px as image px ``[N, 1, 2]``."""
+    """Convert an offset in input px to image px, ``[N, 1, 2]``."""
     return (offset * faces.size / np.asarray(s.model.input_size, np.float64))[:, None, :]
 
 
-def _half_pixels(s: Situation) -> tuple[Rescore, ...]:
-    """Landmarks moved by half a pixel of the input or of the heatmap; boxes are stored for the first rule only."""
+def _half_pixel_shifts(s: Situation) -> tuple[Rescore, ...]:
+    """Landmarks moved by half an input or heatmap px; only for the first box rule, as no other boxes are stored."""
     faces = s.run.faces
     if s.cell.box != s.run.record.cells[0].box or min(s.model.input_size) < 1 or not (faces.size > 0).all():
         return ()
@@ -203,12 +207,12 @@ def _half_pixels(s: Situation) -> tuple[Rescore, ...]:
     )
 
 
-def _truncated(s: Situation) -> tuple[Rescore, ...]:
+def _truncated_landmarks(s: Situation) -> tuple[Rescore, ...]:
     landmarks = np.trunc(s.run.landmarks(s.cell.id).astype(np.float64))
     return (Rescore("landmarks truncated to whole image px", landmarks, s.run.faces.normaliser),)
 
 
-def _normalisers(s: Situation) -> tuple[Rescore, ...]:
+def _other_normalisers(s: Situation) -> tuple[Rescore, ...]:
     try:
         points = scheme.load(s.run.record.dataset.scheme)
     except InputError:
@@ -221,42 +225,42 @@ def _normalisers(s: Situation) -> tuple[Rescore, ...]:
     )
 
 
-#: From likely to unlikely.
+#: Most likely first.
 CAUSES: tuple[Cause, ...] = (
     Cause(
         "box padding",
         "The box is enlarged by another factor than the network was tested with (1.25 in HRNet and mmpose, 1.2 in PFLD "
         "and PIPNet, 1.6 in SPIGA).",
         "open-mmlab/mmpose#1415, HRNet/HRNet-Facial-Landmark-Detection#3",
-        reruns=_paddings,
+        reruns=_other_paddings,
         suspect=_suspect_padding,
     ),
     Cause(
         "box rule",
-        "The box comes from elsewhere: the landmarks, the list's rectangle or the file's centre and scale.",
+        "The box has another source: the landmarks, the list's rectangle or the file's centre and scale.",
         "wywu/LAB#26, FengZhenhua/Wing-Loss#15",
-        reruns=_boxes,
+        reruns=_other_boxes,
     ),
     Cause(
         "flip shift",
         "The flipped heatmaps are averaged with, or without, the shift by one heatmap px that aligns them "
         "(shift_heatmap in mmpose).",
         "leoxiaobin/deep-high-resolution-net.pytorch#22, microsoft/human-pose-estimation.pytorch#69",
-        reruns=_shift,
+        reruns=_other_shift,
     ),
     Cause(
         "bilinear fusion",
         "HRNet's branches are upsampled to each other by nearest neighbour, as in timm, instead of bilinearly, as the "
         "face networks were trained.",
         "measured on mmpose's and timm's HRNetV2-W18",
-        reruns=_fusion,
+        reruns=_other_fusion,
         suspect=_suspect_fusion,
     ),
     Cause(
         "colour order",
-        "The network gets BGR for RGB or the other way round.",
+        "The network gets BGR images instead of RGB, or RGB instead of BGR.",
         "open-mmlab/mmpose, data preprocessor (bgr_to_rgb)",
-        reruns=_colour,
+        reruns=_other_colour,
         suspect=_suspect_colour,
     ),
     Cause(
@@ -267,37 +271,37 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         "half pixel",
-        "The map from heatmap to image is off by half a pixel of the one or the other.",
+        "The map from heatmap to image is off by half a heatmap px or half an input px.",
         "HRNet/HRNet-Facial-Landmark-Detection#63, 1adrianb/face-alignment#141",
-        rescores=_half_pixels,
+        rescores=_half_pixel_shifts,
     ),
     Cause(
         "decoder",
         "The table was made with another decoder, or another rule of the quarter offset.",
         "ilovepose/DarkPose#9, open-mmlab/mmpose#664",
-        reruns=_decoders,
+        reruns=_other_decoders,
     ),
     Cause(
         "flip test",
         "The table was made with the flip test, or without.",
         "ilovepose/DarkPose#5",
-        reruns=_flip,
+        reruns=_other_flip,
     ),
     Cause(
         "whole pixels",
         "The table's predictions were truncated to whole image px, as the official HRNet code does.",
         "HRNet/HRNet-Facial-Landmark-Detection#26",
-        rescores=_truncated,
+        rescores=_truncated_landmarks,
     ),
     Cause(
         "normaliser",
-        "The table divides by another distance: inter-pupil NME is some 1.4 times inter-ocular NME on WFLW.",
+        "The table divides by another distance: inter-pupil NME is about 1.4 times inter-ocular NME on WFLW.",
         "wywu/LAB#20, guoqiangqi/PFLD#28",
-        rescores=_normalisers,
+        rescores=_other_normalisers,
     ),
     Cause(
         "weights",
-        "The checkpoint is another one than the table's: another epoch, another training, or keys that were renamed "
+        "The checkpoint differs from the table's: another epoch, another training run, or keys that were renamed "
         "wrongly. Tables often show the epoch that was best on the test set.",
         "ZhenglinZhou/STAR#28, AnthonyF333/FaceLandmark_PFLD_UltraLight#8",
     ),

@@ -1,4 +1,4 @@
-"""Why a number deviates: the known causes, each tested where that is possible, likeliest first."""
+"""Searches for the causes of a deviation: tests the known causes and sorts them, most likely first."""
 
 from __future__ import annotations
 
@@ -9,27 +9,32 @@ import numpy as np
 from nmebench import metrics
 from nmebench.check.causes import CAUSES, Cause, Overrides, Rescore, Situation
 from nmebench.check.verdict import CauseFinding, Verdict, VerdictRow
+from nmebench.errors import InputError
 from nmebench.runs.run_store import CellRecord, Run
 from nmebench.scoring import subset_masks
 
 __all__ = ["Rerun", "diagnose", "explain"]
 
 Rerun = Callable[[CellRecord, Overrides], Mapping[str, float]]
-"""Measures a cell's network again with some fields of the sweep's configuration replaced; NME by subset, percent."""
+"""Measures a cell again with some fields of the sweep's configuration replaced; returns NME by subset, percent."""
 
-#: An alternative that takes away so much of the deviation ends the search: further reruns cost minutes each.
-ENOUGH = 0.9
-#: Below this share an alternative is no explanation.
-PARTLY = 0.5
+#: An alternative that removes this share of the deviation ends the search, because each further rerun takes minutes.
+FULL_EXPLANATION = 0.9
+#: An alternative that removes less than this share of the deviation is ruled out.
+PARTIAL_EXPLANATION = 0.5
 
 
 def explain(run: Run, verdict: Verdict, rerun: Rerun | None = None) -> Verdict:
-    """The verdict with the likely causes of every deviation; stored as ``verdict.json``, and returned.
+    """Return the verdict with the likely causes of every deviation.
 
     Args:
         run: the run that was checked.
-        verdict: what :func:`nmebench.check.check` found.
-        rerun: measures with an alternative; without it only what the run stored is tested.
+        verdict: the result of :func:`nmebench.check.check` for this run.
+        rerun: measures a cell with other settings, see :func:`nmebench.check.make_rerun`. Without it, only causes that
+            can be tested from the stored landmarks and cells are tested.
+
+    Returns:
+        A new verdict with the same rows. Nothing is written.
     """
     cells = dict.fromkeys(row.cell for row in verdict.rows if row.status == "deviates" and row.cell)
     found = {cell: tuple(diagnose(run, rerun, verdict=verdict, cell=cell)) for cell in cells}
@@ -37,9 +42,7 @@ def explain(run: Run, verdict: Verdict, rerun: Rerun | None = None) -> Verdict:
         row.model_copy(update={"causes": found[row.cell]}) if row.status == "deviates" and row.cell else row
         for row in verdict.rows
     )
-    explained = Verdict(rows=rows)
-    run.write_json("verdict.json", explained.model_dump(mode="json"))
-    return explained
+    return Verdict(rows=rows)
 
 
 def diagnose(
@@ -50,20 +53,21 @@ def diagnose(
     cell: str | None = None,
     causes: Sequence[Cause] = CAUSES,
 ) -> list[CauseFinding]:
-    """Likely causes of a cell's deviation, likeliest first.
+    """Return the likely causes of a cell's deviation, most likely first.
 
-    First come the causes whose alternative takes away half of the deviation or more, by how much they do; then those
-    that couldn't be tested, what the run's record points at before the rest; last those that the test ruled out.
+    The order is: causes whose alternative removes at least half of the deviation, by the share that it removes; then
+    causes that couldn't be tested, starting with those that the run's record points to; then causes that a test ruled
+    out.
 
     Args:
         run: the run that was checked.
-        rerun: measures with an alternative; without it only what the run stored is tested.
-        verdict: what the check found.
-        cell: the cell; the first that deviates by default.
+        rerun: measures a cell with other settings; without it, no cause is tested by a new sweep.
+        verdict: the result of the check.
+        cell: id of the cell; by default the first one that deviates.
         causes: the causes to consider, likely ones first.
 
     Returns:
-        A finding for every cause that applies; empty when no cell deviates.
+        One finding per cause; empty when no cell deviates.
     """
     if cell is None:
         cell = next((row.cell for row in verdict.rows if row.status == "deviates" and row.cell), None)
@@ -75,21 +79,21 @@ def diagnose(
     suspicions = {cause.name: cause.suspect(situation) for cause in causes}
     findings: dict[str, CauseFinding] = {}
     search = _Search(run, situation, rows, rerun)
-    # What the record points at first, then what takes the fewest reruns: the first full explanation ends the search.
+    # Causes that the record points to first, then those with the fewest reruns: a full explanation ends the search.
     for cause in sorted(causes, key=lambda c: (suspicions[c.name] is None, len(c.reruns(situation)))):
         findings[cause.name] = search.test(cause, suspicions[cause.name])
-    order = {cause.name: place for place, cause in enumerate(causes)}
+    order = {cause.name: number for number, cause in enumerate(causes)}
 
-    def likeliest(finding: CauseFinding) -> tuple[int, float, bool, int]:
+    def rank(finding: CauseFinding) -> tuple[int, float, bool, int]:
         share = finding.explained
-        place = 1 if share is None else 0 if share >= PARTLY else 2
-        return place, -(share or 0.0) if place == 0 else 0.0, suspicions[finding.cause] is None, order[finding.cause]
+        group = 1 if share is None else 0 if share >= PARTIAL_EXPLANATION else 2
+        return group, -(share or 0.0) if group == 0 else 0.0, suspicions[finding.cause] is None, order[finding.cause]
 
-    return sorted(findings.values(), key=likeliest)
+    return sorted(findings.values(), key=rank)
 
 
 class _Search:
-    """Tests causes one by one and remembers when one explains the deviation."""
+    """Tests causes one by one until one explains the deviation."""
 
     def __init__(self, run: Run, situation: Situation, rows: Sequence[VerdictRow], rerun: Rerun | None) -> None:
         self._run = run
@@ -97,38 +101,39 @@ class _Search:
         self._rows = rows
         self._rerun = rerun
         self._masks = subset_masks(run)
-        self._found: str | None = None
+        self._explanation: str | None = None
+        """Name of the cause that explains the deviation fully, once found; it stops further reruns."""
 
     def test(self, cause: Cause, suspicion: str | None) -> CauseFinding:
-        """Test every alternative of a cause and keep the one that explains most."""
+        """Test every alternative of a cause and return the one that explains most of the deviation."""
         results: list[CauseFinding] = []
         failed = ""
         for rescore in cause.rescores(self._situation) if self._rows else ():
-            results.append(self._judge(cause, rescore.label, {}, self._rescored(rescore)))
+            results.append(self._finding(cause, rescore.label, {}, self._rescored(rescore)))
         for overrides in cause.reruns(self._situation) if self._rows else ():
-            label = _words(overrides)
-            nme = self._stored(overrides)
-            if nme is None and self._rerun is not None and self._found is None:
+            label = _label(overrides)
+            nme = self._from_another_cell(overrides)
+            if nme is None and self._rerun is not None and self._explanation is None:
                 try:
                     nme = dict(self._rerun(self._situation.cell, overrides))
-                except ValueError as error:  # the errors of this project: an alternative that this data can't give
-                    failed = f" {label} couldn't be measured: {error}."
+                except InputError as error:  # for example, these annotations have no rectangles
+                    failed = f" {label} can't be measured: {error}."
             if nme is not None:
-                results.append(self._judge(cause, label, overrides, nme))
-                if results[-1].explains and (results[-1].explained or 0) >= ENOUGH:
+                results.append(self._finding(cause, label, overrides, nme))
+                if results[-1].explains and (results[-1].explained or 0) >= FULL_EXPLANATION:
                     break
         if results:
             best = max(results, key=lambda finding: finding.explained or 0.0)
-            if best.explains and (best.explained or 0) >= ENOUGH and best.overrides:
-                self._found = cause.name
+            if best.explains and (best.explained or 0) >= FULL_EXPLANATION and best.overrides:
+                self._explanation = cause.name
             return best.model_copy(update={"detail": _join(cause.description, suspicion, best.detail + failed)})
         testable = bool(cause.reruns(self._situation)) and bool(self._rows)
         if not testable:
             why = "" if suspicion else "Not tested."
-        elif self._found is not None:
-            why = f"Not tested, since {self._found} explains the deviation."
+        elif self._explanation is not None:
+            why = f"Not tested, because {self._explanation} explains the deviation."
         else:
-            why = failed.strip() or "Not tested: that takes a rerun."
+            why = failed.strip() or "Not tested: the test needs a rerun."
         return CauseFinding(cause=cause.name, detail=_join(cause.description, suspicion, why))
 
     def _rescored(self, rescore: Rescore) -> dict[str, float]:
@@ -138,8 +143,8 @@ class _Search:
     def _by_subset(self, nme: np.ndarray) -> dict[str, float]:
         return {name: float(nme[mask].mean()) for name, mask in self._masks.items() if mask.any()}
 
-    def _stored(self, overrides: Overrides) -> dict[str, float] | None:
-        """NME of another cell of the run that differs from this one in just these labels, if there is one."""
+    def _from_another_cell(self, overrides: Overrides) -> dict[str, float] | None:
+        """NME by subset of a stored cell that differs from this one in these settings only; None if there is none."""
         labels = {"decoders": "decoder", "flip": "flip", "boxes": "box"}
         if not set(overrides) <= set(labels):
             return None
@@ -154,8 +159,8 @@ class _Search:
                 return self._by_subset(self._run.per_face[cell.id])
         return None
 
-    def _judge(self, cause: Cause, label: str, overrides: Overrides, nme: Mapping[str, float]) -> CauseFinding:
-        """How much of the deviation an alternative takes away, over the subsets that were compared."""
+    def _finding(self, cause: Cause, label: str, overrides: Overrides, nme: Mapping[str, float]) -> CauseFinding:
+        """Measure how much of the deviation an alternative removes, over the subsets that were compared."""
         rows = [row for row in self._rows if row.subset in nme]
         now = np.array([row.measured for row in rows], np.float64)
         alternative = np.array([nme[row.subset] for row in rows])
@@ -168,16 +173,16 @@ class _Search:
             for row, value in zip(rows, alternative, strict=True)
         )
         first = next((row for row in rows if row.subset == "test"), rows[0] if rows else None)
-        shown = "" if first is None else f" {first.subset} {nme[first.subset]:.3f} (reported {first.reported_text})"
+        example = "" if first is None else f" {first.subset} {nme[first.subset]:.3f} (reported {first.reported_text})"
         if explains:
-            words = f"With {label} every compared number is reproduced:{shown}."
-        elif explained >= PARTLY:
-            words = f"With {label} {100 * explained:.0f} % of the deviation is gone:{shown}."
+            detail = f"With {label} every compared number is reproduced:{example}."
+        elif explained >= PARTIAL_EXPLANATION:
+            detail = f"With {label} {100 * explained:.0f} % of the deviation disappears:{example}."
         else:
-            words = f"Ruled out: with {label} the deviation stays:{shown}."
+            detail = f"Ruled out: the deviation stays with {label}:{example}."
         return CauseFinding(
             cause=cause.name,
-            detail=words,
+            detail=detail,
             explains=explains,
             explained=explained,
             overrides=dict(overrides),
@@ -185,8 +190,8 @@ class _Search:
         )
 
 
-def _words(overrides: Overrides) -> str:
-    """An alternative in words, such as ``box_padding 1.25``."""
+def _label(overrides: Overrides) -> str:
+    """The text for an alternative, such as ``box_padding 1.25``."""
     parts = []
     for name, value in overrides.items():
         if isinstance(value, Mapping):

@@ -1,39 +1,36 @@
-"""The reported tables that apply to a network: its card's, and published ones for the same checkpoint."""
+"""The reported tables that apply to a network: those of its card, and published ones for the same checkpoint."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from nmebench import decoders, published
 from nmebench.check.rounded_value import RoundedValue, rounded_values
 from nmebench.decoders.errors import DecoderError
 from nmebench.models.table_protocol import table_protocol
-from nmebench.protocol import DIRECT
+from nmebench.protocol import DIRECT, METRICS, MetricName
 from nmebench.runs.run_store import CellRecord, ModelRecord
 
-__all__ = ["METRICS", "ReportedProtocol", "ReportedTable", "tables"]
-
-METRICS = ("nme", "fr10", "auc10")
-NORMALISER = "inter-ocular"
+__all__ = ["ReportedProtocol", "ReportedTable", "tables_for"]
 
 
 @dataclass(frozen=True)
 class ReportedProtocol:
-    """How a table was measured; None for what its source doesn't say."""
+    """The protocol of a table; None for a setting that its source doesn't state or nmebench doesn't have."""
 
     decoder: str | None
+    """Canonical decoder spec."""
     flip: str | None
     box: str | None
-    normaliser: str | None = NORMALISER
+    normaliser: str | None
 
     def unknown(self) -> list[str]:
-        """What the source doesn't say, or what has no name here."""
+        """Names of the settings that are None."""
         return [name for name in ("decoder", "flip", "box", "normaliser") if getattr(self, name) is None]
 
     def differences(self, cell: CellRecord) -> dict[str, tuple[str, str]]:
-        """Where a cell was measured otherwise: name to (measured, reported)."""
+        """Settings in which a cell differs from the table: name to (measured, reported)."""
         pairs = {
             "decoder": (canonical(cell.decoder), self.decoder),
             "flip": (cell.flip, self.flip),
@@ -47,18 +44,25 @@ class ReportedProtocol:
 
 @dataclass(frozen=True)
 class ReportedTable:
-    """A reported table: values as printed, protocol, tolerance (percent points of NME) and source."""
+    """A reported table with its values as printed."""
 
     dataset: str
     name: str
-    values: Mapping[str, Mapping[str, RoundedValue]]
+    values: Mapping[MetricName, Mapping[str, RoundedValue]]
+    """Metric to subset to value: NME and FR in percent, AUC as a fraction."""
     tolerance: float
+    """Allowed difference from the printed NME besides rounding, percent points."""
     protocol: ReportedProtocol
     source: str
 
 
 def canonical(spec: str) -> str:
-    """A decoder's canonical spec; the text itself where no such decoder is registered here."""
+    """The canonical spec of a decoder; the text itself when no such decoder is registered.
+
+    Example:
+        >>> canonical("dark:kernel=11")
+        'dark'
+    """
     if spec == DIRECT:
         return spec
     try:
@@ -67,28 +71,37 @@ def canonical(spec: str) -> str:
         return spec
 
 
-def tables(model: ModelRecord, *, with_published: bool = True) -> Iterator[ReportedTable]:
-    """The tables of a network: the card's, then published ones of a checkpoint with the same hash."""
+def tables_for(model: ModelRecord, *, with_published: bool = True) -> Iterator[ReportedTable]:
+    """Yield the tables of a network: its card's, then published ones of a checkpoint with the same hash.
+
+    A published table whose source the card already names is left out.
+    """
     card = model.card
-    seen = set()
+    sources = set()
     for dataset, by_name in (card.get("reported") or {}).items():
         for name, raw in by_name.items():
-            seen.add(str(raw.get("source")))
+            sources.add(str(raw.get("source")))
+            protocol = table_protocol(card, raw)
             yield ReportedTable(
                 dataset=dataset,
                 name=name,
-                values={m: rounded_values(m, raw.get(m) or {}) for m in METRICS},
+                values={metric: rounded_values(metric, raw.get(metric) or {}) for metric in METRICS},
                 tolerance=float(raw.get("tolerance") or 0),
-                protocol=_card_protocol(card, raw),
+                protocol=ReportedProtocol(
+                    decoder=canonical(protocol.decoder) if protocol.decoder else None,
+                    flip=protocol.flip,
+                    box=protocol.box,
+                    normaliser=protocol.normaliser,
+                ),
                 source=str(raw.get("source", "")),
             )
     if with_published and model.weights_sha256:
         for row in published.load():
-            if row.source not in seen and row.sha256_prefix and model.weights_sha256.startswith(row.sha256_prefix):
+            if row.source not in sources and row.sha256_prefix and model.weights_sha256.startswith(row.sha256_prefix):
                 yield ReportedTable(
                     dataset=row.dataset,
                     name=row.method,
-                    values={m: rounded_values(m, getattr(row, m)) for m in METRICS},
+                    values={metric: rounded_values(metric, getattr(row, metric)) for metric in METRICS},
                     tolerance=0.0,
                     protocol=ReportedProtocol(
                         decoder=canonical(row.protocol.decoder) if row.protocol.decoder else None,
@@ -98,13 +111,3 @@ def tables(model: ModelRecord, *, with_published: bool = True) -> Iterator[Repor
                     ),
                     source=row.source,
                 )
-
-
-def _card_protocol(card: Mapping[str, Any], table: Mapping[str, Any]) -> ReportedProtocol:
-    protocol = table_protocol(card, table)
-    return ReportedProtocol(
-        decoder=canonical(protocol.decoder) if protocol.decoder else None,
-        flip=protocol.flip,
-        box=protocol.box,
-        normaliser=protocol.normaliser,
-    )

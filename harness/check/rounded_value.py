@@ -1,21 +1,30 @@
-"""A number as a table prints it: rounded, so that it stands for an interval."""
+"""Numbers as tables print them: a rounded value represents an interval."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from nmebench.protocol import MetricName
+
 __all__ = ["RoundedValue", "rounded_values"]
 
-#: Tables print at least so many decimals; a float has lost the zeros at the end (4.30 became 4.3).
-_LEAST = {"nme": 2, "fr10": 2, "auc10": 3}
+#: The fewest decimals that tables print. A float has lost its trailing zeros: 4.30 becomes 4.3.
+_FEWEST_DECIMALS: Mapping[MetricName, int] = {"nme": 2, "fr10": 2, "auc10": 3}
 
 
 @dataclass(frozen=True)
 class RoundedValue:
-    """A value and how many decimals were printed: 3.98 stands for [3.975, 3.985)."""
+    """A value and the number of decimals printed.
+
+    Example:
+        >>> RoundedValue(Decimal("3.98"), decimals=2).interval()
+        (3.975, 3.985)
+        >>> RoundedValue(Decimal("2.84"), decimals=2).counts(faces=2500)
+        range(71, 72)
+    """
 
     value: Decimal
     decimals: int
@@ -24,15 +33,15 @@ class RoundedValue:
         return f"{self.value:.{self.decimals}f}"
 
     def interval(self, tolerance: float | Decimal = 0) -> tuple[float, float]:
-        """From (inclusive) and to (exclusive), the rounding interval widened by a tolerance on both sides."""
+        """The range that prints as this value, low inclusive and high exclusive, widened by a tolerance on each side."""
         reach = Decimal(5).scaleb(-self.decimals - 1) + Decimal(str(tolerance))
         return float(self.value - reach), float(self.value + reach)
 
     def counts(self, faces: int) -> range:
-        """Numbers of faces k for which k / faces in percent prints as this value; empty where there is none.
+        """Numbers of faces k for which k / ``faces`` in percent prints as this value; empty if there is none.
 
-        Where no k rounds to it, one less than a unit of the last decimal away counts: sources truncate, or round twice
-        (80 of 206 faces are 38.835 %, which a table prints as 38.84).
+        If no k rounds to the value, a k within one unit of the last decimal counts, because some sources truncate or
+        round twice (80 of 206 faces are 38.835 %, which a table prints as 38.84).
         """
         for reach in (Decimal(5).scaleb(-self.decimals - 1), Decimal(1).scaleb(-self.decimals)):
             first = math.ceil((self.value - reach) * faces / 100)
@@ -43,20 +52,27 @@ class RoundedValue:
         return range(0)
 
 
+def rounded_values(metric: MetricName, values: Mapping[str, float | Decimal]) -> dict[str, RoundedValue]:
+    """Attach the number of printed decimals to the values of one metric in one table.
+
+    A table prints one metric with one number of decimals. A ``Decimal`` keeps its own. For floats, which lose trailing
+    zeros, it is the largest number that any of the values shows, and at least two (three for AUC).
+
+    Args:
+        metric: the metric of all values.
+        values: value by subset.
+
+    Example:
+        >>> {subset: str(value) for subset, value in rounded_values("nme", {"test": 4.3, "pose": 7.14}).items()}
+        {'test': '4.30', 'pose': '7.14'}
+    """
+    if values and all(isinstance(value, Decimal) for value in values.values()):
+        return {subset: RoundedValue(Decimal(v), _decimals(Decimal(v))) for subset, v in values.items()}
+    decimal = {subset: Decimal(repr(float(value))) for subset, value in values.items()}
+    places = max([_FEWEST_DECIMALS[metric], *(_decimals(value) for value in decimal.values())])
+    return {subset: RoundedValue(value, places) for subset, value in decimal.items()}
+
+
 def _decimals(value: Decimal) -> int:
     exponent = value.as_tuple().exponent
     return max(-exponent, 0) if isinstance(exponent, int) else 0
-
-
-def rounded_values(metric: str, values: Mapping[str, float | Decimal]) -> dict[str, RoundedValue]:
-    """Values of one metric in one table, by subset, with their decimals.
-
-    A table prints one metric with one number of decimals. Decimals keep theirs; for floats, which lose zeros at the
-    end, it is the largest that any of the values shows, and at least two (three for AUC).
-    """
-    exact: Iterable[bool] = (isinstance(v, Decimal) for v in values.values())
-    if values and all(exact):
-        return {s: RoundedValue(Decimal(v), _decimals(Decimal(v))) for s, v in values.items()}
-    decimal = {subset: Decimal(repr(float(value))) for subset, value in values.items()}
-    places = max([_LEAST[metric], *(_decimals(v) for v in decimal.values())])
-    return {subset: RoundedValue(value, places) for subset, value in decimal.items()}

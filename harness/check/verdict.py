@@ -1,4 +1,4 @@
-"""What a check found: typed, stored as ``verdict.json``."""
+"""The result of a check: typed rows, stored as ``verdict.json``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections import Counter
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
+
+from nmebench.protocol import MetricName
 
 __all__ = ["STATUSES", "CauseFinding", "Status", "Verdict", "VerdictRow"]
 
@@ -18,29 +20,29 @@ class _Record(BaseModel):
 
 
 class CauseFinding(_Record):
-    """A likely cause of a deviation, and what testing it gave."""
+    """A likely cause of a deviation and the result of testing it."""
 
     cause: str
     """Name of the cause, such as ``flip shift``."""
     detail: str
-    """A sentence: what it is, and what the test gave."""
+    """A description of the cause and the result of the test."""
     explains: bool = False
-    """Whether every compared number would be reproduced with the alternative."""
+    """True when every compared number would be reproduced with the alternative."""
     explained: float | None = None
-    """Share of the deviation (root mean square over the subsets) that the alternative takes away; None if untested."""
+    """Share of the deviation (root mean square over the subsets) that the alternative removes; None if untested."""
     overrides: dict[str, Any] = Field(default_factory=dict)
-    """The alternative, as fields of a sweep configuration; empty where it isn't one."""
+    """The alternative as fields of a sweep configuration; empty for an alternative that needs no new sweep."""
     nme: dict[str, float] = Field(default_factory=dict)
     """NME by subset with the alternative, percent."""
 
 
 class VerdictRow(_Record):
-    """One reported number."""
+    """The result for one reported number."""
 
     model: str
     dataset: str
     table: str
-    metric: Literal["nme", "fr10", "auc10"]
+    metric: MetricName
     subset: str
     cell: str | None = None
     reported: float
@@ -51,26 +53,26 @@ class VerdictRow(_Record):
     difference: float | None = None
     """Measured minus reported."""
     low: float | None = None
-    """Least value that counts as reproduced."""
+    """Smallest value that counts as reproduced."""
     high: float | None = None
-    """Values from here on don't count as reproduced."""
+    """First value above the range that counts as reproduced."""
     allowed: str
-    """What counts as reproduced, in words."""
+    """Description of the range that counts as reproduced."""
     status: Status
     reason: str
     source: str
     causes: tuple[CauseFinding, ...] = ()
-    """Likely causes of a deviation, likeliest first."""
+    """Likely causes of a deviation, most likely first."""
 
 
 class Verdict(_Record):
-    """``verdict.json``."""
+    """The result of a check, with the fields of ``verdict.json``."""
 
     schema_version: int = 1
     rows: tuple[VerdictRow, ...]
 
     def count(self, status: Status) -> int:
-        """Number of rows of a status."""
+        """Number of rows with a status."""
         return sum(row.status == status for row in self.rows)
 
     @computed_field  # type: ignore[prop-decorator]
@@ -84,7 +86,7 @@ class Verdict(_Record):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def summary(self) -> str:
-        """The verdict in one line."""
+        """The result in one line."""
         if not self.rows:
             return "nothing to compare: no reported numbers are known for these models"
         parts = []

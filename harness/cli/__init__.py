@@ -1,1 +1,5 @@
-"""The command line: the one place that sees every layer. A command a file; what is slow to import is imported in it."""
+"""The command line, with one module per command.
+
+Each command parses its options, calls a library function, prints the result and writes files. Modules that are slow to
+import are imported inside the commands.
+"""

@@ -10,12 +10,16 @@ __all__ = ["command"]
 
 
 def command(
-    network: Annotated[str, typer.Option(help="A registered network, run with random weights.")] = "hrnetv2-w18",
-    engine: Annotated[str, typer.Option(help="auto, torch, openvino, onnxruntime, cuda.")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads; the physical cores by default.")] = None,
-    batch_size: Annotated[int, typer.Option(min=1, max=256, help="Faces a batch.")] = 32,
+    network: Annotated[
+        str, typer.Option(help="Name of a registered network, run with random weights.")
+    ] = "hrnetv2-w18",
+    engine: Annotated[str, typer.Option(help="auto, torch, openvino, onnxruntime or cuda.")] = "auto",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Number of threads; by default one per physical core.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, max=256, help="Faces per batch.")] = 32,
 ) -> int:
-    """Measure our stages and this machine's limits, beside the peers' figures."""
+    """Measure the speed of each stage and of this machine, and print stored figures of other projects."""
     import psutil
 
     from nmebench.bench import measure_limits, measure_stages, peer_figures
@@ -24,14 +28,16 @@ def command(
     threads = threads or psutil.cpu_count(logical=False) or 1
     limits = measure_limits(threads)
     machine, figures = peer_figures()
-    body = table("milliseconds a face", "stage", "whose", "what", "ms")
+    body = table("milliseconds per face", "stage", "source", "description", "ms")
     for stage in measure_stages(network=network, engine=engine, limits=limits, batch=batch_size):
-        body.add_row(stage.stage, "nmebench, now", stage.what, f"{stage.ms:.3f}")
+        body.add_row(stage.stage, "nmebench, measured now", stage.what, f"{stage.ms:.3f}")
     for figure in figures:
         body.add_row(figure.stage, "peer, stored", figure.what, f"{figure.ms:.3f}")
     out = console()
     out.print(body)
     measured = f"matrix product {limits.gflops:.0f} GFLOP/s, copy {limits.copy_gbs:.1f} GB/s"
     out.print(f"this machine now, {threads} threads: {measured}")
-    out.print(f"the peers' machine: {machine}; compare ratios, or run them live: nox -s parity")
+    out.print(
+        f"the peers' machine: {machine}; compare ratios only, or measure mmpose on this machine with `nox -s road`"
+    )
     return 0

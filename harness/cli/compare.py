@@ -11,18 +11,18 @@ __all__ = ["command"]
 
 
 def command(
-    runs: Annotated[list[Path], typer.Argument(help="Two or more runs; the later ones are compared with the first.")],
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Write the comparison as an HTML page.")] = None,
-    markdown: Annotated[Path | None, typer.Option(help="Write the comparison as Markdown.")] = None,
+    runs: Annotated[list[Path], typer.Argument(help="Folders of two or more runs; all are compared with the first.")],
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Write the comparison to this HTML file.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write the comparison to this Markdown file.")] = None,
 ) -> int:
-    """Put runs side by side, with paired statistics on the faces that they share; exit 3 when they share nothing."""
+    """Compare runs on the faces they share, with paired statistics. Exit code 3 when nothing is comparable."""
     from nmebench import compare, reports
     from nmebench.errors import InputError
     from nmebench.files import write_atomically
     from nmebench.runs.run_store import Run
 
     if len(runs) < 2:
-        raise InputError(f"{runs[0]}: is one run; give two or more to compare")
+        raise InputError(f"{runs[0]}: only one run given; give two or more to compare")
     comparison = compare.compare([Run.open(run) for run in runs])
     for line in compare.lines(comparison):
         typer.echo(line)

@@ -1,4 +1,4 @@
-"""What the commands print with: tables, progress on a terminal, plain lines elsewhere."""
+"""Tables and progress output for the commands."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from rich.table import Table
 
 __all__ = ["console", "progress", "table"]
 
-#: Columns of output that isn't a terminal: rows are never folded there.
+#: Width of output that isn't a terminal, in characters: wide enough that rows are never folded.
 _WIDE = 1000
 
-#: Plain lines are printed at most this often, seconds.
-_EVERY = 10.0
+#: Seconds between progress lines when the output isn't a terminal.
+_INTERVAL = 10.0
 
 
 def console() -> Console:
-    """Standard output; not cut to a terminal's width when it isn't one."""
+    """A console on standard output, wide enough for every row when the output isn't a terminal."""
     width = None if sys.stdout.isatty() else _WIDE
     return Console(highlight=False, markup=False, emoji=False, width=width)
 
 
 def table(title: str, *columns: str) -> Table:
-    """An empty table; its first column is text, the others are flush right."""
+    """An empty table whose first column is left-aligned and the others right-aligned."""
     result = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for number, column in enumerate(columns):
         result.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
@@ -36,7 +36,10 @@ def table(title: str, *columns: str) -> Table:
 
 @contextmanager
 def progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar on a terminal; elsewhere a line when something starts, now and then, and when it ends."""
+    """Yield a callback ``(task, done, total)`` that shows progress on standard error.
+
+    It shows a bar on a terminal. Elsewhere it prints a line when a task starts and ends, and every 10 s.
+    """
     if sys.stderr.isatty():
         bar = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
@@ -45,20 +48,20 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
         tasks: dict[str, object] = {}
         with bar:
 
-            def advance(what: str, done: int, total: int) -> None:
-                if what not in tasks:
-                    tasks[what] = bar.add_task(what, total=total)
-                bar.update(tasks[what], completed=done, total=total)  # type: ignore[arg-type]
+            def advance(task: str, done: int, total: int) -> None:
+                if task not in tasks:
+                    tasks[task] = bar.add_task(task, total=total)
+                bar.update(tasks[task], completed=done, total=total)  # type: ignore[arg-type]
 
             yield advance
         return
     last: dict[str, float] = {}
 
-    def line(what: str, done: int, total: int) -> None:
+    def print_line(task: str, done: int, total: int) -> None:
         now = monotonic()
-        if done in (0, total) or now - last.get(what, -_EVERY) >= _EVERY:
-            last[what] = now
-            sys.stderr.write(f"{what}: {done} of {total}\n")
+        if done in (0, total) or now - last.get(task, -_INTERVAL) >= _INTERVAL:
+            last[task] = now
+            sys.stderr.write(f"{task}: {done} of {total}\n")
             sys.stderr.flush()
 
-    yield line
+    yield print_line

@@ -10,17 +10,17 @@ __all__ = ["command"]
 
 
 def command(
-    name: Annotated[str, typer.Argument(help="A decoder's spec, such as dark or my-decoder:window=5.")],
+    name: Annotated[str, typer.Argument(help="Spec of a decoder, such as dark or my-decoder:window=5.")],
 ) -> int:
-    """Hold a decoder to the contract that every decoder keeps."""
+    """Test a decoder against the requirements for every decoder. Exit code 1 when one fails."""
     from nmebench.cli.console import console, table
-    from nmebench.decoders.contract import run
+    from nmebench.decoders.contract import run_checks
 
-    results = run(name)
+    results = run_checks(name)
     body = table(f"contract of {name}", "requirement", "result", "detail")
     for result in results:
         body.add_row(result.check, result.outcome, result.detail)
     console().print(body)
     failed = sum(result.outcome == "failed" for result in results)
-    typer.echo(f"{len(results) - failed} of {len(results)} requirements are kept")
+    typer.echo(f"{len(results) - failed} of {len(results)} requirements passed")
     return 1 if failed else 0

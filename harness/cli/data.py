@@ -10,25 +10,29 @@ import typer
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="Get, make and verify datasets and weights.")
+app = typer.Typer(no_args_is_help=True, help="Download, draw, add and verify datasets and weights.")
 
 
 @app.command()
 def make(
-    name: Annotated[str, typer.Argument(help="synthface.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="A new folder.")],
-    faces: Annotated[int, typer.Option(help="Faces to draw.")] = 500,
-    seed: Annotated[int, typer.Option(help="Seed of the faces.")] = 0,
-    split: Annotated[str, typer.Option(help="test or train.")] = "test",
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes; the physical cores by default.")] = None,
+    name: Annotated[str, typer.Argument(help="Name of the dataset: synthface.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Output folder; must not exist.")],
+    faces: Annotated[int, typer.Option(help="Number of faces to draw.")] = 500,
+    seed: Annotated[int, typer.Option(help="Random seed of the faces.")] = 0,
+    split: Annotated[str, typer.Option(help="Split: test or train.")] = "test",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Number of processes; by default one per physical core.")
+    ] = None,
 ) -> None:
-    """Draw a dataset whose landmarks are known exactly."""
+    """Draw a synthetic dataset with exactly known landmarks."""
     from nmebench import synthface
     from nmebench.cli.console import progress
     from nmebench.errors import InputError
 
     if name != "synthface":
-        raise InputError(f"{name!r}: can't be made, allowed: synthface; real files come from `nmebench data fetch`")
+        raise InputError(
+            f"{name!r}: can't be drawn, allowed: synthface; download real files with `nmebench data fetch`"
+        )
     with progress() as advance:
         folder = synthface.make(
             out, faces=faces, seed=seed, split=split, workers=workers,
@@ -37,47 +41,47 @@ def make(
     typer.echo(f"synthface: {faces} faces in {folder}; run them with --data synthface:{folder}")
 
 
-_ACCEPT = typer.Option("--accept-licence", help="You have read and accept the licence notice.")
-_CACHE = typer.Option(help="Folder for downloads; NMEBENCH_CACHE or the user's cache.")
+_ACCEPT = typer.Option("--accept-licence", help="Confirm that you have read and accept the licence notice.")
+_CACHE = typer.Option(help="Cache folder; by default NMEBENCH_CACHE or the user's cache folder.")
 
 
 @app.command()
 def fetch(
-    name: Annotated[str, typer.Argument(help="wflw, weights, or a shipped card's name.")],
+    name: Annotated[str, typer.Argument(help="wflw, weights, or the name or path of a model card.")],
     accept_licence: Annotated[bool, _ACCEPT] = False,
     cache: Annotated[Path | None, _CACHE] = None,
 ) -> None:
-    """Download real files: the one command that opens a connection."""
-    from nmebench import fetch as road
+    """Download WFLW or published weights. Only this command and `reproduce --wflw` open a network connection."""
+    from nmebench import fetch as fetching
     from nmebench.cli.console import progress
 
     with progress() as advance:
-        path = road.fetch(
+        path = fetching.fetch(
             name,
             cache=cache,
             accept_licence=accept_licence,
             progress=download_progress(advance),
-            note=say_retry,
+            note=print_retry,
         )
     typer.echo(f"{name}: {path}")
-    for line in road.by_hand(name):
+    for line in fetching.by_hand(name):
         typer.echo(f"by hand: {line}")
 
 
 @app.command()
 def add(
-    path: Annotated[Path, typer.Argument(help="A file that you downloaded by hand.")],
-    name: Annotated[str | None, typer.Option(help="What it is, where it isn't recognised.")] = None,
+    path: Annotated[Path, typer.Argument(help="File that you downloaded by hand.")],
+    name: Annotated[str | None, typer.Option(help="Name of its source, needed when the file isn't recognised.")] = None,
     cache: Annotated[Path | None, _CACHE] = None,
 ) -> None:
-    """Put a file that you downloaded by hand where the sweeps look for it."""
-    from nmebench import fetch as road
+    """Check a file that you downloaded by hand and copy it to the cache folder."""
+    from nmebench import fetch as fetching
 
-    typer.echo(f"added: {road.add(path, name=name, cache=cache)}")
+    typer.echo(f"added: {fetching.add(path, name=name, cache=cache)}")
 
 
 def download_progress(advance: Callable[[str, int, int], None]) -> Callable[[str, int, int], None]:
-    """The downloads' progress, in KiB, on the bar that the sweeps use; a total of 0 is not known yet."""
+    """Adapt a progress callback of sweeps to downloads, in KiB; a total of 0 means that it is not known yet."""
 
     def report(file: str, done: int, total: int) -> None:
         advance(f"{file} (KiB)", done // 1024, total // 1024)
@@ -85,23 +89,25 @@ def download_progress(advance: Callable[[str, int, int], None]) -> Callable[[str
     return report
 
 
-def say_retry(line: str) -> None:
-    """A line about an attempt that failed and another that follows."""
+def print_retry(line: str) -> None:
+    """Print a line about a failed attempt that is retried."""
     typer.echo(line, err=True)
 
 
 @app.command()
 def verify(
-    path: Annotated[Path, typer.Argument(help="A dataset's folder or annotation file.")],
-    data_format: Annotated[str | None, typer.Option("--format", help="Annotation format, when ambiguous.")] = None,
-    images: Annotated[bool, typer.Option("--images/--no-images", help="Open every photograph.")] = True,
+    path: Annotated[Path, typer.Argument(help="Folder of a dataset, or an annotation file.")],
+    data_format: Annotated[
+        str | None, typer.Option("--format", help="Annotation format, needed when it can't be detected.")
+    ] = None,
+    images: Annotated[bool, typer.Option("--images/--no-images", help="Also open every photograph.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> int:
-    """Look for everything that can be wrong with a dataset; exit 1 when something is."""
+    """Check a dataset for errors in annotations and photographs. Exit code 1 when it has any."""
     from nmebench.cli.console import console, table
-    from nmebench.datasets.verify.verify_wflw import verify as look
+    from nmebench.datasets.verify.verify_wflw import verify as verify_dataset
 
-    report = look(path, format=data_format, images=images)
+    report = verify_dataset(path, format=data_format, images=images)
     if as_json:
         typer.echo(report.to_json())
         return report.exit_code

@@ -1,4 +1,4 @@
-"""From the shell to a command and back: exit codes, signals, one-line errors."""
+"""Runs a command and handles its exit code, signals and errors."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from nmebench.cli import (
     score,
     train,
 )
+from nmebench.errors import InputError
 
 __all__ = ["app", "main"]
 
@@ -61,25 +62,25 @@ def _version(value: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Benchmark and reproducibility harness for face alignment."""
 
 
-#: The base of all errors about the words of a call. Typer carries its own copy of click or uses the installed one,
-#: by version; its public error tells which.
-_CallError: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+#: Base class of all errors in the command-line arguments. Depending on its version, typer contains its own copy of
+#: click or uses the installed one, so the class is found through typer's public error.
+_UsageError: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
 
-#: What is wrong with a place to write to, rather than with the program.
-_PLACE = frozenset({errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.EFBIG})
+#: Errors of the file system to which the output is written; any other OSError is a fault of the program.
+_WRITE_ERRORS = frozenset({errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.EFBIG})
 
 
 class _Stopped(BaseException):
-    """SIGINT or SIGTERM, as an exception, so that locks and temporary files are let go on the way out.
+    """SIGINT or SIGTERM as an exception, so that locks are released and temporary files removed.
 
-    Not KeyboardInterrupt: typer would turn that into an exit without a word.
+    It isn't a KeyboardInterrupt, because typer exits without a message on that.
     """
 
     def __init__(self, number: int) -> None:
@@ -87,16 +88,21 @@ class _Stopped(BaseException):
         self.number = number
 
 
-def _stop(number: int, _frame: FrameType | None) -> None:
+def _raise_stopped(number: int, _frame: FrameType | None) -> None:
     raise _Stopped(number)
 
 
-#: What is said of a signal that ends the process.
+#: The message for each signal that ends the process.
 _STOPPED = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 
-def _say(line: str) -> None:
-    """One line to standard error; control characters of a hostile name don't reach the terminal."""
+_OUT_OF_MEMORY = (
+    "nmebench: error: out of memory; use a smaller batch (--batch-size of `run` and `bench`, `batch` in a recipe)"
+)
+
+
+def _print_error(line: str) -> None:
+    """Print one line to standard error, with control characters escaped."""
     text = " ".join(line.split())
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     sys.stderr.write(shown.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
@@ -106,53 +112,47 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line.
 
     Returns:
-        0 done; 1 a check or gate failed; 2 something given can't be used; 3 nothing was comparable; 130 and 143 after
-        SIGINT and SIGTERM.
+        The exit code: 0 success; 1 a check or gate failed; 2 the input can't be used; 3 nothing was comparable; 130
+        after SIGINT and 143 after SIGTERM.
     """
-    before = {number: signal.signal(number, _stop) for number in _STOPPED}
+    before = {number: signal.signal(number, _raise_stopped) for number in _STOPPED}
     try:
-        return _answer(arguments)
+        return _run_command(arguments)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _answer(arguments: list[str] | None) -> int:
-    """Run a command and turn what ends it into an exit code."""
+def _run_command(arguments: list[str] | None) -> int:
+    """Run a command and convert its result or exception to an exit code."""
     try:
         result = app(args=arguments, standalone_mode=False)
     except typer.Exit as leave:
         return int(leave.exit_code)
-    except _CallError as error:
-        _say(f"nmebench: error: {error.format_message()} (see `nmebench --help`)")  # type: ignore[attr-defined]
+    except _UsageError as error:
+        _print_error(f"nmebench: error: {error.format_message()} (see `nmebench --help`)")  # type: ignore[attr-defined]
         return 2
     except _Stopped as stopped:
-        _say(f"nmebench: {_STOPPED[signal.Signals(stopped.number)]}; the same command goes on from here")
+        _print_error(f"nmebench: {_STOPPED[signal.Signals(stopped.number)]}; run the same command again to resume")
         return 128 + stopped.number
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except MemoryError:
-        _say("nmebench: error: out of memory; give a smaller --batch-size")
+        _print_error(_OUT_OF_MEMORY)
         return 2
     except RuntimeError as error:
         if "allocate memory" not in str(error) and "out of memory" not in str(error):  # torch's, on CPU and GPU
             raise
-        _say("nmebench: error: out of memory; give a smaller --batch-size")
+        _print_error(_OUT_OF_MEMORY)
         return 2
     except OSError as error:
-        if error.errno not in _PLACE:
+        if error.errno not in _WRITE_ERRORS:
             raise
-        where, what = error.filename or "output", os.strerror(error.errno or 0)
-        _say(f"nmebench: error: {where}: {what}; make room or give another folder")
+        path, reason = error.filename or "output", os.strerror(error.errno or 0)
+        _print_error(f"nmebench: error: {path}: {reason}; free some space or choose another folder")
         return 2
-    except ValueError as error:
-        from nmebench.decoders.errors import DecoderError
-        from nmebench.errors import InputError
-        from nmebench.models.errors import ModelError
-
-        if not isinstance(error, InputError | DecoderError | ModelError):
-            raise
-        _say(f"nmebench: error: {error}")
+    except InputError as error:
+        _print_error(f"nmebench: error: {error}")
         return 2
     return int(result or 0)

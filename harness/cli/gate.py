@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,18 +15,28 @@ __all__ = ["command"]
 
 
 def command(
-    run: Annotated[Path | None, typer.Argument(help="A run's folder; or --embedded.")] = None,
-    baseline: Annotated[Path | None, typer.Option(help="The baseline's file.")] = None,
-    embedded: Annotated[bool, typer.Option("--embedded", help="The embedded benchmark and its baseline.")] = False,
-    update: Annotated[bool, typer.Option("--update", help="Write the baseline from the run instead.")] = False,
-    margin: Annotated[float | None, typer.Option(min=0, help="Percent points of NME that don't matter.")] = None,
-    limit: Annotated[list[str] | None, typer.Option(help="A limit such as nme@pose<=7.0; repeatable.")] = None,
-    junit: Annotated[Path | None, typer.Option(help="Write the result as JUnit XML.")] = None,
-    markdown: Annotated[Path | None, typer.Option(help="Write the result as Markdown, for a pull request.")] = None,
-    out: Annotated[Path, typer.Option("-o", "--out", help="With --embedded: the run's folder.")] = Path("out/gate"),
+    run: Annotated[Path | None, typer.Argument(help="Folder of the run; or give --embedded.")] = None,
+    baseline: Annotated[Path | None, typer.Option(help="Baseline file (JSON).")] = None,
+    embedded: Annotated[
+        bool, typer.Option("--embedded", help="Run the embedded benchmark and compare it with its committed baseline.")
+    ] = False,
+    update: Annotated[
+        bool, typer.Option("--update", help="Write the baseline file from the run instead of comparing.")
+    ] = False,
+    margin: Annotated[
+        float | None, typer.Option(min=0, help="Allowed increase of NME, percent points; 0.01 by default.")
+    ] = None,
+    limit: Annotated[
+        list[str] | None, typer.Option(help="An absolute limit such as nme@pose<=7.0; repeatable.")
+    ] = None,
+    junit: Annotated[Path | None, typer.Option(help="Write the result to this JUnit XML file.")] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(help="Write the result to this Markdown file, for a pull request.")
+    ] = None,
+    out: Annotated[Path, typer.Option("-o", "--out", help="With --embedded: folder of the run.")] = Path("out/gate"),
     engine: Annotated[str, typer.Option(help="With --embedded: the engine.")] = "auto",
 ) -> int:
-    """Fail on a regression: 0 passed, 1 failed, 3 nothing was comparable."""
+    """Compare a run with a baseline. Exit code: 0 passed, 1 failed, 3 nothing was comparable."""
     from nmebench import gate
     from nmebench.errors import InputError
     from nmebench.files import write_atomically
@@ -33,11 +44,11 @@ def command(
     from nmebench.runs.run_store import Run
 
     if embedded == (run is not None):
-        raise InputError("give either a run's folder or --embedded")
+        raise InputError("give either the folder of a run or --embedded")
     file = baseline or (BASELINE if embedded else None)
     if file is None:
-        raise InputError("give --baseline FILE (`--update` writes one)")
-    opened = Run.open(run) if run is not None else _embedded(out, engine)
+        raise InputError("give --baseline FILE; with --update, it is written from the run")
+    opened = Run.open(run) if run is not None else _run_embedded(out, engine)
     if update:
         gate.make_baseline(opened, limits=tuple(limit or ())).write(file)
         typer.echo(f"baseline: {file}, {len(opened.record.cells)} cells of {opened.record.dataset.describe()}")
@@ -57,9 +68,8 @@ def command(
     return result.exit_code
 
 
-def _embedded(out: Path, engine: str) -> Run:
-    import sys
-
+def _run_embedded(out: Path, engine: str) -> Run:
+    """Sweep the part of the embedded benchmark that has a committed baseline."""
     from nmebench import synthface
     from nmebench.cli.console import progress
     from nmebench.reproduction.embedded import gate_configuration

@@ -10,12 +10,12 @@ from nmebench.cli.console import console, table
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="What is there: models, decoders, boxes, datasets, published rows.")
+app = typer.Typer(no_args_is_help=True, help="List models, decoders, box rules, datasets or published results.")
 
 
 @app.command()
 def models() -> None:
-    """Registered networks and shipped model cards."""
+    """List the registered networks and the shipped model cards."""
     from nmebench import models as networks
     from nmebench.models import card as cards
 
@@ -36,7 +36,7 @@ def models() -> None:
 
 @app.command()
 def decoders() -> None:
-    """Registered decoders, third-party ones too."""
+    """List the registered decoders, including those of plug-ins."""
     from nmebench import decoders as registry
 
     body = table("decoders", "name", "options", "needs", "convention", "summary", "source")
@@ -49,7 +49,7 @@ def decoders() -> None:
 
 @app.command()
 def boxes() -> None:
-    """Box rules."""
+    """List the box rules."""
     from nmebench import boxes as rules
 
     body = table("box rules", "name", "summary", "source")
@@ -61,7 +61,7 @@ def boxes() -> None:
 
 @app.command()
 def datasets() -> None:
-    """Datasets and how to name them."""
+    """List the datasets and how to name them."""
     from nmebench import datasets as readers
 
     body = table("datasets", "name", "summary")
@@ -72,29 +72,32 @@ def datasets() -> None:
 
 @app.command()
 def published(
-    method: Annotated[str | None, typer.Option(help="Part of a method's name.")] = None,
-    kind: Annotated[str | None, typer.Option(help="Whose table it is, such as authors.")] = None,
+    method: Annotated[str | None, typer.Option(help="Only methods whose name contains this text.")] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="Only tables from this kind of source: authors, third party or aggregator.")
+    ] = None,
     subset: Annotated[str | None, typer.Option(help="Only rows with a value for this subset.")] = None,
-    metric: Annotated[str | None, typer.Option(help="Only rows with this metric: nme, fr10, auc10.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="Only rows with a value for this metric: nme, fr10 or auc10.")
+    ] = None,
 ) -> None:
-    """Published WFLW rows with their sources."""
+    """List published WFLW results with their sources."""
     from nmebench import published as rows
     from nmebench.protocol import SUBSETS
+    from nmebench.published.rows import FILE
 
-    head = ("method", "year", *SUBSETS, "FR@10", "AUC@10", "whose table", "source")
+    head = ("method", "year", *SUBSETS, "FR@10", "AUC@10", "table by", "source")
     body = table("published WFLW rows, NME in percent", *head)
     for row in rows.select(method=method, kind=kind, subset=subset, metric=metric):
-        values = {str(name): value for name, value in row.nme.items()}
-        rates, areas = dict(row.fr10), dict(row.auc10)
         body.add_row(
             row.method + (" (!)" if row.faults else ""),
             str(row.year or "-"),
-            *(str(values.get(name, "-")) for name in SUBSETS),
-            str(rates.get("test", "-")),
-            str(areas.get("test", "-")),
+            *(str(row.nme.get(name, "-")) for name in SUBSETS),
+            str(row.fr10.get("test", "-")),
+            str(row.auc10.get("test", "-")),
             row.kind,
             row.source,
         )
     out = console()
     out.print(body)
-    out.print("(!): the source has a known error; see its entry in harness/published/wflw.toml")
+    out.print(f"(!): the source has a known error, described in {FILE}")

@@ -11,12 +11,18 @@ __all__ = ["command"]
 
 
 def command(
-    run: Annotated[Path, typer.Argument(help="A run's folder.")],
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="The page; RUN/report.html by default.")] = None,
-    pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Leave the faces out of the page.")] = True,
-    timings: Annotated[bool, typer.Option("--timings", help="Add seconds; two equal runs' pages then differ.")] = False,
+    run: Annotated[Path, typer.Argument(help="Folder of the run.")],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Path of the HTML file; RUN/report.html by default.")
+    ] = None,
+    pictures: Annotated[
+        bool, typer.Option("--pictures/--no-pictures", help="Include pictures of faces in the page.")
+    ] = True,
+    timings: Annotated[
+        bool, typer.Option("--timings", help="Add timings; the pages of two equal runs then differ.")
+    ] = False,
 ) -> int:
-    """Write a run's report: one self-contained HTML page."""
+    """Write the report of a run as one self-contained HTML page."""
     from nmebench import reports
     from nmebench.runs.run_store import Run
 

@@ -1,8 +1,9 @@
-"""``nmebench reproduce``: the default job, and WFLW where it is found."""
+"""``nmebench reproduce``: the embedded benchmark, and WFLW where its files are available."""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _WFLW_HELP = (
-    "WFLW was not run: its photographs may not be shipped. Get them with `nmebench data fetch wflw --accept-licence` "
-    "and the checkpoints with `nmebench data fetch weights --accept-licence`, then `nox -s reproduce -- --wflw`; or "
-    "set NMEBENCH_WFLW to a folder that holds WFLW_annotations and WFLW_images."
+    "WFLW was not run: its photographs may not be redistributed. Get them with `nmebench data fetch wflw "
+    "--accept-licence` and the checkpoints with `nmebench data fetch weights --accept-licence`, then run `nox -s "
+    "reproduce -- --wflw`; or set NMEBENCH_WFLW to a folder that holds WFLW_annotations and WFLW_images."
 )
 
 Advance = Callable[[str, int, int], None]
@@ -29,21 +30,27 @@ def command(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the runs and their reports.")] = Path(
         "out/reproduce"
     ),
-    wflw: Annotated[bool, typer.Option("--wflw", help="WFLW too; what is missing is fetched.")] = False,
+    wflw: Annotated[bool, typer.Option("--wflw", help="Also run WFLW; missing files are downloaded.")] = False,
     wflw_root: Annotated[
-        Path | None, typer.Option(help="WFLW's folder; NMEBENCH_WFLW or the downloads by default.")
+        Path | None, typer.Option(help="Folder of WFLW; by default NMEBENCH_WFLW, or with --wflw the downloads.")
     ] = None,
     accept_licence: Annotated[
-        bool, typer.Option("--accept-licence", help="With --wflw: you accept the licence notices.")
+        bool, typer.Option("--accept-licence", help="With --wflw: accept the licence notices of the downloads.")
     ] = False,
     embedded: Annotated[bool, typer.Option("--embedded/--no-embedded", help="Run the embedded benchmark.")] = True,
     model: Annotated[
-        list[str] | None, typer.Option(help="With WFLW: these cards instead of all whose weights are here.")
+        list[str] | None,
+        typer.Option(help="With WFLW: the model cards to run; by default every card whose weights are available."),
     ] = None,
-    engine: Annotated[str, typer.Option(help="auto, torch, openvino, onnxruntime, cuda.")] = "auto",
-    pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Keep thumbnails for the reports.")] = True,
+    engine: Annotated[str, typer.Option(help="auto, torch, openvino, onnxruntime or cuda.")] = "auto",
+    pictures: Annotated[
+        bool, typer.Option("--pictures/--no-pictures", help="Store thumbnails for the reports.")
+    ] = True,
 ) -> int:
-    """Reproduce: sweep, report and check the embedded benchmark, and WFLW's published tables where WFLW is found."""
+    """Sweep, check and report the embedded benchmark, and the published WFLW tables where WFLW is available.
+
+    Exit code: 0 reproduced, 1 something deviates, 3 nothing was comparable.
+    """
     from nmebench.cli.console import progress
     from nmebench.errors import InputError
 
@@ -51,59 +58,57 @@ def command(
     codes: list[int] = []
     with progress() as advance:
         if wflw and root is None:
-            root = _fetched(model, accept_licence, advance)
+            root = _fetch_wflw(model, accept_licence, advance)
         if root is not None and not root.is_dir():
-            raise InputError(f"{root}: no such folder; give the one that holds WFLW_annotations and WFLW_images")
+            raise InputError(f"{root}: no such folder; give the folder that holds WFLW_annotations and WFLW_images")
         if embedded:
-            codes.append(_embedded(out / "synthface", engine, pictures, advance, without_wflw=root is None))
+            codes.append(_reproduce_embedded(out / "synthface", engine, pictures, advance, without_wflw=root is None))
         if root is not None:
-            codes.append(_wflw(root, out / "wflw", model, engine, pictures, advance))
+            codes.append(_reproduce_wflw(root, out / "wflw", model, engine, pictures, advance))
     if not codes:
         raise InputError("nothing to run: --no-embedded without WFLW; add --wflw or --wflw-root FOLDER")
-    verdict = 1 if 1 in codes else 0 if 0 in codes else 3
-    typer.echo({0: "reproduced", 1: "NOT reproduced: something deviates", 3: "nothing was comparable"}[verdict])
-    return verdict
+    code = 1 if 1 in codes else 0 if 0 in codes else 3
+    typer.echo({0: "reproduced", 1: "NOT reproduced: something deviates", 3: "nothing was comparable"}[code])
+    return code
 
 
-def _fetched(model: list[str] | None, accept_licence: bool, advance: Advance) -> Path:
+def _fetch_wflw(model: list[str] | None, accept_licence: bool, advance: Advance) -> Path:
     from nmebench import fetch
-    from nmebench.cli.data import download_progress, say_retry
+    from nmebench.cli.data import download_progress, print_retry
     from nmebench.paths import wflw_folder
 
     for name in ("wflw", *(model or ["weights"])):
-        fetch.fetch(name, accept_licence=accept_licence, progress=download_progress(advance), note=say_retry)
+        fetch.fetch(name, accept_licence=accept_licence, progress=download_progress(advance), note=print_retry)
     return wflw_folder()
 
 
-def _run(configuration: SweepConfiguration, out: Path, advance: Advance, not_run: Sequence[str]) -> Run:
-    """Sweep; a whole run that an earlier call left is made again, an interrupted one is gone on with."""
-    import sys
-
+def _sweep(configuration: SweepConfiguration, out: Path, advance: Advance, not_run: Sequence[str]) -> Run:
+    """Run a sweep: replaces a complete earlier run in the folder and resumes an interrupted one."""
     from nmebench.sweep import execute
 
     command = ["nmebench", *sys.argv[1:]]
     return execute(configuration, out, command=command, overwrite=True, not_run=not_run, progress=advance)
 
 
-def _embedded(out: Path, engine: str, pictures: bool, advance: Advance, *, without_wflw: bool) -> int:
+def _reproduce_embedded(out: Path, engine: str, pictures: bool, advance: Advance, *, without_wflw: bool) -> int:
     from nmebench import check, reproduction, synthface
     from nmebench.reproduction.embedded import DATASET
 
     folder = synthface.cached(progress=lambda done, total: advance("drawing synthface", done, total))
     configuration = reproduction.embedded_configuration(data=DATASET, engine=engine, pictures=pictures)
-    run = _run(configuration, out, advance, not_run=(_WFLW_HELP,) if without_wflw else ())
+    run = _sweep(configuration, out, advance, not_run=(_WFLW_HELP,) if without_wflw else ())
     rows = [*check.check(run).rows, *reproduction.compare(run, reproduction.read_expected())]
     verdict = check.Verdict(rows=tuple(rows))
-    run.write_json("verdict.json", verdict.model_dump(mode="json"))
     typer.echo(f"ran: {run.record.dataset.describe()} of synthface ({folder.name}), {len(run.record.cells)} cells")
     if without_wflw:
         typer.echo(f"not run: {_WFLW_HELP}")
-    return _finish(run, verdict)
+    return _write_results(run, verdict)
 
 
-def _wflw(root: Path, out: Path, model: list[str] | None, engine: str, pictures: bool, advance: Advance) -> int:
+def _reproduce_wflw(
+    root: Path, out: Path, model: list[str] | None, engine: str, pictures: bool, advance: Advance
+) -> int:
     from nmebench import check
-    from nmebench.cli.check import rerun_of
     from nmebench.errors import InputError
     from nmebench.models import card as cards
     from nmebench.models.errors import ModelError
@@ -117,9 +122,7 @@ def _wflw(root: Path, out: Path, model: list[str] | None, engine: str, pictures:
         except ModelError as error:
             missing.append(str(error))
     if not usable:
-        raise InputError(
-            f"{root}: WFLW is here, but no checkpoint to run on it ({missing[0] if missing else 'no card was given'})"
-        )
+        raise InputError(f"{root}: no checkpoint to run on WFLW ({missing[0] if missing else 'no card was given'})")
     configuration = SweepConfiguration(
         data=f"wflw:{root}",
         models=tuple(ModelRequest(card=name) for name in usable),
@@ -127,21 +130,22 @@ def _wflw(root: Path, out: Path, model: list[str] | None, engine: str, pictures:
         pictures=pictures,
         title="The published tables",
     )
-    run = _run(configuration, out, advance, not_run=missing)
+    run = _sweep(configuration, out, advance, not_run=missing)
     verdict = check.check(run)
     if verdict.exit_code == 1:
-        verdict = check.explain(run, verdict, rerun_of(run))
-    run.write_json("verdict.json", verdict.model_dump(mode="json"))
+        verdict = check.explain(run, verdict, check.make_rerun(run))
     typer.echo(f"ran: {run.record.dataset.describe()} of WFLW, {len(run.record.cells)} cells")
     for sentence in missing:
         typer.echo(f"not run: {sentence}")
-    return _finish(run, verdict)
+    return _write_results(run, verdict)
 
 
-def _finish(run: Run, verdict: Verdict) -> int:
+def _write_results(run: Run, verdict: Verdict) -> int:
+    """Store and print a verdict, write the report, and return the exit code."""
     from nmebench import reports
-    from nmebench.cli.check import print_verdict
+    from nmebench.cli.verdict_table import print_verdict, write_verdict
 
+    write_verdict(run, verdict)  # before the report, which shows it
     print_verdict(verdict, only_deviating=True)
     page = reports.write(run, run.path / "report.html", pictures=True)
     typer.echo(f"scores: {run.path / 'scores.csv'}")

@@ -14,52 +14,69 @@ __all__ = ["command"]
 
 
 def command(
-    sweep: Annotated[Path | None, typer.Argument(help="A sweep file (TOML) instead of the options.")] = None,
+    sweep: Annotated[
+        Path | None, typer.Argument(help="Sweep file (TOML); options on the command line replace its values.")
+    ] = None,
     data: Annotated[
-        str | None, typer.Option(help="wflw:PATH, synthface, wflw-geometry:PATH (`nmebench list datasets`).")
+        str | None,
+        typer.Option(help="Dataset: wflw:PATH, synthface, wflw-geometry:PATH (see `nmebench list datasets`)."),
     ] = None,
     model: Annotated[
-        list[str] | None, typer.Option(help="A card's path or name, or a registered model; repeatable.")
+        list[str] | None,
+        typer.Option(help="Path or name of a model card, or name of a registered network; repeatable."),
     ] = None,
     weights: Annotated[
-        list[str] | None, typer.Option(help="Weights instead of the card's; one for each --model.")
+        list[str] | None, typer.Option(help="Weights file instead of the card's; one per --model.")
     ] = None,
     decoder: Annotated[
-        list[str] | None, typer.Option(help="A decoder such as dark or dark:kernel=17, or all; repeatable.")
+        list[str] | None, typer.Option(help="Decoder such as dark or dark:kernel=17, or all; repeatable.")
     ] = None,
     flip: Annotated[
-        bool | None, typer.Option("--flip/--no-flip", help="The flip test, instead of as the card says.")
+        bool | None, typer.Option("--flip/--no-flip", help="Flip test on or off; by default from the model card.")
     ] = None,
     shift: Annotated[
         bool | None,
-        typer.Option("--shift/--no-shift", help="mmpose's one-pixel shift of mirrored maps; with --flip."),
+        typer.Option("--shift/--no-shift", help="With --flip: shift the mirrored heatmaps by one px, as mmpose does."),
     ] = None,
     test_time: Annotated[
-        list[str] | None, typer.Option(help="none, flip, flip+shift; repeatable, all are measured.")
+        list[str] | None, typer.Option(help="Flip test: none, flip or flip+shift; repeat it to measure several.")
     ] = None,
-    box: Annotated[list[str] | None, typer.Option(help="A box rule instead of the card's; repeatable.")] = None,
-    box_padding: Annotated[float | None, typer.Option(help="Factor on the box instead of the rule's own.")] = None,
+    box: Annotated[list[str] | None, typer.Option(help="Box rule instead of the card's; repeatable.")] = None,
+    box_padding: Annotated[
+        float | None, typer.Option(help="Padding factor of the box instead of the box rule's default.")
+    ] = None,
     data_format: Annotated[
-        str | None, typer.Option("--format", help="Annotation format, when the files are ambiguous.")
+        str | None, typer.Option("--format", help="Annotation format, needed when it can't be detected.")
     ] = None,
-    normaliser: Annotated[str | None, typer.Option(help="inter-ocular, inter-pupil or box-diagonal.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first faces.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Faces a batch; by default what fits 96 MiB.")] = None,
-    engine: Annotated[str | None, typer.Option(help="auto, torch, openvino, onnxruntime, cuda.")] = None,
+    normaliser: Annotated[
+        str | None, typer.Option(help="inter-ocular, inter-pupil or box-diagonal; by default the landmark scheme's.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Use only the first N faces.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Faces per batch; by default as many as fit 96 MiB, on a GPU 512.")
+    ] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="auto, torch, openvino, onnxruntime or cuda; auto by default.")
+    ] = None,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="Threads of the network; the physical cores by default.")
+        int | None, typer.Option(min=1, help="Threads for the network; by default one per physical core.")
     ] = None,
-    pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Keep thumbnails for the report.")] = True,
-    keep_crops: Annotated[bool, typer.Option("--keep-crops", help="Keep the crops for the next sweep.")] = False,
-    keep_heatmaps: Annotated[
-        bool, typer.Option("--keep-heatmaps", help="Keep the outputs (float16) for later decoder sweeps.")
+    pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Store thumbnails for the report.")] = True,
+    keep_crops: Annotated[
+        bool, typer.Option("--keep-crops", help="Keep the crops in the cache for later sweeps.")
     ] = False,
-    cache_budget: Annotated[float | None, typer.Option(help="GiB that either may take.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed of whatever is drawn.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run that the folder holds.")] = False,
-    out: Annotated[Path, typer.Option("-o", "--out", help="The run's folder.")] = ...,  # type: ignore[assignment]
+    keep_heatmaps: Annotated[
+        bool,
+        typer.Option("--keep-heatmaps", help="Keep the network's outputs (float16) in the cache for later sweeps."),
+    ] = False,
+    cache_budget: Annotated[
+        float | None, typer.Option(help="Size limit of the kept crops, and of the kept outputs, GiB.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Random seed.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run in the output folder.")] = False,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Output folder of the run.")] = ...,  # type: ignore[assignment]
 ) -> int:
-    """Sweep networks and decoders over a dataset and store the run."""
+    """Measure networks and decoders on a dataset and store the run."""
     from nmebench.cli.console import progress
     from nmebench.cli.scores_table import print_scores, print_time
     from nmebench.sweep import execute
@@ -108,15 +125,15 @@ def command(
 def _flips(flip: bool | None, shift: bool | None, test_time: list[str] | None) -> list[str] | None:
     if test_time:
         if flip is not None or shift is not None:
-            raise InputError("--test-time and --flip/--shift say the same thing twice; give one of them")
+            raise InputError("--test-time and --flip/--shift set the same option twice; give one of them")
         return list(test_time)
     if flip is None:
         if shift is not None:
-            raise InputError("--shift/--no-shift goes with --flip; without a flip test there is nothing to shift")
+            raise InputError("--shift/--no-shift needs --flip; without a flip test there is nothing to shift")
         return None
     if not flip:
         if shift:
-            raise InputError("--shift goes with --flip; without a flip test there is nothing to shift")
+            raise InputError("--shift needs --flip; without a flip test there is nothing to shift")
         return ["none"]
     return ["flip+shift" if shift else "flip"]
 
@@ -124,7 +141,7 @@ def _flips(flip: bool | None, shift: bool | None, test_time: list[str] | None) -
 def _models(model: list[str] | None, weights: list[str] | None) -> list[dict[str, str]] | None:
     if not model:
         if weights:
-            raise InputError("--weights goes with --model; name the network that they are for")
+            raise InputError("--weights needs --model; name the network that they belong to")
         return None
     if weights and len(weights) != len(model):
         raise InputError(f"{len(weights)} --weights for {len(model)} --model; give one for each, or none")

@@ -13,18 +13,23 @@ __all__ = ["command"]
 
 def command(
     predictions: Annotated[
-        Path, typer.Argument(help="Landmarks in image px: npz, csv, or a run whose scores to make again.")
+        Path,
+        typer.Argument(
+            help="File with landmarks in image px (npz, npy or csv), or the folder of a run to score again."
+        ),
     ],
-    data: Annotated[str | None, typer.Option(help="The faces that they belong to, such as wflw:PATH.")] = None,
-    name: Annotated[str, typer.Option(help="What to call the predictions.")] = "predictions",
+    data: Annotated[str | None, typer.Option(help="Dataset of the predicted faces, such as wflw:PATH.")] = None,
+    name: Annotated[str, typer.Option(help="Name of the predictions in the scores.")] = "predictions",
     data_format: Annotated[
-        str | None, typer.Option("--format", help="Annotation format, when the files are ambiguous.")
+        str | None, typer.Option("--format", help="Annotation format, needed when it can't be detected.")
     ] = None,
-    normaliser: Annotated[str | None, typer.Option(help="inter-ocular, inter-pupil or box-diagonal.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run that the folder holds.")] = False,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="The run's folder.")] = None,
+    normaliser: Annotated[
+        str | None, typer.Option(help="inter-ocular, inter-pupil or box-diagonal; by default the landmark scheme's.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run in the output folder.")] = False,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Output folder of the run.")] = None,
 ) -> int:
-    """Score landmarks that some other program made, or score a run again from its raw landmarks."""
+    """Score landmarks predicted by another program, or score a run again from its stored landmarks."""
     from nmebench import scoring
     from nmebench.cli.scores_table import print_scores
     from nmebench.errors import InputError
@@ -33,13 +38,15 @@ def command(
 
     if predictions.is_dir():
         if data or out:
-            raise InputError(f"{predictions}: is a run, which is scored in place; leave out --data and -o")
+            raise InputError(f"{predictions}: is a run, which is scored in place; remove --data and -o")
         run = Run.open(predictions)
         scoring.score(run)
         run = Run.open(predictions)
     else:
         if data is None or out is None:
-            raise InputError(f"{predictions}: give --data (the faces it belongs to) and -o (the run's folder)")
+            raise InputError(
+                f"{predictions}: give --data (the dataset of the predicted faces) and -o (the output folder)"
+            )
         run = store_predictions(
             predictions, data, out, name=name, format=data_format, normaliser=normaliser,
             command=["nmebench", *sys.argv[1:]], overwrite=overwrite,

@@ -1,4 +1,4 @@
-"""The scores of a run as a table on the terminal."""
+"""Prints the scores of a run as a table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["print_scores", "print_time"]
 
 
 def print_scores(run: Run) -> None:
-    """NME by cell and subset (percent), FR and AUC of the whole, and where the run lies."""
+    """Print NME by cell and subset (percent), FR and AUC over all faces, and the path of the run."""
     record = run.record
     subsets = [name for name in SUBSETS if name in record.dataset.counts]
     head = ("model", "decoder", "flip", "box", *subsets, "FR@10", "AUC@10")
@@ -18,15 +18,15 @@ def print_scores(run: Run) -> None:
     scores = {(row["cell"], row["subset"]): row for row in run.score_rows()}
     body = table(title, *head)
     for cell in record.cells:
-        whole = scores[cell.id, "test"]
+        all_faces = scores[cell.id, "test"]
         body.add_row(
             cell.model,
             cell.decoder,
             cell.flip,
             cell.box,
             *(f"{scores[cell.id, name]['nme']:.3f}" if (cell.id, name) in scores else "-" for name in subsets),
-            f"{whole['fr10']:.3f} ({int(whole['fr10_count'])})",
-            f"{whole['auc10']:.4f}",
+            f"{all_faces['fr10']:.3f} ({int(all_faces['fr10_count'])})",
+            f"{all_faces['auc10']:.4f}",
         )
     out = console()
     out.print(body)
@@ -38,9 +38,9 @@ def print_scores(run: Run) -> None:
 
 
 def print_time(run: Run) -> None:
-    """Where this process's time went, in one line: the stages that took a hundredth of it or more."""
+    """Print the total time, the time per face, and the share of every stage that took at least 1 %."""
     timings = run.timings
     total, faces = float(timings["total"]), int(timings["faces"])
     shares = sorted(((seconds / total, stage) for stage, seconds in timings["stages"].items()), reverse=True)
     named = ", ".join(f"{stage} {100 * share:.0f} %" for share, stage in shares if share >= 0.01)
-    console().print(f"time: {total:.1f} s, {1e3 * total / faces:.1f} ms a face: {named}")
+    console().print(f"time: {total:.1f} s, {1e3 * total / faces:.1f} ms per face: {named}")

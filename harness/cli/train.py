@@ -11,14 +11,17 @@ __all__ = ["command"]
 
 
 def command(
-    recipe: Annotated[Path, typer.Argument(help="A training recipe (TOML).")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for weights, log, card and checkpoints.")],
+    recipe: Annotated[Path, typer.Argument(help="Training recipe (TOML).")],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="Output folder for weights, log, model card and checkpoints.")
+    ],
     resume: Annotated[
-        bool, typer.Option("--resume/--no-resume", help="Go on from the last checkpoint, or refuse a used folder.")
+        bool,
+        typer.Option("--resume/--no-resume", help="Resume from the last checkpoint, or refuse a folder that has one."),
     ] = True,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda; what is there by default.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; by default cuda if available.")] = None,
 ) -> int:
-    """Train a network: safetensors, a log and a model card."""
+    """Train a network and write its weights (safetensors), a log and a model card."""
     from nmebench.training import train
 
     card = train(recipe, out, resume=resume, device=device)

@@ -1,4 +1,4 @@
-"""What a gate compares with: the NME of every face by cell, the faces' hash and the protocol, in a small JSON file."""
+"""The baseline of a gate: a small JSON file with each cell's protocol and per-face NME, and a hash of the faces."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ from nmebench.scoring import subset_masks
 
 __all__ = ["QUANTUM", "Baseline", "BaselineCell", "cell_protocol", "faces_sha256", "make_baseline"]
 
-#: Step to which the NME of a face is rounded, percent points: a hundredth of the smallest margin that makes sense, so
-#: that the mean over faces is off by 0.00005 at most, and 40 cells of 500 faces are 60 KB.
+#: Step to which the NME of each face is rounded, percent points. It is a hundredth of the smallest useful margin:
+#: the mean over faces is off by at most 0.00005, and 40 cells of 500 faces take 60 KB.
 QUANTUM = 1e-4
 
 _LARGEST_FILE = 64 * 2**20
 _MOST_FACES = 10_000_000
+_HOW_TO_MAKE = "make a baseline with `nmebench gate RUN --baseline FILE --update`"
 
 
 class _Record(BaseModel):
@@ -38,7 +39,7 @@ class _Record(BaseModel):
 
 
 class BaselineCell(_Record):
-    """A cell as it was measured when the baseline was made."""
+    """A cell as measured when the baseline was made."""
 
     model: str
     decoder: str
@@ -47,17 +48,19 @@ class BaselineCell(_Record):
     convention: str
     input_size: tuple[int, int]
     weights_sha256: str | None = None
-    """For information: other weights may be the very thing that is gated."""
+    """For information only: new weights may be the change that the gate checks."""
     nme: dict[str, float]
-    """Percent by subset; for the reader, the gate compares faces."""
+    """Mean NME in percent by subset. For information only: the gate compares faces."""
     fr10: dict[str, float]
+    """Percent by subset."""
     auc10: dict[str, float]
+    """Fraction by subset."""
     per_face: str
-    """NME of every face in steps of ``quantum``: little-endian int64, zlib, base64."""
+    """NME of every face in steps of ``quantum``: little-endian int64, compressed by zlib, as base64."""
 
 
 class Baseline(_Record):
-    """A baseline file."""
+    """The content of a baseline file."""
 
     schema_version: Literal[1] = 1
     kind: Literal["nmebench baseline"] = "nmebench baseline"
@@ -66,12 +69,12 @@ class Baseline(_Record):
     normaliser: str
     faces: int
     faces_sha256: str
-    """Hash of file names and ground truth, see :func:`faces_sha256`."""
+    """Hash of image names and ground truth, see :func:`faces_sha256`."""
     quantum: float = QUANTUM
     limits: tuple[str, ...] = ()
-    """Absolute limits that are checked besides the regressions, such as ``nme@pose<=7.0``."""
+    """Absolute limits that are checked in addition to regressions, such as ``nme@pose<=7.0``."""
     made_by: dict[str, str] = Field(default_factory=dict)
-    """For information: version and commit."""
+    """For information only: version and commit."""
     cells: dict[str, BaselineCell]
 
     @classmethod
@@ -83,26 +86,26 @@ class Baseline(_Record):
         """
         try:
             if path.stat().st_size > _LARGEST_FILE:
-                raise InputError(f"{path}: larger than {_LARGEST_FILE} bytes; is it a baseline?")
+                raise InputError(f"{path}: larger than {_LARGEST_FILE} bytes, so not a baseline; {_HOW_TO_MAKE}")
             return cls.model_validate_json(path.read_bytes())
         except OSError as error:
-            raise InputError(
-                f"{path}: can't be read ({error.strerror}); make a baseline with `nmebench gate RUN --update`"
-            ) from error
+            raise InputError(f"{path}: can't be read ({error.strerror}); {_HOW_TO_MAKE}") from error
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             where = ".".join(map(str, first["loc"])) or "the file"
-            raise InputError(
-                f"{path}: not a baseline ({where}: {first['msg']}); make it again with `nmebench gate RUN --update`"
-            ) from error
+            raise InputError(f"{path}: not a baseline ({where}: {first['msg']}); {_HOW_TO_MAKE}") from error
 
     def write(self, path: Path) -> None:
-        """Write the file: the old one or the new one is there, never a part."""
+        """Write the file atomically.
+
+        Raises:
+            OSError: the folder can't be written.
+        """
         text = json.dumps(self.model_dump(mode="json"), indent=1, sort_keys=True, allow_nan=False)
         write_atomically(path, text + "\n")
 
     def face_nme(self, cell: str) -> NDArray[np.float64]:
-        """NME of every face of a cell, percent ``[faces]``, to the nearest ``quantum``.
+        """Return the NME of every face of a cell, percent ``[faces]``, rounded to ``quantum``.
 
         Raises:
             InputError: the stored numbers are damaged.
@@ -111,39 +114,39 @@ class Baseline(_Record):
             if self.faces > _MOST_FACES:
                 raise ValueError(f"{self.faces} faces")
             packed = base64.b64decode(self.cells[cell].per_face, validate=True)
-            # One byte more than is due, so that what unpacks to more is noticed without unpacking it.
+            # At most one byte more than expected: a larger content is detected without unpacking it.
             unpacked = zlib.decompressobj().decompress(packed, 8 * self.faces + 1)
             if len(unpacked) != 8 * self.faces:
-                raise ValueError("another number of faces")
+                raise ValueError("wrong number of faces")
         except (ValueError, binascii.Error, zlib.error) as error:
             raise InputError(
-                f"baseline: cell {cell}: the stored faces are damaged ({error}); "
-                "make the baseline again with `nmebench gate RUN --update`"
+                f"baseline: cell {cell}: the stored faces are damaged ({error}); {_HOW_TO_MAKE}"
             ) from error
         return np.frombuffer(unpacked, "<i8").astype(np.float64) * self.quantum
 
 
 def _pack(nme: ArrayLike) -> str:
+    """Encode the NME of every face as the text of ``BaselineCell.per_face``."""
     steps = np.rint(np.asarray(nme, np.float64) / QUANTUM).astype("<i8")
     return base64.b64encode(zlib.compress(steps.tobytes(), 9)).decode("ascii")
 
 
 def faces_sha256(faces: FaceTable) -> str:
-    """Hash of the faces: file names and ground truth, to the thousandth of a px.
+    """Return the SHA-256 of the faces: image names, ground truth and normaliser, rounded to 0.001 px.
 
-    Rounded, so that a face that another processor computes with another last bit is the same face.
+    The rounding makes the hash independent of the last bits, which differ between processors.
     """
     digest = hashlib.sha256()
     for image in faces.image:
         digest.update(image.encode("utf-8", "surrogateescape") + b"\0")
     for array in (faces.landmarks, faces.normaliser):
-        steps = np.rint(np.asarray(array, np.float64) * 1000) + 0.0  # -0 and 0 are one
+        steps = np.rint(np.asarray(array, np.float64) * 1000) + 0.0  # turns -0 into 0
         digest.update(np.ascontiguousarray(steps.astype("<i8")).tobytes())
     return digest.hexdigest()
 
 
 def cell_protocol(run: Run, cell: CellRecord) -> dict[str, object]:
-    """What a cell's numbers mean: everything of it but the weights."""
+    """Return the settings that must not change for a cell to be comparable; the weights are not among them."""
     return {
         "model": cell.model,
         "decoder": cell.decoder,
@@ -155,18 +158,18 @@ def cell_protocol(run: Run, cell: CellRecord) -> dict[str, object]:
 
 
 def make_baseline(run: Run, *, limits: Sequence[Limit | str] = ()) -> Baseline:
-    """A baseline from a scored run.
+    """Make a baseline from a scored run.
 
     Args:
-        run: the run that is good.
-        limits: absolute limits to keep with it.
+        run: the run with which later runs are compared.
+        limits: absolute limits to store in the baseline.
 
     Raises:
-        InputError: the run isn't scored or has no cell, or a limit can't be read.
+        InputError: the run isn't scored or has no cell, or a limit can't be parsed.
     """
     record = run.record
     if not record.cells:
-        raise InputError(f"{run.path}: has no cell, so no baseline can be made of it; run a sweep first")
+        raise InputError(f"{run.path}: the run has no cell, so it can't become a baseline; run a sweep first")
     masks = {name: mask for name, mask in subset_masks(run).items() if mask.any()}
     cells = {}
     for cell in record.cells:

@@ -1,74 +1,83 @@
-"""Absolute limits: numbers that a cell must not pass, whatever the baseline says."""
+"""Absolute limits for the metrics of a cell, independent of the baseline."""
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nmebench import metrics
 from nmebench.errors import InputError
+from nmebench.protocol import METRICS, MetricName
 
 __all__ = ["Limit"]
-
-Metric = Literal["nme", "fr10", "auc10"]
 
 _FORM = re.compile(
     r"(?:(?P<cell>[^/]+)/)?(?P<metric>[a-z0-9]+)(?:@(?P<subset>[\w-]+))?\s*(?P<sign><=|>=)\s*(?P<value>\S+)"
 )
 
+#: The sign of a limit: the largest allowed value of NME and FR, the smallest of AUC.
+_SIGNS: Mapping[MetricName, str] = {"nme": "<=", "fr10": "<=", "auc10": ">="}
+
 
 @dataclass(frozen=True)
 class Limit:
-    """``[CELL/]METRIC[@SUBSET]<=VALUE``: NME and FR (percent) have a largest value, AUC (a fraction) a least one."""
+    """A limit ``[CELL/]METRIC[@SUBSET]<=VALUE``: an upper one for NME and FR (percent), a lower one for AUC (fraction).
 
-    metric: Metric
+    Example:
+        >>> limit = Limit.parse("nme@pose<=7")
+        >>> limit.metric, limit.subset, limit.value
+        ('nme', 'pose', 7.0)
+        >>> Limit.parse("nme<=4").violation(np.array([3.0, 7.0]))
+        'nme<=4: NME is 5.0000 %'
+    """
+
+    metric: MetricName
     value: float
     cell: str = "*"
-    """Pattern of cell names."""
+    """Pattern of cell ids, with ``*`` and ``?``."""
     subset: str = "test"
 
     @classmethod
     def parse(cls, text: str) -> Limit:
-        """Read ``nme<=4.0``, ``nme@pose<=7``, ``synthnet*/auc10>=0.6``.
+        """Parse a text such as ``nme<=4.0``, ``nme@pose<=7`` or ``synthface*/auc10>=0.6``.
 
         Raises:
-            InputError: the text isn't of that form.
+            InputError: the text has another form, or an unknown metric or sign.
         """
         match = _FORM.fullmatch(text.strip())
         form = "write [CELL/]METRIC[@SUBSET]<=VALUE such as nme<=4.0, nme@pose<=7 or auc10>=0.6"
         if match is None:
-            raise InputError(f"limit {text!r}: not of the form; {form}")
-        metric, sign = match["metric"], match["sign"]
-        wanted = {"nme": "<=", "fr10": "<=", "auc10": ">="}
-        if metric not in wanted:
-            raise InputError(f"limit {text!r}: no metric {metric!r}, allowed: {', '.join(wanted)}")
-        if sign != wanted[metric]:
-            raise InputError(f"limit {text!r}: {metric} is limited by {wanted[metric]}; {form}")
+            raise InputError(f"limit {text!r}: can't be parsed; {form}")
+        metric = next((name for name in METRICS if name == match["metric"]), None)
+        if metric is None:
+            raise InputError(f"limit {text!r}: no metric {match['metric']!r}, allowed: {', '.join(METRICS)}")
+        if match["sign"] != _SIGNS[metric]:
+            raise InputError(f"limit {text!r}: {metric} is limited by {_SIGNS[metric]}; {form}")
         try:
             value = float(match["value"])
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
-            raise InputError(f"limit {text!r}: {match['value']!r} is no finite number; {form}")
-        return cls(metric, value, match["cell"] or "*", match["subset"] or "test")  # type: ignore[arg-type]
+            raise InputError(f"limit {text!r}: {match['value']!r} is not a finite number; {form}")
+        return cls(metric, value, match["cell"] or "*", match["subset"] or "test")
 
     def __str__(self) -> str:
         cell = "" if self.cell == "*" else f"{self.cell}/"
         subset = "" if self.subset == "test" else f"@{self.subset}"
-        return f"{cell}{self.metric}{subset}{'>=' if self.metric == 'auc10' else '<='}{self.value:g}"
+        return f"{cell}{self.metric}{subset}{_SIGNS[self.metric]}{self.value:g}"
 
     def applies(self, cell: str) -> bool:
-        """Whether the limit is one for this cell."""
+        """Return True when the limit applies to a cell with this id."""
         return fnmatchcase(cell, self.cell)
 
-    def broken(self, nme: NDArray[np.float64]) -> str | None:
-        """What is wrong with a cell whose faces have this NME (percent ``[N]``); None when all is well."""
+    def violation(self, nme: NDArray[np.float64]) -> str | None:
+        """Describe how a cell whose faces have this NME (percent ``[N]``) breaks the limit; None if it doesn't."""
         if self.metric == "auc10":
             measured = metrics.auc(nme)
             return f"{self}: AUC is {measured:.4f}" if measured < self.value else None

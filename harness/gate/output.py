@@ -1,19 +1,20 @@
-"""A gate's result for people and for continuous integration: lines, Markdown, JUnit XML."""
+"""Formats the result of a gate: lines of text, Markdown, JUnit XML."""
 
 from __future__ import annotations
 
 import re
 from xml.etree import ElementTree  # only writes: nothing is parsed
 
-from nmebench.gate.gate import GateResult, GateRow
+from nmebench.gate.gate_run import GateResult, GateRow
 
 __all__ = ["junit", "lines", "markdown"]
 
-#: Characters that XML 1.0 has no way to write.
+#: Characters that XML 1.0 can't represent.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def _numbers(row: GateRow) -> str:
+    """NME before and after, difference, interval and p; empty for a cell that was not compared."""
     if row.before is None or row.after is None or row.difference is None or row.p is None:
         return ""
     interval = "" if row.low is None or row.high is None else f" [{row.low:+.4f}, {row.high:+.4f}]"
@@ -21,7 +22,7 @@ def _numbers(row: GateRow) -> str:
 
 
 def lines(result: GateResult) -> list[str]:
-    """One line a cell, then the summary."""
+    """Return one line per cell, then the summary."""
     rows = []
     for row in result.rows:
         numbers = _numbers(row)
@@ -30,7 +31,7 @@ def lines(result: GateResult) -> list[str]:
 
 
 def markdown(result: GateResult) -> str:
-    """A summary for a pull request: the verdict, then a table, failed cells first."""
+    """Return a summary for a pull request: the result, then a table with the failed cells first."""
 
     def safe(text: str) -> str:
         return re.sub(r"([\\|<>`*_\[\]])", r"\\\1", text).replace("\n", " ")
@@ -64,7 +65,7 @@ def markdown(result: GateResult) -> str:
 
 
 def junit(result: GateResult) -> str:
-    """JUnit XML: a test case a cell; one more, failed, when nothing was comparable."""
+    """Return JUnit XML with one test case per cell, and one more that fails when nothing was comparable."""
     failures = sum(row.failed for row in result.rows) + result.nothing_comparable
     suite = ElementTree.Element(
         "testsuite",
@@ -75,20 +76,21 @@ def junit(result: GateResult) -> str:
         skipped="0",
     )
     for row in result.rows:
-        case = ElementTree.SubElement(suite, "testcase", classname="nmebench.gate", name=_clean(row.cell))
+        case = ElementTree.SubElement(suite, "testcase", classname="nmebench.gate", name=_valid_xml(row.cell))
         if row.failed:
-            failure = ElementTree.SubElement(case, "failure", type=row.outcome, message=_clean(row.reason))
-            failure.text = _clean(_numbers(row))
+            failure = ElementTree.SubElement(case, "failure", type=row.outcome, message=_valid_xml(row.reason))
+            failure.text = _valid_xml(_numbers(row))
         else:
-            ElementTree.SubElement(case, "system-out").text = _clean(f"{row.reason}. {_numbers(row)}".strip())
+            ElementTree.SubElement(case, "system-out").text = _valid_xml(f"{row.reason}. {_numbers(row)}".strip())
     if result.nothing_comparable:
         case = ElementTree.SubElement(suite, "testcase", classname="nmebench.gate", name="something was comparable")
-        ElementTree.SubElement(case, "failure", type="nothing comparable", message=_clean(result.summary))
+        ElementTree.SubElement(case, "failure", type="nothing comparable", message=_valid_xml(result.summary))
     root = ElementTree.Element("testsuites")
     root.append(suite)
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _clean(text: str) -> str:
+def _valid_xml(text: str) -> str:
+    """Replace the characters that XML can't represent."""
     return _NOT_XML.sub("�", text)

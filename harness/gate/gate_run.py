@@ -1,4 +1,4 @@
-"""Compare a run with a baseline, face by face."""
+"""Compares a run with a baseline, face by face."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from nmebench.statistics import PairedDifference, holm, paired_difference
 
 __all__ = ["DEFAULT_MARGIN", "GateResult", "GateRow", "Outcome", "gate"]
 
-#: A mean NME that is worse by no more than this (percent points) passes, however sure the difference is. The last
-#: decimal that papers print; float noise between processors and batch sizes is below a tenth of it.
+#: A mean NME that is worse by at most this much (percent points) passes, even if the difference is significant. It is
+#: the last decimal that papers print; float noise between processors and batch sizes is less than a tenth of it.
 DEFAULT_MARGIN = 0.01
 
 Outcome = Literal["passed", "regressed", "over limit", "missing", "changed", "new"]
@@ -27,13 +27,13 @@ Outcome = Literal["passed", "regressed", "over limit", "missing", "changed", "ne
 
 @dataclass(frozen=True)
 class GateRow:
-    """What became of one cell. NME in percent, differences in percent points, p adjusted over all comparisons."""
+    """The result for one cell: NME in percent, differences in percent points, p adjusted over all comparisons."""
 
     cell: str
     outcome: Outcome
     reason: str
     subset: str = "test"
-    """Where the difference is: the subset that decided."""
+    """The subset that decided the outcome."""
     before: float | None = None
     after: float | None = None
     difference: float | None = None
@@ -43,18 +43,18 @@ class GateRow:
 
     @property
     def failed(self) -> bool:
-        """Whether the cell fails the gate. A new cell passes: nothing is known to compare it with."""
+        """True when the cell fails the gate. A new cell passes, because there is nothing to compare it with."""
         return self.outcome not in ("passed", "new")
 
     @property
     def compared(self) -> bool:
-        """Whether the cell was compared face by face."""
+        """True when the cell was compared face by face."""
         return self.difference is not None
 
 
 @dataclass(frozen=True)
 class GateResult:
-    """The result: a row for every cell of the baseline and of the run."""
+    """The result of a gate, with one row for every cell of the baseline or the run."""
 
     rows: tuple[GateRow, ...]
     dataset: str
@@ -62,11 +62,11 @@ class GateResult:
     margin: float
     level: float
     problem: str | None = None
-    """Why no cell can be compared, such as other faces than the baseline's."""
+    """The reason why no cell can be compared, for example because the run has other faces; None if there is none."""
 
     @property
     def nothing_comparable(self) -> bool:
-        """Whether not a single cell was compared: a gate that passed then would be none."""
+        """True when no cell was compared. The gate fails then, because it tested nothing."""
         return not any(row.compared for row in self.rows)
 
     @property
@@ -78,7 +78,7 @@ class GateResult:
 
     @property
     def passed(self) -> bool:
-        """Whether the gate passed."""
+        """True when the gate passed."""
         return self.exit_code == 0
 
     @property
@@ -88,8 +88,8 @@ class GateResult:
             return f"gate failed: nothing was comparable ({self.problem or 'no cell of the baseline was measured'})"
         compared = sum(row.compared for row in self.rows)
         failed = [row.cell for row in self.rows if row.failed]
-        over = f"{compared} cells compared on {self.faces} faces of {self.dataset}, margin {self.margin:g} points"
-        return f"gate failed: {', '.join(failed)} ({over})" if failed else f"gate passed: {over}"
+        scope = f"{compared} cells compared on {self.faces} faces of {self.dataset}, margin {self.margin:g} points"
+        return f"gate failed: {', '.join(failed)} ({scope})" if failed else f"gate passed: {scope}"
 
 
 @dataclass(frozen=True)
@@ -108,64 +108,74 @@ def gate(
     limits: Sequence[Limit | str] = (),
     level: float = 0.95,
 ) -> GateResult:
-    """Judge a run against a baseline.
+    """Compare a run with a baseline.
 
-    A cell fails when on any subset its mean NME is worse by more than the margin and the paired test says, after Holm's
-    correction over all cells and subsets, that this is no chance; when it passes an absolute limit; when the run
-    doesn't have it; or when its protocol is another. Other faces than the baseline's fail every cell.
+    A cell fails when
+
+    * on any subset, its mean NME is worse by more than the margin and the paired test is significant after Holm's
+      correction over all cells and subsets,
+    * it breaks an absolute limit,
+    * the run doesn't have it, or
+    * its protocol differs from the baseline's.
+
+    Every cell fails when the run's faces differ from the baseline's.
 
     Args:
         run: a scored run.
-        baseline: what to compare with.
+        baseline: the baseline, see :func:`make_baseline`.
         margin: percent points of NME.
-        limits: absolute limits, besides those of the baseline.
-        level: a difference is significant when its adjusted p is under ``1 - level``.
+        limits: absolute limits in addition to those of the baseline.
+        level: a difference is significant when its adjusted p is below ``1 - level``.
+
+    Returns:
+        The result; nothing is written.
 
     Raises:
-        InputError: margin or level make no sense, the run isn't scored, a limit names no cell or subset, the baseline
-            is damaged.
+        InputError: the margin or level is out of range, the run isn't scored, a limit names no cell or subset, or the
+            baseline is damaged.
     """
     if not (margin >= 0 and np.isfinite(margin)):
         raise InputError(f"margin {margin}: must be a number of percent points, 0 or more (0.01 is usual)")
     if not 0 < level < 1:
-        raise InputError(f"level {level}: must lie between 0 and 1 (0.95 is usual)")
+        raise InputError(f"level {level}: must be between 0 and 1 (0.95 is usual)")
     masks = {name: mask for name, mask in subset_masks(run).items() if mask.any()}
-    problem = _other_faces(run, baseline)
+    problem = _changed_faces(run, baseline)
     wanted = [limit if isinstance(limit, Limit) else Limit.parse(limit) for limit in (*baseline.limits, *limits)]
     broken = {} if problem else _broken_limits(run, masks, wanted, baseline)
     compared: list[_Compared] = []
     rows: dict[str, GateRow] = {}
-    here = {cell.id: cell for cell in run.record.cells}
+    measured = {cell.id: cell for cell in run.record.cells}
     for cell, stored in baseline.cells.items():
-        if cell not in here:
+        if cell not in measured:
             rows[cell] = GateRow(cell, "missing", "in the baseline, but not in this run")
             continue
-        now = cell_protocol(run, here[cell])
-        other = {name: (getattr(stored, name), value) for name, value in now.items() if getattr(stored, name) != value}
-        if problem or other:
-            words = problem or "; ".join(f"{n} was {a}, is {b}" for n, (a, b) in other.items())
-            rows[cell] = GateRow(cell, "changed", words)
+        now = cell_protocol(run, measured[cell])
+        changes = [
+            f"{n} was {getattr(stored, n)}, is {value}" for n, value in now.items() if getattr(stored, n) != value
+        ]
+        if problem or changes:
+            rows[cell] = GateRow(cell, "changed", problem or "; ".join(changes))
             continue
-        before, after = baseline.face_nme(cell), run.per_face[cell]
+        old, new = baseline.face_nme(cell), run.per_face[cell]
         for subset, mask in masks.items():
-            paired = paired_difference(before[mask], after[mask], run.faces.clusters[mask], level=level)
-            compared.append(_Compared(cell, subset, float(before[mask].mean()), paired))
+            paired = paired_difference(old[mask], new[mask], run.faces.clusters[mask], level=level)
+            compared.append(_Compared(cell, subset, float(old[mask].mean()), paired))
     adjusted = holm([c.paired.p for c in compared])
     for cell in dict.fromkeys(c.cell for c in compared):
         mine = [(c, float(p)) for c, p in zip(compared, adjusted, strict=True) if c.cell == cell]
-        rows[cell] = _judged(mine, margin, level)
-    for cell in here.keys() - baseline.cells.keys():
+        rows[cell] = _compared_row(mine, margin, level)
+    for cell in measured.keys() - baseline.cells.keys():
         rows[cell] = GateRow(cell, "new", "not in the baseline; add it with --update")
     for cell, reason in broken.items():
         row = rows[cell]
         if not row.failed:
             rows[cell] = GateRow(**{**row.__dict__, "outcome": "over limit", "reason": reason})
-    order = [*baseline.cells, *(c for c in here if c not in baseline.cells)]
+    order = [*baseline.cells, *(c for c in measured if c not in baseline.cells)]
     return GateResult(tuple(rows[c] for c in order), run.record.dataset.name, len(run.faces), margin, level, problem)
 
 
-def _judged(compared: Sequence[tuple[_Compared, float]], margin: float, level: float) -> GateRow:
-    """The row of a cell that was compared on every subset; shows the subset that decided, else the whole."""
+def _compared_row(compared: Sequence[tuple[_Compared, float]], margin: float, level: float) -> GateRow:
+    """The row of a cell that was compared on every subset: shows the worst regressed subset, else all faces."""
     worse = [(c, p) for c, p in compared if c.paired.difference > margin and p < 1 - level]
     decided, p = max(worse, key=lambda item: item[0].paired.difference) if worse else compared[0]
     paired = decided.paired
@@ -177,7 +187,7 @@ def _judged(compared: Sequence[tuple[_Compared, float]], margin: float, level: f
     elif paired.difference == 0 or abs(paired.difference) < margin:
         reason, outcome = "unchanged within the margin", "passed"
     else:
-        reason, outcome = f"differs by {paired.difference:+.4f} points, which may be chance", "passed"
+        reason, outcome = f"differs by {paired.difference:+.4f} points, which is not significant", "passed"
     return GateRow(
         decided.cell,
         outcome,
@@ -192,8 +202,8 @@ def _judged(compared: Sequence[tuple[_Compared, float]], margin: float, level: f
     )
 
 
-def _other_faces(run: Run, baseline: Baseline) -> str | None:
-    """Why the run's faces aren't the baseline's, or None."""
+def _changed_faces(run: Run, baseline: Baseline) -> str | None:
+    """The difference between the faces of the run and the baseline; None if they are the same."""
     record = run.record
     pairs = {
         "dataset": (baseline.dataset, record.dataset.name),
@@ -205,24 +215,24 @@ def _other_faces(run: Run, baseline: Baseline) -> str | None:
         if before != now:
             return f"the {name} was {before}, is {now}"
     if baseline.faces_sha256 != faces_sha256(run.faces):
-        return "the faces or their ground truth are others than the baseline's"
+        return "the faces or their ground truth differ from the baseline's"
     return None
 
 
 def _broken_limits(
     run: Run, masks: Mapping[str, NDArray[np.bool_]], limits: Sequence[Limit], baseline: Baseline
 ) -> dict[str, str]:
-    """Cells that pass a limit, and which."""
+    """Cells that break a limit, with a description."""
     broken: dict[str, list[str]] = {}
-    here = [cell.id for cell in run.record.cells]
+    measured = [cell.id for cell in run.record.cells]
     for limit in limits:
-        known = dict.fromkeys([*here, *baseline.cells])
+        known = dict.fromkeys([*measured, *baseline.cells])
         if not any(limit.applies(cell) for cell in known):
-            raise InputError(f"limit {limit}: matches no cell; there are: {', '.join(known)}")
+            raise InputError(f"limit {limit}: matches no cell; cells: {', '.join(known)}")
         if limit.subset not in masks:
             raise InputError(f"limit {limit}: no subset {limit.subset!r} in the run, which has: {', '.join(masks)}")
-        for cell in here:
-            words = limit.broken(run.per_face[cell][masks[limit.subset]]) if limit.applies(cell) else None
-            if words:
-                broken.setdefault(cell, []).append(words)
-    return {cell: "; ".join(words) for cell, words in broken.items()}
+        for cell in measured:
+            violation = limit.violation(run.per_face[cell][masks[limit.subset]]) if limit.applies(cell) else None
+            if violation:
+                broken.setdefault(cell, []).append(violation)
+    return {cell: "; ".join(violations) for cell, violations in broken.items()}

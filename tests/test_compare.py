@@ -1,4 +1,4 @@
-"""Runs side by side: matching of faces and cells, paired differences, what can't be compared."""
+"""Tests of ``compare``: matching of faces and cells, paired differences, refused inputs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def noise(small_faces):
 
 
 def rows_of(table, keep):
-    """A face table of some faces, in another order."""
+    """A table of the given rows, in the given order."""
     return replace(
         table,
         image=[table.image[i] for i in keep],
@@ -30,7 +30,7 @@ def rows_of(table, keep):
     )
 
 
-def test_the_same_cells_on_the_same_faces(make_run, noise, small_faces):
+def test_equal_cells_on_equal_faces(make_run, noise, small_faces):
     a = make_run({DARK: noise, ARGMAX: noise + 1}, name="a")
     b = make_run({DARK: noise - 0.2, ARGMAX: noise + 1}, name="b")
     found = compare([a, b])
@@ -38,14 +38,14 @@ def test_the_same_cells_on_the_same_faces(make_run, noise, small_faces):
     expected = paired_difference(a.per_face[a.record.cells[0].id], b.per_face[b.record.cells[0].id], a.faces.clusters)
     assert dark.differences[0] is None
     assert dark.differences[1].difference == pytest.approx(expected.difference)
-    assert (dark.differences[1].words, argmax.differences[1].words) == ("better", "no difference")
+    assert (dark.differences[1].result, argmax.differences[1].result) == ("better", "no difference")
     assert dark.scores[1].nme["test"] == pytest.approx(b.scores.iloc[0]["nme"])
     assert found.names == ("a", "b")
     assert found.exit_code == 0
     assert "2 comparisons on 60 common faces of wflw: 1 better, 1 no difference" in found.summary
 
 
-def test_only_common_faces_count_in_any_order(make_run, noise, small_faces):
+def test_only_common_faces_count(make_run, noise, small_faces):
     keep = np.random.default_rng(1).permutation(60)[:40]
     a = make_run({DARK: noise}, name="a")
     b = make_run({DARK: noise[keep] + 0.5}, name="b", table=rows_of(small_faces, keep))
@@ -56,23 +56,23 @@ def test_only_common_faces_count_in_any_order(make_run, noise, small_faces):
     assert row.scores[0].nme["test"] == pytest.approx(noise[keep].mean(), abs=1e-4)
 
 
-def test_a_line_that_is_there_twice_is_two_faces(make_run, small_faces, noise):
+def test_repeated_line_is_two_faces(make_run, small_faces, noise):
     table = rows_of(small_faces, np.array([0, 0, 1, 2]))
     a = make_run({DARK: noise[:4]}, name="a", table=table)
     assert compare([a, a]).faces == 4
 
 
-def test_a_network_under_another_name_is_found(make_run, noise):
+def test_network_under_another_name_is_matched(make_run, noise):
     a = make_run({DARK: noise, ARGMAX: noise}, name="a")
     b = make_run({("better", *DARK[1:]): noise - 1}, name="b", weights={"better": "1" * 64})
     found = compare([a, b])
     assert [row.label for row in found.rows] == ["net / better, dark, none, landmarks", "net, argmax, none, landmarks"]
-    assert found.rows[0].differences[1].words == "better"
+    assert found.rows[0].differences[1].result == "better"
     assert found.rows[1].scores[1] is None
-    assert any("weights are not the same" in note for note in found.notes)
+    assert any("the weights differ" in note for note in found.notes)
 
 
-def test_two_candidates_are_no_match(make_run, noise):
+def test_two_candidates_are_not_matched(make_run, noise):
     a = make_run({DARK: noise}, name="a")
     b = make_run({("x", *DARK[1:]): noise, ("y", *DARK[1:]): noise}, name="b")
     found = compare([a, b])
@@ -81,20 +81,20 @@ def test_two_candidates_are_no_match(make_run, noise):
     assert "nothing was comparable" in found.summary
 
 
-def test_three_runs_share_holms_correction(make_run, noise):
+def test_three_runs_share_one_holm_correction(make_run, noise):
     runs = [make_run({DARK: noise + 0.3 * i}, name=f"r{i}") for i in range(3)]
     (row,) = compare(runs).rows
-    assert [d.words for d in row.differences[1:]] == ["worse", "worse"]
+    assert [d.result for d in row.differences[1:]] == ["worse", "worse"]
     assert [s.nme["test"] for s in row.scores] == sorted(s.nme["test"] for s in row.scores)
 
 
-def test_what_is_not_the_same_is_told(make_run, noise):
+def test_other_packages_are_noted(make_run, noise):
     a = make_run({DARK: noise}, name="a", packages={"torch": "2.6"})
     b = make_run({DARK: noise}, name="b", packages={"torch": "2.7"})
     assert compare([a, b]).notes == ("a / b: other packages: torch 2.6 / 2.7",)
 
 
-def test_refusals(make_run, noise, small_faces):
+def test_runs_that_cannot_be_compared_are_refused(make_run, noise, small_faces):
     a = make_run({DARK: noise}, name="a")
     other = make_run({DARK: noise}, name="b", dataset="synthface")
     with pytest.raises(InputError, match="two or more"):

@@ -1,7 +1,7 @@
-"""Planted protocol errors, end to end: real photographs, a real network, real reruns.
+"""Planted protocol errors are found end to end, with real photographs, a real network and real reruns.
 
-The network has random weights: its numbers are poor, but each protocol gives numbers of its own, which is all that the
-search for the cause needs.
+The network has random weights. Its errors are large, but every protocol gives different numbers, which is enough for
+the search for the cause.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ import textwrap
 
 import pytest
 
-from nmebench.check import check, explain
-from nmebench.cli.check import rerun_of
+from nmebench.check import check, explain, make_rerun
 from nmebench.runs.run_store import Run
 from nmebench.sweep import SweepConfiguration, execute
 
@@ -39,7 +38,7 @@ CARD = """
 
 
 def sweep(shared, folder, nme, *, fusion="bilinear", colour="rgb", shift="true", padding=None) -> Run:
-    """Measure under a protocol, a partial set passing for the whole so that it can be compared."""
+    """Measure with a protocol; the record claims a complete set, so that the numbers are comparable."""
     folder.mkdir(exist_ok=True)
     card = folder / "card.toml"
     weights = shared / "oracle" / "model" / "hrnetv2_w18_wflw_mm0.pth"
@@ -67,7 +66,7 @@ def sweep(shared, folder, nme, *, fusion="bilinear", colour="rgb", shift="true",
 
 @pytest.fixture(scope="module")
 def right(shared, tmp_path_factory):
-    """NME by subset under the right protocol, with every digit that a card holds."""
+    """NME by subset with the right protocol."""
     run = sweep(shared, tmp_path_factory.mktemp("right") / "run", {"test": 1.0})
     scores = run.scores.set_index("subset")["nme"]
     return {subset: float(scores[subset]) for subset in SUBSETS if subset in scores}
@@ -84,13 +83,13 @@ def right(shared, tmp_path_factory):
         pytest.param({"fusion": "nearest"}, "bilinear fusion", id="nearest-fusion"),
     ],
 )
-def test_a_planted_error_fails_and_is_named_first(shared, tmp_path, right, planted, cause):
+def test_planted_error_deviates_and_is_the_first_cause(shared, tmp_path, right, planted, cause):
     run = sweep(shared, tmp_path / "planted", right, **planted)
     verdict = check(run)
     if cause is None:
         assert verdict.exit_code == 0, verdict.rows
         return
     assert verdict.exit_code == 1
-    row = next(row for row in explain(run, verdict, rerun_of(run)).rows if row.subset == "test")
+    row = next(row for row in explain(run, verdict, make_rerun(run)).rows if row.subset == "test")
     assert row.causes[0].cause == cause, [f.detail for f in row.causes]
     assert row.causes[0].explains

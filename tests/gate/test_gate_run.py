@@ -1,4 +1,4 @@
-"""The gate: planted regressions fail and are named, an unchanged run and noise pass, nothing passes by default."""
+"""Tests of the gate: planted regressions fail and name the cell; unchanged runs and noise pass."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ QUARTER = ("net", "quarter-offset", "flip+shift", "landmarks")
 
 
 @pytest.fixture(scope="module")
-def world(many_faces):
-    """Truth and two cells' predictions of 500 faces, some 4 % off."""
+def predictions(many_faces):
+    """Predictions of two cells for 500 faces, with an NME of about 4 %."""
     rng = np.random.default_rng(3)
     scale = many_faces.normaliser[:, None, None] / 100
     noise = rng.normal(0, 3, many_faces.landmarks.shape) * scale
@@ -36,8 +36,8 @@ def world(many_faces):
 
 
 @pytest.fixture
-def run(make_run, world, many_faces):
-    return make_run(world, table=many_faces, name="good")
+def run(make_run, predictions, many_faces):
+    return make_run(predictions, table=many_faces, name="good")
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def heatmap_px(faces):
     return (1.25 * 3 * faces.normaliser / 64)[:, None, None]
 
 
-def test_an_unchanged_run_passes(run, baseline):
+def test_unchanged_run_passes(run, baseline):
     result = gate(run, baseline)
     assert result.passed
     assert result.exit_code == 0
@@ -66,9 +66,9 @@ def test_an_unchanged_run_passes(run, baseline):
         pytest.param(-0.1, (0, 1), id="-0.1-px-in-y"),
     ],
 )
-def test_a_decoder_that_is_off_fails_and_is_named(make_run, world, many_faces, baseline, offset, axis):
-    moved = world[QUARTER] + offset * heatmap_px(many_faces) * np.array(axis)
-    result = gate(make_run({DARK: world[DARK], QUARTER: moved}, table=many_faces), baseline)
+def test_shifted_decoder_fails_and_is_named(make_run, predictions, many_faces, baseline, offset, axis):
+    moved = predictions[QUARTER] + offset * heatmap_px(many_faces) * np.array(axis)
+    result = gate(make_run({DARK: predictions[DARK], QUARTER: moved}, table=many_faces), baseline)
     assert result.exit_code == 1
     assert [(row.cell, row.outcome) for row in result.rows if row.failed] == [
         ("net__quarter-offset__flip+shift__landmarks", "regressed")
@@ -76,25 +76,25 @@ def test_a_decoder_that_is_off_fails_and_is_named(make_run, world, many_faces, b
     assert "net__quarter-offset" in result.summary
 
 
-def test_a_card_with_flip_off_fails(make_run, world, many_faces, baseline):
-    cells = {(m, d, "none", b): landmarks for (m, d, _, b), landmarks in world.items()}
+def test_missing_flip_test_fails(make_run, predictions, many_faces, baseline):
+    cells = {(m, d, "none", b): landmarks for (m, d, _, b), landmarks in predictions.items()}
     result = gate(make_run(cells, table=many_faces), baseline)
     assert [row.outcome for row in result.rows] == ["missing", "missing", "new", "new"]
     assert result.exit_code == 3
-    one = {DARK: world[DARK], ("net", "quarter-offset", "none", "landmarks"): world[QUARTER]}
+    one = {DARK: predictions[DARK], ("net", "quarter-offset", "none", "landmarks"): predictions[QUARTER]}
     result = gate(make_run(one, table=many_faces, name="one"), baseline)
     assert result.exit_code == 1
     assert "net__quarter-offset__flip+shift__landmarks" in result.summary
 
 
-def test_noise_passes_in_fifty_runs(run, world, many_faces, baseline):
-    """Another bootstrap seed, another batch size, other ties: nothing fails.
+def test_fifty_runs_with_noise_pass(run, predictions, many_faces, baseline):
+    """Another bootstrap seed, another batch size and other ties don't fail.
 
-    Another batch size moves landmarks in the 5th digit; a tie that falls the other way moves one by a heatmap px.
+    Another batch size changes landmarks in the 5th digit; a tie that is decided differently moves one by a heatmap px.
     """
     for number in range(50):
         rng = np.random.default_rng([17, number])
-        for cell, landmarks in zip(run.record.cells, world.values(), strict=True):
+        for cell, landmarks in zip(run.record.cells, predictions.values(), strict=True):
             moved = landmarks + rng.normal(0, 1e-4, landmarks.shape)
             ties = rng.random(landmarks.shape[:2]) < 2e-4
             moved[ties] += heatmap_px(many_faces)[np.nonzero(ties)[0], 0] * rng.choice([-1, 1], (ties.sum(), 2))
@@ -103,24 +103,24 @@ def test_noise_passes_in_fifty_runs(run, world, many_faces, baseline):
         assert gate(run, baseline).passed, number
 
 
-def test_a_regression_in_one_subset_fails(make_run, world, many_faces, baseline):
-    moved = world[DARK].copy()
+def test_regression_in_one_subset_fails(make_run, predictions, many_faces, baseline):
+    moved = predictions[DARK].copy()
     pose = many_faces.subsets["pose"]
     moved[pose] = many_faces.landmarks[pose] + 1.2 * (moved[pose] - many_faces.landmarks[pose])
-    (row, _) = gate(make_run({**world, DARK: moved}, table=many_faces), baseline).rows
+    (row, _) = gate(make_run({**predictions, DARK: moved}, table=many_faces), baseline).rows
     assert (row.outcome, row.subset) == ("regressed", "pose")
 
 
-def test_better_passes_and_says_so(make_run, world, many_faces, baseline):
-    better = many_faces.landmarks + 0.8 * (world[DARK] - many_faces.landmarks)
-    (row, _) = gate(make_run({**world, DARK: better}, table=many_faces), baseline).rows
+def test_improvement_passes_and_suggests_an_update(make_run, predictions, many_faces, baseline):
+    better = many_faces.landmarks + 0.8 * (predictions[DARK] - many_faces.landmarks)
+    (row, _) = gate(make_run({**predictions, DARK: better}, table=many_faces), baseline).rows
     assert row.outcome == "passed"
     assert "--update" in row.reason
 
 
-def test_the_margin(make_run, world, many_faces, baseline):
-    worse = many_faces.landmarks + 1.01 * (world[DARK] - many_faces.landmarks)
-    run = make_run({**world, DARK: worse}, table=many_faces)
+def test_margin(make_run, predictions, many_faces, baseline):
+    worse = many_faces.landmarks + 1.01 * (predictions[DARK] - many_faces.landmarks)
+    run = make_run({**predictions, DARK: worse}, table=many_faces)
     assert gate(run, baseline).exit_code == 1
     assert gate(run, baseline, margin=0.1).passed
     with pytest.raises(InputError, match="margin"):
@@ -128,21 +128,21 @@ def test_the_margin(make_run, world, many_faces, baseline):
 
 
 class TestNotComparable:
-    """What the gate refuses to compare."""
+    """Runs that can't be compared with the baseline."""
 
-    def test_other_faces(self, make_run, world, many_faces, baseline):
+    def test_other_faces(self, make_run, predictions, many_faces, baseline):
         truth = many_faces.landmarks.copy()
         truth[7, 3, 0] += 0.01
-        result = gate(make_run(world, table=replace(many_faces, landmarks=truth)), baseline)
+        result = gate(make_run(predictions, table=replace(many_faces, landmarks=truth)), baseline)
         assert (result.exit_code, {r.outcome for r in result.rows}) == (3, {"changed"})
-        assert "ground truth are others" in result.summary
+        assert "ground truth differ" in result.summary
 
-    def test_float_noise_in_the_truth_is_the_same_face(self, make_run, world, many_faces, baseline):
+    def test_float_noise_in_the_ground_truth_is_ignored(self, make_run, predictions, many_faces, baseline):
         noisy = replace(many_faces, landmarks=many_faces.landmarks * (1 + 1e-15))
-        assert gate(make_run(world, table=noisy), baseline).passed
+        assert gate(make_run(predictions, table=noisy), baseline).passed
 
-    def test_another_dataset(self, make_run, world, many_faces, baseline):
-        result = gate(make_run(world, table=many_faces, dataset="synthface"), baseline)
+    def test_another_dataset(self, make_run, predictions, many_faces, baseline):
+        result = gate(make_run(predictions, table=many_faces, dataset="synthface"), baseline)
         assert "the dataset was wflw, is synthface" in result.summary
 
     def test_another_protocol(self, run, baseline):
@@ -155,8 +155,8 @@ class TestNotComparable:
         assert (row.cell, row.outcome) == (cell, "changed")
         assert "convention was udp, is stride" in row.reason
 
-    def test_no_cell_in_common(self, make_run, world, many_faces, baseline):
-        other = {("other", *protocol[1:]): landmarks for protocol, landmarks in world.items()}
+    def test_no_cell_in_common(self, make_run, predictions, many_faces, baseline):
+        other = {("other", *protocol[1:]): landmarks for protocol, landmarks in predictions.items()}
         result = gate(make_run(other, table=many_faces), baseline)
         assert result.exit_code == 3
         assert "nothing was comparable" in result.summary
@@ -185,7 +185,7 @@ class TestLimits:
         if "dark" in limit:
             assert [row.cell for row in failed] == ["net__dark__flip+shift__landmarks"]
 
-    def test_limits_live_in_the_baseline(self, run, tmp_path):
+    def test_limits_are_stored_in_the_baseline(self, run, tmp_path):
         path = tmp_path / "baseline.json"
         make_baseline(run, limits=["nme<=1"]).write(path)
         assert gate(run, Baseline.read(path)).exit_code == 1
@@ -193,10 +193,10 @@ class TestLimits:
     @pytest.mark.parametrize(
         ("limit", "message"),
         [
-            pytest.param("nme<4", "not of the form", id="sign"),
+            pytest.param("nme<4", "can't be parsed", id="sign"),
             pytest.param("nmee<=4", "no metric 'nmee', allowed", id="metric"),
             pytest.param("nme>=4", "nme is limited by <=", id="direction"),
-            pytest.param("nme<=nan", "no finite number", id="value"),
+            pytest.param("nme<=nan", "not a finite number", id="value"),
             pytest.param("nme@nose<=4", "no subset 'nose'", id="subset"),
             pytest.param("other*/nme<=4", "matches no cell", id="cell"),
         ],
@@ -206,18 +206,18 @@ class TestLimits:
             gate(run, baseline, limits=[limit])
 
     @pytest.mark.parametrize("text", ["nme<=4", "a*/nme@pose<=7.5", "auc10>=0.6"])
-    def test_text_and_back(self, text):
+    def test_text_round_trip(self, text):
         assert str(Limit.parse(text)) == text
 
 
 class TestFile:
     """The baseline file."""
 
-    def test_round_trip_and_size(self, make_run, many_faces, world, tmp_path):
-        """40 cells of 500 faces stay under 300 KB; the faces come back to half a quantum."""
+    def test_round_trip_and_size(self, make_run, many_faces, predictions, tmp_path):
+        """40 cells of 500 faces take less than 300 KB; the NME per face is kept to half a quantum."""
         cells = {
             (f"net{i}", "dark", "none", "landmarks"): many_faces.landmarks
-            + (1 + i / 40) * (world[DARK] - many_faces.landmarks)
+            + (1 + i / 40) * (predictions[DARK] - many_faces.landmarks)
             for i in range(40)
         }
         run = make_run(cells, table=many_faces)
@@ -260,15 +260,15 @@ class TestFile:
             Baseline.read(tmp_path / "none.json")
 
 
-def test_output_for_people_and_machines(make_run, world, many_faces, baseline):
-    moved = world[QUARTER] + 0.5 * heatmap_px(many_faces)
-    result = gate(make_run({DARK: world[DARK], QUARTER: moved}, table=many_faces), baseline)
+def test_lines_markdown_and_junit(make_run, predictions, many_faces, baseline):
+    moved = predictions[QUARTER] + 0.5 * heatmap_px(many_faces)
+    result = gate(make_run({DARK: predictions[DARK], QUARTER: moved}, table=many_faces), baseline)
     text = lines(result)
     assert len(text) == 3
     assert text[1].startswith("regressed")
     page = markdown(result).splitlines()
     assert page[0].startswith("### ❌ gate failed: net\\_\\_quarter-offset")
-    assert "**regressed**" in page[4], "failed cells come first"
+    assert "**regressed**" in page[4], "failed cells are listed first"
     suite = ElementTree.fromstring(junit(result)).find("testsuite")
     assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
     failure = suite.find("testcase/failure")
@@ -276,8 +276,8 @@ def test_output_for_people_and_machines(make_run, world, many_faces, baseline):
     assert "->" in failure.text
 
 
-def test_hostile_names_stay_text(make_run, world, many_faces):
-    run = make_run({("a|b<script>\x01&", "dark", "none", "x"): world[DARK]}, table=many_faces)
+def test_hostile_names_are_escaped(make_run, predictions, many_faces):
+    run = make_run({("a|b<script>\x01&", "dark", "none", "x"): predictions[DARK]}, table=many_faces)
     result = gate(run, make_baseline(run))
     assert result.passed
     assert ElementTree.fromstring(junit(result)) is not None

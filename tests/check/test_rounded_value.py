@@ -1,0 +1,38 @@
+"""Tests of rounded values: decimals, and failure rates as counts of faces."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from nmebench.check.rounded_value import rounded_values
+
+
+@pytest.mark.parametrize(
+    ("metric", "values", "shown"),
+    [
+        pytest.param("nme", {"test": 4.3}, "4.30", id="float-has-at-least-two-decimals"),
+        pytest.param("nme", {"test": 4.3, "pose": 7.141}, "4.300", id="as-many-decimals-as-the-table"),
+        pytest.param("nme", {"test": Decimal("4.300")}, "4.300", id="decimal-keeps-its-zeros"),
+        pytest.param("auc10", {"test": 0.6}, "0.600", id="auc-has-at-least-three"),
+        pytest.param("fr10", {"test": 0.0}, "0.00", id="zero"),
+    ],
+)
+def test_number_of_decimals(metric, values, shown):
+    assert str(rounded_values(metric, values)["test"]) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "faces", "counts"),
+    [
+        pytest.param("2.84", 2500, [71], id="one"),
+        pytest.param("11.656", 326, [38], id="three-decimals"),
+        pytest.param("38.84", 206, [80], id="rounded-twice"),
+        pytest.param("2.85", 500, [], id="no-whole-number"),
+        pytest.param("0.00", 500, [0], id="none"),
+        pytest.param("3", 2500, list(range(63, 88)), id="no-decimals"),
+    ],
+)
+def test_failure_rate_as_counts_of_faces(value, faces, counts):
+    assert list(rounded_values("fr10", {"test": Decimal(value)})["test"].counts(faces)) == counts

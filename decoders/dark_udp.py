@@ -1,4 +1,4 @@
-"""DARK as mmpose's UDP codec has it: another stencil, another clamp, other coordinates."""
+"""DARK as in mmpose's UDP codec: another stencil, another clamp, other coordinates."""
 
 from __future__ import annotations
 
@@ -9,26 +9,42 @@ from torch import Tensor
 
 from nmebench.decoders.blur import Blur
 from nmebench.decoders.interface import HeatmapDecoder
-from nmebench.decoders.maxima import Peaks
+from nmebench.decoders.maxima import Maxima
 from nmebench.decoders.options import Option, as_int
 
 __all__ = ["DarkUdp"]
 
 FLOOR, CEILING = 1e-3, 50.0
-"""The blurred, rescaled map is cut to this range before the logarithm."""
+"""The blurred, rescaled map is clamped to this range before the logarithm."""
 
-PLACES = tuple((dx, dy) for dy in (-1, 0, 1) for dx in (-1, 0, 1))
+OFFSETS = tuple((dx, dy) for dy in (-1, 0, 1) for dx in (-1, 0, 1))
+"""(dx, dy) of the 9 pixels that the Newton step reads."""
+
 EPSILON = float(torch.finfo(torch.float32).eps)
 
 
 class DarkUdp(HeatmapDecoder):
     """DARK with unit stencils, refined up to the border, in unbiased (UDP) coordinates.
 
-    Beside the coordinates it differs from ``dark`` in the clamp (1e-3 to 50), the stencil (second differences one
-    pixel apart), the Hessian (always inverted, plus float32's epsilon on its diagonal) and at the border (the blurred
-    map is continued by its edge, and every maximum is refined).
+    Reads heatmaps ``[N, K, H, W]``; landmarks are ``[N, K, 2]`` in heatmap px. Besides the coordinates it differs from
+    ``dark`` in the clamp (1e-3 to 50), the stencil (second differences one pixel apart), the Hessian (always inverted,
+    with float32's epsilon added to its diagonal) and the border (the blurred map is padded with its edge values, and
+    every maximum is refined).
 
-    ``path``: as for ``dark``; here whole maps are needed where a value is under 1e-3 or a maximum over 50.
+    The option ``path`` is that of ``dark``; ``auto`` blurs the complete map where a value is under 1e-3 or the maximum
+    is over 50.
+
+    Raises:
+        DecoderError: an option that is not allowed; on a call, heatmaps that are not a floating-point tensor
+            ``[N, K, H, W]``.
+
+    Example:
+        >>> import torch
+        >>> from nmebench import decoders
+        >>> from nmebench.decoders.interface import gaussians
+        >>> heatmaps = gaussians(torch.tensor([[[12.25, 9.5]]]), height=20, width=24, sigma=2.0)
+        >>> decoders.create("dark-udp")(heatmaps).landmarks.round(decimals=2)
+        tensor([[[12.2500,  9.5000]]])
     """
 
     name: ClassVar = "dark-udp"
@@ -39,7 +55,7 @@ class DarkUdp(HeatmapDecoder):
     convention: ClassVar = "udp"
     bound: ClassVar = 0.005
     exempt: ClassVar = {"flip": "the mixed derivative is read along one of the two diagonals"}
-    counted: ClassVar = ("steps_over_1px", "whole_map")
+    count_names: ClassVar = ("steps_over_1px", "whole_map")
     schema: ClassVar = {
         "kernel": Option(
             default=11, minimum=3, maximum=99, odd=True, doc="blur size, px; 11 suits sigma 2, 17 sigma 3"
@@ -54,38 +70,38 @@ class DarkUdp(HeatmapDecoder):
         self._path = str(self.options["path"])
 
     @property
-    def reach(self) -> int:
-        """The stencil and half the kernel."""
+    def window_radius(self) -> int:
+        """The largest offset (1 px) plus half the kernel."""
         return 0 if self._path == "whole" else self._blur.size // 2 + 1
 
-    def refine(self, maps: Tensor, peaks: Peaks) -> tuple[Tensor, dict[str, int]]:
-        """Maximum plus Newton step."""
-        values, whole = self._blur.log_ready(
-            maps, peaks, PLACES, peaks.valid, path=self._path, floor=FLOOR, ceiling=CEILING
+    def refine(self, maps: Tensor, maxima: Maxima) -> tuple[Tensor, dict[str, int]]:
+        """Return each maximum plus its Newton step, and the counts."""
+        values, complete = self._blur.values_for_log(
+            maps, maxima, OFFSETS, maxima.valid, path=self._path, floor=FLOOR, ceiling=CEILING
         )
-        logs = _edged(values, peaks, maps).clamp_(FLOOR, CEILING).log_()
-        step = _newton_step(logs).masked_fill_(~peaks.valid, 0.0)
+        logs = _pad_with_edge(values, maxima, maps).clamp_(FLOOR, CEILING).log_()
+        step = _newton_step(logs).masked_fill_(~maxima.valid, 0.0)
         long = int((step.abs() > 1.0).any(dim=0).sum())
-        return peaks.xy + step.t(), {"steps_over_1px": long, "whole_map": whole}
+        return maxima.xy + step.t(), {"steps_over_1px": long, "whole_map": complete}
 
 
-def _edged(values: Tensor, peaks: Peaks, maps: Tensor) -> Tensor:
-    """``[9, M]`` with places outside the map replaced by the edge."""
+def _pad_with_edge(values: Tensor, maxima: Maxima, maps: Tensor) -> Tensor:
+    """Return ``values`` ``[9, M]`` with those outside the map replaced by the nearest edge value."""
     _, height, width = maps.shape
     grid = values.reshape(3, 3, -1)
-    at_edge = (peaks.x == 0) | (peaks.x == width - 1) | (peaks.y == 0) | (peaks.y == height - 1)
+    at_edge = (maxima.x == 0) | (maxima.x == width - 1) | (maxima.y == 0) | (maxima.y == height - 1)
     if not bool(at_edge.any()):
         return grid.view(9, -1)
     grid = grid.clone()
-    for column, outside in ((0, peaks.x == 0), (2, peaks.x == width - 1)):
+    for column, outside in ((0, maxima.x == 0), (2, maxima.x == width - 1)):
         grid[:, column] = torch.where(outside, grid[:, 1], grid[:, column])
-    for row, outside in ((0, peaks.y == 0), (2, peaks.y == height - 1)):
+    for row, outside in ((0, maxima.y == 0), (2, maxima.y == height - 1)):
         grid[row] = torch.where(outside, grid[1], grid[row])
     return grid.view(9, -1)
 
 
 def _newton_step(logs: Tensor) -> Tensor:
-    """Step ``[2, M]`` (x, y) from ``[9, M]`` log values."""
+    """Return the step ``[2, M]`` (x, y), heatmap px, from log values ``[9, M]`` at ``OFFSETS``."""
     nw, north, _, west, centre, east, _, south, se = logs
     dx = 0.5 * (east - west)
     dy = 0.5 * (south - north)

@@ -1,4 +1,4 @@
-"""The official HRNet face code's decoder, kept as a warning example: its landmarks are whole image pixels."""
+"""The decoder of the official HRNet face code, kept to show its error: its landmarks are integer image pixels."""
 
 from __future__ import annotations
 
@@ -7,17 +7,32 @@ from typing import ClassVar
 from torch import Tensor
 
 from nmebench.decoders.interface import HeatmapDecoder
-from nmebench.decoders.maxima import Peaks
+from nmebench.decoders.maxima import Maxima
 from nmebench.decoders.quarter_offset import quarter_steps
 
 __all__ = ["Hrnet"]
 
 
 class Hrnet(HeatmapDecoder):
-    """Quarter offset by the official HRNet rule, mapped to whole image pixels by the ``hrnet`` convention.
+    """Quarter offset by the official HRNet rule, mapped to integer image pixels by the ``hrnet`` convention.
 
-    The official chain counts from 1, adds 0.5, maps to the image with ``x - 1``, truncates towards zero and adds 1.
-    With the 0-based landmarks given here that is ``trunc(to_image(x + 0.5)) + 1``, which the convention stands for.
+    Reads heatmaps ``[N, K, H, W]``; landmarks are ``[N, K, 2]`` in heatmap px. The official code counts pixels from
+    1, adds 0.5, maps to the image with ``x - 1``, truncates towards zero and adds 1. For the 0-based landmarks of this
+    decoder that is ``trunc(to_image(x + 0.5)) + 1``, which the ``hrnet`` convention computes.
+
+    Raises:
+        DecoderError: on a call, heatmaps that are not a floating-point tensor ``[N, K, H, W]``.
+
+    Example:
+        >>> import torch
+        >>> from nmebench import decoders
+        >>> heatmaps = torch.zeros(1, 1, 5, 6)
+        >>> heatmaps[0, 0, 2, 3], heatmaps[0, 0, 2, 2] = 1.0, 0.5
+        >>> decoder = decoders.create("hrnet")
+        >>> decoder(heatmaps).landmarks
+        tensor([[[2.7500, 2.0000]]])
+        >>> decoder.convention
+        'hrnet'
     """
 
     name: ClassVar = "hrnet"
@@ -28,10 +43,10 @@ class Hrnet(HeatmapDecoder):
     bound: ClassVar = 0.36
 
     @property
-    def reach(self) -> int:
-        """The two neighbours."""
+    def window_radius(self) -> int:
+        """One pixel, because the step reads both neighbours."""
         return 1
 
-    def refine(self, maps: Tensor, peaks: Peaks) -> Tensor:
-        """Maximum plus quarter step, 0-based, without the half pixel."""
-        return peaks.xy + quarter_steps(maps, peaks, "hrnet")
+    def refine(self, maps: Tensor, maxima: Maxima) -> Tensor:
+        """Return each maximum plus its quarter step, 0-based, without the official half pixel."""
+        return maxima.xy + quarter_steps(maps, maxima, "hrnet")

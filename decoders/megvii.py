@@ -10,7 +10,7 @@ from torch import Tensor
 
 from nmebench.decoders.blur import Blur
 from nmebench.decoders.interface import HeatmapDecoder
-from nmebench.decoders.maxima import Peaks, find_peaks
+from nmebench.decoders.maxima import Maxima, find_maxima
 from nmebench.decoders.options import Option, as_int
 from nmebench.decoders.quarter_offset import quarter_steps
 
@@ -18,10 +18,23 @@ __all__ = ["Megvii"]
 
 
 class Megvii(HeatmapDecoder):
-    """Maximum of the blurred map, then quarter offset and half a pixel, both away from the border only.
+    """Maximum of the blurred map, plus quarter offset and half a pixel, both only away from the border.
 
-    Within one pixel of the left and top borders, and on the right and bottom ones, neither is added: the half pixel
-    goes with the quarter step. Scores are the blurred map's maximum (mmpose rescales and reports score / 255 + 0.5).
+    Reads heatmaps ``[N, K, H, W]``; landmarks are ``[N, K, 2]`` in heatmap px. Neither is added where x or y is at
+    most 1, or at the right or bottom border: the half pixel comes only with the quarter step. Scores are the maximum
+    of the blurred map (mmpose rescales it and reports score / 255 + 0.5).
+
+    Raises:
+        DecoderError: a ``kernel`` that is not an odd integer from 3 to 99; on a call, heatmaps that are not a
+            floating-point tensor ``[N, K, H, W]``.
+
+    Example:
+        >>> import torch
+        >>> from nmebench import decoders
+        >>> from nmebench.decoders.interface import gaussians
+        >>> heatmaps = gaussians(torch.tensor([[[10.2, 9.8]]]), height=20, width=24, sigma=2.0)
+        >>> decoders.create("megvii")(heatmaps).landmarks
+        tensor([[[10.7500, 10.2500]]])
     """
 
     name: ClassVar = "megvii"
@@ -35,14 +48,14 @@ class Megvii(HeatmapDecoder):
         super().__init__(**options)
         self._blur = Blur(as_int(self.options["kernel"]))
 
-    def find(self, maps: Tensor) -> Peaks:
-        """The blurred map's maximum, which may be anywhere, and its blurred neighbours."""
-        parts = [find_peaks(blurred, 1) for _, blurred in self._blur.whole(maps)]
-        return Peaks(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Peaks)))
+    def find_maxima(self, maps: Tensor) -> Maxima:
+        """Return the maxima of the blurred maps and their blurred neighbours."""
+        parts = [find_maxima(blurred, radius=1) for _, blurred in self._blur.complete_maps(maps)]
+        return Maxima(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Maxima)))
 
-    def refine(self, maps: Tensor, peaks: Peaks) -> Tensor:
-        """Maximum plus quarter step plus half a pixel."""
+    def refine(self, maps: Tensor, maxima: Maxima) -> Tensor:
+        """Return each maximum plus its quarter step plus half a pixel."""
         _, height, width = maps.shape
-        inside = (peaks.x > 1) & (peaks.x < width - 1) & (peaks.y > 1) & (peaks.y < height - 1)
+        inside = (maxima.x > 1) & (maxima.x < width - 1) & (maxima.y > 1) & (maxima.y < height - 1)
         half = torch.where(inside, 0.5, 0.0)[:, None]
-        return peaks.xy + quarter_steps(maps, peaks, "mmpose0") + half
+        return maxima.xy + quarter_steps(maps, maxima, "mmpose0") + half

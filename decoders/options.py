@@ -1,4 +1,4 @@
-"""Options of a decoder: what is allowed, how text becomes a value, and the canonical text of a value."""
+"""Options of a decoder: the allowed values, parsing from text, and the canonical text of a value."""
 
 from __future__ import annotations
 
@@ -18,20 +18,30 @@ Value = bool | int | float | str | None
 class Option:
     """One keyword option of a decoder.
 
-    The type is that of ``default``; an option that may be absent has ``default=None`` and names its ``kind``.
+    Example:
+        >>> kernel = Option(default=11, minimum=3, maximum=99, odd=True, doc="blur size, px")
+        >>> kernel.allowed
+        'an odd integer from 3 to 99'
+        >>> kernel.read("dark", "kernel", "17")
+        17
     """
 
     default: Value
+    """The value where none is given; None for an option that may be absent."""
     doc: str
+    """One line for lists."""
     kind: type[bool] | type[int] | type[float] | type[str] | None = None
+    """The type of the value; None for the type of ``default``."""
     minimum: float | None = None
     maximum: float | None = None
     choices: tuple[str, ...] = ()
+    """The allowed texts; empty for any."""
     odd: bool = False
+    """Whether an integer must be odd."""
 
     @property
     def type(self) -> type[bool] | type[int] | type[float] | type[str]:
-        """The type that a value other than ``None`` has."""
+        """The type of every value other than None."""
         if self.kind is not None:
             return self.kind
         if isinstance(self.default, bool | int | float | str):
@@ -40,7 +50,7 @@ class Option:
 
     @property
     def allowed(self) -> str:
-        """What is allowed, in words, for messages and lists."""
+        """A phrase for messages and lists that describes the allowed values."""
         if self.choices:
             return "one of " + ", ".join(self.choices)
         words = {bool: "true or false", int: "an integer", float: "a number", str: "text"}[self.type]
@@ -55,38 +65,45 @@ class Option:
         return words + (", or none" if self.default is None else "")
 
     def read(self, owner: str, name: str, value: object) -> Value:
-        """Check ``value``, parsing it where it is text.
+        """Check a value, after parsing it if it is text.
+
+        Args:
+            owner: the decoder's name, for the message.
+            name: the option's name, for the message.
+            value: a value, or its text; ``none`` is the text of None.
 
         Raises:
-            DecoderError: not of the type, out of the range or not among the choices.
+            DecoderError: another type, out of range, or not one of the choices.
         """
-        parsed = self._parsed(value)
-        if parsed is _WRONG or not self._holds(parsed):
+        parsed = self._parse(value)
+        if parsed is _WRONG_TYPE or not self._is_allowed(parsed):
             hint = did_you_mean(str(value), self.choices) if self.choices else ""
             raise DecoderError(f"{owner}: {name}={value!s} isn't allowed; {name} is {self.allowed}{hint}")
         return parsed  # type: ignore[return-value]
 
-    def _parsed(self, value: object) -> object:
+    def _parse(self, value: object) -> object:
+        """Return the value, parsed if it is text; ``_WRONG_TYPE`` if it isn't of the option's type."""
         if value is None or (isinstance(value, str) and value == "none" and self.type is not str):
             return None
         if self.type is bool:
             if isinstance(value, str):
-                return {"true": True, "false": False}.get(value.lower(), _WRONG)
-            return value if isinstance(value, bool) else _WRONG
+                return {"true": True, "false": False}.get(value.lower(), _WRONG_TYPE)
+            return value if isinstance(value, bool) else _WRONG_TYPE
         if self.type is str:
-            return value if isinstance(value, str) else _WRONG
+            return value if isinstance(value, str) else _WRONG_TYPE
         if isinstance(value, bool):
-            return _WRONG
+            return _WRONG_TYPE
         if isinstance(value, str):
             try:
                 return self.type(value)
             except ValueError:
-                return _WRONG
+                return _WRONG_TYPE
         if self.type is float and isinstance(value, int | float):
             return float(value)
-        return value if self.type is int and isinstance(value, int) else _WRONG
+        return value if self.type is int and isinstance(value, int) else _WRONG_TYPE
 
-    def _holds(self, value: object) -> bool:
+    def _is_allowed(self, value: object) -> bool:
+        """Whether a value of the right type is in the range or one of the choices."""
         if value is None:
             return self.default is None
         if self.choices:
@@ -102,14 +119,19 @@ class Option:
         return True
 
 
-_WRONG = object()
+_WRONG_TYPE = object()
 
 
 def parse(owner: str, schema: Mapping[str, Option], given: Mapping[str, object]) -> dict[str, Value]:
-    """All options of ``schema`` with the values of ``given`` checked and filled in.
+    """Return all options of ``schema``: the checked values of ``given``, and defaults for the others.
+
+    Args:
+        owner: the decoder's name, for messages.
+        schema: the options by name.
+        given: values by name, as values or as text.
 
     Raises:
-        DecoderError: an option that ``schema`` doesn't have, or a value that isn't allowed.
+        DecoderError: an option that is not in ``schema``, or a value that isn't allowed.
     """
     for name in given:
         if name not in schema:
@@ -123,21 +145,27 @@ def parse(owner: str, schema: Mapping[str, Option], given: Mapping[str, object])
 
 
 def as_int(value: Value) -> int:
-    """A checked integer option, for the type checker."""
+    """Return a checked integer option with its type narrowed for mypy; TypeError for anything else."""
     if not isinstance(value, int):
         raise TypeError(f"{value!r} isn't an integer")
     return value
 
 
 def as_float(value: Value) -> float:
-    """A checked number option, for the type checker."""
+    """Return a checked number option with its type narrowed for mypy; TypeError for anything else."""
     if not isinstance(value, int | float):
         raise TypeError(f"{value!r} isn't a number")
     return float(value)
 
 
 def canonical(name: str, schema: Mapping[str, Option], options: Mapping[str, Value]) -> str:
-    """``name:key=value,...`` with the options that differ from their default, keys sorted."""
+    """Return ``name:key=value,...`` with the options that differ from their default, keys sorted.
+
+    Example:
+        >>> schema = {"k": Option(default=9, doc="number of pixels")}
+        >>> canonical("top-k", schema, {"k": 5}), canonical("top-k", schema, {"k": 9})
+        ('top-k:k=5', 'top-k')
+    """
     parts = [f"{key}={_text(options[key])}" for key in sorted(options) if options[key] != schema[key].default]
     return f"{name}:{','.join(parts)}" if parts else name
 

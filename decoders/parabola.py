@@ -1,4 +1,4 @@
-"""A parabola through the maximum and its two neighbours, on each axis."""
+"""A parabola through the maximum and its two neighbours on each axis."""
 
 from __future__ import annotations
 
@@ -8,20 +8,32 @@ import torch
 from torch import Tensor
 
 from nmebench.decoders.interface import HeatmapDecoder
-from nmebench.decoders.maxima import Peaks
+from nmebench.decoders.maxima import Maxima
 from nmebench.decoders.options import Option
 
 __all__ = ["Parabola"]
 
 FLOOR = 1e-10
-"""Smallest value that is taken the logarithm of, as in DARK."""
+"""Smaller values are raised to this before the logarithm, as in DARK."""
 
 
 class Parabola(HeatmapDecoder):
-    """The vertex of the parabola through the maximum and its neighbours, on each axis by itself.
+    """The vertex of the parabola through the maximum and its neighbours, separately on each axis.
 
-    On the values as they are (``raw``), or on their logarithms (``log``), which is exact for a sampled Gaussian of any
-    sigma. The step is at most half a pixel. On an axis where the maximum lies at the border there is none.
+    Reads heatmaps ``[N, K, H, W]``; landmarks are ``[N, K, 2]`` in heatmap px. The option ``fit`` selects the values
+    (``raw``) or their logarithms (``log``); the latter is exact for a sampled Gaussian of any sigma. The step is at
+    most half a pixel, and zero on an axis where the maximum is at the border.
+
+    Raises:
+        DecoderError: an unknown ``fit``; on a call, heatmaps that are not a floating-point tensor ``[N, K, H, W]``.
+
+    Example:
+        >>> import torch
+        >>> from nmebench import decoders
+        >>> heatmaps = torch.zeros(1, 1, 5, 6)
+        >>> heatmaps[0, 0, 2, 2:5] = torch.tensor([0.5, 1.0, 0.0])
+        >>> decoders.create("parabola", fit="raw")(heatmaps).landmarks.round(decimals=3)
+        tensor([[[2.8330, 2.0000]]])
     """
 
     name: ClassVar = "parabola"
@@ -30,24 +42,24 @@ class Parabola(HeatmapDecoder):
         "'Quadratic Interpolation of Spectral Peaks'"
     )
     bound: ClassVar = 0.005
-    schema: ClassVar = {"fit": Option(default="log", choices=("raw", "log"), doc="values, or their logarithms")}
+    schema: ClassVar = {"fit": Option(default="log", choices=("raw", "log"), doc="fit the values or their logarithms")}
 
     @property
-    def reach(self) -> int:
-        """The two neighbours."""
+    def window_radius(self) -> int:
+        """One pixel, because the parabola needs both neighbours."""
         return 1
 
-    def refine(self, maps: Tensor, peaks: Peaks) -> Tensor:
-        """Maximum plus vertex."""
+    def refine(self, maps: Tensor, maxima: Maxima) -> Tensor:
+        """Return the vertices."""
         _, height, width = maps.shape
-        near = peaks.window.to(torch.float64)
+        near = maxima.window.to(torch.float64)
         if self.options["fit"] == "log":
             near = near.clamp_min_(FLOOR).log_()
         before = torch.stack((near[:, 1, 0], near[:, 0, 1]))
         after = torch.stack((near[:, 1, 2], near[:, 2, 1]))
-        bend = before - 2 * near[:, 1, 1] + after
-        step = 0.5 * (before - after) / bend
-        inside_x = (peaks.x > 0) & (peaks.x < width - 1)
-        inside_y = (peaks.y > 0) & (peaks.y < height - 1)
-        step = step.masked_fill_((bend == 0) | ~torch.stack((inside_x, inside_y)), 0.0)
-        return peaks.xy + step.t()
+        curvature = before - 2 * near[:, 1, 1] + after
+        step = 0.5 * (before - after) / curvature
+        inside_x = (maxima.x > 0) & (maxima.x < width - 1)
+        inside_y = (maxima.y > 0) & (maxima.y < height - 1)
+        step = step.masked_fill_((curvature == 0) | ~torch.stack((inside_x, inside_y)), 0.0)
+        return maxima.xy + step.t()

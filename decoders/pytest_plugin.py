@@ -1,11 +1,17 @@
-"""The contract as a pytest plugin, for authors of decoders; loaded by pytest's entry point, so it imports nothing.
+"""The decoder contract as a pytest plug-in for authors of decoders.
 
-A test that asks for ``decoder_check`` is run once for each check of each decoder that its mark names, or of every
-registered decoder where the mark names none::
+Enable it in the ``conftest.py`` at the root of the test suite; pytest does not load it otherwise::
+
+    pytest_plugins = ["nmebench.decoders.pytest_plugin"]
+
+A test that uses the fixture ``decoder_check`` then runs once for each check of each decoder that its mark names, or of
+every registered decoder if the mark has no arguments::
 
     @pytest.mark.decoder_contract("my-decoder", "my-decoder:power=2")
     def test_contract(decoder_check):
         decoder_check()
+
+This module imports neither torch nor numpy until a test uses the fixture.
 """
 
 from __future__ import annotations
@@ -20,14 +26,14 @@ MARK = "decoder_contract"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the mark known."""
+    """Register the mark."""
     config.addinivalue_line(
-        "markers", f"{MARK}(*specs): the decoders whose contract `decoder_check` tests; all without"
+        "markers", f"{MARK}(*specs): decoders that `decoder_check` tests; without arguments all registered ones"
     )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One test for each decoder and check."""
+    """Parametrize tests that use ``decoder_check`` over decoders and checks."""
     if "decoder_check" not in metafunc.fixturenames:
         return
     from nmebench.decoders import names
@@ -41,15 +47,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def decoder_check(request: pytest.FixtureRequest) -> Callable[[], str]:
-    """Makes one check of one decoder; what was measured, in words. Skips with the reason where it can't be made."""
+    """A function that runs one check of one decoder and returns its measurement as text.
+
+    It raises ContractError where the decoder fails the check, and skips the test, with the reason, where the check
+    cannot run on this machine or the decoder is exempt from it.
+    """
     spec, name = request.param
 
-    def make() -> str:
-        from nmebench.decoders.contract import Skipped, check
+    def run() -> str:
+        from nmebench.decoders.contract import CheckSkipped, run_check
 
         try:
-            return check(spec, name)
-        except Skipped as reason:
+            return run_check(spec, name)
+        except CheckSkipped as reason:
             pytest.skip(str(reason))
 
-    return make
+    return run

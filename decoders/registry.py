@@ -1,4 +1,4 @@
-"""From names to decoders: the built-in ones by table, those of other distributions by entry point."""
+"""The registry of decoders: a table of built-in names, and entry points of other distributions."""
 
 from __future__ import annotations
 
@@ -41,28 +41,44 @@ REGISTRY = Registry(
 
 
 def names() -> list[str]:
-    """Names of all decoders: the built-in ones in the order of the table, then plug-ins by name. Imports nothing."""
+    """Return the names of all decoders: built-in ones in the table's order, then plug-ins by name. Imports no decoder.
+
+    Example:
+        >>> names()[:3]
+        ['argmax', 'quarter-offset', 'dark']
+    """
     return REGISTRY.names()
 
 
 def create(name: str, **options: object) -> Decoder:
-    """Make a decoder.
+    """Create a decoder.
 
     Args:
         name: one of :func:`names`.
         options: its keyword options; see ``describe(name).options``.
 
+    Returns:
+        a callable from heatmaps ``[N, K, H, W]``, or named outputs, to ``Decoded``.
+
     Raises:
-        DecoderError: unknown name, unknown option, a value that isn't allowed, or a plug-in that can't be loaded.
+        DecoderError: an unknown name or option, a value that isn't allowed, or a plug-in that can't be loaded.
+
+    Example:
+        >>> create("dark", kernel=17)
+        <decoder dark:kernel=17>
     """
     return _load(name)[0](**options)
 
 
 def from_spec(spec: str) -> Decoder:
-    """Make a decoder from ``name`` or ``name:key=value,key=value``.
+    """Create a decoder from the text ``name`` or ``name:key=value,key=value``.
 
     Raises:
-        DecoderError: as :func:`create`, or text that isn't of that form.
+        DecoderError: as :func:`create`, or text of another form.
+
+    Example:
+        >>> from_spec("dark:path=whole,kernel=17").spec
+        'dark:kernel=17,path=whole'
     """
     name, colon, rest = spec.strip().partition(":")
     options: dict[str, object] = {}
@@ -77,10 +93,16 @@ def from_spec(spec: str) -> Decoder:
 
 
 def describe(name: str) -> DecoderInfo:
-    """What there is to know about a decoder.
+    """Return the summary, source, options and conventions of a decoder.
 
     Raises:
-        DecoderError: unknown name, or a plug-in that can't be loaded.
+        DecoderError: an unknown name, or a plug-in that can't be loaded.
+
+    Example:
+        >>> describe("top-k").summary
+        'Mean position of the k largest pixels of the complete map, weighted by softmax of their values.'
+        >>> describe("top-k").options["k"].default
+        9
     """
     from nmebench.decoders.interface import DecoderInfo
 
@@ -98,7 +120,7 @@ def describe(name: str) -> DecoderInfo:
 
 
 def broken() -> dict[str, str]:
-    """Plug-ins that can't be used, by name, with the one-line reason."""
+    """Return the plug-ins that can't be used, by name, each with a one-line reason. Imports every plug-in."""
     found = {}
     for name in REGISTRY.plugins():
         try:
@@ -109,7 +131,7 @@ def broken() -> dict[str, str]:
 
 
 def _load(name: str) -> tuple[type[Decoder], str]:
-    """The decoder's class, checked, and its origin."""
+    """Return the decoder's class, after checking it if it is a plug-in, and its origin."""
     loaded = REGISTRY.load(name)
     if name not in REGISTRY.table:
         _check_plugin(name, loaded.value, f"decoder {name!r} of {loaded.origin}", loaded.target)
@@ -117,7 +139,7 @@ def _load(name: str) -> tuple[type[Decoder], str]:
 
 
 def _check_plugin(name: str, found: object, where: str, target: str) -> None:
-    """DecoderError unless a plug-in's target is a concrete decoder class that carries its own name."""
+    """Raise DecoderError unless a plug-in's target is a concrete decoder class with the name of its entry point."""
     from nmebench.decoders.interface import Decoder
 
     if not (isclass(found) and issubclass(found, Decoder)):

@@ -1,4 +1,4 @@
-"""SimCC: a coordinate as the maximum of a one-dimensional distribution on each axis."""
+"""SimCC: each coordinate is the maximum of a one-dimensional distribution."""
 
 from __future__ import annotations
 
@@ -10,19 +10,33 @@ import torch
 from torch import Tensor
 
 from nmebench.decoders.errors import DecoderError
-from nmebench.decoders.interface import Decoded, Decoder, settle
-from nmebench.decoders.maxima import find_peaks
+from nmebench.decoders.interface import Decoded, Decoder, mask_undecodable
+from nmebench.decoders.maxima import find_maxima
 from nmebench.decoders.options import Option, as_float
 
 __all__ = ["Simcc"]
 
 
 class Simcc(Decoder):
-    """The maximum of one distribution for x and one for y, each with ``split`` bins a pixel of the network's input.
+    """The maximum of one distribution for x and one for y, each with ``split`` bins per pixel of the network's input.
 
-    There is no heatmap: landmarks are in input px, which is what the ``stride`` convention makes of them with a
-    "heatmap" as large as the input. The score is the smaller of the two maxima. Where it is <= 0 the landmark is
-    (-1, -1); mmpose divides that by ``split`` too.
+    Reads ``simcc_x`` ``[N, K, Lx]`` and ``simcc_y`` ``[N, K, Ly]``. Without a heatmap, landmarks ``[N, K, 2]`` are in
+    input px, which the ``stride`` convention leaves unchanged when the "heatmap" is as large as the input. The score is
+    the smaller of the two maxima. Where it is <= 0 the landmark is (-1, -1); mmpose also divides that by ``split``.
+
+    Raises:
+        DecoderError: an option that is not allowed; on a call, an output that is missing or not of its shape.
+
+    Example:
+        >>> import torch
+        >>> from nmebench import decoders
+        >>> outputs = {"simcc_x": torch.zeros(1, 1, 8), "simcc_y": torch.zeros(1, 1, 6)}
+        >>> outputs["simcc_x"][0, 0, 5], outputs["simcc_y"][0, 0, 2] = 0.9, 0.8
+        >>> landmarks, scores = decoders.create("simcc", split=2)(outputs)
+        >>> landmarks
+        tensor([[[2.5000, 1.0000]]])
+        >>> scores
+        tensor([[0.8000]])
     """
 
     name: ClassVar = "simcc"
@@ -32,14 +46,14 @@ class Simcc(Decoder):
     )
     needs: ClassVar = ("simcc_x", "simcc_y")
     bound: ClassVar = 0.36
-    schema: ClassVar = {"split": Option(default=2.0, minimum=1e-2, maximum=1e2, doc="bins a pixel of the input")}
+    schema: ClassVar = {"split": Option(default=2.0, minimum=1e-2, maximum=1e2, doc="bins per input px")}
 
     def refine(self, bins: Tensor, at: Tensor, score: Tensor) -> Tensor:  # noqa: ARG002
-        """Position ``[M]`` in bins, of distributions ``[M, L]`` with maximum ``score`` ``[M]`` at ``at`` ``[M]``."""
+        """Return positions ``[M]`` in bins of distributions ``[M, L]`` whose maximum ``score`` ``[M]`` is at ``at``."""
         return at.to(torch.float32)
 
     def decode(self, outputs: Mapping[str, Tensor]) -> Decoded:
-        """Each axis by itself."""
+        """Decode each axis separately."""
         shapes = [outputs[name].shape for name in self.needs]
         for name, shape in zip(self.needs, shapes, strict=True):
             if len(shape) != 3 or shape[-1] == 0 or shape[:2] != shapes[0][:2]:
@@ -47,33 +61,34 @@ class Simcc(Decoder):
                     f"{self.name}: {name} has the shape {list(shape)}; simcc_x is [N, K, Lx] and simcc_y [N, K, Ly]"
                 )
         faces, points = shapes[0][:2]
-        counts: Counter[str] = Counter(dict.fromkeys(("empty", "invalid", *self.counted), 0))
-        axes, scores = zip(*(self._axis(outputs[name]) for name in self.needs), strict=True)
-        # A NaN on either axis must show: minimum() passes it on.
-        landmarks, score = settle(torch.stack(axes, dim=-1), torch.minimum(*scores), counts)
+        counts: Counter[str] = Counter(dict.fromkeys(("empty", "invalid", *self.count_names), 0))
+        axes, scores = zip(*(self._decode_axis(outputs[name]) for name in self.needs), strict=True)
+        # minimum() propagates a NaN from either axis, so that the landmark is counted as invalid.
+        landmarks, score = mask_undecodable(torch.stack(axes, dim=-1), torch.minimum(*scores), counts)
         return Decoded(landmarks.view(faces, points, 2), score.view(faces, points), dict(counts))
 
-    def _axis(self, distribution: Tensor) -> tuple[Tensor, Tensor]:
+    def _decode_axis(self, distribution: Tensor) -> tuple[Tensor, Tensor]:
+        """Return coordinates ``[N * K]`` in input px and maxima ``[N * K]`` of distributions ``[N, K, L]``."""
         length = distribution.shape[-1]
         bins = distribution.to(torch.float32).contiguous().view(-1, length)
         if bins.shape[0] == 0:
             return bins.new_zeros(0), bins.new_zeros(0)
-        peaks = find_peaks(bins[:, None, :])
-        # An infinite maximum is invalid on whichever axis it is, the other one's being smaller notwithstanding.
-        score = peaks.score.masked_fill(torch.isinf(peaks.score) & (peaks.score > 0), torch.nan)
-        return self.refine(bins, peaks.x, score) / as_float(self.options["split"]), score
+        maxima = find_maxima(bins[:, None, :])
+        # An infinite maximum makes the landmark invalid even where the other axis has a smaller, finite one.
+        score = maxima.score.masked_fill(torch.isinf(maxima.score) & (maxima.score > 0), torch.nan)
+        return self.refine(bins, maxima.x, score) / as_float(self.options["split"]), score
 
     def draw(self, centres: Tensor, height: int, width: int, sigma: float = 2.0) -> dict[str, Tensor]:
-        """One-dimensional Gaussians with peak 1, ``sigma`` input px wide."""
+        """Return one-dimensional Gaussians with peak 1 and ``sigma`` in input px."""
         split = as_float(self.options["split"])
         drawn = {}
         for name, axis, length in zip(self.needs, (0, 1), (width, height), strict=True):
             bins = torch.arange(round(length * split), dtype=torch.float64) / split
-            away = bins - centres[..., axis, None].to(torch.float64)
-            drawn[name] = torch.exp(-0.5 * (away / sigma) ** 2).to(torch.float32)
+            distance = bins - centres[..., axis, None].to(torch.float64)
+            drawn[name] = torch.exp(-0.5 * (distance / sigma) ** 2).to(torch.float32)
         return drawn
 
     def mirror(self, outputs: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], float]:
-        """Only x is reversed."""
+        """Reverse the bins of x only."""
         flipped = {**outputs, "simcc_x": outputs["simcc_x"].flip(-1)}
         return flipped, (outputs["simcc_x"].shape[-1] - 1) / as_float(self.options["split"])

@@ -9,19 +9,32 @@ import torch
 from torch import Tensor
 
 from nmebench.decoders.interface import HeatmapDecoder
-from nmebench.decoders.maxima import Peaks
+from nmebench.decoders.maxima import Maxima
 from nmebench.decoders.options import Option, as_int
 
 __all__ = ["TopK", "largest"]
 
-BYTES = 1 << 21
-"""Bytes of maps whose largest pixels are sought at a time on a CPU."""
+CHUNK_BYTES = 1 << 21
+"""Bytes of maps that :func:`largest` searches at a time on a CPU."""
 
 
 class TopK(HeatmapDecoder):
-    """Mean position of the k largest pixels of the whole map, weighted by softmax of their values.
+    """Mean position of the k largest pixels of the complete map, weighted by softmax of their values.
 
-    The pixels may lie anywhere in the map. Of equal values it isn't said which count, as in H3R.
+    Reads heatmaps ``[N, K, H, W]``; landmarks are ``[N, K, 2]`` in heatmap px. The pixels may be anywhere in the map.
+    Which of several equal values count among the k is undefined, as in H3R.
+
+    Raises:
+        DecoderError: a ``k`` outside 1 to 1024; on a call, heatmaps that are not a floating-point tensor
+            ``[N, K, H, W]``.
+
+    Example:
+        >>> import torch
+        >>> from nmebench import decoders
+        >>> heatmaps = torch.zeros(1, 1, 4, 5)
+        >>> heatmaps[0, 0, 2, 2:4] = 1.0  # two equal maxima, at x = 2 and x = 3
+        >>> decoders.create("top-k", k=2)(heatmaps).landmarks
+        tensor([[[2.5000, 2.0000]]])
     """
 
     name: ClassVar = "top-k"
@@ -30,10 +43,10 @@ class TopK(HeatmapDecoder):
         "torchalign/heatmap_head/transforms/functional.py heatmap2coord"
     )
     bound: ClassVar = 0.5
-    schema: ClassVar = {"k": Option(default=9, minimum=1, maximum=1024, doc="how many pixels")}
+    schema: ClassVar = {"k": Option(default=9, minimum=1, maximum=1024, doc="number of pixels")}
 
     def locate(self, maps: Tensor, counts: Counter[str]) -> tuple[Tensor, Tensor]:  # noqa: ARG002
-        """The largest of the k pixels is the maximum, so that the maps are read once."""
+        """Return landmarks and scores; the largest of the k pixels is the maximum, so the maps are read only once."""
         width = maps.shape[2]
         values, index = largest(maps, as_int(self.options["k"]))
         weights = torch.softmax(values, dim=1)
@@ -42,23 +55,36 @@ class TopK(HeatmapDecoder):
         y = (weights * rows).sum(dim=1)
         return torch.stack((x, y), dim=-1), values.amax(dim=1)
 
-    def refine(self, maps: Tensor, peaks: Peaks) -> Tensor:
-        """The same, for those who have the maxima already."""
-        del peaks
+    def refine(self, maps: Tensor, maxima: Maxima) -> Tensor:
+        """Return the landmarks of :meth:`locate`; the maxima are not used."""
+        del maxima
         return self.locate(maps, Counter())[0]
 
 
 def largest(maps: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The ``k`` largest values of each map and their flat indices, each ``[M, min(k, H * W)]``, in no order.
+    """Find the ``k`` largest values of each map.
 
-    The k largest pixels lie in the k rows with the largest maxima, which leaves a small part of the map to sort.
+    The k largest pixels are in the k rows with the largest maxima, so only a small part of the map is sorted.
+
+    Args:
+        maps: ``[M, H, W]``, contiguous.
+        k: number of pixels.
+
+    Returns:
+        the values and their flat indices, each ``[M, min(k, H * W)]``, in no particular order.
+
+    Example:
+        >>> import torch
+        >>> values, index = largest(torch.tensor([[[0.0, 3.0, 1.0], [2.0, 0.0, 0.0]]]), 2)
+        >>> sorted(zip(index[0].tolist(), values[0].tolist()))
+        [(1, 3.0), (3, 2.0)]
     """
     count, height, width = maps.shape
     k = min(k, height * width)
     if k >= height:
         found = maps.view(count, -1).topk(k, dim=1, sorted=False)
         return found.values, found.indices
-    size = BYTES if maps.device.type == "cpu" else 1 << 28
+    size = CHUNK_BYTES if maps.device.type == "cpu" else 1 << 28
     step = max(1, size // (height * width * 4))
     values = torch.empty((count, k), dtype=maps.dtype, device=maps.device)
     index = torch.empty((count, k), dtype=torch.int64, device=maps.device)

@@ -26,10 +26,10 @@ class Slope(HeatmapDecoder):
 
     name, source, bound = "slope", "the README of nmebench-slope", 0.7
 
-    def refine(self, maps, peaks):
-        near = windows(maps, peaks.x, peaks.y, 1).view(-1, 3, 3)
+    def refine(self, maps, maxima):
+        near = windows(maps, maxima.x, maxima.y, 1).view(-1, 3, 3)
         slope = torch.stack((near[:, 1, 2] - near[:, 1, 0], near[:, 2, 1] - near[:, 0, 1]), dim=-1)
-        return peaks.xy + 0.25 * (slope / near[:, 1, 1:2].clamp_min(1e-6)).clamp(-1, 1)
+        return maxima.xy + 0.25 * (slope / near[:, 1, 1:2].clamp_min(1e-6)).clamp(-1, 1)
 '''
 
 PROJECT = """[build-system]

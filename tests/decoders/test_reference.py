@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from nmebench import decoders
 from nmebench.decoders.blur import Blur
 from nmebench.decoders.interface import gaussians
-from nmebench.decoders.maxima import find_peaks, windows
+from nmebench.decoders.maxima import find_maxima, windows
 from nmebench.decoders.top_k import largest
 
 from . import reference
@@ -126,16 +126,16 @@ def test_blur_is_opencvs(size, noisy) -> None:
     """Whole and at a few pixels, against cv2.GaussianBlur on the zero-padded map as mmpose calls it."""
     maps = noisy.view(-1, 40, 56)
     blur = Blur(size)
-    peaks = find_peaks(maps, size // 2 + 2)
+    maxima = find_maxima(maps, size // 2 + 2)
     places = ((0, 0), (1, 0), (-1, 2), (2, -2))
-    whole = torch.cat([part.clone() for _, part in blur.whole(maps)])
-    at = blur.at(peaks.window, places)
+    whole = torch.cat([part.clone() for _, part in blur.complete_maps(maps)])
+    at = blur.at_offsets(maxima.window, places)
     for index, plane in enumerate(maps.numpy()):
         padded = np.pad(plane, size // 2)
         expected = cv2.GaussianBlur(padded, (size, size), 0)[size // 2 : -(size // 2), size // 2 : -(size // 2)]
         np.testing.assert_allclose(whole[index].numpy(), expected, rtol=0, atol=3e-7)
         for place, (dx, dy) in enumerate(places):
-            row, column = int(peaks.y[index]) + dy, int(peaks.x[index]) + dx
+            row, column = int(maxima.y[index]) + dy, int(maxima.x[index]) + dx
             if 0 <= row < 40 and 0 <= column < 56:
                 assert float(at[index, place]) == pytest.approx(expected[row, column], abs=3e-7)
 
@@ -158,7 +158,7 @@ def test_windows_hold_zeros_outside_the_map(height, width, radius) -> None:
         at = (slice(y[index], y[index] + 2 * radius + 1), slice(x[index], x[index] + 2 * radius + 1))
         np.testing.assert_array_equal(found[index], padded[at])
     maps[torch.arange(200), y, x] += 9
-    torch.testing.assert_close(find_peaks(maps, radius).window, windows(maps, x, y, radius), rtol=0, atol=0)
+    torch.testing.assert_close(find_maxima(maps, radius).window, windows(maps, x, y, radius), rtol=0, atol=0)
 
 
 @settings(max_examples=60, deadline=None)
@@ -173,10 +173,10 @@ def test_maximum_and_largest_pixels_hold_for_ties_and_any_size(seed, height, wid
     """Few distinct values, so that ties abound: argmax takes the first, top-k has the right values at its places."""
     generator = torch.Generator().manual_seed(seed)
     maps = torch.randint(0, levels, (3, height, width), generator=generator).to(torch.float32)
-    peaks = find_peaks(maps)
+    maxima = find_maxima(maps)
     values, index = largest(maps, k)
     for i, plane in enumerate(maps.numpy()):
-        assert (int(peaks.x[i]), int(peaks.y[i])) == reference.top(plane)
+        assert (int(maxima.x[i]), int(maxima.y[i])) == reference.top(plane)
         expected = np.sort(plane.ravel())[::-1][:k]
         np.testing.assert_array_equal(np.sort(values[i].numpy())[::-1], expected)
         np.testing.assert_array_equal(plane.ravel()[index[i].numpy()], values[i].numpy())

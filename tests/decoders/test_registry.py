@@ -154,13 +154,13 @@ class Corner(HeatmapDecoder):
     bound = 1.5
     exempt = {"flip": "a corner has no mirror image"}
 
-    def refine(self, maps, peaks):
-        return peaks.xy - 0.5
+    def refine(self, maps, maxima):
+        return maxima.xy - 0.5
 
 class Nameless(HeatmapDecoder):
     """Says nothing of itself."""
-    def refine(self, maps, peaks):
-        return peaks.xy
+    def refine(self, maps, maxima):
+        return maxima.xy
 
 class Idle(HeatmapDecoder):
     """Doesn't decode."""
@@ -189,13 +189,13 @@ def install(tmp_path, monkeypatch):
 
 
 def test_plugin_is_listed_described_and_holds_to_the_contract(install) -> None:
-    from nmebench.decoders.contract import run
+    from nmebench.decoders.contract import run_checks
 
     install("somebodys", corner="somebody:Corner")
     assert decoders.names() == [*FAMILY, "corner"]
     info = decoders.describe("corner")
     assert (info.summary, info.origin) == ("The pixel's corner rather than its centre.", "somebodys 1.2")
-    assert {result.outcome for result in run("corner")} <= {"passed", "skipped", "exempt"}
+    assert {result.outcome for result in run_checks("corner")} <= {"passed", "skipped", "exempt"}
     assert decoders.broken() == {}
     maps = torch.zeros(1, 1, 8, 8)
     maps[0, 0, 3, 5] = 1

@@ -110,7 +110,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return safetensors.torch.load_file(path)
     except (safetensors.SafetensorError, ValueError, KeyError, RuntimeError, OSError, MemoryError) as error:
-        raise CheckpointError(f"{path} is not a sound safetensors file: {_first_line(error)}") from error
+        raise CheckpointError(f"{path} is not a valid safetensors file: {_first_line(error)}") from error
 
 
 def _check_zip(path: Path) -> None:
@@ -145,7 +145,7 @@ def _read_pickle(path: Path, zipped: bool) -> object:
                 " origin, save its state_dict alone (torch.save(module.state_dict(), ...) or safetensors)"
             ) from error
         raise CheckpointError(f"{path} is no checkpoint: {_first_line(error)}") from error
-    except Exception as error:  # any byte of a foreign file may break torch's reader in its own way
+    except Exception as error:  # damaged files make torch's reader raise errors of any class
         raise CheckpointError(f"{path} can't be read as a checkpoint: {_first_line(error)}") from error
     return content
 
@@ -160,9 +160,9 @@ def _unwrap(content: object, path: Path) -> dict[str, Tensor]:
         raise CheckpointError(f"{path} holds no parameters (it holds a {type(content).__name__})")
     if not content:
         raise CheckpointError(f"{path} holds no parameters (its table is empty)")
-    foreign = [str(k) for k, v in content.items() if not (isinstance(k, str) and isinstance(v, Tensor))]
-    if foreign:
-        raise CheckpointError(f"{path} holds no plain table of parameters: {_list_some(foreign)} not tensors")
+    others = [str(k) for k, v in content.items() if not (isinstance(k, str) and isinstance(v, Tensor))]
+    if others:
+        raise CheckpointError(f"{path} holds values among its parameters that are not tensors: {_first(others)}")
     tensors: dict[str, Tensor] = dict(content)
     for prefix in ("module.", "_orig_mod.", "module."):
         if all(k.startswith(prefix) for k in tensors):
@@ -206,11 +206,15 @@ def _looks_like_safetensors(head: bytes, size: int) -> bool:
     return len(head) > 8 and head[8:9] == b"{" and struct.unpack("<Q", head[:8])[0] <= size - 8
 
 
-def _list_list_some(names: Sequence[str]) -> str:
-    """The first three names and the number of others, with the verb: ``a, b, c and 2 more are``."""
-    rest = len(names) - MAX_LISTED
-    listed = ", ".join(names[:MAX_LISTED])
-    return f"{listed} and {rest} more are" if rest > 0 else f"{listed} {'is' if len(names) == 1 else 'are'}"
+def _first(names: Sequence[str]) -> str:
+    """The first three names and the number of others, such as ``a, b, c and 2 more``."""
+    others = len(names) - MAX_LISTED
+    return ", ".join(names[:MAX_LISTED]) + (f" and {others} more" if others > 0 else "")
+
+
+def _first_are(names: Sequence[str]) -> str:
+    """:func:`_first` and the verb: ``a is``, ``a, b are``."""
+    return f"{_first(names)} {'is' if len(names) == 1 else 'are'}"
 
 
 def _is_counter(key: str) -> bool:
@@ -234,7 +238,7 @@ def _rename(tensors: Mapping[str, Tensor], naming: Naming) -> tuple[dict[str, Te
 
 
 def _differences(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> tuple[list[str], list[str]]:
-    """The names that are missing from ``given`` (BatchNorm counters excepted), and those that are foreign to it."""
+    """The names that are missing from ``given`` (BatchNorm counters excepted), and those that only ``given`` has."""
     missing = [k for k in wanted if k not in given and not _is_counter(k)]
     return missing, [k for k in given if k not in wanted]
 
@@ -248,7 +252,7 @@ def _check_values(path: Path, wanted: Mapping[str, Tensor], given: Mapping[str, 
         f"{k} {list(t.shape)} (wanted {list(wanted[k].shape)})" for k, t in given.items() if t.shape != wanted[k].shape
     ]
     if shapes:
-        raise CheckpointError(f"{path} is for another network: {_list_some(shapes)} of another shape")
+        raise CheckpointError(f"{path} is for another network: {_first_are(shapes)} of another shape")
     values: dict[str, Tensor] = {}
     for key, tensor in given.items():
         target = wanted[key]
@@ -258,10 +262,10 @@ def _check_values(path: Path, wanted: Mapping[str, Tensor], given: Mapping[str, 
         values[key] = tensor.detach().to(target.dtype)
     bad = [k for k, v in values.items() if not bool(torch.isfinite(v).all())]
     if bad:
-        raise CheckpointError(f"{path} can't be used: {_list_some(bad)} NaN or infinite")
+        raise CheckpointError(f"{path} can't be used: {_first_are(bad)} NaN or infinite")
     negative = [k for k, v in values.items() if k.endswith("running_var") and bool((v < 0).any())]
     if negative:
-        raise CheckpointError(f"{path} can't be used: {_list_some(negative)} below 0, and a variance can't be")
+        raise CheckpointError(f"{path} can't be used: {_first_are(negative)} below 0, and a variance can't be")
     return values
 
 
@@ -288,18 +292,18 @@ def load(module: nn.Module, path: str | Path, *, sha256: str | None = None, hash
     candidates: list[tuple[int, Naming, Any]] = []
     for naming in namings:
         given, rules, twice = _rename(tensors, naming)
-        missing, foreign = _differences(wanted, given)
-        candidates.append((len(missing) + len(foreign) + len(twice), naming, (given, rules, twice)))
+        missing, unexpected = _differences(wanted, given)
+        candidates.append((len(missing) + len(unexpected) + len(twice), naming, (given, rules, twice)))
     problems, naming, (given, rules, twice) = min(candidates, key=lambda candidate: candidate[0])
     if problems:
-        missing, foreign = _differences(wanted, given)
-        parts = [f"{_list_some(missing)} missing"] if missing else []
-        parts += [f"{_list_some(foreign)} foreign"] if foreign else []
-        parts += [f"{_list_some(twice)} given twice"] if twice else []
+        missing, unexpected = _differences(wanted, given)
+        parts = [f"{_first_are(missing)} missing"] if missing else []
+        parts += [f"{_first_are(unexpected)} unexpected"] if unexpected else []
+        parts += [f"{_first_are(twice)} given twice"] if twice else []
         names = f" (read with the names of {naming.name})" if len(namings) > 1 else ""
         raise CheckpointError(
             f"{path} doesn't fit {type(module).__name__}{names}: {'; '.join(parts)}"
-            f" ({len(missing)} missing, {len(foreign)} foreign of {len(wanted)})"
+            f" ({len(missing)} missing, {len(unexpected)} unexpected of {len(wanted)})"
         )
     values = _check_values(path, wanted, given)
     missing_counters = [k for k in wanted if k not in values]

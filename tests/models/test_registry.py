@@ -73,7 +73,7 @@ def test_bad_requests_are_one_line(name: str, options: dict[str, Any], says: str
 def test_oracle_takes_no_weights(tmp_path: Path) -> None:
     file = tmp_path / "w.pth"
     torch.save({"a": torch.zeros(1)}, file)
-    with pytest.raises(models.CheckpointError, match="a is foreign"):
+    with pytest.raises(models.CheckpointError, match="a is unexpected"):
         models.create("oracle", file)
 
 

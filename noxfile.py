@@ -20,15 +20,18 @@ TREE = ROOT / ".tree"
 CONSTRAINTS = ROOT / "constraints.txt"
 
 
+def _python_of(environment: Path) -> Path:
+    """The interpreter of a virtual environment."""
+    return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
 def _environment(session: nox.Session, *extras: str) -> dict[str, str]:
     """Install the project with `extras` into the shared environment, unless that was done; its variables.
 
     A CUDA build of torch is gigabytes: one environment, and nothing is installed twice. The stamp of a set of extras
     is a hash of what decides their versions.
     """
-    python = ENVIRONMENT / "bin" / "python"
-    if os.name == "nt":
-        python = ENVIRONMENT / "Scripts" / "python.exe"
+    python = _python_of(ENVIRONMENT)
     if not python.exists():
         session.run(sys.executable, "-m", "venv", str(ENVIRONMENT), external=True)
     decided_by = b"".join((ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt"))
@@ -101,6 +104,38 @@ def _link_tree() -> None:
             (package / entry.name).symlink_to(entry)
     for folder in ("decoders", "models", "reports"):
         (package / folder).symlink_to(ROOT / folder)
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Build sdist and wheel, install the wheel into an empty environment and use it beside other people's code.
+
+    `-- --borrow` takes the dependencies from the shared environment instead of installing them (torch is gigabytes).
+    """
+    environment = _environment(session, "package", "test")
+    dist, empty = ROOT / ".nox" / "dist", ROOT / ".nox" / "package"
+    for folder in (dist, empty):
+        shutil.rmtree(folder, ignore_errors=True)
+    _run(session, environment, "python", "-m", "build", "--outdir", str(dist), str(ROOT))
+    (wheel,) = dist.glob("*.whl")
+    session.run(sys.executable, "-m", "venv", str(empty), external=True)
+    python = _python_of(empty)
+    pip = (str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    if "--borrow" in session.posargs:
+        find = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
+        ours, theirs = (
+            str(session.run(str(program), "-c", find, silent=True, external=True)).strip()
+            for program in (_python_of(ENVIRONMENT), python)
+        )
+        # A plain path line: the .pth file of the editable installation over there is not read.
+        (Path(theirs) / "borrowed.pth").write_text(f"{ours}\n")
+        session.run(*pip, "--no-deps", str(wheel), external=True)
+    else:
+        session.run(*pip, "--constraint", str(CONSTRAINTS), str(wheel), "pytest", external=True)
+    session.log("import time of nmebench (cumulative, microseconds):")
+    session.run(str(python), "-X", "importtime", "-c", "import nmebench", external=True)
+    environment |= {"NMEBENCH_PACKAGE_PYTHON": str(python), "NMEBENCH_PACKAGE_DIST": str(dist)}
+    _run(session, environment, "python", "-m", "pytest", "-m", "package", "tests/package")
 
 
 @nox.session

@@ -1,4 +1,4 @@
-"""What the machine can do at most, a matrix product and a copy of memory, and what a network asks of it."""
+"""Limits of the machine (matrix product, memory copy) and the operations that a network needs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from time import perf_counter
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-__all__ = ["Limits", "gflop_a_face", "measure_limits", "timed"]
+__all__ = ["Limits", "gflop_per_face", "measure_limits", "timed"]
 
 _SIDE = 1536
 _BYTES = 256 << 20
@@ -26,7 +26,7 @@ class Limits:
 
 
 def timed(work: Callable[[], object], *, repeats: int = 5) -> float:
-    """Median seconds of ``work`` over some repeats, after one that doesn't count."""
+    """Median seconds of ``work`` over some repeats, after one warm-up call."""
     work()
     seconds = []
     for _ in range(repeats):
@@ -37,7 +37,7 @@ def timed(work: Callable[[], object], *, repeats: int = 5) -> float:
 
 
 def measure_limits(threads: int) -> Limits:
-    """Measure both limits now; a busy machine gives less."""
+    """Measure both limits now; other load on the machine lowers them."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
@@ -53,8 +53,8 @@ def measure_limits(threads: int) -> Limits:
     return Limits(threads, gflops, copy)
 
 
-def gflop_a_face(module: torch.nn.Module, size: tuple[int, int]) -> float:
-    """Operations of a forward pass, in units of 10^9: two for each multiplication of a convolution or matrix product.
+def gflop_per_face(module: torch.nn.Module, size: tuple[int, int]) -> float:
+    """Count the operations of a forward pass in 10^9: two per multiplication of a convolution or matrix product.
 
     An engine that computes fewer of them (Winograd's convolutions, say) may be faster than a matrix product.
 

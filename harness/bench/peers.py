@@ -1,4 +1,4 @@
-"""The peers' measured figures, as data."""
+"""Measured times of other toolkits, as data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["PeerFigure", "peer_figures"]
 
 @dataclass(frozen=True)
 class PeerFigure:
-    """Milliseconds a face that a peer takes for a stage, on the machine that :func:`peer_figures` names."""
+    """Milliseconds per face that another toolkit takes for a stage, on the machine of :func:`peer_figures`."""
 
     stage: str
     what: str
@@ -19,6 +19,6 @@ class PeerFigure:
 
 
 def peer_figures() -> tuple[str, list[PeerFigure]]:
-    """The machine that they were measured on, and the figures."""
+    """Return the machine that the figures were measured on, and the figures."""
     table = tomllib.loads(resources.files("nmebench.bench").joinpath("peers.toml").read_text(encoding="utf-8"))
     return table["machine"], [PeerFigure(**figure) for figure in table["figure"]]

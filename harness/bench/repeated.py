@@ -1,4 +1,4 @@
-"""A dataset of any length, made of another's faces: for measuring how time and memory grow."""
+"""A data set of any length that repeats the faces of another one, to measure the growth of time and memory."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["repeated"]
 def repeated(dataset: Dataset, faces: int, folder: Path) -> str:
     """Write a WFLW folder of ``faces`` faces that repeats those of ``dataset``, and return its spec.
 
-    Every repetition has its own name for the folder of photographs (a link), so that a photograph is read again for
-    each, as it would be in a dataset that doesn't repeat.
+    Every repetition names the folder of photographs through its own link, so that photographs are read again for each
+    repetition, as in a data set without repetitions.
 
     Args:
         dataset: faces with photographs and 98 landmarks.
-        faces: how many faces to write.
+        faces: number of faces to write.
         folder: a new folder.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Our own stages, each by itself, in milliseconds a face."""
+"""Times of this project's stages, one at a time, in milliseconds per face."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from nmebench import decoders, engines, models
-from nmebench.bench.limits import Limits, gflop_a_face, timed
+from nmebench.bench.limits import Limits, gflop_per_face, timed
 from nmebench.geometry import crop
 
 __all__ = ["TimedStage", "measure_stages"]
@@ -20,7 +20,7 @@ _POINTS = 98
 
 @dataclass(frozen=True)
 class TimedStage:
-    """A stage and its milliseconds a face."""
+    """A stage and its milliseconds per face."""
 
     stage: str
     what: str
@@ -31,10 +31,10 @@ def measure_stages(*, network: str, engine: str, limits: Limits, batch: int) -> 
     """Measure reading, cropping, the forward pass and every heatmap decoder, one after the other.
 
     Args:
-        network: a registered network, run with random weights: its speed doesn't depend on them.
+        network: a registered network; it runs with random weights, which do not affect its speed.
         engine: an engine's name.
-        limits: this machine's; the network and the decoders get as many threads.
-        batch: faces a batch.
+        limits: limits of this machine; the network and the decoders use the same number of threads.
+        batch: faces per batch.
     """
     threads = limits.threads
     torch.set_num_threads(threads)
@@ -55,7 +55,7 @@ def measure_stages(*, network: str, engine: str, limits: Limits, batch: int) -> 
     torch.manual_seed(0)
     module = models.create(network, points=_POINTS).eval()
     runner = engines.create(engine, module, threads=threads)
-    operations = gflop_a_face(module, card.input.size)
+    operations = gflop_per_face(module, card.input.size)
     yield TimedStage(
         "forward", f"{operations:.2f} GFLOP at the rate of a matrix product", 1e3 * operations / limits.gflops
     )

@@ -1,8 +1,8 @@
 """WFLW's six attributes and how often they occur.
 
-Each attribute's faces are spread evenly at random: in every block of 500 faces its share is exact, and over
-any leading part of a split it is off by at most one face. So face i has the same attributes however many
-faces are drawn, and the attributes overlap as independent ones do.
+The faces with an attribute are spread evenly at random: the share is exact in every block of 500 faces, and off by at
+most one face over any leading part of a split. Face ``i`` therefore has the same attributes whatever number of faces
+is drawn, and the attributes overlap like independent ones.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Attributes(NamedTuple):
 
 
 def stream(seed: int, split: Split, *address: int) -> np.random.Generator:
-    """A random generator of its own for every address within a split."""
+    """The random generator of one address (seed, split, face, subject) within a split."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, SPLITS.index(split), *address])))
 
 
@@ -42,7 +42,7 @@ def attributes_of(seed: int, split: Split, faces: int) -> npt.NDArray[np.bool_]:
 
 
 def attributes_at(seed: int, split: Split, index: int) -> Attributes:
-    """The attributes of one face, however many its split has."""
+    """The attributes of one face; they do not depend on the size of the split."""
     block, place = divmod(index, BLOCK)
     return Attributes(*(bool(flag) for flag in _block(seed, split, block)[place]))
 

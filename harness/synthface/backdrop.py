@@ -1,4 +1,4 @@
-"""What stands behind the head: a textured background and a clothed body."""
+"""The background of a picture and the clothed body below the head."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from nmebench.synthface.template import Array
 
 
 def backdrop(rng: np.random.Generator, height: int, width: int) -> Array:
-    """[height, width, 3] linear colours. Drawn on bytes, where OpenCV's arithmetic is exact."""
+    """Draw a textured background ``[height, width, 3]`` in linear colours, on bytes, where OpenCV is exact."""
     corners = rng.integers(10, 230, size=(2, 2, 3), dtype=np.uint8)
     levels = _spread(corners, height, width).astype(np.int64)
     rough = rng.integers(0, 256, size=(int(rng.integers(3, 40)), int(rng.integers(3, 40)), 3), dtype=np.uint8)
     levels += ((_spread(rough, height, width).astype(np.int64) - 128) * int(rng.integers(5, 60))) // 100
-    # Rooms and streets are greyer than chance.
+    # Real rooms and streets are less saturated than uniformly random colours.
     grey = levels.sum(axis=2, keepdims=True) // 3
     levels = grey + (levels - grey) * int(rng.integers(10, 70)) // 100
     picture: Picture = np.clip(levels, 0, 255).astype(np.uint8)

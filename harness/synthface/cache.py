@@ -1,4 +1,4 @@
-"""The benchmark's own copy of a split: made on demand, checked on every use."""
+"""The cached copy of a drawn split: drawn on demand, checked on every use."""
 
 from __future__ import annotations
 
@@ -34,9 +34,18 @@ def cached(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """The folder of a split in the user's cache, drawn anew if it is missing or not what was drawn.
+    """Return the folder of a split in the cache; draw it when it is missing or its files were changed.
 
-    The cache is `cache`, else the folder that NMEBENCH_CACHE names, else the system's cache folder.
+    Args:
+        faces: number of faces of the split.
+        seed: seed of the faces.
+        split: ``test`` or ``train``.
+        cache: cache folder; None for the default of :func:`nmebench.paths.cache_folder`.
+        workers: processes that draw; None for one per core.
+        progress: called with the number of faces drawn and the total.
+
+    Raises:
+        InputError: the cache can't be written.
     """
     folder = cache_folder(cache)
     root = folder / f"synthface-v{RENDERER_VERSION}-{split}-{faces}-seed{seed}"
@@ -61,7 +70,7 @@ def cached(
 
 
 def fault_of(root: Path) -> str | None:
-    """What is wrong with a dataset on disk, naming the file; None if it is as it was drawn."""
+    """Describe the first fault of a drawn dataset on disk; None when every file is unchanged."""
     manifest = _manifest(root)
     if manifest is None:
         return f"{MANIFEST} is missing or damaged"

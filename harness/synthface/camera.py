@@ -1,7 +1,7 @@
 """Pose of the head and a weak-perspective camera: head coordinates to image pixels.
 
 A pixel's centre has integer coordinates. The projection is affine, so that interpolation over a projected
-triangle is exact and a landmark falls precisely on the texel that it was painted at.
+triangle is exact and a landmark projects exactly to the texel that was painted for it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from nmebench.synthface.template import Array
 
 @dataclass(frozen=True)
 class Pose:
-    """Degrees. Yaw turns the face to the image's right, pitch lifts the chin, roll is clockwise."""
+    """Angles in degrees. Yaw turns the face to the image's right, pitch lifts the chin, roll is clockwise."""
 
     yaw: float
     pitch: float
@@ -31,7 +31,7 @@ class Camera:
     scale: float
     """Pixels per head unit."""
     shift: tuple[float, float]
-    """Where the head's origin falls, in pixels."""
+    """Position of the head's origin in the image, px."""
 
     def rotation(self) -> Array:
         """[3, 3] head to view coordinates; pitch first, then yaw, then roll."""

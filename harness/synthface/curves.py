@@ -1,4 +1,4 @@
-"""Smooth curves through landmarks, and exact coverage of the areas between them."""
+"""Smooth curves through landmarks."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What the camera and the file do to a picture: exposure, blur, coarse pixels, noise, compression.
+"""Degradations of a picture by camera and file: blur, low resolution, noise and compression.
 
-All of it works on bytes with whole-number arithmetic, and no step moves the picture: kernels are symmetric
-and resizing goes down and up between the same pixel grids.
+Every step works on bytes with integer arithmetic and keeps positions: kernels are symmetric, and resizing goes down
+and up between the same pixel grids.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Picture = npt.NDArray[np.uint8]
 
 
 def blurred(picture: Picture, rng: np.random.Generator, face: float) -> Picture:
-    """One strong degradation, in proportion to the face's size in pixels."""
+    """Apply one strong degradation, scaled with the size of the face in px."""
     kind = int(rng.integers(4))
     if kind == 0:
         return motion(picture, rng.uniform(0.0, np.pi), rng.uniform(0.02, 0.06) * face)
@@ -26,7 +26,7 @@ def blurred(picture: Picture, rng: np.random.Generator, face: float) -> Picture:
 
 
 def motion(picture: Picture, angle: float, length: float) -> Picture:
-    """Average along a segment centred on each pixel."""
+    """Motion blur: average along a segment centred on each pixel."""
     reach = max(1, round(length / 2.0))
     total = np.zeros(picture.shape, np.int64)
     height, width = picture.shape[:2]
@@ -39,13 +39,13 @@ def motion(picture: Picture, angle: float, length: float) -> Picture:
 
 
 def defocus(picture: Picture, radius: int) -> Picture:
-    """Two box averages: nearly a disc, and exact on bytes."""
+    """Defocus blur: two box averages, which approximate a disc and are exact on bytes."""
     size = (2 * radius + 1, 2 * radius + 1)
     return np.asarray(cv2.blur(cv2.blur(picture, size), size))
 
 
 def coarse(picture: Picture, factor: int) -> Picture:
-    """Down by a whole factor (block means) and up again."""
+    """Low resolution: block means by an integer factor, then enlarged again."""
     height, width = picture.shape[:2]
     padded = np.pad(picture, ((0, -height % factor), (0, -width % factor), (0, 0)), mode="edge")
     blocks = padded.reshape(padded.shape[0] // factor, factor, padded.shape[1] // factor, factor, 3)
@@ -58,12 +58,12 @@ def coarse(picture: Picture, factor: int) -> Picture:
 
 
 def compressed(picture: Picture, quality: int) -> Picture:
-    """To JPEG and back."""
+    """Encode as JPEG and decode again."""
     return np.asarray(cv2.imdecode(jpeg(picture, quality), cv2.IMREAD_COLOR), dtype=np.uint8)
 
 
 def jpeg(picture: Picture, quality: int) -> Picture:
-    """The bytes of a JPEG file."""
+    """Encode a picture as the bytes of a JPEG file."""
     done, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not done:
         raise RuntimeError(f"OpenCV could not write a JPEG of {picture.shape}")
@@ -71,7 +71,7 @@ def jpeg(picture: Picture, quality: int) -> Picture:
 
 
 def noisy(picture: Picture, rng: np.random.Generator, strength: int) -> Picture:
-    """Sensor noise: the sum of two uniform draws within +-strength grey levels."""
+    """Sensor noise: add the sum of two uniform draws within +-strength grey levels."""
     grain = rng.integers(-strength, strength + 1, size=(2, *picture.shape), dtype=np.int16).sum(axis=0, dtype=np.int16)
     result: Picture = np.clip(picture + grain, 0, 255).astype(np.uint8)
     return result

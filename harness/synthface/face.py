@@ -1,4 +1,4 @@
-"""Drawing one face: everything random about it comes from its own stream."""
+"""Draw one face. Each subject (pose, light, hair, ...) uses its own random stream."""
 
 from __future__ import annotations
 
@@ -28,25 +28,29 @@ from nmebench.synthface.template import Array
 
 @dataclass(frozen=True)
 class SynthFace:
-    """A drawn face and all that is known about it."""
+    """A drawn face with its ground truth."""
 
     image: npt.NDArray[np.uint8]
-    """[height, width, 3] B, G, R."""
+    """``[height, width, 3]`` uint8, B, G, R."""
     landmarks: Array
-    """[98, 2] image pixels, WFLW's order; a pixel's centre has whole coordinates."""
+    """``[98, 2]`` image px in WFLW's order; pixel centres have integer coordinates."""
     attributes: Attributes
     rect: tuple[int, int, int, int]
-    """What a face detector might report: x_min, y_min, x_max, y_max."""
+    """x_min, y_min, x_max, y_max of a loose box as a face detector would report it, image px."""
 
 
 def draw(seed: int, split: Split, index: int, attributes: Attributes | None = None) -> SynthFace:
-    """Face `index` of a split: the same bytes whenever, wherever and in whatever order it is drawn.
+    """Draw face ``index`` of a split; the result is the same on every machine and in any order of drawing.
 
-    `attributes` overrules the ones this face has in its split.
+    Args:
+        seed: seed of the split.
+        split: ``test`` or ``train``.
+        index: position of the face in the split.
+        attributes: replaces the attributes that this face has in its split.
     """
     if attributes is None:
         attributes = attributes_at(seed, split, index)
-    # One stream a subject, so that switching one attribute leaves the others' draws as they are.
+    # One stream per subject: switching one attribute does not change the draws of the others.
     who, mood, stance, lamp, things, place, camera_faults, makeup_bag, texture = (
         stream(seed, split, 0, index, subject) for subject in range(9)
     )
@@ -86,7 +90,7 @@ def draw(seed: int, split: Split, index: int, attributes: Attributes | None = No
     behind = backdrop.backdrop(place, height, width)
     backdrop.clothes(behind, place, camera)
     linear = (front + (1.0 - cover[..., None]) * behind) * (lit.exposure * lit.cast)
-    # A square root stands in for the display's curve: unlike a power it is rounded alike on every CPU.
+    # A square root replaces the sRGB curve: unlike a power, every CPU rounds it alike.
     picture = np.rint(255.0 * np.sqrt(np.clip(linear, 0.0, 1.0))).astype(np.uint8)
     occluders.blend(picture, hiding.overlays)
     if attributes.blur:
@@ -96,7 +100,7 @@ def draw(seed: int, split: Split, index: int, attributes: Attributes | None = No
 
 
 def draw_pose(rng: np.random.Generator, large: bool) -> Pose:
-    """A photographed person's pose; a large one is mostly a turn, else a nod or a tilt."""
+    """Draw a pose as in photographs; a large pose is mostly yaw, sometimes pitch or roll."""
     yaw, pitch, roll = rng.normal(0.0, 1.0, size=3).clip(-2.2, 2.2)
     if not large:
         return Pose(17.0 * yaw, 9.5 * pitch, 8.0 * roll)
@@ -109,7 +113,7 @@ def draw_pose(rng: np.random.Generator, large: bool) -> Pose:
 
 
 def detector_rect(points: Array, rng: np.random.Generator, width: int, height: int) -> tuple[int, int, int, int]:
-    """A loose box round the face, as a detector would give it."""
+    """A loose box around the face, as a detector would report it."""
     low, high = points.min(axis=0), points.max(axis=0)
     size = high - low
     low, high = low - size * rng.uniform(-0.06, 0.14, size=2), high + size * rng.uniform(-0.06, 0.1, size=2)

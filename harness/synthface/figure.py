@@ -1,4 +1,4 @@
-"""Head, ears and neck as parts."""
+"""Head, ears and neck as mesh parts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def head_parts(head: Head, camera: Camera, skin: Array) -> list[Part]:
 
 
 def ear_parts(head: Head, camera: Camera, skin: Array) -> list[Part]:
-    """Flattened rods by the upper ends of the jaw line, with a darker hollow."""
+    """Ears: flattened rods at the upper ends of the jaw line, with a darker hollow."""
     parts = []
     for column, side in ((0, -1.0), (96, 1.0)):
         root = head.outline[column]
@@ -47,13 +47,13 @@ def ear_parts(head: Head, camera: Camera, skin: Array) -> list[Part]:
 
 
 def neck_part(camera: Camera, skin: Array) -> Part:
-    """From under the jaw to below the picture; it follows the head's turn only in part."""
+    """Neck: from below the jaw to below the picture; it follows part of the head's rotation."""
     body = Camera(Pose(0.35 * camera.pose.yaw, 0.0, 0.3 * camera.pose.roll), camera.scale, camera.shift)
     anchor = turn(turn(np.array([0.0, CENTRE[1] + 25.0, -72.0]), camera.rotation()), body.rotation().T)
     steps = np.linspace(0.0, 1.0, 8)[:, None]
     axis = anchor + steps * np.array([0.0, 190.0, -12.0])
     radii = np.interp(steps[:, 0], [0.0, 0.3, 0.55, 1.0], [50.0, 46.0, 50.0, 105.0])
     surface = lathe(axis, radii, 32)
-    # The jaw keeps the sky's light off the neck.
+    # The jaw shades the neck from the sky light.
     shade = np.interp(steps[:, 0], [0.0, 0.3, 0.6], [0.35, 0.6, 0.95])
     return sheet(surface, body, skin, closed=True, grain=0.05, glow=shade[:, None] * np.ones(32))

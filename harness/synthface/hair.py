@@ -1,4 +1,4 @@
-"""Hair: a shell over the scalp, with a curtain behind for long hair, and a hat now and then."""
+"""Hair: a shell over the scalp, and a sheet behind the head for long hair."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nmebench.synthface.template import Array
 
 @dataclass(frozen=True)
 class Hair:
-    """A hairdo, in head units."""
+    """A hairstyle, in head units."""
 
     colour: Array
     volume: float
@@ -23,17 +23,17 @@ class Hair:
     line: float
     """Height of the hairline over the forehead's middle (y, negative is up)."""
     peak: float
-    """How far the hairline recedes at the temples (negative: a fringe)."""
+    """Distance by which the hairline recedes at the temples; negative for a fringe."""
     burns: float
-    """How far down it reaches before the ears."""
+    """Height (y) down to which the hair reaches in front of the ears."""
     length: float
-    """How far down the curtain of long hair hangs; 0 for none."""
+    """Height (y) down to which long hair hangs; 0 for none."""
     curl: float
     parting: float
 
 
 def draw_hair(rng: np.random.Generator) -> Hair:
-    """Short, long or bald, of any natural colour."""
+    """Draw a hairstyle: short, long or bald, in a natural colour."""
     place = rng.uniform(0.0, len(HAIRS) - 1.001)
     low = int(place)
     colour = (HAIRS[low] + (place - low) * (HAIRS[low + 1] - HAIRS[low])) * rng.uniform(0.8, 1.2)
@@ -52,7 +52,7 @@ def draw_hair(rng: np.random.Generator) -> Hair:
 
 
 def shell(head: Head, thickness: Array, camera: Camera, colour: Array, grain: float, gloss: float, uv: Array) -> Part:
-    """A layer over the head; below zero thickness it lies under the skin and is not seen."""
+    """A layer over the head; where its thickness is below zero it is under the skin and hidden."""
     surface = head.surface + grid_normals(head.smooth, closed=True) * thickness[..., None]
     part = sheet(surface, camera, colour, closed=True, grain=grain, gloss=gloss, uv=uv)
     above = (thickness > 0.0).reshape(-1)[part.triangles].any(axis=1)
@@ -60,7 +60,7 @@ def shell(head: Head, thickness: Array, camera: Camera, colour: Array, grain: fl
 
 
 def hair_parts(head: Head, hair: Hair, camera: Camera, rng: np.random.Generator) -> list[Part]:
-    """The shell, and the curtain of long hair."""
+    """The shell over the scalp and the sheet of long hair as mesh parts."""
     if hair.volume <= 0.0:
         return []
     x, y, z = (head.smooth[..., i] for i in range(3))

@@ -51,7 +51,7 @@ class Head:
     surface: Array
     """[RINGS, COLUMNS, 3] ring 0 is the centre, FRONT_RINGS the outline, the last ring the pole."""
     smooth: Array
-    """[RINGS, COLUMNS, 3] the same without nose and lips: what the contour's silhouette is taken from."""
+    """``[RINGS, COLUMNS, 3]`` the surface without nose and lips; the silhouette of the jaw contour comes from it."""
 
 
 def build(points: Array, identity: Identity) -> Head:
@@ -84,7 +84,7 @@ def locate(outline: Array, xy: Array) -> tuple[Indices, Array, Array]:
 
 
 def lift(head: Head, xy: Array) -> Array:
-    """[n, 3] frontal positions put on the drawn surface, triangle by triangle as it is drawn."""
+    """Lift frontal positions ``[n, 2]`` onto the drawn surface ``[n, 3]``, using its own triangles."""
     column, a, b = locate(head.outline, xy)
     radius = np.clip(a + b, 0.0, 1.0)
     ring = np.clip(np.searchsorted(RADIUS, radius, side="right") - 1, 0, FRONT_RINGS - 1)
@@ -121,7 +121,7 @@ def grid_normals(surface: Array, closed: bool) -> Array:
     along[0], along[-1] = surface[1] - surface[0], surface[-1] - surface[-2]
     ahead, behind = np.roll(surface, -1, axis=1), np.roll(surface, 1, axis=1)
     across = ahead - behind if closed else np.gradient(surface, axis=1)
-    # At a pole all columns meet: borrow the next ring's direction across.
+    # All columns meet at a pole: use the direction across the next ring there.
     for pole, beside in ((0, 1), (-1, -2)):
         if np.abs(across[pole]).max() < 1e-9:
             across[pole] = across[beside]
@@ -152,7 +152,7 @@ def _back(outline: Array) -> Array:
 
 
 def _correction(front: Array, points: Array, outline: Array) -> Array:
-    """[FRONT_RINGS + 1, COLUMNS] what the plain dome lacks in depth, smoothly interpolated between points."""
+    """``[FRONT_RINGS + 1, COLUMNS]`` depth to add to the plain dome, interpolated smoothly between points."""
     used = np.ones(POINTS, bool)
     used[JAW] = used[NOSE_LINE] = False
     used[[RIGHT_PUPIL, LEFT_PUPIL]] = False
@@ -165,7 +165,7 @@ def _correction(front: Array, points: Array, outline: Array) -> Array:
     far = np.square(front[:, :, None, 0] - known[:, 0]) + np.square(front[:, :, None, 1] - known[:, 1])
     weight = np.exp(far * (-1.0 / (2.0 * 13.0**2)))
     share: Array = (weight * lacking).sum(axis=2) / (weight.sum(axis=2) + 0.5)
-    # The outline itself stays where it is.
+    # The outline itself is not moved.
     share *= np.minimum(1.0, 6.0 * (1.0 - RADIUS))[:, None]
     return share
 
@@ -175,7 +175,7 @@ def _bump(front: Array, x: float, y: float, wide: float, high: float) -> Array:
 
 
 def _nose(front: Array, points: Array, smooth: Array) -> Array:
-    """The ridge from the bridge to the tip, the wings, and the steep underside."""
+    """Nose: the ridge from the bridge to the tip, the wings, and the steep underside."""
     line, base = points[NOSE_LINE], points[NOSE_BASE]
     x, y = front[..., 0], front[..., 1]
     column = smooth[: FRONT_RINGS + 1, JAW_COLUMNS + TOP_COLUMNS // 2]  # straight up from the centre
@@ -197,7 +197,7 @@ def _nose(front: Array, points: Array, smooth: Array) -> Array:
 
 
 def _details(front: Array, points: Array) -> Array:
-    """Eyeballs in their sockets, lips, chin: small against the head, but they catch the light."""
+    """Eyeballs, lips and chin: small compared with the head, but visible through shading."""
     depth = np.zeros(front.shape[:2])
     for eye, side in ((slice(60, 68), -1.0), (slice(68, 76), 1.0)):
         x, y = points[eye, 0].mean(), points[eye, 1].mean()

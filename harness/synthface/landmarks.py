@@ -1,8 +1,8 @@
 """The 98 landmarks of a drawn head, in image pixels.
 
-Points 33 to 97 are fixed to the surface. The jaw contour follows what is seen, as WFLW's labelling does: the
-jaw line where it faces the viewer, the face's silhouette where it has turned away, and each half of it
-resampled to equal steps (in WFLW's own lists the steps of a half differ by 0.1 %).
+Points 33 to 97 are fixed to the surface. The jaw contour follows the visible outline, as WFLW's labels do: the jaw
+line where it faces the viewer, the silhouette of the face where it has turned away. Each half is resampled to equal
+steps (in WFLW's own lists the steps of a half differ by 0.1 %).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def landmarks(head: Head, points: Array, camera: Camera) -> Array:
     contour = camera.view(visible_contour(head, camera))[:, :2]
     found[: CHIN + 1] = evenly(contour[: CHIN_COLUMN + 1], CHIN + 1)
     found[CHIN : JAW.stop] = evenly(contour[CHIN_COLUMN:], CHIN + 1)
-    # The lists hold six decimals. Rounding here drops the last bits, in which sines differ between CPUs.
+    # The lists hold six decimals. Rounding removes the last bits, where sines differ between CPUs.
     return np.round(found, 6)
 
 

@@ -1,4 +1,4 @@
-"""A split of drawn faces on disk, in WFLW's own folders and lists."""
+"""A split of drawn faces on disk, in the folders and list formats of WFLW."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from nmebench.synthface.degrade import jpeg
 from nmebench.synthface.face import SynthFace, draw
 
 RENDERER_VERSION: Final = 1
-"""Raised whenever the same seed draws other bytes."""
+"""Incremented whenever the same seed draws different bytes."""
 MANIFEST: Final = "synthface.json"
 JPEG_QUALITY: Final = 95
 MOST_FACES: Final = 100_000
@@ -49,15 +49,29 @@ def make(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Draw `faces` faces of a split (and `train_faces` of the training split) into the new folder `out`.
+    """Draw a split of faces into a new folder.
 
-    The folder appears whole or not at all: it is filled beside its place and renamed. `progress` is called
-    with the number of faces drawn and the number wanted.
+    The faces are drawn into a temporary folder beside ``out``, which is renamed when it is complete.
+
+    Args:
+        out: the new folder; it may exist if it is empty.
+        faces: number of faces of ``split``.
+        seed: seed of the faces.
+        split: ``test`` or ``train``.
+        train_faces: number of faces of the training split to draw as well.
+        workers: processes that draw; None for one per core.
+        progress: called with the number of faces drawn and the total.
+
+    Returns:
+        ``out``.
+
+    Raises:
+        InputError: a number is out of range, the split is unknown, or the folder can't be written or is not empty.
     """
     wanted = _wanted(faces, train_faces, split)
     _check_seed(seed)
     out = Path(out)
-    with _beside(out) as root:
+    with _temporary_sibling(out) as root:
         jobs = [
             _Job(root, seed, name, index, Attributes(*(bool(flag) for flag in row)))
             for name, count in wanted
@@ -71,7 +85,7 @@ def make(
         for name, drawn in lines.items():
             _write_lists(root, name, drawn)
         _write_manifest(root, seed, wanted)
-        _settle(root, out)
+        _rename_into_place(root, out)
     return out
 
 
@@ -81,7 +95,7 @@ def hash_of(path: Path) -> str:
 
 
 def files_of(root: Path) -> list[str]:
-    """Every file of a dataset but the manifest, as sorted relative names."""
+    """Sorted relative names of every file of a dataset except the manifest."""
     names = (path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
     return sorted(name for name in names if name != MANIFEST)
 
@@ -107,8 +121,8 @@ def _check_seed(seed: int) -> None:
 
 
 @contextmanager
-def _beside(out: Path) -> Iterator[Path]:
-    """A temporary folder next to `out`, removed if the work fails."""
+def _temporary_sibling(out: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside ``out``; remove it when the block fails."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} holds something already; give a new or an empty folder, or remove it first")
     try:
@@ -122,19 +136,19 @@ def _beside(out: Path) -> Iterator[Path]:
         shutil.rmtree(root, ignore_errors=True)
 
 
-def _settle(root: Path, out: Path) -> None:
+def _rename_into_place(root: Path, out: Path) -> None:
     root.chmod(0o755)
     try:
         root.replace(out)
     except OSError as error:
-        raise InputError(f"{out} was written to by somebody else meanwhile; give another folder") from error
+        raise InputError(f"{out} was written by another process meanwhile; give another folder") from error
 
 
 def _drawn(jobs: list[_Job], workers: int | None) -> Iterator[str]:
-    """List lines in the jobs' order; the faces don't depend on how many processes draw them."""
+    """Yield the list lines in the order of the jobs; the faces do not depend on the number of processes."""
     count = workers if workers is not None else _cores()
     if count < 1:
-        raise InputError(f"workers is {workers}; give a whole number from 1 up, or nothing for one a core")
+        raise InputError(f"workers is {workers}; give a whole number from 1 up, or leave it out for one per core")
     if count == 1 or len(jobs) < 8:
         yield from map(_draw_one, jobs)
         return
@@ -143,14 +157,14 @@ def _drawn(jobs: list[_Job], workers: int | None) -> Iterator[str]:
 
 
 def _cores() -> int:
-    """The cores this process may use."""
+    """Number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def _draw_one(job: _Job) -> str:
-    """Draw a face into its file and give its line of the list."""
+    """Draw a face into its file and return its line of the list."""
     face = draw(job.seed, job.split, job.index, job.attributes)
     name = f"{_folder(job.attributes)}/{job.split}_{job.index:05d}.jpg"
     path = job.root / "WFLW_images" / name
@@ -160,7 +174,7 @@ def _draw_one(job: _Job) -> str:
 
 
 def _folder(attributes: Attributes) -> str:
-    """WFLW keeps its images in numbered classes; here the class is the first attribute that a face has."""
+    """Image folder of a face: WFLW numbers its image classes; here the class is the face's first attribute."""
     for number, (flag, name) in enumerate(zip(attributes, Attributes._fields, strict=True), start=1):
         if flag:
             return f"{number}--{name.capitalize()}"
@@ -177,7 +191,7 @@ def _write_lists(root: Path, split: Split, drawn: list[tuple[Attributes, str]]) 
     full = annotations / "list_98pt_rect_attr_train_test" / f"list_98pt_rect_attr_{split}.txt"
     _write_lines(full, [line for _, line in drawn])
     if split == "test":
-        # The lists without rectangle and attributes: 196 coordinates and the name.
+        # The lists without rectangle and attributes hold 196 coordinates and the name.
         bare = [(flags, " ".join([*(tokens := line.split())[:196], tokens[-1]])) for flags, line in drawn]
         folder = annotations / "list_98pt_test"
         _write_lines(folder / "list_98pt_test.txt", [line for _, line in bare])
@@ -191,7 +205,7 @@ def _write_lines(path: Path, lines: list[str]) -> None:
 
 
 def _write_manifest(root: Path, seed: int, wanted: list[tuple[Split, int]]) -> None:
-    """The manifest comes last: a folder without one is not a dataset."""
+    """Write the manifest, which is the last file: a folder without one is not a dataset."""
     manifest = {
         "renderer_version": RENDERER_VERSION,
         "seed": seed,

@@ -14,7 +14,7 @@ Singles = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Light:
-    """A lamp, the sky, and how the camera was set."""
+    """A key light, the sky light and the exposure."""
 
     direction: Array
     """[3] unit vector towards the lamp, in view axes."""
@@ -23,18 +23,18 @@ class Light:
     colour: Array
     """[3] B, G, R of the key light."""
     softness: float
-    """How far the light wraps round the form, 0 hard to 0.5."""
+    """Wrap of the light around the form, from 0 (hard) to 0.5."""
     edge: tuple[float, float, float] | None
-    """A hard cast shadow: in frontal head coordinates the half-plane a x + b y > c lies in shadow."""
+    """A hard cast shadow: in frontal head coordinates the half-plane a x + b y > c is in shadow."""
     bars: float
-    """Period of a barred shadow in head units (a blind), 0 for none."""
+    """Period of a striped shadow (a window blind) in head units; 0 for none."""
     exposure: float
     cast: Array
     """[3] gain of the whole picture's channels."""
 
 
 def draw_light(rng: np.random.Generator, extreme: bool) -> Light:
-    """Everyday light, or a hard one: from the side, with a cast shadow, too much, too little or coloured."""
+    """Draw everyday light, or difficult light: from the side, with a cast shadow, too bright, too dark or coloured."""
     around, height = rng.uniform(-1.0, 1.0), rng.uniform(-0.9, 0.25)
     key, fill, softness, exposure = (
         rng.uniform(0.65, 0.9),
@@ -93,7 +93,7 @@ def _dot(vectors: Singles, axis: Singles) -> Singles:
 
 
 def cast_shadow(xy: Singles, light: Light) -> Singles:
-    """[n] how deep frontal head positions [n, 2] lie in the cast shadow."""
+    """``[n]`` depth of frontal head positions ``[n, 2]`` inside the cast shadow."""
     if light.edge is None:
         return np.zeros(len(xy), np.float32)
     a, b, c = light.edge

@@ -1,6 +1,7 @@
-"""What hides part of a face: glasses, hands, masks, strands of hair, hats and other things.
+"""Occluders that hide part of a face: glasses, hands, masks, strands of hair, hats and other objects.
 
-Solids join the scene and share its light and depth; hair and lenses are blended over the finished picture.
+Solid objects are part of the scene and share its light and depth. Hair and lenses are blended over the finished
+picture.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Overlay:
 
 @dataclass(frozen=True)
 class Occluders:
-    """What stands in front of a face."""
+    """The occluders of one face: solid parts and overlays."""
 
     parts: list[Part] = field(default_factory=list)
     overlays: list[Overlay] = field(default_factory=list)
@@ -42,7 +43,7 @@ class Occluders:
 
 @dataclass(frozen=True)
 class Scene:
-    """What an occluder is fitted to."""
+    """The head, pose and camera that an occluder is fitted to."""
 
     head: Head
     points: Array
@@ -53,7 +54,7 @@ class Scene:
 
 
 def occluders(scene: Scene, occluded: bool, rng: np.random.Generator) -> Occluders:
-    """At least one thing in front of an occluded face; now and then thin glasses on any other."""
+    """Draw at least one occluder for an occluded face, and sometimes thin glasses for any other face."""
     found = Occluders()
     if not occluded:
         if rng.uniform() < 0.08:
@@ -128,14 +129,14 @@ def _lens(rim: Array, camera: Camera, colour: Array) -> Part:
 
 
 def _front_camera(scene: Scene, target: Array, roll: float) -> Camera:
-    """Axes parallel to the picture's, their origin on a point of the head."""
+    """Axes parallel to the image axes, with the origin at a point of the head."""
     x, y, depth = scene.camera.view(target[None])[0]
     del depth
     return Camera(Pose(0.0, 0.0, roll), scene.camera.scale, (float(x), float(y)))
 
 
 def _target(scene: Scene, rng: np.random.Generator) -> Array:
-    """A point of the face to hide: an eye, a cheek, the mouth, the jaw."""
+    """Choose a point of the face to hide: an eye, a cheek, the mouth or the jaw."""
     chosen = scene.points[int(rng.choice([5, 10, 16, 22, 27, 35, 44, 54, 62, 70, 76, 82, 85, 85, 90])), :2]
     inner = np.array([0.0, 40.0]) + (chosen - np.array([0.0, 40.0])) * 0.9
     target: Array = lift(scene.head, inner[None])[0]
@@ -177,7 +178,7 @@ def _hand(scene: Scene, found: Occluders, rng: np.random.Generator) -> None:
 
 
 def _mask(scene: Scene, found: Occluders, rng: np.random.Generator) -> None:
-    """A cloth over nose and mouth, following the head's form."""
+    """A cloth mask over nose and mouth that follows the surface of the head."""
     head = scene.head
     x, y = head.surface[..., 0], head.surface[..., 1]
     upper = scene.points[52, 1] + rng.uniform(0.0, 12.0) + 0.0045 * np.square(x)
@@ -192,7 +193,7 @@ def _mask(scene: Scene, found: Occluders, rng: np.random.Generator) -> None:
 
 
 def _strands(scene: Scene, found: Occluders, rng: np.random.Generator) -> None:
-    """Locks that fall from the hairline over brow, eye or cheek."""
+    """Strands of hair from the hairline over brow, eye or cheek."""
     side = 1.0 if rng.uniform() < 0.5 else -1.0
     start_x, end_x = side * rng.uniform(5.0, 35.0), side * rng.uniform(15.0, 62.0)
     end_y = rng.uniform(-5.0, 75.0)
@@ -214,7 +215,7 @@ def _strands(scene: Scene, found: Occluders, rng: np.random.Generator) -> None:
 
 
 def _object(scene: Scene, found: Occluders, rng: np.random.Generator) -> None:
-    """A microphone, a cup or a ball held before the face."""
+    """A microphone, a cup or a ball in front of the face."""
     camera = _front_camera(scene, _target(scene, rng), rng.uniform(-70.0, 70.0))
     colour = _bright(rng)
     kind = int(rng.integers(3))
@@ -244,7 +245,7 @@ def _object(scene: Scene, found: Occluders, rng: np.random.Generator) -> None:
 
 
 def _card(scene: Scene, found: Occluders, rng: np.random.Generator) -> None:
-    """A flat thing: a phone, a sheet of paper, somebody's shoulder."""
+    """A flat object: a phone, a sheet of paper or another person's shoulder."""
     centre = scene.camera.view(_target(scene, rng)[None])[0, :2]
     wide, high = rng.uniform(22.0, 60.0) * scene.camera.scale, rng.uniform(25.0, 60.0) * scene.camera.scale
     turn = rng.uniform(0.0, np.pi)
@@ -252,7 +253,7 @@ def _card(scene: Scene, found: Occluders, rng: np.random.Generator) -> None:
     across = np.array([-along[1], along[0]])
     corners = [(-1, -1), (1, -1), (1, 1), (-1, 1)]
     polygon = np.array([centre + a * wide * along + b * high * across for a, b in corners])
-    # Pushed aside so that at most about half of the face is hidden.
+    # Moved aside so that it hides at most about half of the face.
     away = centre - np.asarray(scene.camera.shift)
     polygon += 0.35 * away
     found.overlays.append(Overlay(polygon, _bright(rng), 1.0))
@@ -261,7 +262,7 @@ def _card(scene: Scene, found: Occluders, rng: np.random.Generator) -> None:
 
 
 def _brim(scene: Scene, found: Occluders, rng: np.random.Generator) -> None:
-    """A cap worn low: a shell over the skull with a peak that hides forehead and perhaps brows."""
+    """A cap: a shell over the skull with a peak that hides the forehead and sometimes the brows."""
     head = scene.head
     y = head.smooth[..., 1]
     edge = rng.uniform(-62.0, -42.0)

@@ -1,4 +1,4 @@
-"""Painting one face's atlas, layer by layer."""
+"""Paint the texture atlas of one face, layer by layer."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def _eye(
     glint = disc(area, px - 2.2, py - 2.4, 1.3, 0.7)
     ball += glint[..., None] * (1.1 - ball)
     tint(picture, area, ball, opening)
-    # Lashes: a dark line that hugs the lid from outside, heavier above and outwards.
+    # Lashes: a dark line along the outside of the lid, thicker above and outwards.
     outwards = np.clip(side * (area.x - px) / 15.0 * 0.4 + 0.7, 0.2, 1.1)
     thick = 1.5 * looks.lash + (1.6 * makeup.liner if makeup else 0.0)
     line = np.clip(thick * outwards + 0.3 - np.abs(above - 0.4 * thick) / 0.8, 0.0, 1.0) * within

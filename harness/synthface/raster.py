@@ -1,6 +1,6 @@
-"""A z-buffer rasteriser for meshes of small triangles, vectorised over triangles of a like size.
+"""A z-buffer rasteriser for meshes of small triangles, vectorised over triangles of similar size.
 
-Everything is additions, products and quotients; no library whose rounding depends on the CPU takes part.
+It uses additions, products and quotients only, and no library whose rounding depends on the CPU.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ Singles = npt.NDArray[np.float32]
 
 _SIZES: Final = (2, 3, 4, 6, 8, 12, 16, 24, 40, 80, 160)
 _DEPTH_STEPS: Final = 64.0
-"""Depth is compared in 1/64 pixel; nearer by less counts as equal, and then the later triangle wins."""
+"""Depth is compared in steps of 1/64 px; of two triangles at equal depth, the later one wins."""
 _TRIANGLE_BITS: Final = 20
 
 
 @dataclass(frozen=True)
 class Fragments:
-    """What is seen at each covered sample."""
+    """The visible triangle at each covered sample."""
 
     rows: Indices
     columns: Indices

@@ -1,4 +1,4 @@
-"""From parts, atlas and light to a picture: rasterise, look colours up, shade, and average down."""
+"""Render parts, atlas and light to a picture: rasterise, look up colours, shade, and average samples."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from nmebench.synthface.template import Array
 Singles = npt.NDArray[np.float32]
 
 SAMPLES: Final = 2
-"""Samples a pixel along each axis."""
+"""Samples per pixel along each axis."""
 
 
 def render(
     parts: list[Part], atlas: Singles, light: Light, height: int, width: int, grain: Singles
 ) -> tuple[Array, Array]:
     """Linear colours [height, width, 3], already weighted by the coverage [height, width] that comes with them."""
-    # Sample k of an axis lies at image coordinate (k + 0.5) / SAMPLES - 0.5.
+    # Sample k of an axis is at image coordinate (k + 0.5) / SAMPLES - 0.5.
     offset = 0.5 * SAMPLES - 0.5
     xyz = np.concatenate([part.xyz for part in parts]) * SAMPLES
     xyz[:, :2] += offset
@@ -33,7 +33,7 @@ def render(
     seen = rasterise(xyz, triangles, height * SAMPLES, width * SAMPLES)
     corners = triangles[seen.triangle]
     part_of = owner[seen.triangle]
-    # Single precision from here on: sums and products round alike everywhere, and half the memory moves.
+    # Single precision from here on: sums and products round alike on every CPU, and memory traffic halves.
     weights = seen.weights.astype(np.float32)
     values = np.concatenate([_vertex_values(part) for part in parts])
     at = values[corners[:, 0]] * weights[:, :1]
@@ -41,7 +41,7 @@ def render(
     at += values[corners[:, 2]] * weights[:, 2:]
     normals, uv = at[:, :3], at[:, 3:5]
     normals /= np.sqrt(np.square(normals[:, 0]) + np.square(normals[:, 1]) + np.square(normals[:, 2]) + 1e-9)[:, None]
-    # The undersides of two-sided sheets are lit as what they look like: facing the viewer.
+    # Back faces of two-sided sheets are lit as if they faced the viewer.
     normals[normals[:, 2] < 0.0] *= -1.0
     painted = np.array([part.painted for part in parts])[part_of]
     strength = np.array([part.grain for part in parts], np.float32)[part_of]
@@ -62,7 +62,7 @@ def render(
 
 
 def _vertex_values(part: Part) -> Singles:
-    """[v, 6] what is interpolated over triangles: normal, texture position and shade."""
+    """``[v, 6]`` values interpolated over triangles: normal, texture position and shade."""
     shade_of = np.ones(len(part.xyz)) if part.glow is None else part.glow
     return np.column_stack([part.normals, part.uv, shade_of]).astype(np.float32)
 

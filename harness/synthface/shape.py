@@ -1,7 +1,7 @@
 """Identity and expression: smooth displacements of the average face's 98 points.
 
-Every displacement is a smooth function of few coefficients, so that a landmark can always be told from what
-is drawn around it and never moves on its own.
+Every displacement is a smooth function of a few coefficients: a landmark never moves independently of the drawing
+around it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ BROWS = ((RIGHT_BROW, -1.0), (LEFT_BROW, 1.0))
 
 @dataclass(frozen=True)
 class Identity:
-    """Shape coefficients, standard normal unless said otherwise."""
+    """Shape coefficients, standard normal unless noted otherwise."""
 
     face_width: float
     face_length: float
@@ -77,12 +77,12 @@ class Expression:
 
 
 def draw_identity(rng: np.random.Generator) -> Identity:
-    """Independent coefficients, cut off where faces stop looking like faces."""
+    """Draw independent coefficients, clipped to the range that gives plausible faces."""
     return Identity(*np.clip(rng.normal(size=21), -2.5, 2.5).tolist())
 
 
 def draw_expression(rng: np.random.Generator, strong: bool) -> Expression:
-    """An everyday face (many smile in photographs), or a strong expression."""
+    """Draw an everyday expression (often a smile, as in photographs) or a strong one."""
     unit = rng.uniform
     gaze_x, gaze_y = rng.normal(0.0, 0.4, size=2).clip(-1, 1)
     blink = unit() < 0.07
@@ -146,7 +146,7 @@ def _shape_eyes(points: Array, k: Identity) -> None:
         lids = points[eye]
         centre_x = 35.0 * side
         along = (lids[:, 0] - centre_x) * side / 15.0
-        # The corners stay: they are the unit of length.
+        # The eye corners do not move: their distance is the unit of length.
         lids[:, 1] *= 1.0 + 0.16 * k.eye_height
         tilt = 0.9 * k.eye_tilt * (1.0 - along) / 2.0 + 0.5 * k.eye_tilt
         lids[:, 1] += tilt

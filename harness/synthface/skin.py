@@ -1,7 +1,7 @@
-"""The face's atlas: skin, eyes, brows, lips and what age, beard and makeup add, painted over frontal (x, y).
+"""The texture atlas of a face over frontal (x, y): skin, eyes, brows, lips, age, beard and makeup.
 
-The atlas is painted from the very curves that define the landmarks. Areas have analytic coverage (no polygon
-filler with its half-texel habits), so an edge lies where its curve lies.
+The atlas is painted from the same curves that define the landmarks. Areas have analytic coverage instead of a polygon
+filler's half-texel offsets, so every painted edge is exactly at its curve.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Meshes of simple solids: what is neither face nor skull (neck, ears, hands, glasses, hats)."""
+"""Meshes of simple solids: neck, ears, hands, glasses and hats."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Part:
     """Strength of the surface's texture."""
     gloss: float = 0.0
     painted: bool = False
-    """Whether the face's atlas covers it."""
+    """True where the face's atlas gives the colour."""
     glow: npt.NDArray[np.float64] | None = None
     """[v] optional per-vertex factor on the colour (shade in folds)."""
 
@@ -69,7 +69,7 @@ def sheet(
 
 
 def lathe(axis: Array, radii: Array, columns: int = 16, flat: float = 1.0, wide: Array | None = None) -> Array:
-    """[rings, columns, 3] a body of circular (or flattened) sections round a polyline axis [rings, 3]."""
+    """``[rings, columns, 3]`` a solid of circular (or flattened) sections round a polyline axis [rings, 3]."""
     ahead = np.gradient(axis, axis=0)
     ahead /= np.maximum(np.sqrt(np.square(ahead).sum(axis=1, keepdims=True)), 1e-9)
     hint = np.array([1.0, 0.0, 0.0]) if wide is None else wide

@@ -1,6 +1,6 @@
-"""The average face: where the 98 points sit on a neutral, frontal head.
+"""The average face: positions of the 98 points on a neutral, frontal head.
 
-Head coordinates: x to the image's right, y down, z towards the viewer; the origin lies midway between the
+Head coordinates: x to the image's right, y down, z towards the viewer; the origin is midway between the
 outer eye corners and the unit is one percent of the distance between them. Only the image-left half is
 written down; the other half is its mirror.
 """

@@ -1,4 +1,4 @@
-"""``nmebench bench`` and the limits that it prints."""
+"""``nmebench bench`` and the machine limits that it prints."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import torch
 from torch import nn
 
 from nmebench.__main__ import main
-from nmebench.bench import Limits, gflop_a_face, measure_limits, measure_stages, peer_figures
+from nmebench.bench import Limits, gflop_per_face, measure_limits, measure_stages, peer_figures
 
 
 def test_operations_are_two_for_each_multiplication() -> None:
     network = nn.Sequential(nn.Conv2d(3, 8, 3, stride=2, padding=1, bias=False), nn.Conv2d(8, 5, 1, bias=False))
     multiplications = 3 * 9 * 8 * 32 * 16 + 8 * 5 * 32 * 16
-    assert gflop_a_face(network.eval(), (64, 32)) == pytest.approx(2 * multiplications / 1e9)
+    assert gflop_per_face(network.eval(), (64, 32)) == pytest.approx(2 * multiplications / 1e9)
 
 
 def test_limits_are_measured_and_leave_the_number_of_threads() -> None:

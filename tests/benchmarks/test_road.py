@@ -28,7 +28,7 @@ from measure_engines import settle
 from mmpose_peer import hrnetv2_w18
 
 from nmebench import datasets, engines, models
-from nmebench.bench import gflop_a_face, measure_limits, repeated
+from nmebench.bench import gflop_per_face, measure_limits, repeated
 from nmebench.datasets.dataset import Dataset
 from nmebench.runs.run_store import Run
 from nmebench.sweep import execute
@@ -139,7 +139,7 @@ def test_road(benchmark, road: Road, tmp_path: Path, mmdet_stand_in: None) -> No
         return execute(validate(options, where="a benchmark"), tmp_path / decoders)
 
     threads = torch.get_num_threads()
-    road.gflop = 2 * gflop_a_face(module, (SIDE, SIDE))
+    road.gflop = 2 * gflop_per_face(module, (SIDE, SIDE))
 
     def turn() -> None:
         road.gflops.append(measure_limits(threads).gflops)

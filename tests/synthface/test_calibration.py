@@ -1,4 +1,4 @@
-"""A landmark lies where its feature is drawn, far below a tenth of a pixel."""
+"""Landmarks coincide with the drawn features, far below a tenth of a pixel."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from nmebench.synthface.template import CHIN, Array
 SIZE = 320
 NEUTRAL = Expression(0.3, 0.3, 0.3, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 FLAT_LIGHT = Light(np.array([0.0, 0.0, 1.0]), 0.0, 1.0, np.ones(3), 0.0, None, 0.0, 1.0, np.ones(3))
-"""Fill light alone."""
+"""Fill light without a key light."""
 
 
 def head_of(index: int) -> tuple[Head, Array]:
@@ -44,7 +44,7 @@ POSES = [(0.0, 0.0, 0.0), (18.0, 8.0, -12.0), (-30.0, -10.0, 25.0)]
 
 @pytest.mark.parametrize("pose", POSES)
 def test_a_dot_painted_at_a_landmark_is_seen_at_it(pose: tuple[float, float, float]) -> None:
-    """The whole chain - atlas, look-up, projection, averaging - on a head made flat.
+    """Check the complete chain (atlas, look-up, projection, averaging) on a flat head.
 
     On a curved surface a dot's centroid is not the image of its centre, so that would measure the curvature.
     """
@@ -71,7 +71,7 @@ def test_a_dot_painted_at_a_landmark_is_seen_at_it(pose: tuple[float, float, flo
 
 
 def test_landmarks_lie_on_the_triangles_that_are_drawn() -> None:
-    """Against a search through all triangles of the painted face."""
+    """Compare with a search through all triangles of the painted face."""
     head, points = head_of(3)
     corner = head.surface.reshape(-1, 3)[grid(RINGS, COLUMNS, closed=True)[: 2 * FRONT_RINGS * COLUMNS]]
     (ax, ay, az), (bx, by, bz), (cx, cy, cz) = (corner[:, i].T for i in range(3))
@@ -89,7 +89,7 @@ def test_landmarks_lie_on_the_triangles_that_are_drawn() -> None:
 @pytest.mark.parametrize("yaw", [-65.0, -40.0, 0.0, 25.0, 55.0])
 def test_the_far_half_of_the_contour_lies_on_the_silhouette(yaw: float) -> None:
     head, points = head_of(7)
-    # Without nose and lips in front of it, the face's outline is the contour itself.
+    # Without nose and lips, the outline of the face is the contour.
     bare = Head(head.outline, head.smooth, head.smooth)
     camera = camera_at(yaw, scale=1.1)
     contour = landmarks(bare, points, camera)

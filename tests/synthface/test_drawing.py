@@ -1,4 +1,4 @@
-"""Faces are the same wherever they are drawn, and their attributes are seen."""
+"""Faces are reproducible, and their attributes are visible."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def hash_of(face: SynthFace) -> str:
 
 
 def test_a_known_face_is_still_the_same() -> None:
-    """If this fails, published numbers no longer hold: raise RENDERER_VERSION and score everything again."""
+    """If this fails, published numbers no longer hold: increment RENDERER_VERSION and measure everything again."""
     face = draw(98, "test", 0)
     for point, place in GOLDEN_POINTS.items():
         assert face.landmarks[point] == pytest.approx(place, abs=1e-5)
@@ -47,7 +47,7 @@ def test_a_known_face_is_still_the_same() -> None:
 
 @pytest.mark.parametrize("how", ["as it comes", "plain"])
 def test_another_process_draws_the_same_bytes(how: str) -> None:
-    """Also without AVX2 and AVX-512, with one thread and in another order."""
+    """Faces are the same without AVX2 and AVX-512, with one thread and in another order."""
     here = [hash_of(draw(98, "test", index)) for index in (0, 7)]
     environment = dict(os.environ)
     if how == "plain":
@@ -106,7 +106,7 @@ def test_an_attribute_changes_the_picture(name: str) -> None:
     if name in ("pose", "expression"):
         assert moved > 3.0
         return
-    # The others leave the face where it is and change what is seen of it.
+    # The other attributes change the picture, not the landmarks.
     assert moved == 0.0
     x0, y0, x1, y1 = before.rect
     difference = before.image[y0:y1, x0:x1].astype(int) - after.image[y0:y1, x0:x1]

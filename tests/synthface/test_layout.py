@@ -1,4 +1,4 @@
-"""A split on disk: WFLW's layout, its manifest, the cache, and what is refused."""
+"""A split on disk: WFLW's layout, the manifest, the cache, and refused requests."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_the_lists_hold_the_landmarks_and_name_the_images(made: Path) -> None:
         assert tuple(token == "1" for token in tokens[200:206]) == face.attributes
         image = cv2.imread(str(made / "WFLW_images" / tokens[206]))
         assert image.shape == face.image.shape
-        # The file is a JPEG of what was drawn.
+        # The file is a JPEG of the drawn image.
         assert np.abs(image.astype(int) - face.image).mean() < 4.0
     assert len((made / FULL.format("train")).read_text().splitlines()) == 2
 
@@ -84,15 +84,15 @@ def test_a_cache_that_was_tampered_with_is_drawn_again(tmp_path: Path) -> None:
 
     stamp = image.stat().st_mtime_ns
     assert again() == root
-    assert image.stat().st_mtime_ns == stamp, "a sound cache is used as it is"
-    for harm in ("changed", "missing", "stranger", "manifest"):
+    assert image.stat().st_mtime_ns == stamp, "an intact cache is not drawn again"
+    for harm in ("changed", "missing", "foreign-file", "manifest"):
         if harm == "changed":
             image.write_bytes(image.read_bytes() + b"x")
             named = image.name
         elif harm == "missing":
             image.unlink()
             named = image.name
-        elif harm == "stranger":
+        elif harm == "foreign-file":
             (root / "more.txt").write_text("?")
             named = "more.txt"
         else:

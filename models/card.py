@@ -1,4 +1,4 @@
-"""Model cards: what a network reads and gives, where its weights are, and what was reported for it (TOML)."""
+"""Model cards (TOML): a network's input and output, its weights, and the values reported for it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import unquote
 
 from pydantic import (
     BaseModel,
@@ -35,17 +36,17 @@ __all__ = [
     "TestProtocol",
     "Training",
     "Weights",
-    "default_for",
+    "default_card",
     "load",
     "shipped",
 ]
 
-FOLDER = Path(__file__).parent / "cards"
-LIMIT = 1_000_000
-"""Largest card, in bytes."""
+SHIPPED_FOLDER = Path(__file__).parent / "cards"
+MAX_BYTES = 1_000_000
+"""Size limit of a card's file."""
 
 WFLW_LIKE = ("wflw", "synthface")
-"""Datasets whose subsets are WFLW's."""
+"""Datasets with WFLW's subsets."""
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[\w.:+-]+$")]
 Line = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\r\n]*$")]
@@ -69,105 +70,114 @@ class _Table(BaseModel):
 
 
 class Weights(_Table):
-    """Weights that are downloaded."""
+    """Weights to download."""
 
     url: Annotated[str, StringConstraints(max_length=2000, pattern=r"^https?://\S+$")]
     file: Annotated[str, StringConstraints(max_length=200, pattern=r"^[\w.+-]+$")] | None = None
-    """File name in the cache, where the address doesn't end in one."""
+    """File name in the cache folder; None takes the end of the address."""
     sha256: Hex64 | None = None
     hash_prefix: HexPrefix | None = None
+    """The first digits of the file's SHA-256."""
 
     @property
     def filename(self) -> str:
-        """Name in the cache folder."""
-        return self.file or self.url.split("?")[0].rstrip("/").rpartition("/")[2]
+        """The file's name in the cache folder."""
+        return self.file or unquote(re.split("[?#]", self.url)[0]).rstrip("/").rpartition("/")[2]
 
 
 class Input(_Table):
-    """What the network reads."""
+    """The input that the network reads."""
 
     size: tuple[Side, Side] = (256, 256)
     """Width, height in px."""
     box: Name = "landmarks"
-    """Name of the rule that gives the crop (``nmebench.boxes``)."""
+    """Name of the box rule that places the crop (``nmebench.boxes``)."""
     convention: Literal["stride", "udp"] = "stride"
-    """How the crop is sampled: ``udp`` for networks trained with unbiased data processing (mmpose's ``use_udp``)."""
+    """Sampling of the crop; ``udp`` if the network was trained with unbiased data processing (mmpose's ``use_udp``)."""
     colour: Literal["rgb", "bgr"] = "rgb"
     mean: Triple = IMAGENET_MEAN
-    """Of each channel in the order of ``colour``, in 0..255."""
+    """Mean of each channel in the order of ``colour``, in 0..255."""
     std: tuple[Positive, Positive, Positive] = IMAGENET_STD
+    """Standard deviation of each channel in the order of ``colour``, in 0..255."""
 
 
 class Output(_Table):
-    """What the network gives."""
+    """The output that the network gives."""
 
     kind: Literal["heatmaps", "landmarks"] = "heatmaps"
     unit: Literal["crop-fraction", "input-px"] | None = None
-    """Of the raw landmarks; the module always gives input px."""
+    """Unit of the raw landmarks; the built network always gives input px."""
 
 
 class TestProtocol(_Table):
-    """How the reported rows were measured."""
+    """The protocol with which the reported tables were measured."""
 
-    __test__ = False  # not a test case of pytest's
+    __test__ = False  # pytest must not collect this class
 
     decoder: Spec | None = None
-    """Spec of the decoder; None where the network gives landmarks."""
+    """Spec of the decoder; None if the network gives landmarks."""
     flip: bool = False
+    """Whether the outputs are averaged with those of the mirrored image."""
     shift: bool = False
-    """mmpose's ``shift_heatmap``: the flipped maps are moved right by one px before averaging."""
+    """mmpose's ``shift_heatmap``: the flipped heatmaps are moved right by one px before averaging."""
     shift_coords: bool = False
-    """mmpose 1.x's ``shift_coords`` for networks that give landmarks."""
+    """mmpose 1.x's ``shift_coords``, which applies to networks that give landmarks."""
 
 
 class Reported(_Table):
-    """One published table."""
+    """One published table.
+
+    ``decoder``, ``flip``, ``shift``, ``shift_coords`` and ``box`` replace the card's settings if this table was
+    measured with others.
+    """
 
     nme: Mapping[Name, Percent] = Field(default_factory=dict)
-    """Percent, by subset."""
+    """NME in percent by subset."""
     fr10: Mapping[Name, Annotated[float, Field(ge=0, le=100)]] = Field(default_factory=dict)
-    """Percent, by subset."""
+    """Failure rate at 10 % in percent by subset."""
     auc10: Mapping[Name, Fraction] = Field(default_factory=dict)
-    """Fraction, by subset."""
+    """Area under the CED up to 10 % as a fraction by subset."""
     source: Line
+    """Where the table was published."""
     tolerance: Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]
-    """Percent points of NME."""
+    """Largest difference of NME that counts as agreement, in percent points."""
     decoder: Spec | None = None
     flip: bool | None = None
     shift: bool | None = None
     shift_coords: bool | None = None
     box: Name | None = None
-    """These five replace the card's where this table was measured otherwise."""
 
     @model_validator(mode="after")
-    def _some_value(self) -> Reported:
+    def _reports_a_value(self) -> Reported:
         if not (self.nme or self.fr10 or self.auc10):
             raise ValueError("reports nothing: one of nme, fr10, auc10 is needed")
         return self
 
 
 class Training(_Table):
-    """Where weights of the project's own come from."""
+    """How the weights were trained, for networks trained with nmebench."""
 
     command: Line
+    """The command that trained them."""
     seed: int | None = None
     data: Line | None = None
+    """The training data."""
     sha256: Hex64 | None = None
-    """Of the weights file that the command gave."""
+    """SHA-256 of the weights file."""
     log: Mapping[Name, Value] = Field(default_factory=dict, max_length=64)
-    """Faces, epochs, losses, times."""
+    """Facts about the training, such as faces, epochs, losses and times."""
 
 
 class Card(_Table):
-    """A network, its weights, its input and output, and what was reported for it."""
+    """A network, its weights, its input and output, and the tables reported for it."""
 
     name: Name
     architecture: Name
     """A registered model's name, or ``timm:NAME``."""
     options: Mapping[Name, Value] = Field(default_factory=dict, max_length=64)
-    """Given to the architecture."""
+    """Options of the architecture."""
     weights: Line | Weights | None = None
-    """A path relative to the card, or where to download it."""
+    """A path relative to the card, or the address to download from."""
     licence: Line | None = None
     source: Line | None = None
     notes: Annotated[str, StringConstraints(max_length=5000)] | None = None
@@ -175,14 +185,14 @@ class Card(_Table):
     output: Output = Output()
     test: TestProtocol = TestProtocol()
     reported: Mapping[Name, Mapping[Line, Reported]] = Field(default_factory=dict, max_length=32)
-    """Tables by dataset, then by their own name."""
+    """Tables by dataset, then by the table's name."""
     training: Training | None = None
 
     _path: Path | None = PrivateAttr(default=None)
 
     @property
     def path(self) -> Path | None:
-        """The file that the card was read from; None for a default card."""
+        """The file that the card was read from; None if it was not read from a file."""
         return self._path
 
     @model_validator(mode="after")
@@ -209,17 +219,17 @@ class Card(_Table):
         return {name: table_protocol(card, table) for name, table in tables.items()}
 
     def weights_path(self) -> Path | None:
-        """Where the weights are on this machine; None for a network without any.
+        """Return the path of the weights on this machine; None for a network without weights.
 
         Raises:
-            ModelError: they aren't there; says how to get them.
+            ModelError: the file is missing; the message says how to get it.
         """
         if self.weights is None:
             return None
         if isinstance(self.weights, str):
             path = (self._path.parent if self._path else Path()) / self.weights
             if not path.is_file():
-                raise ModelError(f"card {self.name}: its weights {path} aren't there; give --weights FILE")
+                raise ModelError(f"card {self.name}: its weights {path} are missing; give --weights FILE")
             return path
         path = weights_folder() / self.weights.filename
         if not path.is_file():
@@ -231,37 +241,43 @@ class Card(_Table):
 
 
 def shipped() -> list[str]:
-    """Names of the cards that come with the package, sorted."""
-    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+    """Return the names of the cards that come with the package, sorted."""
+    return sorted(path.stem for path in SHIPPED_FOLDER.glob("*.toml"))
 
 
-def default_for(name: str) -> Card:
-    """The card of a model that has none: 256x256, box from the landmarks, RGB, ImageNet mean and std.
+def default_card(name: str) -> Card:
+    """Return the card of a model without a card file.
+
+    The input is 256x256 RGB, normalised with ImageNet's mean and std, from the box of the landmarks.
 
     Raises:
-        ModelError: no such model.
+        ModelError: the model is unknown.
+
+    Example:
+        >>> default_card("hrnetv2-w18").input.size
+        (256, 256)
     """
     if name not in registered():
-        factory(name)  # imports timm, which knows whether the name is one of its own
+        factory(name)  # raises for an unknown name; imports timm to look there
     return Card(name=name, architecture=name)
 
 
-def _explain(error: ValidationError) -> str:
-    """The first problem that pydantic found, in one line, and how many more there are."""
+def _first_problem(error: ValidationError) -> str:
+    """The first problem that pydantic found in one line, and the number of others."""
     problems = error.errors(include_url=False, include_context=False)
     first = problems[0]
     field = ".".join(str(part) for part in first["loc"]) or "card"
     given = "" if first["type"] in ("missing", "value_error") else f" (given: {str(first['input'])[:80]})"
     text = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
-        text = "unknown field" + did_you_mean(str(first["loc"][-1]), _fields(first["loc"]))
+        text = "unknown field" + did_you_mean(str(first["loc"][-1]), _allowed_fields(first["loc"]))
         given = ""
     more = f"; {len(problems) - 1} more" if len(problems) > 1 else ""
     return re.sub(r"\s+", " ", f"{field}: {text}{given}{more}")
 
 
-def _fields(location: tuple[Any, ...]) -> list[str]:
-    """The field names that are allowed where an unknown one was found."""
+def _allowed_fields(location: tuple[Any, ...]) -> list[str]:
+    """The field names of the table in which an unknown field was found."""
     tables: dict[str, type[_Table]] = {
         "input": Input,
         "output": Output,
@@ -274,14 +290,15 @@ def _fields(location: tuple[Any, ...]) -> list[str]:
     return list(table.model_fields)
 
 
-def _parse(path: Path) -> Card:
+def _read(path: Path) -> Card:
+    """Read and check a card's file."""
     try:
         with path.open("rb") as file:
-            content = file.read(LIMIT + 1)
+            content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise CardError(f"card {path} can't be read: {error.strerror or error}") from error
-    if len(content) > LIMIT:
-        raise CardError(f"card {path} is larger than {LIMIT} bytes; is it a card?")
+    if len(content) > MAX_BYTES:
+        raise CardError(f"card {path} is larger than {MAX_BYTES} bytes; is it a card?")
     try:
         table = tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -291,24 +308,32 @@ def _parse(path: Path) -> Card:
     try:
         card = Card.model_validate(table)
     except ValidationError as error:
-        raise CardError(f"card {path}: {_explain(error)}") from error
+        raise CardError(f"card {path}: {_first_problem(error)}") from error
     card._path = path.resolve()
     return card
 
 
 def load(name_or_path: str | Path) -> Card:
-    """Read a card: a path to a TOML file, a shipped card's name, a registered model's or a timm backbone's name.
+    """Read a model card.
+
+    Args:
+        name_or_path: the path of a TOML file, the name of a shipped card, or the name of a registered model or a timm
+            backbone, which gives :func:`default_card`.
 
     Raises:
-        CardError: nothing of that name, or a card that can't be read; one line naming the file and the field.
+        CardError: the name is unknown, or the card can't be read; one line names the file and the field.
+
+    Example:
+        >>> load("mmpose-hrnetv2-w18-dark").test.decoder
+        'dark'
     """
     text = str(name_or_path)
     if isinstance(name_or_path, Path) or text.endswith(".toml") or os.sep in text:
-        return _parse(Path(name_or_path))
+        return _read(Path(name_or_path))
     if text in shipped():
-        return _parse(FOLDER / f"{text}.toml")
+        return _read(SHIPPED_FOLDER / f"{text}.toml")
     try:
-        return default_for(text)
+        return default_card(text)
     except ModelError as error:
         if text.startswith("timm:"):
             raise

@@ -144,11 +144,11 @@ def test_unknown_names_and_files(tmp_path: Path) -> None:
     with pytest.raises(models.CardError, match="can't be read"):
         card.load(tmp_path)
     with pytest.raises(models.ModelError, match="unknown model 'orcale'"):
-        card.default_for("orcale")
+        card.default_card("orcale")
 
 
 def test_a_registered_model_has_a_default_card() -> None:
-    assert card.load("oracle") == card.default_for("oracle")
+    assert card.load("oracle") == card.default_card("oracle")
     assert card.load("timm:resnet18").architecture == "timm:resnet18"
     assert card.load("resnet18").architecture == "resnet18"
     with pytest.raises(models.ModelError, match="timm has no backbone 'resnet81'"):
@@ -239,6 +239,20 @@ def test_reported_values_are_the_published_ones(shared: Path, name: str, rows: d
         assert (found.weights.hash_prefix or "") == row["sha_prefix"]
 
 
+@pytest.mark.parametrize(
+    ("url", "filename"),
+    [
+        pytest.param("https://h/a/net-3f8e0c2c.pth", "net-3f8e0c2c.pth", id="plain"),
+        pytest.param("https://h/a/net.pth?download=1#top", "net.pth", id="query and fragment"),
+        pytest.param("https://h/a/my%20net.pth", "my net.pth", id="escaped space"),
+        pytest.param("https://h/a/..%2F..%2Fnet.pth", "net.pth", id="escaped folders"),
+        pytest.param("https://h/a/net/", "net", id="trailing slash"),
+    ],
+)
+def test_file_name_of_downloaded_weights(url: str, filename: str) -> None:
+    assert card.Weights(url=url).filename == filename
+
+
 def test_absent_weights_say_how_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_network(*_: object) -> None:
         raise AssertionError("a connection was opened")
@@ -299,7 +313,7 @@ def test_oracle_needs_none() -> None:
 
 def test_relative_weights_that_are_absent(tmp_path: Path) -> None:
     path = _write(tmp_path, 'name = "x"\narchitecture = "onnx"\nweights = "x.onnx"\n')
-    with pytest.raises(models.ModelError, match=r"x\.onnx aren't there; give --weights FILE"):
+    with pytest.raises(models.ModelError, match=r"x\.onnx are missing; give --weights FILE"):
         models.build(card.load(path))
 
 

@@ -1,4 +1,4 @@
-"""The project's jobs. `nox -l` is the table of contents; every session shares one environment (.nox/nmebench)."""
+"""The project's sessions. `nox -l` lists them; all share one environment (.nox/nmebench)."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def _python_of(environment: Path) -> Path:
 
 
 def _environment(session: nox.Session, *extras: str) -> dict[str, str]:
-    """Install the project with `extras` into the shared environment, unless that was done; its variables.
+    """Install the project with `extras` into the shared environment where needed; return its environment variables.
 
-    A CUDA build of torch is gigabytes: one environment, and nothing is installed twice. The stamp of a set of extras
-    is a hash of what decides their versions.
+    All sessions share one environment because a CUDA build of torch takes gigabytes. The stamp of a set of extras is a
+    hash of the files that decide their versions.
     """
     python = _python_of(ENVIRONMENT)
     if not python.exists():
@@ -62,7 +62,7 @@ def reproduce(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """The default tests: minutes on two cores. `-- ARGS` go to pytest."""
+    """Run the default tests: minutes on two cores. `-- ARGS` go to pytest."""
     environment = _environment(session, "test") | {"OMP_NUM_THREADS": "1"}
     workers = ["-n", "auto", "--maxprocesses", "4", "--dist", "loadscope"]
     _run(session, environment, "python", "-m", "pytest", *workers, *session.posargs)
@@ -70,21 +70,21 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def slow(session: nox.Session) -> None:
-    """The tests that take minutes each: training from scratch, long sweeps, kills and resumes."""
+    """Run the tests that take minutes each: training from scratch, long sweeps, kills and resumes."""
     environment = _environment(session, "test")
     _run(session, environment, "python", "-m", "pytest", "-m", "slow", "--timeout", "1800", *session.posargs)
 
 
 @nox.session
 def browser(session: nox.Session) -> None:
-    """The report in a real browser: needs Chromium (CHROMIUM names its program)."""
+    """Test the report in a real browser: needs Chromium (CHROMIUM names its program)."""
     environment = _environment(session, "test", "browser")
     _run(session, environment, "python", "-m", "pytest", "-m", "browser", *session.posargs)
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style, types and layers: ruff, mypy, import-linter."""
+    """Check style, types and layers: ruff, mypy, import-linter."""
     environment = _environment(session, "lint")
     _run(session, environment, "ruff", "check", ".")
     _run(session, environment, "ruff", "format", "--check", ".")
@@ -95,7 +95,7 @@ def lint(session: nox.Session) -> None:
 
 
 def _link_tree() -> None:
-    """Show the package as installed, for tools that read files: .tree/nmebench links to the folders it is made of."""
+    """Link the folders that make up the package into .tree/nmebench, for tools that read files."""
     package = TREE / "nmebench"
     shutil.rmtree(TREE, ignore_errors=True)
     package.mkdir(parents=True)
@@ -108,7 +108,7 @@ def _link_tree() -> None:
 
 @nox.session
 def package(session: nox.Session) -> None:
-    """Build sdist and wheel, install the wheel into an empty environment and use it beside other people's code.
+    """Build sdist and wheel, install the wheel into an empty environment and use it beside other repositories' code.
 
     `-- --borrow` takes the dependencies from the shared environment instead of installing them (torch is gigabytes).
     """
@@ -140,7 +140,7 @@ def package(session: nox.Session) -> None:
 
 @nox.session
 def readme(session: nox.Session) -> None:
-    """Make the README's tables again from the committed run. `-- --check` fails when they are stale."""
+    """Regenerate the README's tables from the committed runs. `-- --check` fails when they are stale."""
     environment = _environment(session, "test")
     flags = ["--check", "--diff"] if "--check" in session.posargs else ["-r"]
     _run(session, environment, "python", "-m", "cogapp", *flags, "README.md")
@@ -148,7 +148,7 @@ def readme(session: nox.Session) -> None:
 
 @nox.session
 def gate(session: nox.Session) -> None:
-    """The embedded benchmark against the committed baseline: fails on an NME regression. `-- --update` renews it."""
+    """Compare the embedded benchmark with the committed baseline; fail on an NME regression."""
     environment = _environment(session)
     _run(session, environment, "nmebench", "gate", "--embedded", *session.posargs)
 
@@ -171,14 +171,14 @@ def _beside_mmpose(session: nox.Session, *arguments: str) -> None:
             str(session.run(str(program), "-c", find, silent=True, external=True)).strip()
             for program in (ENVIRONMENT / "bin" / "python", python)
         )
-        # Torch is gigabytes: the parity environment reads the shared one's packages behind its own.
+        # Torch takes gigabytes: the parity environment also reads the packages of the shared environment.
         (Path(theirs) / "shared.pth").write_text(f"{ours}\nimport site; site.addsitedir({ours!r})\n")
         install = (str(python), "-m", "pip", "install", "--quiet", "--no-deps")
         session.run(
             *install, "mmpose==1.3.2", "mmengine==0.10.7", "mmcv-lite==2.2.0", "json_tricks", "munkres", "addict",
             "yapf", "termcolor", "six", "setuptools<81", "cython<3.3", "wheel", external=True,
         )  # fmt: skip
-        # Its wheel fails on numpy 2, so it is built from source.
+        # Its wheel fails with numpy 2, so it is built from source.
         source = ("--no-build-isolation", "--no-binary", "xtcocotools", "xtcocotools==1.14.3")
         session.run(*install, *source, external=True)
     environment["PYTHONPATH"] = str(ROOT / "tests" / "support")
@@ -196,15 +196,15 @@ def parity(session: nox.Session) -> None:
 
 
 @nox.session
-def road(session: nox.Session) -> None:
-    """The whole sweep's speed beside live mmpose's test loop and the bare forward passes: minutes, as ratios."""
+def speed(session: nox.Session) -> None:
+    """Time a complete sweep beside live mmpose's test loop and the bare forward passes: minutes, as ratios."""
     benchmark = ("--benchmark-enable", "--benchmark-only", "-m", "", "-q")
-    _beside_mmpose(session, "-m", "pytest", "tests/benchmarks/test_road.py", *benchmark, *session.posargs)
+    _beside_mmpose(session, "-m", "pytest", "tests/benchmarks/test_sweep_speed.py", *benchmark, *session.posargs)
 
 
 @nox.session
 def benchmarks(session: nox.Session) -> None:
-    """Speed of decoders and of the whole road, as ratios in one run."""
+    """Time the decoders and the stages of a sweep, as ratios in one run."""
     environment = _environment(session, "test")
     _run(
         session, environment, "python", "-m", "pytest", "tests/benchmarks", "--benchmark-enable", "--benchmark-only",

@@ -1,6 +1,6 @@
-"""Sixty faces on one sheet, ten for each attribute, with their landmarks.
+"""Draw sixty faces on one sheet, ten per attribute, with their landmarks.
 
-``python docs/tools/contact_sheet.py OUT.jpg`` draws it.
+``python docs/tools/contact_sheet.py OUT.jpg`` writes the sheet.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TITLE: Final = 22
 
 
 def contact_sheet(path: Path, *, seed: int = 6, landmarks: bool = True, quality: int = 88) -> Path:
-    """Write the sheet: a row for each attribute, which is switched on alone."""
+    """Write the sheet with one row per attribute; each row has only that attribute switched on."""
     rows = []
     for place, name in enumerate(Attributes._fields):
         alone = Attributes(*(other == place for other in range(6)))
@@ -36,7 +36,7 @@ def contact_sheet(path: Path, *, seed: int = 6, landmarks: bool = True, quality:
 
 
 def _tile(face: SynthFace, landmarks: bool) -> npt.NDArray[np.uint8]:
-    """The face, cut out with a margin."""
+    """The face, cropped with a margin."""
     low, high = face.landmarks.min(axis=0), face.landmarks.max(axis=0)
     zoom = TILE / (1.3 * float((high - low).max()))
     shift = 0.5 * TILE - zoom * 0.5 * (low + high)

@@ -1,12 +1,12 @@
-"""Make ``wflw.toml`` from a survey of published rows (csv) and ``published_annotations.toml``.
+"""Make ``harness/published/wflw.toml`` from a survey of published rows (csv) and ``published_annotations.toml``.
 
     python docs/tools/import_published.py SURVEY.csv
 
-The survey has a row for each published row: method, year, backbone, input_size (``256x256``), decoder_or_loss,
-``nme_``, ``fr10_`` and ``auc10_`` columns for test, pose, expr, illum, makeup, occl and blur, checkpoint_url,
+The survey has one line per published row, with the columns method, year, backbone, input_size (``256x256``),
+decoder_or_loss, ``nme_``, ``fr10_`` and ``auc10_`` for test, pose, expr, illum, makeup, occl and blur, checkpoint_url,
 sha_prefix, source, source_kind (own or third-party, and text, image or log; or aggregator-page) and verified. Numbers
-are taken over as text, so that the decimals that were printed stay. Everything else that is known about a row
-(protocol, faults, notes) is written by hand in ``published_annotations.toml``, not taken from the survey.
+are copied as text, which keeps the printed decimals. The protocol, the faults and the notes of a row are not in the
+survey; they are written by hand in ``published_annotations.toml``.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from pydantic import ValidationError
 
 from nmebench.errors import InputError
 from nmebench.files import write_atomically
+from nmebench.protocol import METRICS
 from nmebench.published.rows import FILE, PublishedRow
 
 __all__ = ["import_rows", "main", "to_toml"]
@@ -42,17 +43,17 @@ SUBSET_COLUMNS = {
 
 
 def _source_kind(text: str) -> tuple[str, str]:
-    """``own-text``, ``third-party-image`` and the like as (whose, medium)."""
+    """Split a source_kind such as ``own-text`` or ``third-party-image`` into kind and medium."""
     first = text.split(" and ")[0]
-    whose, _, medium = first.rpartition("-")
+    prefix, _, medium = first.rpartition("-")
     kinds = {"own": "authors", "third-party": "third party", "aggregator": "aggregator"}
-    if whose not in kinds:
+    if prefix not in kinds:
         raise ValueError(f"source_kind {text!r} must begin with one of: {', '.join(kinds)}")
-    return kinds[whose], medium
+    return kinds[prefix], medium
 
 
-def _annotated(method: str, annotations: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """What the annotations say about a method; later ones win, faults add up."""
+def _annotations_for(method: str, annotations: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Merge the annotations of a method: later protocols and notes replace earlier ones, faults are collected."""
     known: dict[str, Any] = {"protocol": {}, "faults": []}
     for annotation in annotations:
         if any(fnmatchcase(method, pattern) for pattern in annotation["methods"]):
@@ -64,10 +65,10 @@ def _annotated(method: str, annotations: Iterable[Mapping[str, Any]]) -> dict[st
 
 
 def import_rows(survey: Path, annotations: Path = ANNOTATIONS) -> list[PublishedRow]:
-    """Rows of a survey with the annotations.
+    """Read the rows of a survey and add the annotations.
 
     Raises:
-        InputError: a file can't be read, or a row breaks the schema; names line and field.
+        InputError: a file can't be read, or a row breaks the schema; the message names line and field.
     """
     try:
         with survey.open(newline="", encoding="utf-8") as file:
@@ -81,7 +82,7 @@ def import_rows(survey: Path, annotations: Path = ANNOTATIONS) -> list[Published
             kind, medium = _source_kind(line["source_kind"])
             values = {
                 metric: {s: line[f"{metric}_{c}"] for s, c in SUBSET_COLUMNS.items() if line[f"{metric}_{c}"]}
-                for metric in ("nme", "fr10", "auc10")
+                for metric in METRICS
             }
             rows.append(
                 PublishedRow.model_validate(
@@ -98,7 +99,7 @@ def import_rows(survey: Path, annotations: Path = ANNOTATIONS) -> list[Published
                         "kind": kind,
                         "medium": medium,
                         "reading": line["verified"],
-                        **_annotated(line["method"], notes),
+                        **_annotations_for(line["method"], notes),
                     }
                 )
             )
@@ -112,7 +113,7 @@ def import_rows(survey: Path, annotations: Path = ANNOTATIONS) -> list[Published
 
 
 def _toml(value: Any) -> str:
-    """A value as TOML; decimals as text, which keeps their zeros."""
+    """Format a value as TOML; decimals become text, which keeps trailing zeros."""
     if isinstance(value, Decimal):
         return json.dumps(str(value))
     if isinstance(value, str):
@@ -125,7 +126,7 @@ def _toml(value: Any) -> str:
 
 
 def to_toml(rows: Iterable[PublishedRow]) -> str:
-    """The file of published values."""
+    """Return the content of ``wflw.toml``."""
     parts = [
         "# Published WFLW rows, made by `python docs/tools/import_published.py SURVEY.csv`; don't edit by hand.\n"
         "# NME and FR@10 in percent, AUC@10 as a fraction, with the decimals that the source prints.\n"
@@ -139,7 +140,7 @@ def to_toml(rows: Iterable[PublishedRow]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write ``wflw.toml`` beside this file; exit code 2 when the survey can't be used."""
+    """Write ``harness/published/wflw.toml``; exit code 2 when the survey can't be used."""
     given = sys.argv[1:] if arguments is None else arguments
     if len(given) != 1:
         sys.stderr.write("usage: python docs/tools/import_published.py SURVEY.csv\n")

@@ -1,4 +1,4 @@
-"""The mean drawn face beside WFLW's, and how far apart their landmarks are.
+"""Compare the mean drawn face with WFLW's mean face, landmark by landmark.
 
 ``python docs/tools/mean_face.py SYNTHFACE_DIR WFLW_LANDMARKS.npz OUT.svg`` draws the figure and prints
 the table. The second file holds WFLW's test landmarks as `keypoints98` [n, 98, 2] (NaN where unknown).
@@ -18,7 +18,7 @@ from nmebench.synthface.template import Array
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two mean faces in one frame: WFLW's outer eye corners at (-50, 0) and (50, 0)."""
+    """Two mean faces in one frame, with WFLW's outer eye corners at (-50, 0) and (50, 0)."""
 
     wflw: Array
     synthface: Array
@@ -32,13 +32,13 @@ class Comparison:
 
 
 def compare(synthface: Array, wflw: Array) -> Comparison:
-    """Generalised Procrustes means of both sets [n, 98, 2], the one laid over the other by a similarity."""
+    """Generalised Procrustes means of both sets [n, 98, 2], aligned by a similarity transform."""
     target = _upright(mean_shape(wflw))
     return Comparison(target, onto(mean_shape(synthface), target))
 
 
 def mean_shape(faces: Array, rounds: int = 10) -> Array:
-    """[98, 2] the mean of faces each scaled to unit size and turned onto the mean."""
+    """``[98, 2]`` the mean of faces that are scaled to unit size and rotated onto the mean."""
     shapes = faces - faces.mean(axis=1, keepdims=True)
     shapes = shapes / np.sqrt(np.square(shapes).sum(axis=(1, 2), keepdims=True))
     plane = shapes[..., 0] + 1j * shapes[..., 1]
@@ -52,7 +52,7 @@ def mean_shape(faces: Array, rounds: int = 10) -> Array:
 
 
 def frontal(faces: Array) -> Array:
-    """The faces whose nose tip lies within 6 % of the eye distance of the middle between the eyes."""
+    """Select faces whose nose tip is within 6 % of the eye distance from the middle between the eyes."""
     eyes = faces[:, 72] - faces[:, 60]
     along = ((faces[:, 54] - faces[:, 60]) * eyes).sum(axis=1) / np.square(eyes).sum(axis=1)
     chosen: Array = faces[np.abs(along - 0.5) < 0.06]
@@ -60,7 +60,7 @@ def frontal(faces: Array) -> Array:
 
 
 def onto(shape: Array, target: Array) -> Array:
-    """The shape moved, turned and scaled to lie nearest the target."""
+    """Translate, rotate and scale a shape to fit the target best (least squares)."""
     a, b = shape - shape.mean(axis=0), target - target.mean(axis=0)
     plane, aim = a[:, 0] + 1j * a[:, 1], b[:, 0] + 1j * b[:, 1]
     plane = plane * (plane.conj() * aim).sum() / np.square(np.abs(plane)).sum()
@@ -90,7 +90,7 @@ def table(comparisons: dict[str, Comparison]) -> str:
 
 
 def figure(comparisons: dict[str, Comparison], path: Path) -> None:
-    """For each comparison both faces and, enlarged as dots, the distance of every landmark."""
+    """Draw both faces of each comparison, with the distance of every landmark as the size of a dot."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -117,13 +117,13 @@ def figure(comparisons: dict[str, Comparison], path: Path) -> None:
 
 
 def read_landmarks(root: Path) -> Array:
-    """[n, 98, 2] from a dataset's full test list."""
+    """Read landmarks ``[n, 98, 2]`` from the full test list of a data set."""
     listed = root / "WFLW_annotations/list_98pt_rect_attr_train_test/list_98pt_rect_attr_test.txt"
     return np.loadtxt(listed, usecols=range(196), ndmin=2).reshape(-1, 98, 2)
 
 
 def main(root: Path, geometry: Path, out: Path) -> None:
-    """Compare a dataset on disk with WFLW's landmarks."""
+    """Compare a data set on disk with WFLW's landmarks."""
     drawn = read_landmarks(root)
     with np.load(geometry) as held:
         real = held["keypoints98"].astype(float)

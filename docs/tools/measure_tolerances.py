@@ -1,9 +1,9 @@
-"""Measure how far faithful runs are apart, and write the committed table with tolerances from that.
+"""Measure the differences between equivalent runs and write the committed table with tolerances from them.
 
-Run as ``python docs/tools/measure_tolerances.py -o FOLDER``. Each variant is a whole sweep of the embedded benchmark; a
-cell's tolerance is ``FACTOR`` times the largest difference from the first variant, and at least ``LEAST``. A cell that
-is a tie for some landmark (argmax on two equal peaks, a near-singular Hessian) moves more than others, which is why
-the tolerance is each number's own.
+Run as ``python docs/tools/measure_tolerances.py -o FOLDER``. Each variant is a complete sweep of the embedded benchmark.
+The tolerance of a number is ``FACTOR`` times its largest difference from the first variant, and at least
+``SMALLEST``. Every number has its own tolerance, because cells with ties (argmax on two equal peaks, a near-singular
+Hessian) differ more between runs than others.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from nmebench.reproduction.expected import EXPECTED, ExpectedCell, write_expecte
 from nmebench.runs.run_store import Run
 from nmebench.sweep import SweepConfiguration, execute
 
-__all__ = ["FACTOR", "LEAST", "main", "tolerances", "variants"]
+__all__ = ["FACTOR", "SMALLEST", "main", "tolerances", "variants"]
 
 FACTOR = 3.0
-LEAST = 0.0005
+SMALLEST = 0.0005
 
 
 def variants(data: str) -> Iterator[tuple[str, SweepConfiguration]]:
-    """The runs that a faithful machine could have made; the first is the reference."""
+    """Configurations whose results should be equal up to float noise; the first is the reference."""
     yield "reference", embedded_configuration(data=data, pictures=False)
     yield "torch", embedded_configuration(data=data, engine="torch", pictures=False)
     yield "torch, one thread", embedded_configuration(data=data, engine="torch", threads=1, pictures=False)
@@ -34,13 +34,13 @@ def variants(data: str) -> Iterator[tuple[str, SweepConfiguration]]:
 
 
 def tolerances(tables: Sequence[Sequence[Mapping[str, Any]]]) -> list[ExpectedCell]:
-    """The first table's rows, each with the tolerance that the other tables' differences give."""
+    """Rows of the first table, with tolerances from the differences to the other tables."""
     others = [{_key(row): float(row["nme"]) for row in table} for table in tables[1:]]
     cells = []
     for row in tables[0]:
         nme = float(row["nme"])
         spread = max((abs(other[_key(row)] - nme) for other in others), default=0.0)
-        cells.append(ExpectedCell(*_key(row), int(row["faces"]), nme, max(LEAST, FACTOR * spread)))
+        cells.append(ExpectedCell(*_key(row), int(row["faces"]), nme, max(SMALLEST, FACTOR * spread)))
     return cells
 
 
@@ -51,7 +51,9 @@ def _key(row: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
 def main() -> None:
     """Sweep every variant that isn't in the folder yet, then write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("-o", "--out", type=Path, required=True, help="Folder for the runs.")
+    parser.add_argument(
+        "-o", "--out", type=Path, required=True, help="Folder for the runs; finished runs in it are reused."
+    )
     parser.add_argument("--data", default="synthface")
     parser.add_argument("--table", type=Path, default=EXPECTED)
     arguments = parser.parse_args()

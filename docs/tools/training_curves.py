@@ -15,7 +15,7 @@ from nmebench.training.log import read
 
 __all__ = ["draw"]
 
-# Okabe and Ito's palette: told apart by colour-blind readers as well.
+# Okabe and Ito's palette, which colour-blind readers can distinguish.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "nmebench",
@@ -27,7 +27,7 @@ _STYLE: dict[Any, Any] = {
 
 
 def draw(logs: list[Path], out: Path) -> Path:
-    """Loss and validation NME against the number of steps, a line for each log; writes an SVG.
+    """Draw loss and validation NME against the number of steps, one line per log, as an SVG file.
 
     Raises:
         InputError: a file that is no log of a run.

@@ -1,4 +1,4 @@
-"""The table of ratios, printed after the benchmarks."""
+"""The table of ratios that is printed after the benchmarks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def ratios(request: pytest.FixtureRequest) -> Iterator[dict[tuple[str, int, int], float]]:
-    """Collects seconds a face by (what, batch, threads); at the end prints them as ratios to amax and argmax."""
+    """Collect seconds per face by (part, batch, threads); print them as ratios to amax and argmax at the end."""
     seconds: dict[tuple[str, int, int], float] = {}
     yield seconds
     reporter = request.config.pluginmanager.get_plugin("terminalreporter")

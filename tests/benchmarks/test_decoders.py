@@ -1,8 +1,8 @@
-"""Decoders' speed beside a plain maximum over the same heatmaps: ``pytest tests/benchmarks --benchmark-enable``.
+"""Speed of the decoders relative to a plain maximum over the same heatmaps (``nox -s benchmarks``).
 
-The heatmaps: 98 Gaussians of sigma 2 on 64 x 64 pixels with noise 0.02, the landmarks anywhere in the middle 80 % that
-a box of 1.25 times the face leaves them. Times are the thread's or process's CPU time, which other programs on the
-machine disturb less than the wall clock; the smallest of the rounds goes into the table of ratios.
+The heatmaps are 98 Gaussians of sigma 2 on 64 x 64 px with noise 0.02, with landmarks in the middle 80 % of the map, as
+in a box of 1.25 times the face. Times are CPU times of the thread or process, which other programs disturb less than
+wall-clock times; the table of ratios uses the smallest of the rounds.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def heatmaps(faces: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def inputs(name: str, faces: int) -> tuple[Callable[[object], object], object]:
-    """What is timed, and on what."""
+    """The timed decoder, batch size and number of threads."""
     centres, maps = heatmaps(faces)
     if name == "torch.amax":
         return (lambda values: torch.amax(values, dim=(2, 3))), maps
@@ -50,7 +50,7 @@ def test_decoder(benchmark, ratios, name, faces, threads) -> None:
     torch.set_num_threads(threads)
     try:
         rounds = 15 if faces == 64 else 100
-        # Two threads must be timed by the clock on the wall: CPU time adds them up.
+        # Two threads are timed by the wall clock, because CPU time adds both up.
         benchmark._timer = time.thread_time if threads == 1 else time.perf_counter
         result = benchmark.pedantic(function, args=(outputs,), rounds=rounds, warmup_rounds=2)
     finally:
@@ -79,7 +79,7 @@ PEERS = {
 
 @pytest.mark.parametrize("name", PEERS)
 def test_live_mmpose(benchmark, ratios, name) -> None:
-    """The peer itself, one face at a time as its codecs decode; where mmpose can be imported."""
+    """mmpose's own codecs, which decode one face at a time; runs where mmpose can be imported."""
     utils = pytest.importorskip("mmpose.codecs.utils", reason="mmpose isn't installed here; `nox -s parity` has it")
     maps = heatmaps(8)[1].numpy()
 

@@ -1,4 +1,4 @@
-"""Feeds atheris' bytes to the readers: faces or a one-line InputError, nothing else. See README.md."""
+"""Fuzz the readers with atheris: they must return faces or raise a one-line InputError. See README.md."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ FORMATS = ("official-attr", "official-list", "hrnet-csv", "mmpose-json")
 
 
 def one_line(error: InputError) -> None:
-    """The message can be printed on one line."""
+    """Assert that the message can be printed on one line."""
     if "\n" in str(error) or not str(error):
         raise AssertionError(f"not one line: {error!r}")
     str(error).encode("utf-8")
 
 
 def read_as(kind: str, points: int = POINTS) -> Callable[[bytes], None]:
-    """Reads the bytes as a file of a format."""
+    """Read the bytes as a file of one format."""
 
     def target(data: bytes) -> None:
         text = data.decode("utf-8", "surrogateescape")
@@ -56,7 +56,7 @@ def read_as(kind: str, points: int = POINTS) -> Callable[[bytes], None]:
 
 
 def read_detect(data: bytes) -> None:
-    """Finds the format of the bytes."""
+    """Detect the format of the bytes."""
     try:
         kind = detect(data.decode("utf-8", "surrogateescape"), "file")
     except InputError as error:
@@ -66,7 +66,7 @@ def read_detect(data: bytes) -> None:
 
 
 def read_geometry(data: bytes) -> None:
-    """Reads the bytes as an archive of landmarks."""
+    """Read the bytes as an archive of landmarks."""
     with tempfile.NamedTemporaryFile(suffix=".npz") as file:
         file.write(data)
         file.flush()
@@ -77,7 +77,7 @@ def read_geometry(data: bytes) -> None:
 
 
 def read_image(data: bytes) -> None:
-    """Reads the bytes as a photograph's header, and decodes small ones."""
+    """Read the bytes as the header of a photograph, and decode small ones."""
     with tempfile.NamedTemporaryFile(suffix=".jpg") as file:
         file.write(data)
         file.flush()
@@ -91,7 +91,7 @@ def read_image(data: bytes) -> None:
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
     **{kind: read_as(kind) for kind in FORMATS},
-    # Two landmarks: whole rows are within a mutation's reach.
+    # Two landmarks keep rows short enough for mutations to produce complete ones.
     **{f"{kind}-short": read_as(kind, 2) for kind in FORMATS},
     "detect": read_detect,
     "geometry-npz": read_geometry,
@@ -100,7 +100,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 
 
 def seeds(name: str, folder: Path) -> None:
-    """Valid inputs to start from."""
+    """Valid inputs that seed the fuzzer."""
     points = 2 if name.endswith("-short") else POINTS
     numbers = [f"{10 + index % 7 + index / 10:.6f}" for index in range(2 * points)]
     table = {
@@ -141,7 +141,7 @@ def seeds(name: str, folder: Path) -> None:
 
 
 def main() -> int:
-    """One target with atheris' own options, or ``--all --seconds N``."""
+    """Run one target with atheris' own options, or all of them with ``--all --seconds N``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("target", nargs="?", choices=sorted(TARGETS))
     parser.add_argument("--all", action="store_true", help="every target, each in its own process")

@@ -1,8 +1,8 @@
-"""The whole road beside mmpose's own test loop and beside the engine's bare forward passes, in one run.
+"""Time of a complete sweep beside mmpose's test loop and the bare forward passes, in one run (``nox -s speed``).
 
-``nox -s road``. 256 faces (those of ``ROAD_DATA``, by default the developers' sample of WFLW or else synthface,
-repeated), HRNetV2-W18 at 256x256 with random weights, flip test with shift. ``ROAD_FACES`` and ``ROAD_ROUNDS`` change
-the length.
+256 faces (of ``SPEED_DATA``; by default the developers' sample of WFLW, or synthface without it; repeated),
+HRNetV2-W18 at 256x256 with random weights, flip test with shift. ``SPEED_FACES`` and ``SPEED_ROUNDS`` change the
+length.
 """
 
 from __future__ import annotations
@@ -34,70 +34,70 @@ from nmebench.runs.run_store import Run
 from nmebench.sweep import execute
 from nmebench.sweep.configuration import validate
 
-FACES = int(os.environ.get("ROAD_FACES", "256"))
-ROUNDS = int(os.environ.get("ROAD_ROUNDS", "2"))
+FACES = int(os.environ.get("SPEED_FACES", "256"))
+ROUNDS = int(os.environ.get("SPEED_ROUNDS", "2"))
 SIDE = 256
 BATCH = 12
-"""As the sweep chooses it for this network."""
+"""Faces per batch that the sweep chooses for this network."""
 PEER_BATCH = 32
-"""As mmpose's configuration has it."""
+"""Faces per batch of mmpose's configuration."""
 BARE, ALL, ONE, PEER = "bare passes", "sweep, all decoders", "sweep, DARK alone", "mmpose's test loop, DARK"
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 
 @dataclass
-class Road:
-    """What every round uses, and what the rounds found."""
+class Timings:
+    """Inputs that every round uses, and the measured times."""
 
     source: str
     spec: str
     dataset: Dataset
     seconds: dict[str, list[float]] = field(default_factory=dict)
-    """A face, by what was timed, round by round."""
+    """Seconds per face of each timed part, one value per round."""
     decoders: dict[str, float] = field(default_factory=dict)
-    """Share of the run, by decoder."""
+    """Share of the run's time by decoder."""
     gflop: float = 0.0
-    """Of both passes over a face."""
+    """Operations of both passes over a face, in 10^9."""
     gflops: list[float] = field(default_factory=list)
-    """A second, of a matrix product, round by round."""
+    """Rate of a matrix product in GFLOP/s, one value per round."""
 
     def time(self, what: str, work: Callable[[], object]) -> None:
-        """Time ``work``, which goes over all faces."""
+        """Time ``work``, which processes all faces, and store seconds per face."""
         started = perf_counter()
         work()
         self.seconds.setdefault(what, []).append((perf_counter() - started) / FACES)
 
     def ratio(self, what: str, to: str) -> float:
-        """The median over the rounds of one time by another of the same round."""
+        """Median over the rounds of the ratio of two times of the same round."""
         return statistics.median(a / b for a, b in zip(self.seconds[what], self.seconds[to], strict=True))
 
     def table(self) -> Iterator[str]:
-        """Milliseconds a face, the ratios, and what decoders take of the run."""
-        yield f"{'':<28}{'ms a face':>10}{'x bare passes':>15}{'mmpose / this':>15}"
+        """Lines of the table: milliseconds per face, ratios, and shares of the decoders."""
+        yield f"{'':<28}{'ms per face':>12}{'x bare passes':>15}{'mmpose / this':>15}"
         for what, seconds in self.seconds.items():
             peer = f"{self.ratio(PEER, what):.2f}" if PEER in self.seconds else "-"
-            yield f"{what:<28}{statistics.median(seconds) * 1e3:>10.1f}{self.ratio(what, BARE):>15.3f}{peer:>15}"
+            yield f"{what:<28}{statistics.median(seconds) * 1e3:>12.1f}{self.ratio(what, BARE):>15.3f}{peer:>15}"
         rate = statistics.median(self.gflops)
         least = 1e3 * self.gflop / rate
-        yield f"both passes are {self.gflop:.2f} GFLOP: {least:.1f} ms at a matrix product's {rate:.0f} GFLOP/s"
+        yield f"both passes need {self.gflop:.2f} GFLOP: {least:.1f} ms at the {rate:.0f} GFLOP/s of a matrix product"
         more = (1 - self.ratio(ONE, ALL)) / (len(self.decoders) - 1)
-        yield f"each decoder more takes {100 * more:.2f} percent of the run; processor time by decoder, percent:"
+        yield f"each further decoder takes {100 * more:.2f} percent of the run; processor time by decoder, percent:"
         yield ", ".join(
             f"{name} {100 * share:.2f}" for name, share in sorted(self.decoders.items(), key=lambda x: -x[1])
         )
 
 
 @pytest.fixture
-def road(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Road]:
-    """The faces and the network; at the end, the table."""
+def timings(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Timings]:
+    """The faces; prints the table at the end."""
     monkeypatch.setenv("NMEBENCH_CACHE", os.environ.get("NMEBENCH_CACHE", str(tmp_path / "cache")))
     torch.set_num_threads(psutil.cpu_count(logical=False) or 1)
     sample = Path(__file__).resolve().parents[3] / "shared" / "wflw-sample"
-    source = os.environ.get("ROAD_DATA") or (f"wflw:{sample}" if sample.is_dir() else "synthface")
+    source = os.environ.get("SPEED_DATA") or (f"wflw:{sample}" if sample.is_dir() else "synthface")
     spec = repeated(datasets.load(source), FACES, tmp_path / "faces")
     torch.manual_seed(0)
-    found = Road(Path(source).name, spec, datasets.load(spec))
+    found = Timings(Path(source).name, spec, datasets.load(spec))
     yield found
     reporter = request.config.pluginmanager.get_plugin("terminalreporter")
     if reporter is None or ALL not in found.seconds:
@@ -109,19 +109,19 @@ def road(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
             reporter.write_line(line)
 
 
-def test_road(benchmark, road: Road, tmp_path: Path, mmdet_stand_in: None) -> None:
-    """Rounds of: the bare passes, our sweep with all decoders and with one, mmpose's loop where it is installed."""
-    runner = _runner(tmp_path, road) if importlib.util.find_spec("mmpose") else None
+def test_sweep_speed(benchmark, timings: Timings, tmp_path: Path, mmdet_stand_in: None) -> None:
+    """Time bare passes, sweeps with all decoders and with one, and mmpose's loop where it is installed."""
+    runner = _runner(tmp_path, timings) if importlib.util.find_spec("mmpose") else None
     random = runner.model if runner else models.create("hrnetv2-w18", points=98)
     settle(torch.nn.Sequential(random.backbone, random.neck, random.head) if runner else random)
-    torch.save(random.state_dict(), tmp_path / "random.pth")  # mmpose's own names, where it is its network
+    torch.save(random.state_dict(), tmp_path / "random.pth")  # under mmpose's parameter names where mmpose built it
     module = models.build(models.card.load("hrnetv2-w18"), weights=str(tmp_path / "random.pth")).module
     engine = engines.create("auto", module, threads=torch.get_num_threads())
     images = torch.randn(BATCH, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
-    engine(images)  # converts; its kernels are chosen with the first batch
+    engine(images)  # the first batch converts the network and selects kernels
 
     def bare() -> None:
-        """Both passes over every face, and nothing else; as in the sweep, a pass is begun before the last one ends."""
+        """Run only the two passes per face; as in the sweep, a pass starts before the previous one ends."""
         begun: deque[Callable[[], object]] = deque()
         for start in range(0, FACES, BATCH):
             for _ in ("plain", "mirrored"):
@@ -132,22 +132,22 @@ def test_road(benchmark, road: Road, tmp_path: Path, mmdet_stand_in: None) -> No
             wait()
 
     def sweep(decoders: str) -> Run:
-        """From the annotation file to the stored scores and thumbnails."""
+        """Run a complete sweep, from the annotation file to stored scores and thumbnails."""
         model = {"card": "hrnetv2-w18", "weights": str(tmp_path / "random.pth")}
-        options = {"data": road.spec, "models": [model], "decoders": [decoders], "flip": ["flip+shift"]}
+        options = {"data": timings.spec, "models": [model], "decoders": [decoders], "flip": ["flip+shift"]}
         shutil.rmtree(tmp_path / decoders, ignore_errors=True)
         return execute(validate(options, where="a benchmark"), tmp_path / decoders)
 
     threads = torch.get_num_threads()
-    road.gflop = 2 * gflop_per_face(module, (SIDE, SIDE))
+    timings.gflop = 2 * gflop_per_face(module, (SIDE, SIDE))
 
     def turn() -> None:
-        road.gflops.append(measure_limits(threads).gflops)
-        road.time(BARE, bare)
-        road.time(ALL, lambda: sweep("all"))
-        road.time(ONE, lambda: sweep("dark"))
+        timings.gflops.append(measure_limits(threads).gflops)
+        timings.time(BARE, bare)
+        timings.time(ALL, lambda: sweep("all"))
+        timings.time(ONE, lambda: sweep("dark"))
         if runner:
-            road.time(PEER, runner.test)
+            timings.time(PEER, runner.test)
 
     benchmark.pedantic(turn, rounds=ROUNDS, warmup_rounds=0)
     run = Run.open(tmp_path / "all")
@@ -155,26 +155,26 @@ def test_road(benchmark, road: Road, tmp_path: Path, mmdet_stand_in: None) -> No
     total = run.timings["total"]
     spent = {name: s for name, s in run.timings["workers"].items() if name.startswith("decode ")}
     assert len(spent) == len(run.record.cells)
-    road.decoders = {name.removeprefix("decode "): s / threads / total for name, s in spent.items()}
-    benchmark.extra_info["x bare passes"] = road.ratio(ALL, BARE)
+    timings.decoders = {name.removeprefix("decode "): s / threads / total for name, s in spent.items()}
+    benchmark.extra_info["x bare passes"] = timings.ratio(ALL, BARE)
     if runner:
-        benchmark.extra_info["mmpose / ours"] = road.ratio(PEER, ALL)
+        benchmark.extra_info["mmpose / ours"] = timings.ratio(PEER, ALL)
         _same_landmarks(runner, run)
 
 
 def _same_landmarks(runner: Any, run: Run) -> None:
-    """What mmpose predicts for its first batch is what we stored: it was the same work that was timed."""
+    """Check that mmpose predicts the stored landmarks for its first batch: both did the same work."""
     with torch.no_grad():
         predicted = runner.model.test_step(next(iter(runner.test_dataloader)))
     theirs = np.concatenate([sample.pred_instances.keypoints for sample in predicted])
     cell = next(cell.id for cell in run.record.cells if cell.decoder == "dark")
     distance = np.linalg.norm(run.landmarks(cell)[[sample.id for sample in predicted]] - theirs, axis=-1)
-    # On a few of a random network's maps DARK's step is near-singular, and rounding decides it.
+    # DARK is near-singular on a few maps of a random network, where rounding decides the step.
     assert np.quantile(distance, 0.99) < 0.01, np.quantile(distance, [0.5, 0.9, 0.99, 1])
 
 
 def _as_mmpose_json(dataset: Dataset) -> dict[str, Any]:
-    """The faces as mmpose's WFLW annotation file has them."""
+    """The faces in the form of mmpose's WFLW annotation file."""
     numbers = {image: number for number, image in enumerate(dict.fromkeys(dataset.images))}
     assert dataset.image_root is not None
     pictures = []
@@ -201,13 +201,13 @@ def _as_mmpose_json(dataset: Dataset) -> dict[str, Any]:
     return {"images": pictures, "annotations": faces, "categories": [{"id": 1, "name": "face"}]}
 
 
-def _runner(work: Path, road: Road) -> Any:
+def _runner(work: Path, timings: Timings) -> Any:
     """mmpose's runner for ``td-hm_hrnetv2-w18_dark-8xb64-60e_wflw-256x256``, without logs and checkpoints.
 
-    ``runner.test()`` is its whole test loop: reading, crops, two passes, DARK, NME.
+    ``runner.test()`` is its complete test loop: reading, crops, two passes, DARK, NME.
     """
-    root = Path(road.spec.removeprefix("wflw:"))
-    (work / "faces.json").write_text(json.dumps(_as_mmpose_json(road.dataset)))
+    root = Path(timings.spec.removeprefix("wflw:"))
+    (work / "faces.json").write_text(json.dumps(_as_mmpose_json(timings.dataset)))
     import mmpose.datasets
     import mmpose.evaluation
     import mmpose.models  # noqa: F401 - registers what the configuration names

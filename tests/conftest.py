@@ -27,6 +27,8 @@ from nmebench.runs.run_store import (
     cell_id,
 )
 
+pytest_plugins = ["nmebench.decoders.pytest_plugin"]
+
 # Equal draws on every run, so that no test fails by chance; HYPOTHESIS_PROFILE=default draws new examples.
 hypothesis.settings.register_profile("repeatable", derandomize=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))

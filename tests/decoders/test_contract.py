@@ -1,11 +1,12 @@
-"""The one contract, over every registered decoder and its variants; and the contract itself, over bad decoders."""
+"""The contract, run on every registered decoder and on variants, and checks that the contract catches bad decoders."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections import Counter
-from functools import cache
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,6 @@ from nmebench import decoders
 from nmebench.decoders import contract
 from nmebench.decoders.argmax import Argmax
 from nmebench.decoders.errors import DecoderError
-from nmebench.decoders.interface import Decoder
-
-ROOT = Path(__file__).resolve().parents[2]
 
 VARIANTS = [
     "quarter-offset:rule=mmpose0",
@@ -34,34 +32,28 @@ VARIANTS = [
     "heatmap-offset:radius=3.5",
     "simcc:split=1",
 ]
-# The bound that a class states is its default options'.
-NOT_THE_DEFAULT = {
+# The bound of a class is that of its default options.
+BOUND_IS_FOR_DEFAULTS = {
     "parabola:fit=raw": ("round-trip", "non-square"),
     "top-k:k=100": ("round-trip", "non-square"),
     "simcc:split=1": ("round-trip", "non-square"),
 }
 
 
-@pytest.mark.parametrize("name", contract.CHECKS)
-@pytest.mark.parametrize("spec", [*decoders.names(), *VARIANTS])
-def test_decoder_holds_to_the_contract(spec: str, name: str) -> None:
-    if name in NOT_THE_DEFAULT.get(spec, ()):
+@pytest.mark.decoder_contract
+def test_every_decoder_passes_the_contract(decoder_check: Callable[[], str]) -> None:
+    decoder_check()
+
+
+@pytest.mark.decoder_contract(*VARIANTS)
+def test_every_variant_passes_the_contract(decoder_check: Callable[[], str], request: pytest.FixtureRequest) -> None:
+    spec, check = request.node.callspec.params["decoder_check"]
+    if check in BOUND_IS_FOR_DEFAULTS.get(spec, ()):
         pytest.skip("the stated bound is for the default options")
-    decoder = made(spec)
-    if name in decoder.exempt:
-        pytest.skip(f"exempt: {decoder.exempt[name]}")
-    try:
-        contract.CHECKS[name](decoder)
-    except contract.CheckSkipped as reason:
-        pytest.skip(str(reason))
+    decoder_check()
 
 
-@cache
-def made(spec: str) -> Decoder:
-    return decoders.from_spec(spec)
-
-
-def test_run_gives_one_result_a_check() -> None:
+def test_run_checks_returns_one_result_per_check() -> None:
     results = contract.run_checks("fan")
     outcomes = {result.check: result.outcome for result in results}
     assert list(outcomes) == list(contract.CHECKS)
@@ -71,8 +63,8 @@ def test_run_gives_one_result_a_check() -> None:
     assert next(result.detail for result in results if result.check == "round-trip").endswith("(bound 1.07)")
 
 
-def test_exempt_checks_would_really_fail() -> None:
-    """An exemption that isn't needed any more is to be taken back."""
+def test_exempt_checks_fail_when_run() -> None:
+    """An exemption that is no longer needed must be removed."""
     exempt = [(name, check) for name in decoders.names() for check in decoders.create(name).exempt]
     assert exempt
     for name, check in exempt:
@@ -80,16 +72,16 @@ def test_exempt_checks_would_really_fail() -> None:
             contract.CHECKS[check](decoders.create(name))
 
 
-class Mutates(Argmax):
-    """Sorts the caller's memory."""
+class ChangesInput(Argmax):
+    """Changes the caller's heatmaps."""
 
     def refine(self, maps, maxima):
         maps.view(maps.shape[0], -1)[:, 0] = 0
         return maxima.xy
 
 
-class Silent(Argmax):
-    """Passes a NaN on."""
+class ReturnsNan(Argmax):
+    """Returns NaN for a map with NaN."""
 
     def decode(self, outputs):
         found = super().decode(outputs)
@@ -97,28 +89,28 @@ class Silent(Argmax):
         return found
 
 
-class Swapped(Argmax):
-    """Takes x for y."""
+class SwapsAxes(Argmax):
+    """Swaps x and y."""
 
     def refine(self, maps, maxima):
         return maxima.xy.flip(-1)
 
 
-class Neighbourly(Argmax):
+class MixesFaces(Argmax):
     """Mixes the faces of a batch."""
 
     def refine(self, maps, maxima):
         return maxima.xy + maxima.xy.mean(dim=0) * 1e-3
 
 
-class Precise(Argmax):
-    """States a bound that it doesn't keep."""
+class OverstatesBound(Argmax):
+    """States a bound that it exceeds."""
 
     bound = 0.1
 
 
 class Miscounts(Argmax):
-    """Counts nothing."""
+    """Does not count empty maps."""
 
     def locate(self, maps, counts: Counter[str]):
         xy, score = super().locate(maps, counts)
@@ -128,22 +120,22 @@ class Miscounts(Argmax):
 @pytest.mark.parametrize(
     ("bad", "failing"),
     [
-        pytest.param(Mutates, "not-mutated", id="mutates"),
-        pytest.param(Silent, "not-finite", id="silent-nan"),
-        pytest.param(Swapped, "round-trip", id="x-for-y"),
-        pytest.param(Swapped, "flip", id="x-for-y-flip"),
-        pytest.param(Swapped, "translation", id="x-for-y-translation"),
-        pytest.param(Neighbourly, "batch", id="mixes-faces"),
-        pytest.param(Precise, "round-trip", id="overstates"),
+        pytest.param(ChangesInput, "not-mutated", id="changes-input"),
+        pytest.param(ReturnsNan, "not-finite", id="returns-nan"),
+        pytest.param(SwapsAxes, "round-trip", id="swaps-axes"),
+        pytest.param(SwapsAxes, "flip", id="swaps-axes-flip"),
+        pytest.param(SwapsAxes, "translation", id="swaps-axes-translation"),
+        pytest.param(MixesFaces, "batch", id="mixes-faces"),
+        pytest.param(OverstatesBound, "round-trip", id="overstates-bound"),
         pytest.param(Miscounts, "empty", id="miscounts"),
     ],
 )
-def test_contract_catches(bad, failing) -> None:
+def test_contract_catches_a_bad_decoder(bad, failing) -> None:
     with pytest.raises(contract.ContractError):
         contract.CHECKS[failing](bad())
 
 
-def test_run_reports_a_crash_as_a_failure(monkeypatch) -> None:
+def test_run_checks_reports_an_exception_as_a_failure(monkeypatch) -> None:
     def crash(self, maps, maxima):
         raise RuntimeError("no such thing\nsecond line")
 
@@ -153,21 +145,21 @@ def test_run_reports_a_crash_as_a_failure(monkeypatch) -> None:
     assert results["round-trip"].detail == "RuntimeError: no such thing"
 
 
-def test_unknown_check_names_the_nearest() -> None:
+def test_unknown_check_suggests_the_nearest() -> None:
     with pytest.raises(DecoderError, match="did you mean 'round-trip'"):
         contract.run_check("argmax", "roundtrip")
 
 
-def test_pytest_plugin_runs_the_contract_in_three_lines(tmp_path) -> None:
+def test_pytest_plugin_runs_the_contract_when_a_conftest_enables_it(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ["nmebench.decoders.pytest_plugin"]\n')
     (tmp_path / "test_mine.py").write_text(
         "import pytest\n"
         '@pytest.mark.decoder_contract("fan", "dark:kernel=17")\n'
         "def test_contract(decoder_check):\n"
         "    decoder_check()\n"
     )
-    plugin = ["-p", "no:nmebench_contract", "-p", "nmebench.decoders.pytest_plugin", "-p", "no:cacheprovider"]
-    command = [sys.executable, "-m", "pytest", "-q", "-rs", "--strict-markers", *plugin, "--rootdir", str(tmp_path)]
-    done = subprocess.run([*command, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    command = [sys.executable, "-m", "pytest", "-q", "-rs", "--strict-markers", "-p", "no:cacheprovider", "."]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     number = 2 * len(contract.CHECKS)
     skipped = 1 if torch.cuda.is_available() else 3
@@ -175,6 +167,43 @@ def test_pytest_plugin_runs_the_contract_in_three_lines(tmp_path) -> None:
     assert "exempt: the half pixel is added on both sides of a mirror" in done.stdout
 
 
-def test_pytest_plugin_and_package_import_no_torch() -> None:
-    code = "import sys, decoders, decoders.pytest_plugin; decoders.names(); sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=False).returncode == 0
+def test_pytest_plugin_is_not_loaded_unless_enabled(tmp_path: Path) -> None:
+    (tmp_path / "test_mine.py").write_text("def test_contract(decoder_check):\n    pass\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "."]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    assert "fixture 'decoder_check' not found" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        pytest.param("import nmebench.decoders.pytest_plugin", id="pytest-plugin"),
+        pytest.param("from nmebench import decoders; decoders.names()", id="names"),
+    ],
+)
+def test_import_loads_nothing_heavy(statement: str, tmp_path: Path) -> None:
+    code = f"import sys; {statement}; print(sorted({{'torch', 'numpy', 'timm', 'cv2', 'scipy'}} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "[]\n"
+
+
+def test_a_suite_that_enables_the_plugin_loads_nothing_heavy_without_the_fixture(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ["nmebench.decoders.pytest_plugin"]\n')
+    (tmp_path / "test_mine.py").write_text(
+        "import sys\ndef test_modules():\n    assert not {'torch', 'numpy', 'timm'} & set(sys.modules)\n"
+    )
+    # Hypothesis and others are this environment's own plug-ins, which import numpy.
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "."]
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""``nmebench`` and ``python -m harness``."""
+"""Entry point of ``nmebench`` and ``python -m nmebench``."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ __all__ = ["main"]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; see :func:`nmebench.cli.entry.main` for the exit codes.
+    """Run the command line and return its exit code, see :func:`nmebench.cli.entry.main`.
 
-    Until the command line is loaded, an interrupt ends the process as the shell expects, without a traceback.
+    While the command line is imported, SIGINT ends the process without a traceback, as the shell expects.
     """
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import hypothesis
 import numpy as np
@@ -110,6 +110,7 @@ def write_run(
     configuration: Mapping[str, Any] | None = None,
     packages: Mapping[str, str] | None = None,
     weights: Mapping[str, str] | None = None,
+    kind: Literal["sweep", "score"] = "sweep",
     scored: bool = True,
 ) -> Run:
     """Write a run folder with the given landmarks ``[N, 98, 2]`` (image px) by cell."""
@@ -133,6 +134,7 @@ def write_run(
         for name in dict.fromkeys(protocol[0] for protocol in cells)
     ]
     record = RunRecord(
+        kind=kind,
         configuration=dict(configuration or {}),
         dataset=DatasetRecord(
             name=dataset,

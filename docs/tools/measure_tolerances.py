@@ -1,7 +1,7 @@
 """Measure the differences between equivalent runs and write the committed table with tolerances from them.
 
-Run as ``python docs/tools/measure_tolerances.py -o FOLDER``. Each variant is a complete sweep of the embedded benchmark.
-The tolerance of a number is ``FACTOR`` times its largest difference from the first variant, and at least
+Run as ``python docs/tools/measure_tolerances.py -o FOLDER``. Each variant is a complete sweep of the embedded
+benchmark. The tolerance of a number is ``FACTOR`` times its largest difference from the first variant, and at least
 ``SMALLEST``. Every number has its own tolerance, because cells with ties (argmax on two equal peaks, a near-singular
 Hessian) differ more between runs than others.
 """

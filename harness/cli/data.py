@@ -64,7 +64,7 @@ def fetch(
             note=print_retry,
         )
     typer.echo(f"{name}: {path}")
-    for line in fetching.by_hand(name):
+    for line in fetching.manual_downloads(name):
         typer.echo(f"by hand: {line}")
 
 
@@ -105,7 +105,7 @@ def verify(
 ) -> int:
     """Check a dataset for errors in annotations and photographs. Exit code 1 when it has any."""
     from nmebench.cli.console import console, table
-    from nmebench.datasets.verify.verify_wflw import verify as verify_dataset
+    from nmebench.datasets.verify import verify as verify_dataset
 
     report = verify_dataset(path, format=data_format, images=images)
     if as_json:

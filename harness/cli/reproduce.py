@@ -97,7 +97,7 @@ def _reproduce_embedded(out: Path, engine: str, pictures: bool, advance: Advance
     folder = synthface.cached(progress=lambda done, total: advance("drawing synthface", done, total))
     configuration = reproduction.embedded_configuration(data=DATASET, engine=engine, pictures=pictures)
     run = _sweep(configuration, out, advance, not_run=(_WFLW_HELP,) if without_wflw else ())
-    rows = [*check.check(run).rows, *reproduction.compare(run, reproduction.read_expected())]
+    rows = [*check.check(run).rows, *reproduction.check_expected(run, reproduction.read_expected())]
     verdict = check.Verdict(rows=tuple(rows))
     typer.echo(f"ran: {run.record.dataset.describe()} of synthface ({folder.name}), {len(run.record.cells)} cells")
     if without_wflw:

@@ -1,7 +1,7 @@
-"""Published WFLW rows with their sources, whose table each is, its protocol and the known faults of the source.
+"""Published WFLW results with their sources, protocols and the known errors of the sources.
 
-``wflw.toml`` holds the rows; ``python docs/tools/import_published.py`` makes it from a survey's csv and the notes in
-``docs/tools/published_annotations.toml``.
+``wflw.toml`` contains the rows. ``python docs/tools/import_published.py SURVEY.csv`` makes it from the csv file of a
+survey and the notes in ``docs/tools/published_annotations.toml``.
 """
 
 from __future__ import annotations

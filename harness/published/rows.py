@@ -1,4 +1,4 @@
-"""The published rows: schema, reading, choosing."""
+"""Published results: the schema of a row, reading and filtering."""
 
 from __future__ import annotations
 
@@ -13,31 +13,30 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from nmebench.errors import InputError
-from nmebench.protocol import SUBSETS
+from nmebench.protocol import METRICS, SUBSETS, Flip, Subset
 
 __all__ = ["Kind", "Medium", "PublishedProtocol", "PublishedRow", "load", "select"]
 
 FILE = Path(__file__).with_name("wflw.toml")
 
 Kind = Literal["authors", "third party", "aggregator"]
-"""Whose table it is: the method's authors', somebody else's, or a page that collects numbers."""
+"""The publisher of a table: the authors of the method, a third party, or a page that collects numbers."""
 Medium = Literal["text", "image", "log", "page"]
-"""What was read: text of a page or paper, a picture of a table, a program's log, or an excerpt of a web page."""
+"""The kind of source: text of a page or paper, a picture of a table, a log file, or an excerpt of a web page."""
 
 
-def _from_text(value: Any) -> Any:
-    """Only text keeps the decimals that were printed; a float has lost them."""
+def _require_text(value: Any) -> Any:
+    """Refuse floats, because they lose the trailing zeros that the source prints."""
     if isinstance(value, Mapping) and any(not isinstance(v, str | Decimal) for v in value.values()):
         raise ValueError('numbers must be quoted ("4.30"), as printed')
     return value
 
 
-Subset = Literal["test", "pose", "expression", "illumination", "makeup", "occlusion", "blur"]
 Percents = Annotated[
-    dict[Subset, Annotated[Decimal, Field(ge=0, le=100)]], BeforeValidator(_from_text), Field(default_factory=dict)
+    dict[Subset, Annotated[Decimal, Field(ge=0, le=100)]], BeforeValidator(_require_text), Field(default_factory=dict)
 ]
 Fractions = Annotated[
-    dict[Subset, Annotated[Decimal, Field(ge=0, le=1)]], BeforeValidator(_from_text), Field(default_factory=dict)
+    dict[Subset, Annotated[Decimal, Field(ge=0, le=1)]], BeforeValidator(_require_text), Field(default_factory=dict)
 ]
 
 
@@ -46,24 +45,24 @@ class _Record(BaseModel):
 
 
 class PublishedProtocol(_Record):
-    """How a row was measured, as far as its source tells; None for what it doesn't tell or has no name here."""
+    """The protocol of a row; None for a setting that the source doesn't state or that nmebench doesn't have."""
 
     decoder: str | None = None
-    """A decoder's spec of this project."""
-    flip: Literal["none", "flip", "flip+shift"] | None = None
+    """Spec of a decoder of nmebench."""
+    flip: Flip | None = None
     box: str | None = None
-    """A box rule's name of this project."""
+    """Name of a box rule of nmebench."""
     normaliser: str | None = None
     space: str | None = None
-    """Where errors were measured, when not in the image."""
+    """The space in which errors were measured, if not in the image."""
     selection: str | None = None
-    """How the checkpoint was chosen, where that looked at the test set."""
+    """The choice of the checkpoint, if it used the test set."""
     details: str | None = None
-    """Protocol facts that have no name here."""
+    """Other facts about the protocol."""
 
 
 class PublishedRow(_Record):
-    """A published row."""
+    """A row of a published table."""
 
     method: str
     dataset: str = "wflw"
@@ -72,25 +71,26 @@ class PublishedRow(_Record):
     input_size: tuple[int, int] | None = None
     """Width, height, input px."""
     technique: str | None = None
-    """Output, decoder and loss, as the source names them."""
+    """Output, decoder and loss, in the source's own terms."""
     nme: Percents
-    """Percent by subset, with the decimals that were printed."""
+    """NME by subset, percent, with the printed decimals."""
     fr10: Percents
-    """Percent by subset."""
+    """Failure rate at 10 % by subset, percent."""
     auc10: Fractions
-    """Fraction by subset."""
+    """AUC up to 10 % by subset, a fraction."""
     checkpoint: str | None = None
-    """Where the weights are said to be."""
+    """Address of the weights, from the source."""
     sha256_prefix: str | None = Field(default=None, pattern=r"^[0-9a-f]{8,64}$")
+    """First digits of the SHA-256 of the weights."""
     source: str
-    """Repository at a commit and file, or page."""
+    """Repository, commit and file, or address of a page."""
     kind: Kind
     medium: Medium
     reading: str
-    """How the numbers were taken from the source."""
+    """The way in which the numbers were read from the source."""
     protocol: PublishedProtocol = PublishedProtocol()
     faults: tuple[str, ...] = ()
-    """Known errors of the source; the numbers are kept as printed."""
+    """Known errors of the source; the row keeps the printed numbers."""
     note: str | None = None
 
 
@@ -102,19 +102,24 @@ class _File(_Record):
 
 @cache
 def load() -> tuple[PublishedRow, ...]:
-    """All published rows, in the order of the file.
+    """Return all published rows, in the order of the file.
 
     Raises:
-        InputError: the file that comes with the package is damaged.
+        InputError: the file in the package is damaged.
+
+    Example:
+        >>> row = load()[0]
+        >>> row.method, str(row.nme["test"])
+        ('mmpose HRNetV2-W18 DARK (0.x table)', '3.98')
     """
     return read(FILE)
 
 
 def read(path: Path) -> tuple[PublishedRow, ...]:
-    """Rows of a file of published values.
+    """Read a TOML file of published rows.
 
     Raises:
-        InputError: it can't be read or breaks the schema; names the field.
+        InputError: the file can't be read or breaks the schema; the message names the field.
     """
     try:
         return _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).row
@@ -135,28 +140,32 @@ def select(
     metric: str | None = None,
     rows: Iterable[PublishedRow] | None = None,
 ) -> list[PublishedRow]:
-    """Rows that meet every condition given.
+    """Return the rows that meet all given conditions.
 
     Args:
-        method: part of the method's name or a pattern with ``*``, capitals alike.
-        kind: whose table: authors, third party or aggregator.
-        medium: text, image, log or page.
-        subset: rows with a number for it.
-        metric: nme, fr10 or auc10: rows with such a number (for ``subset``, if that is given).
-        rows: the rows to choose from; all by default.
+        method: part of the method's name, or a pattern with ``*``; case is ignored.
+        kind: who published the table: authors, third party or aggregator.
+        medium: kind of source: text, image, log or page.
+        subset: only rows with a value for this subset.
+        metric: only rows with a value for this metric: nme, fr10 or auc10 (for ``subset``, if that is given).
+        rows: the rows to filter; by default all published rows.
 
     Raises:
-        InputError: a word that isn't one of those.
+        InputError: ``kind``, ``medium``, ``subset`` or ``metric`` is unknown.
+
+    Example:
+        >>> [str(row.fr10["test"]) for row in select(method="SLPT 6*")]
+        ['2.760']
     """
     _one_of("kind", kind, get_args(Kind))
     _one_of("medium", medium, get_args(Medium))
     _one_of("subset", subset, SUBSETS)
-    _one_of("metric", metric, ("nme", "fr10", "auc10"))
+    _one_of("metric", metric, METRICS)
     pattern = method.lower() if method else "*"
     pattern = pattern if "*" in pattern else f"*{pattern}*"
 
     def has_numbers(row: PublishedRow) -> bool:
-        values = [getattr(row, metric)] if metric else [row.nme, row.fr10, row.auc10]
+        values = [getattr(row, name) for name in ([metric] if metric else METRICS)]
         return any(v if subset is None else subset in v for v in values)
 
     return [

@@ -1,4 +1,4 @@
-"""Which sweep the embedded benchmark is."""
+"""The sweep configurations of the embedded benchmark and of the gate."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from nmebench.models import card as cards
 from nmebench.protocol import Flip
 from nmebench.sweep.configuration import ModelRequest, SweepConfiguration
 
-__all__ = ["DATASET", "FLIPS", "embedded_configuration", "shipped_networks"]
+__all__ = ["BASELINE", "DATASET", "EMBEDDED_FLIPS", "embedded_configuration", "gate_configuration", "shipped_networks"]
 
 DATASET = "synthface"
 
-#: What `nmebench gate --embedded` compares with.
+#: The baseline of `nmebench gate --embedded`.
 BASELINE = Path(str(resources.files("nmebench.reproduction"))) / "baseline.json"
 
-#: Both ends of the flip test: without it, and with it as mmpose's published rows have it.
-FLIPS: tuple[Flip, ...] = ("none", "flip+shift")
+#: Without the flip test, and with the one of mmpose's published rows.
+EMBEDDED_FLIPS: tuple[Flip, ...] = ("none", "flip+shift")
 
 
 def shipped_networks() -> list[str]:
-    """Names of the shipped cards whose weights are in the package, sorted."""
+    """Return the sorted names of the model cards whose weights are in the package."""
     return [name for name in cards.shipped() if isinstance(cards.load(name).weights, str)]
 
 
@@ -33,12 +33,22 @@ def embedded_configuration(
     batch_size: int | None = None,
     pictures: bool = True,
 ) -> SweepConfiguration:
-    """Shipped networks x every decoder x flip test off and on, over synthface's test split."""
+    """Return the sweep of the embedded benchmark.
+
+    It measures every shipped network with every decoder, with and without the flip test, on synthface's test split.
+
+    Args:
+        data: dataset to measure on.
+        engine: name of the engine.
+        threads: threads for the network; by default one per physical core.
+        batch_size: faces per batch; chosen from the network's size by default.
+        pictures: store thumbnails for the report.
+    """
     return SweepConfiguration(
         data=data,
         models=tuple(ModelRequest(card=name) for name in shipped_networks()),
         decoders=("all",),
-        flip=FLIPS,
+        flip=EMBEDDED_FLIPS,
         boxes=("landmarks",),
         engine=engine,
         threads=threads,
@@ -49,12 +59,12 @@ def embedded_configuration(
 
 
 def gate_configuration(*, engine: str = "auto") -> SweepConfiguration:
-    """The part of the embedded benchmark that a commit is held to: the three decoders that published rows use."""
+    """Return the sweep of `nmebench gate --embedded`: the embedded benchmark with the three published decoders."""
     return SweepConfiguration(
         data=DATASET,
         models=tuple(ModelRequest(card=name) for name in shipped_networks()),
         decoders=("argmax", "quarter-offset", "dark"),
-        flip=FLIPS,
+        flip=EMBEDDED_FLIPS,
         boxes=("landmarks",),
         engine=engine,
         pictures=False,

@@ -1,7 +1,7 @@
-"""The committed table: what the embedded benchmark gave, and how far a faithful run may be from it.
+"""The committed table: expected results of the embedded benchmark with a tolerance for each number.
 
-The tolerance of each number is measured (:mod:`measure_tolerances`), not chosen: the largest difference
-between runs with other thread counts, batch sizes and engines, with a factor on top.
+The tolerances are measured by ``docs/tools/measure_tolerances.py``: a multiple of the largest difference between runs
+with different thread counts, batch sizes and engines.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from nmebench.errors import InputError
 from nmebench.files import write_atomically
 from nmebench.runs.run_store import Run
 
-__all__ = ["EXPECTED", "TABLE", "ExpectedCell", "compare", "read_expected", "write_expected"]
+__all__ = ["EXPECTED", "TABLE", "ExpectedCell", "check_expected", "read_expected", "write_expected"]
 
-#: The committed table, beside this file.
+#: Path of the committed table.
 EXPECTED = Path(str(resources.files("nmebench.reproduction"))) / "expected.csv"
 
-#: The table's name in a verdict.
+#: Name of the table in a verdict.
 TABLE = "nmebench, committed"
 
 _KEY = ("model", "decoder", "flip", "box", "subset")
@@ -32,7 +32,7 @@ _SOURCE = "harness/reproduction/expected.csv"
 
 @dataclass(frozen=True)
 class ExpectedCell:
-    """NME of a cell on a subset, percent, and how far a faithful run may be from it, percent points."""
+    """Expected NME of a cell on a subset (percent) and its tolerance (percent points)."""
 
     model: str
     decoder: str
@@ -45,21 +45,22 @@ class ExpectedCell:
 
     @property
     def key(self) -> tuple[str, str, str, str, str]:
-        """What a measured row must have to be compared."""
+        """The values of a row of ``scores.csv`` that identify it."""
         return (self.model, self.decoder, self.flip, self.box, self.subset)
 
 
 def read_expected(path: Path = EXPECTED) -> list[ExpectedCell]:
-    """The committed rows.
+    """Read the committed table.
 
     Raises:
-        InputError: the file is missing or a row can't be read.
+        InputError: the file is missing or a row can't be parsed.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise InputError(
-            f"{path}: can't be read ({error.strerror}); make it with `nmebench reproduce --update`"
+            f"{path}: can't be read ({error.strerror}); reinstall nmebench, or write the file with "
+            "`python docs/tools/measure_tolerances.py -o FOLDER` in a checkout"
         ) from error
     rows = []
     for number, row in enumerate(csv.DictReader(io.StringIO(text)), start=2):
@@ -76,7 +77,7 @@ def read_expected(path: Path = EXPECTED) -> list[ExpectedCell]:
 
 
 def write_expected(rows: Iterable[ExpectedCell], path: Path = EXPECTED) -> None:
-    """Replace the committed table; NME to 5 decimals, tolerances to 5."""
+    """Write the committed table, with 5 decimals."""
     sink = io.StringIO()
     writer = csv.writer(sink, lineterminator="\n")
     writer.writerow(["model", "decoder", "flip", "box", "subset", "faces", "nme", "tolerance"])
@@ -85,38 +86,42 @@ def write_expected(rows: Iterable[ExpectedCell], path: Path = EXPECTED) -> None:
     write_atomically(path, sink.getvalue())
 
 
-def compare(run: Run, expected: Sequence[ExpectedCell]) -> list[VerdictRow]:
-    """A verdict row for every expected number: reproduced, deviates, not comparable, or not run."""
+def check_expected(run: Run, expected: Sequence[ExpectedCell]) -> list[VerdictRow]:
+    """Compare a run with the expected results; returns one verdict row per expected number.
+
+    Raises:
+        InputError: the run isn't scored.
+    """
     scores = {tuple(row[name] for name in _KEY): row for row in run.score_rows()}
     result = []
-    for want in expected:
-        row = scores.get(want.key)
-        low, high = want.nme - want.tolerance, want.nme + want.tolerance
+    for cell in expected:
+        row = scores.get(cell.key)
+        low, high = cell.nme - cell.tolerance, cell.nme + cell.tolerance
         measured = None if row is None else float(row["nme"])
         status: Status
         if row is None or measured is None:
-            status, reason = "not run", f"this run has no cell {' '.join(want.key[:4])}"
-        elif int(row["faces"]) != want.faces:
-            status, reason = "not comparable", f"{int(row['faces'])} of {want.faces} faces"
+            status, reason = "not run", f"this run has no cell {' '.join(cell.key[:4])}"
+        elif int(row["faces"]) != cell.faces:
+            status, reason = "not comparable", f"{int(row['faces'])} of {cell.faces} faces"
         elif low <= measured <= high:
             status, reason = "reproduced", "within the measured tolerance"
         else:
-            status, reason = "deviates", f"{measured - want.nme:+.5f} points"
+            status, reason = "deviates", f"{measured - cell.nme:+.5f} points"
         result.append(
             VerdictRow(
-                model=want.model,
+                model=cell.model,
                 dataset=run.record.dataset.name,
                 table=TABLE,
                 metric="nme",
-                subset=want.subset,
+                subset=cell.subset,
                 cell=None if row is None else str(row["cell"]),
-                reported=want.nme,
-                reported_text=f"{want.nme:.5f}",
+                reported=cell.nme,
+                reported_text=f"{cell.nme:.5f}",
                 measured=measured,
-                difference=None if measured is None else measured - want.nme,
+                difference=None if measured is None else measured - cell.nme,
                 low=low,
                 high=high,
-                allowed=f"{want.nme:.5f} ± {want.tolerance:.5f} ({want.decoder}, {want.flip})",
+                allowed=f"{cell.nme:.5f} ± {cell.tolerance:.5f} ({cell.decoder}, {cell.flip})",
                 status=status,
                 reason=reason,
                 source=_SOURCE,

@@ -1,4 +1,4 @@
-"""A small WFLW folder and a way to call the command line in this process."""
+"""Fixtures: a small WFLW folder, and the command line called in this process."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ LIST = Path("WFLW_annotations/list_98pt_rect_attr_train_test/list_98pt_rect_attr
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a call of the command line did."""
+class CommandResult:
+    """Exit code and output of a command."""
 
     code: int
     out: str
     err: str
 
     @property
-    def line(self) -> str:
-        """The error, which is one line without a traceback."""
+    def error_line(self) -> str:
+        """The error message; asserts that it is one line without a traceback."""
         lines = [line for line in self.err.splitlines() if line.startswith("nmebench: ")]
         assert "Traceback" not in self.err
         assert len(lines) == 1, self.err
@@ -33,21 +33,21 @@ class Answer:
 
 
 @pytest.fixture
-def nmebench(capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
-    """Call ``nmebench ARGUMENTS``."""
+def nmebench(capsys: pytest.CaptureFixture[str]) -> Callable[..., CommandResult]:
+    """A function that runs ``nmebench ARGUMENTS``."""
 
-    def call(*arguments: object) -> Answer:
+    def call(*arguments: object) -> CommandResult:
         capsys.readouterr()
         code = main([str(argument) for argument in arguments])
         captured = capsys.readouterr()
-        return Answer(code, captured.out, captured.err)
+        return CommandResult(code, captured.out, captured.err)
 
     return call
 
 
 @pytest.fixture
 def wflw(tmp_path: Path) -> Path:
-    """Four faces in three photographs, in WFLW's layout; the attributes are those of the face's number in binary."""
+    """Four faces in three photographs, in WFLW's layout; the attributes are the bits of the face's number."""
     root = tmp_path / "WFLW"
     (root / LIST).parent.mkdir(parents=True)
     (root / "WFLW_images/a").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Bad input: one clear line, exit 2, no traceback, nothing half-written."""
+"""Bad input gives one clear line and exit code 2, without a traceback or partial output."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _eye_corners(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "model", "says"),
+    ("damage", "model", "expected"),
     [
         pytest.param(_missing_image, "card", r"three\.jpg", id="missing image"),
         pytest.param(_truncated_jpeg, "card", r"two\.jpg.*(truncated|ends|cut)", id="truncated JPEG"),
@@ -65,36 +65,36 @@ def _eye_corners(root: Path) -> None:
     ],
 )
 def test_bad_data(
-    nmebench: Call, wflw: Path, tmp_path: Path, spoil: Callable[[Path], None], model: str, says: str
+    nmebench: Call, wflw: Path, tmp_path: Path, damage: Callable[[Path], None], model: str, expected: str
 ) -> None:
-    spoil(wflw)
+    damage(wflw)
     card = tmp_path / "net.toml"
     card.write_text(CARD)
     _checkpoint("whole", tmp_path)
-    answer = nmebench(
+    result = nmebench(
         "run", "--data", f"wflw:{wflw}", "--model", card if model == "card" else model, "--decoder", "argmax",
         "--engine", "torch", "-o", tmp_path / "run",
     )  # fmt: skip
-    assert answer.code == 2
-    assert re.search(says, answer.line, re.IGNORECASE), answer.line
+    assert result.code == 2
+    assert re.search(expected, result.error_line, re.IGNORECASE), result.error_line
     assert not (tmp_path / "run/run.json").exists()
     assert not (tmp_path / "run/scores.csv").exists()
 
 
-def test_unknown_decoder_names_the_near_match(nmebench: Call, wflw: Path, tmp_path: Path) -> None:
-    answer = nmebench("run", "--data", f"wflw:{wflw}", "--model", "oracle", "--decoder", "drak", "-o", tmp_path / "run")
-    assert (answer.code, "'drak'" in answer.line, "'dark'" in answer.line) == (2, True, True)
+def test_unknown_decoder_suggests_the_nearest_name(nmebench: Call, wflw: Path, tmp_path: Path) -> None:
+    result = nmebench("run", "--data", f"wflw:{wflw}", "--model", "oracle", "--decoder", "drak", "-o", tmp_path / "run")
+    assert (result.code, "'drak'" in result.error_line, "'dark'" in result.error_line) == (2, True, True)
 
 
 def test_unknown_decoder_option_is_named(nmebench: Call, wflw: Path, tmp_path: Path) -> None:
-    answer = nmebench(
+    result = nmebench(
         "run", "--data", f"wflw:{wflw}", "--model", "oracle", "--decoder", "dark:kernle=3", "-o", tmp_path / "run"
     )
-    assert (answer.code, "kernle" in answer.line, "kernel" in answer.line) == (2, True, True)
+    assert (result.code, "kernle" in result.error_line, "kernel" in result.error_line) == (2, True, True)
 
 
 class _Bomb:
-    """Runs code when a pickle of it is loaded unsafely."""
+    """Creates a file when a pickle of it is loaded unsafely."""
 
     def __init__(self, target: Path) -> None:
         self.target = target
@@ -110,8 +110,8 @@ def _checkpoint(kind: str, folder: Path) -> None:
     first = next(iter(state))
     if kind == "missing":
         del state[first]
-    elif kind == "foreign":
-        state["somebody.elses"] = torch.zeros(2)
+    elif kind == "unexpected":
+        state["other.network"] = torch.zeros(2)
     elif kind == "shape":
         state[first] = torch.zeros(3, 1, 2)
     if kind == "bomb":
@@ -123,36 +123,36 @@ def _checkpoint(kind: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "says"),
+    ("kind", "expected"),
     [
         pytest.param("missing", r"missing|lacks", id="a key missing"),
-        pytest.param("foreign", r"somebody\.elses", id="a foreign key"),
+        pytest.param("unexpected", r"other\.network", id="an unexpected key"),
         pytest.param("shape", r"shape|\[", id="a wrong shape"),
         pytest.param("bomb", r"net\.pth", id="a pickle that runs code"),
         pytest.param("empty", r"net\.pth.*(empty|0 bytes)", id="an empty file"),
     ],
 )
-def test_bad_checkpoint(nmebench: Call, wflw: Path, tmp_path: Path, kind: str, says: str) -> None:
+def test_bad_checkpoint(nmebench: Call, wflw: Path, tmp_path: Path, kind: str, expected: str) -> None:
     (tmp_path / "net.toml").write_text(CARD)
     _checkpoint(kind, tmp_path)
-    answer = nmebench("run", "--data", f"wflw:{wflw}", "--model", tmp_path / "net.toml", "-o", tmp_path / "run")
-    assert answer.code == 2
-    assert re.search(says, answer.line), answer.line
+    result = nmebench("run", "--data", f"wflw:{wflw}", "--model", tmp_path / "net.toml", "-o", tmp_path / "run")
+    assert result.code == 2
+    assert re.search(expected, result.error_line), result.error_line
     assert not (tmp_path / "exploded").exists()
 
 
 def test_card_with_an_unknown_field(nmebench: Call, wflw: Path, tmp_path: Path) -> None:
     (tmp_path / "net.toml").write_text(CARD.replace("architecture", "colour_blind = true\narchitecture"))
-    answer = nmebench("run", "--data", f"wflw:{wflw}", "--model", tmp_path / "net.toml", "-o", tmp_path / "run")
-    assert (answer.code, "colour_blind" in answer.line, "net.toml" in answer.line) == (2, True, True)
+    result = nmebench("run", "--data", f"wflw:{wflw}", "--model", tmp_path / "net.toml", "-o", tmp_path / "run")
+    assert (result.code, "colour_blind" in result.error_line, "net.toml" in result.error_line) == (2, True, True)
 
 
-def test_folder_of_another_run_is_kept(nmebench: Call, wflw: Path, tmp_path: Path) -> None:
+def test_folder_with_another_run_is_kept(nmebench: Call, wflw: Path, tmp_path: Path) -> None:
     arguments = ["run", "--data", f"wflw:{wflw}", "--model", "oracle", "--decoder", "argmax", "-o", tmp_path / "run"]
     assert nmebench(*arguments).code == 0
     before = (tmp_path / "run/run.json").read_bytes()
-    answer = nmebench(*arguments)
-    assert (answer.code, "already holds a run" in answer.line) == (2, True)
+    result = nmebench(*arguments)
+    assert (result.code, "already holds a run" in result.error_line) == (2, True)
     assert (tmp_path / "run/run.json").read_bytes() == before
     assert nmebench(*arguments, "--overwrite").code == 0
 
@@ -160,53 +160,53 @@ def test_folder_of_another_run_is_kept(nmebench: Call, wflw: Path, tmp_path: Pat
 def test_folder_with_other_files_is_kept(nmebench: Call, wflw: Path, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run/thesis.tex").write_text("mine")
-    answer = nmebench("run", "--data", f"wflw:{wflw}", "--model", "oracle", "-o", tmp_path / "run")
-    assert (answer.code, "thesis.tex" in answer.line) == (2, True)
+    result = nmebench("run", "--data", f"wflw:{wflw}", "--model", "oracle", "-o", tmp_path / "run")
+    assert (result.code, "thesis.tex" in result.error_line) == (2, True)
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["thesis.tex"]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "expected"),
     [
         pytest.param(["--shift"], "--flip", id="shift without flip"),
-        pytest.param(["--flip", "--test-time", "none"], "twice", id="flip said twice"),
-        pytest.param(["--weights", "a.pth", "--weights", "b.pth"], "2 --weights for 1 --model", id="weights to spare"),
+        pytest.param(["--flip", "--test-time", "none"], "twice", id="flip test set twice"),
+        pytest.param(["--weights", "a.pth", "--weights", "b.pth"], "2 --weights for 1 --model", id="too many weights"),
         pytest.param(["--box", "landmark"], "landmarks", id="a misspelt box"),
         pytest.param(["--limit", "0"], "limit", id="no face"),
         pytest.param(["--test-time", "flop"], "flip", id="a misspelt test-time option"),
     ],
 )
-def test_bad_options(nmebench: Call, wflw: Path, tmp_path: Path, arguments: list[str], says: str) -> None:
-    answer = nmebench(
+def test_bad_options(nmebench: Call, wflw: Path, tmp_path: Path, arguments: list[str], expected: str) -> None:
+    result = nmebench(
         "run", "--data", f"wflw:{wflw}", "--model", "oracle", "--decoder", "argmax", *arguments, "-o", tmp_path / "run"
     )
-    assert answer.code == 2
-    assert says in answer.line, answer.line
+    assert result.code == 2
+    assert expected in result.error_line, result.error_line
 
 
-def test_run_without_anything_to_run(nmebench: Call, tmp_path: Path) -> None:
-    answer = nmebench("run", "-o", tmp_path / "run")
-    assert (answer.code, "--data" in answer.line) == (2, True)
+def test_run_without_options(nmebench: Call, tmp_path: Path) -> None:
+    result = nmebench("run", "-o", tmp_path / "run")
+    assert (result.code, "--data" in result.error_line) == (2, True)
 
 
 def test_sweep_file_with_an_unknown_field(nmebench: Call, tmp_path: Path) -> None:
     (tmp_path / "sweep.toml").write_text('data = "synthface"\nmodels = ["oracle"]\ndecoder = ["dark"]\n')
-    answer = nmebench("run", tmp_path / "sweep.toml", "-o", tmp_path / "run")
-    assert (answer.code, "'decoder'" in answer.line, "decoders" in answer.line) == (2, True, True)
+    result = nmebench("run", tmp_path / "sweep.toml", "-o", tmp_path / "run")
+    assert (result.code, "'decoder'" in result.error_line, "decoders" in result.error_line) == (2, True, True)
 
 
-def test_report_of_nothing(nmebench: Call, tmp_path: Path) -> None:
-    answer = nmebench("report", tmp_path)
-    assert (answer.code, "no run here" in answer.line) == (2, True)
+def test_report_without_a_run(nmebench: Call, tmp_path: Path) -> None:
+    result = nmebench("report", tmp_path)
+    assert (result.code, "no run here" in result.error_line) == (2, True)
 
 
-def test_control_characters_of_a_name_do_not_reach_the_terminal(nmebench: Call, tmp_path: Path) -> None:
-    answer = nmebench("report", tmp_path / "x\x1b[2J\ny")
-    assert answer.code == 2
-    assert "\x1b" not in answer.line
+def test_control_characters_in_a_name_are_escaped(nmebench: Call, tmp_path: Path) -> None:
+    result = nmebench("report", tmp_path / "x\x1b[2J\ny")
+    assert result.code == 2
+    assert "\x1b" not in result.error_line
 
 
-def test_predictions_of_the_wrong_number(nmebench: Call, wflw: Path, tmp_path: Path) -> None:
+def test_wrong_number_of_predictions(nmebench: Call, wflw: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "p.npz", landmarks=np.zeros((3, 98, 2)))
-    answer = nmebench("score", tmp_path / "p.npz", "--data", f"wflw:{wflw}", "-o", tmp_path / "run")
-    assert (answer.code, "3 faces" in answer.line, "has 4" in answer.line) == (2, True, True)
+    result = nmebench("score", tmp_path / "p.npz", "--data", f"wflw:{wflw}", "-o", tmp_path / "run")
+    assert (result.code, "3 faces" in result.error_line, "has 4" in result.error_line) == (2, True, True)

@@ -1,4 +1,4 @@
-"""A decoder in a package of its own: installed with pip, it is listed, keeps the contract and runs in a sweep."""
+"""A decoder from another package, installed with pip, is listed, passes the contract and runs in a sweep."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 
-DECODER = '''"""Somebody else's decoder: the maximum, moved by the slope between its neighbours on each axis."""
+DECODER = '''"""A third-party decoder: the maximum, moved by the slope between its neighbours on each axis."""
 
 import torch
 
@@ -45,7 +45,7 @@ py-modules = ["nmebench_slope"]
 """
 
 
-def test_plugin_of_fifteen_lines(tmp_path: Path, wflw: Path) -> None:
+def test_decoder_plugin_of_fifteen_lines(tmp_path: Path, wflw: Path) -> None:
     package = tmp_path / "package"
     package.mkdir()
     (package / "nmebench_slope.py").write_text(DECODER)
@@ -55,7 +55,7 @@ def test_plugin_of_fifteen_lines(tmp_path: Path, wflw: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", str(python.parents[1])], check=True)
     find = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
     own = subprocess.run([str(python), "-c", find], check=True, capture_output=True, text=True).stdout.strip()
-    # Torch is gigabytes: the new environment reads this one's packages behind its own.
+    # Torch is gigabytes, so the new environment also reads this one's packages.
     (Path(own) / "behind.pth").write_text(f"{sysconfig.get_paths()['purelib']}\n{ROOT}\n")
     install = [str(python), "-m", "pip", "install", "--quiet", "--no-deps", str(package)]
     subprocess.run(install, check=True)

@@ -1,4 +1,4 @@
-"""Landmarks of other programs, scored: the field's own figures come out."""
+"""Scoring of landmarks from other programs, compared with published and calculated values."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from nmebench.runs.run_store import Run
 Call = Callable[..., Any]
 
 
-def test_spigas_300w_predictions_give_its_published_nme(nmebench: Call, shared: Path, tmp_path: Path) -> None:
+def test_predictions_of_spiga_give_its_published_nme(nmebench: Call, shared: Path, tmp_path: Path) -> None:
     file = shared / "oracle/metrics/spiga_real_300wpublic.npz"
-    answer = nmebench("score", f"{file}::pred", "--data", f"landmarks:{file}::gt", "-o", tmp_path / "run")
-    assert answer.code == 0, answer.err
+    result = nmebench("score", f"{file}::pred", "--data", f"landmarks:{file}::gt", "-o", tmp_path / "run")
+    assert result.code == 0, result.err
     run = Run.open(tmp_path / "run")
     published = json.loads(file.with_suffix(".json").read_text())["corners"]["spiga"]["nme"]
     assert run.record.dataset.scheme == "ibug68"
@@ -26,13 +26,13 @@ def test_spigas_300w_predictions_give_its_published_nme(nmebench: Call, shared: 
     assert round(run.score_rows()[0]["nme"], 4) == 2.9937
 
 
-def test_predictions_and_truth_of_one_point_apart(nmebench: Call, tmp_path: Path) -> None:
+def test_constant_displacement_gives_the_calculated_nme(nmebench: Call, tmp_path: Path) -> None:
     truth = np.random.default_rng(0).uniform(0, 100, (6, 98, 2))
     moved = truth + np.array([3.0, 4.0])
     np.savez(tmp_path / "truth.npz", landmarks=truth, subset_pose=np.arange(6) % 2 == 0)
     np.savez(tmp_path / "p.npz", landmarks=moved)
-    answer = nmebench("score", tmp_path / "p.npz", "--data", f"landmarks:{tmp_path}/truth.npz", "-o", tmp_path / "run")
-    assert answer.code == 0, answer.err
+    result = nmebench("score", tmp_path / "p.npz", "--data", f"landmarks:{tmp_path}/truth.npz", "-o", tmp_path / "run")
+    assert result.code == 0, result.err
     run = Run.open(tmp_path / "run")
     expected = 100 * 5 / np.linalg.norm(truth[:, 60] - truth[:, 72], axis=1)
     rows = {row["subset"]: row for row in run.score_rows()}
@@ -41,10 +41,10 @@ def test_predictions_and_truth_of_one_point_apart(nmebench: Call, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("arrays", "says"),
+    ("arrays", "expected"),
     [
-        pytest.param({"other": np.zeros((2, 98, 2))}, "no array 'landmarks'", id="no such array"),
-        pytest.param({"landmarks": np.zeros((2, 97, 2))}, "97 points", id="an unknown scheme"),
+        pytest.param({"other": np.zeros((2, 98, 2))}, "no array 'landmarks'", id="missing array"),
+        pytest.param({"landmarks": np.zeros((2, 97, 2))}, "97 points", id="unknown landmark scheme"),
         pytest.param({"landmarks": np.full((2, 98, 2), np.nan)}, "face 0", id="not finite"),
         pytest.param({"landmarks": np.zeros((2, 196))}, "expected floats", id="flat"),
         pytest.param(
@@ -54,15 +54,15 @@ def test_predictions_and_truth_of_one_point_apart(nmebench: Call, tmp_path: Path
         ),
     ],
 )
-def test_bad_truth(nmebench: Call, tmp_path: Path, arrays: dict[str, np.ndarray], says: str) -> None:
+def test_bad_ground_truth(nmebench: Call, tmp_path: Path, arrays: dict[str, np.ndarray], expected: str) -> None:
     np.savez(tmp_path / "t.npz", **arrays)
-    answer = nmebench("score", tmp_path / "t.npz", "--data", f"landmarks:{tmp_path}/t.npz", "-o", tmp_path / "run")
-    assert answer.code == 2
-    assert says in answer.line, answer.line
+    result = nmebench("score", tmp_path / "t.npz", "--data", f"landmarks:{tmp_path}/t.npz", "-o", tmp_path / "run")
+    assert result.code == 2
+    assert expected in result.error_line, result.error_line
     assert not (tmp_path / "run/run.json").exists()
 
 
-def test_truth_that_is_no_npz(nmebench: Call, tmp_path: Path) -> None:
+def test_ground_truth_that_is_not_an_npz(nmebench: Call, tmp_path: Path) -> None:
     (tmp_path / "t.npz").write_bytes(b"<html>")
-    answer = nmebench("score", tmp_path / "t.npz", "--data", f"landmarks:{tmp_path}/t.npz", "-o", tmp_path / "run")
-    assert (answer.code, "not an npz" in answer.line) == (2, True)
+    result = nmebench("score", tmp_path / "t.npz", "--data", f"landmarks:{tmp_path}/t.npz", "-o", tmp_path / "run")
+    assert (result.code, "not an npz" in result.error_line) == (2, True)

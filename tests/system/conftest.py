@@ -1,4 +1,4 @@
-"""The real command line in its own process, a small world for it, and a local server in place of the net."""
+"""Fixtures: the command line in its own process, small input files, and a local server instead of the network."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def fetch_tests(name: str) -> ModuleType:
-    """A module of tests/fetch, by path: the tests are no package."""
+    """Import a module of tests/fetch by path, because the tests are not a package."""
     full = f"nmebench_tests_fetch_{name}"
     if full not in sys.modules:
         spec = importlib.util.spec_from_file_location(full, ROOT / "tests" / "fetch" / f"{name}.py")
@@ -52,15 +52,15 @@ def server() -> Iterator[Any]:
 
 @dataclass(frozen=True)
 class World:
-    """Drawn faces in WFLW's layout and a network with random weights under mmpose 0.x's names."""
+    """Drawn faces in WFLW's layout, and a network with random weights in mmpose 0.x's format."""
 
     data: Path
     """8 faces."""
     many: Path
-    """The same photographs, 96 lines: a sweep that takes seconds."""
+    """96 lines for the same 8 photographs, for a sweep that takes seconds."""
     weights: bytes
     card: Path
-    """A card whose weights lie beside it."""
+    """A model card with its weights in the same folder."""
 
 
 def mmpose0_checkpoint(seed: int = 0) -> bytes:
@@ -130,7 +130,7 @@ class Ended:
 
 
 class Started:
-    """A command that is running, its standard error read as it comes."""
+    """A running command; its standard error is read line by line."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
@@ -158,7 +158,7 @@ def _checked(ended: Ended) -> Ended:
 
 
 def environment(tmp_path: Path, changes: Mapping[str, str | None] | None = None) -> dict[str, str]:
-    """A small, clean environment; None takes a variable out."""
+    """A minimal environment; None removes a variable."""
     values = {
         "PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(ROOT), "HOME": str(tmp_path / "home"),
         "NMEBENCH_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1", "LC_ALL": "C.UTF-8",
@@ -174,7 +174,7 @@ def environment(tmp_path: Path, changes: Mapping[str, str | None] | None = None)
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Started]]:
-    """Start ``nmebench ARGS``; what still runs at the end of the test is killed."""
+    """A function that starts ``nmebench ARGS``; the process is killed at the end of the test."""
     running: list[subprocess.Popen[str]] = []
 
     def run(*args: object, env: Mapping[str, str | None] | None = None, **options: Any) -> Started:
@@ -195,7 +195,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Started]]:
 
 @pytest.fixture
 def cli(start: Callable[..., Started]) -> Callable[..., Ended]:
-    """Run ``nmebench ARGS`` to its end; never a traceback."""
+    """A function that runs ``nmebench ARGS`` to its end; asserts that there is no traceback."""
 
     def run(*args: object, timeout: float = 1800, **options: Any) -> Ended:
         return start(*args, **options).end(timeout=timeout)
@@ -204,13 +204,13 @@ def cli(start: Callable[..., Started]) -> Callable[..., Ended]:
 
 
 def until(look: Callable[[], Any], *, seconds: float = 600.0) -> Any:
-    """Wait until a look at the world finds something."""
+    """Wait until ``look()`` returns a true value, and return it."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if found := look():
             return found
         time.sleep(0.02)
-    raise AssertionError("it never came")
+    raise AssertionError(f"still false after {seconds} s")
 
 
 @pytest.fixture(name="until")
@@ -220,7 +220,7 @@ def until_fixture() -> Callable[..., Any]:
 
 @pytest.fixture
 def row(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str, Ended], None]:
-    """Hold a row of docs/faults.md to what a command said."""
+    """A function that compares a row of docs/faults.md with the error line of a command."""
 
     def check(fault: str, ended: Ended) -> None:
         faults.row(request, fault, ended.line, ended.code, tmp_path)
@@ -243,7 +243,7 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def session(tmp_path: Path) -> Callable[..., list[int]]:
-    """Run several commands in one new process, after a piece of set-up; returns their exit codes."""
+    """A function that runs several commands in one new process, after some set-up code; returns their exit codes."""
 
     def run(
         commands: Sequence[Sequence[object]], *, setup: str = "", env: Mapping[str, str | None] | None = None
@@ -265,7 +265,7 @@ def session(tmp_path: Path) -> Callable[..., list[int]]:
 
 
 def tree(folder: Path) -> dict[str, str]:
-    """sha256 of every file in a folder."""
+    """SHA-256 of every file in a folder."""
     return {
         str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest()
         for p in sorted(folder.rglob("*"))
@@ -280,7 +280,7 @@ def tree_fixture() -> Callable[[Path], dict[str, str]]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Callable[..., Path]]:
-    """A file system of a given size in memory (or read-only); skips where this user may not mount one."""
+    """A function that mounts a small or read-only file system; the test is skipped if mounting isn't allowed."""
     mounted: list[Path] = []
 
     def mount(size: str, *, read_only: bool = False) -> Path:

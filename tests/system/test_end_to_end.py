@@ -1,4 +1,4 @@
-"""From nothing to a checked report, against a local server with WFLW's layout, interrupted twice on the way."""
+"""``reproduce --wflw`` from an empty cache to a checked report, with a local server and two interruptions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from nmebench.models import card as cards
 
 LIST = "WFLW_annotations/list_98pt_rect_attr_train_test/list_98pt_rect_attr_test.txt"
-#: WFLW's counts, in the order of the list's attribute columns.
+#: Sizes of WFLW's subsets, in the order of the list's attribute columns.
 COUNTS = {"largepose": 326, "expression": 314, "illumination": 698, "makeup": 206, "occlusion": 736, "blur": 773}
 
 CARD = """
@@ -36,7 +36,7 @@ flip = false
 REPORTED = """
 [reported.wflw."first measured"]
 nme = {{ {nme} }}
-source = "this test's own first run"
+source = "an earlier run of this test"
 tolerance = 0.01
 """
 
@@ -80,7 +80,7 @@ max_bytes = 1
 
 
 def whole_wflw(data: Path, out: Path) -> Path:
-    """WFLW's test set in its own layout: 2500 lines and the six counts, on the drawn photographs."""
+    """WFLW's test set in its own layout: 2500 lines and the six subset sizes, with drawn photographs."""
     lines = (data / LIST).read_text().splitlines()
     written, subsets = [], {name: [] for name in COUNTS}
     for number in range(2500):
@@ -110,7 +110,7 @@ def packed(root: Path, top: str) -> bytes:
 
 
 def measured(root: Path, world, cli, folder: Path) -> dict[str, float]:
-    """NME by subset of the same network on the same files, without any road."""
+    """NME by subset of the same network on the same files, without any download."""
     folder.mkdir()
     card = folder / "local.toml"
     (folder / "local.pth").write_bytes(world.weights)
@@ -123,8 +123,8 @@ def measured(root: Path, world, cli, folder: Path) -> dict[str, float]:
 @pytest.mark.parametrize(
     "whole", [pytest.param(False, id="96-faces"), pytest.param(True, id="2500-faces", marks=pytest.mark.slow)]
 )
-def test_from_nothing_to_a_checked_report(whole, play, server, world, start, until, cli, tmp_path):
-    # What the real servers would hold.
+def test_empty_cache_to_checked_report(whole, play, server, world, start, until, cli, tmp_path):
+    # The files of the real servers.
     root = whole_wflw(world.data, tmp_path / "there") if whole else world.many
     faces, code, status = (2500, 0, "reproduced") if whole else (96, 3, "not comparable")
     images, annotations = packed(root, "WFLW_images"), packed(root, "WFLW_annotations")
@@ -134,19 +134,19 @@ def test_from_nothing_to_a_checked_report(whole, play, server, world, start, unt
     server.on("/download", play.serve(images, stall_at=len(images) // 2), play.serve(images))
     server.on(f"/{name}", play.serve(world.weights))
     mirror = tmp_path / "mirror.toml"
-    # No shipped card may send the test to the real servers.
+    # No shipped card may use the real servers.
     elsewhere = "".join(ELSEWHERE.format(name=name) for name in cards.shipped())
     mirror.write_text(MIRROR.format(base=server.url("")) + elsewhere)
     env = {"NMEBENCH_SOURCES": str(mirror)}
 
-    # The "published" table: measured once, beside the road; with 96 faces nothing may be compared, so anything will do.
+    # The "published" table: measured once, without downloads. With 96 faces nothing is comparable: any value will do.
     scores = measured(root, world, cli, tmp_path / "measured") if whole else {"test": 3.98, "pose": 6.99}
     card = tmp_path / "card.toml"
     nme = ", ".join(f"{subset} = {value:.2f}" for subset, value in scores.items())
     address = f'{{ url = "{server.url("/" + name)}" }}'
     card.write_text(CARD.format(weights=address) + REPORTED.format(nme=nme))
 
-    # From nothing: an empty cache. First without the licence: nothing is asked of any server.
+    # Empty cache. Without an accepted licence, no server gets a request.
     out = tmp_path / "out"
     command = ("reproduce", "--wflw", "--no-embedded", "--model", card, "--engine", "torch", "-o", out)
     ended = cli(*command, env=env)
@@ -157,7 +157,7 @@ def test_from_nothing_to_a_checked_report(whole, play, server, world, start, unt
     ended = cli("data", "fetch", card, "--accept-licence", env=env)
     assert ended.code == 0, ended.err
 
-    # Interrupted in the download,
+    # Interrupted during the download,
     running = start(*command, env=env)
     part = tmp_path / "cache/downloads/WFLW_images.tar.gz.part"
     until(lambda: part.exists() and part.stat().st_size > len(images) // 4)
@@ -165,10 +165,10 @@ def test_from_nothing_to_a_checked_report(whole, play, server, world, start, unt
     assert ended.code == 130
     assert not (tmp_path / "cache/wflw/WFLW_images").exists()
 
-    # again in the sweep,
+    # again during the sweep,
     running = start(*command, env=env)
     running.wait_for(rf"of {faces}")
-    until(lambda: list((out / "wflw" / ".work").rglob("*.np[yz]")))
+    until(lambda: list((out / "wflw" / ".work").rglob("*.batch")))
     ended = running.end(signal.SIGTERM)
     assert ended.code == 143
     ranges = [headers["Range"] for headers in server.asked("/download") if "Range" in headers]
@@ -176,7 +176,7 @@ def test_from_nothing_to_a_checked_report(whole, play, server, world, start, unt
     assert not (out / "wflw" / "run.json").exists()
     assert (out / "wflw" / ".work").exists()
 
-    # and to the end, without the net.
+    # and completed, without another download.
     asked = len(server.log)
     ended = cli(*command, env=env)
     assert ended.code == code, ended.err

@@ -1,4 +1,4 @@
-"""Signals, locks, full and read-only disks, no home, little memory, a clock that goes back."""
+"""Faults of the system: signals, locks, full and read-only disks, no home folder, little memory, a wrong clock."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ def sweep(world, out, *, data=None):
 
 
 def sweeping(world, start, until, out):
-    """A sweep that has stored its first batch and isn't done."""
+    """Start a sweep and wait until it has stored its first batch."""
     running = start(*sweep(world, out, data=world.many))
     running.wait_for(r"of 96")
-    until(lambda: list((out / ".work").rglob("*.np[yz]")))
+    until(lambda: list((out / ".work").rglob("*.batch")))
     return running
 
 
-def test_a_signal_during_the_sweep(world, start, until, row, tmp_path):
+def test_signal_during_the_sweep(world, start, until, row, tmp_path):
     ended = sweeping(world, start, until, tmp_path / "out").end(signal.SIGINT)
     assert ended.code == 130
-    assert "goes on from here" in ended.line
+    assert "run the same command again to resume" in ended.line
     row("SIGINT during a sweep", ended)
     assert not (tmp_path / "out" / "run.json").exists()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("sent", "code"), SIGNALS)
-def test_an_interrupted_sweep_ends_like_a_whole_one(world, start, until, cli, row, tree, tmp_path, sent, code):
+def test_resumed_sweep_equals_an_uninterrupted_one(world, start, until, cli, row, tree, tmp_path, sent, code):
     out, whole = tmp_path / "out", tmp_path / "whole"
     ended = sweeping(world, start, until, out).end(sent)
     assert ended.code == code
-    assert "goes on from here" in ended.line
+    assert "run the same command again to resume" in ended.line
     if sent is signal.SIGTERM:
         row("SIGTERM during a sweep", ended)
     again = cli(*sweep(world, out, data=world.many))
@@ -57,11 +57,11 @@ def test_an_interrupted_sweep_ends_like_a_whole_one(world, start, until, cli, ro
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("sent", "code"), SIGNALS)
-def test_a_signal_at_any_moment(world, start, tmp_path, sent, code):
-    """From the first imports to the last write: one line, the code, and never half a run.
+def test_signal_at_any_moment(world, start, tmp_path, sent, code):
+    """A signal at any moment gives one line and the exit code, and never leaves a partial run.
 
-    While a library is being loaded, and after the command's own end, Python's handlers are not in place: there the
-    signal itself ends the process, which a shell shows as the same code (128 + number).
+    While libraries are imported, and after the command has ended, Python's handlers are not installed. The signal then
+    ends the process directly, which a shell shows as the same code (128 + number).
     """
     done = plain = 0
     for number, delay in enumerate([0.1, 0.2, 0.4, 0.8, 1.2, 1.6, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 8.0, 10.0]):
@@ -76,14 +76,14 @@ def test_a_signal_at_any_moment(world, start, tmp_path, sent, code):
             plain += 1
         else:
             assert ended.code == code, (delay, ended)
-            assert "goes on from here" in ended.line, (delay, ended)
+            assert "run the same command again to resume" in ended.line, (delay, ended)
             assert not (out / "run.json").exists()
     assert plain <= 3
     assert done < 15
 
 
 @pytest.mark.parametrize(("sent", "code"), SIGNALS)
-def test_a_signal_during_a_download(play, server, start, until, cli, row, world, tmp_path, sent, code):
+def test_signal_during_a_download(play, server, start, until, cli, row, world, tmp_path, sent, code):
     data = world.weights
     card = _card(play, server, tmp_path, data, play.serve(data, stall_at=20_000_000), play.serve(data))
     running = start("data", "fetch", card, "--accept-licence")
@@ -92,7 +92,7 @@ def test_a_signal_during_a_download(play, server, start, until, cli, row, world,
     until(lambda: part.stat().st_size > 1_000_000)
     ended = running.end(sent)
     assert ended.code == code
-    assert "goes on from here" in ended.line
+    assert "run the same command again to resume" in ended.line
     row(f"{sent.name} during a download", ended)
     assert part.stat().st_size > 1_000_000
     ended = cli("data", "fetch", card, "--accept-licence")
@@ -103,7 +103,7 @@ def test_a_signal_during_a_download(play, server, start, until, cli, row, world,
 
 
 def _card(play, server, tmp_path, data, *steps):
-    """A card whose weights are on the local server, under a name with the hash's beginning."""
+    """A card with weights on the local server, in a file whose name contains the first digits of its hash."""
     name = f"tiny-{hashlib.sha256(data).hexdigest()[:8]}_20210125.pth"
     url = server.on(f"/{name}", *steps)
     card = tmp_path / "tiny.toml"
@@ -118,7 +118,7 @@ def _card(play, server, tmp_path, data, *steps):
 def test_two_runs_in_one_folder(world, start, until, cli, row, tmp_path):
     out = tmp_path / "out"
     first = sweeping(world, start, until, out)
-    first.process.send_signal(signal.SIGSTOP)  # so that it can't be done before the second looks
+    first.process.send_signal(signal.SIGSTOP)  # so that it can't finish before the second one starts
     second = cli(*sweep(world, out, data=world.many))
     assert second.code == 2
     assert "another nmebench is writing there" in second.line
@@ -128,7 +128,7 @@ def test_two_runs_in_one_folder(world, start, until, cli, row, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_full_disk(world, cli, row, small_disk):
+def test_full_disk(world, cli, row, small_disk):
     disk = small_disk("64k")
     ended = cli(*sweep(world, disk / "out"))
     assert ended.code == 2
@@ -137,7 +137,7 @@ def test_a_full_disk(world, cli, row, small_disk):
     assert not (disk / "out" / "run.json").exists()
 
 
-def test_a_full_disk_during_a_download(play, server, cli, row, world, small_disk, tmp_path):
+def test_full_disk_during_a_download(play, server, cli, row, world, small_disk, tmp_path):
     disk = small_disk("1m")
     card = _card(play, server, tmp_path, world.weights, play.serve(world.weights, chunked=True))
     ended = cli("data", "fetch", card, "--accept-licence", env={"NMEBENCH_CACHE": str(disk)})
@@ -147,8 +147,8 @@ def test_a_full_disk_during_a_download(play, server, cli, row, world, small_disk
     assert not list(disk.glob("weights/*"))
 
 
-def test_a_file_size_limit(world, cli, row, tmp_path):
-    """What a quota does, without a mount: no file may grow beyond 2 KB."""
+def test_file_size_limit(world, cli, row, tmp_path):
+    """Simulates a quota: no file may grow beyond 2 KB."""
     limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2048, 2048))  # noqa: E731
     ended = cli(*sweep(world, tmp_path / "out"), preexec_fn=limit)
     assert ended.code == 2
@@ -168,7 +168,7 @@ def test_read_only_output(world, cli, row, small_disk):
 
 @pytest.mark.slow
 def test_no_home(world, cli, row, tmp_path):
-    """A home that is not there stops nothing but what must be kept there."""
+    """Only commands that write to the home folder need one."""
     env = {"HOME": "/proc/none", "NMEBENCH_CACHE": None}
     ended = cli(*sweep(world, tmp_path / "out"), env=env)
     assert ended.code == 0, ended.err
@@ -180,7 +180,7 @@ def test_no_home(world, cli, row, tmp_path):
 
 @pytest.mark.slow
 def test_two_gigabytes(world, start, cli, tmp_path):
-    """A sweep fits into 2 GB: RLIMIT_DATA, the heap and private mappings; the libraries' code doesn't count."""
+    """A sweep needs less than 2 GB of heap and private mappings (RLIMIT_DATA); the libraries' code doesn't count."""
     limit = lambda: resource.setrlimit(resource.RLIMIT_DATA, (2 << 30, 2 << 30))  # noqa: E731
     ended = cli(*sweep(world, tmp_path / "out"), preexec_fn=limit)
     assert ended.code == 0, ended.err
@@ -189,7 +189,7 @@ def test_two_gigabytes(world, start, cli, tmp_path):
 
 @pytest.mark.slow
 def test_too_little_memory(world, cli, row, tmp_path):
-    """Enough for the libraries, too little for the batch: one line that says so."""
+    """Memory for the libraries but not for the batch gives one clear line."""
     card = world.card.with_name("large.toml")
     card.write_text(world.card.read_text().replace("[64, 64]", "[256, 256]"))
     limit = lambda: resource.setrlimit(resource.RLIMIT_DATA, (1300 << 20, 1300 << 20))  # noqa: E731
@@ -213,8 +213,8 @@ time.time_ns = lambda: int(_back() * 1e9)
 
 
 @pytest.mark.slow
-def test_a_clock_that_goes_back(world, session, tree, tmp_path):
-    """An hour back at every look: the same scores, no negative seconds."""
+def test_clock_that_runs_backwards(world, session, tree, tmp_path):
+    """A clock that is an hour earlier at every call changes no score and gives no negative times."""
     plain, back = tmp_path / "plain", tmp_path / "back"
     assert session([sweep(world, plain)]) == [0]
     assert session([sweep(world, back), ("report", back), ("check", back)], setup=CLOCK_BACK)[:2] == [0, 0]
@@ -228,7 +228,7 @@ def test_a_clock_that_goes_back(world, session, tree, tmp_path):
 
 @pytest.mark.parametrize("method", [pytest.param("fork", marks=pytest.mark.slow), "spawn"])
 def test_start_methods(session, tree, tmp_path, method):
-    """Worker processes started either way draw the same faces."""
+    """Both start methods of worker processes draw the same faces."""
     setup = f"import multiprocessing; multiprocessing.set_start_method({method!r}, force=True)"
     made = ("data", "make", "synthface", "--faces", 8, "--seed", 5, "--workers", 2, "-o", tmp_path / "made")
     one = ("data", "make", "synthface", "--faces", 8, "--seed", 5, "--workers", 1, "-o", tmp_path / "one")

@@ -1,4 +1,4 @@
-"""Nothing but `data fetch` ever opens a connection."""
+"""Only `data fetch` and `reproduce --wflw` open network connections."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("harness", "models", "decoders", "reports")
 
-#: Importing one of these is the first step to a connection. psutil and filelock, which import socket, are not ours.
+#: Modules that can open a connection; only harness/fetch may import them. Dependencies may (psutil imports socket).
 NET = {"aiohttp", "ftplib", "gdown", "http", "httpx", "huggingface_hub", "pooch", "requests", "smtplib", "socket",
        "socketserver", "ssl", "urllib3", "webbrowser", "xmlrpc"}  # fmt: skip
 
-#: An audit hook sees every socket of the interpreter, whichever library asks; it writes what it sees and refuses.
+#: An audit hook that logs every connection of the interpreter, from any library, and refuses it.
 HOOK = """
 import sys
 def _hook(event, arguments):
@@ -25,19 +25,19 @@ def _hook(event, arguments):
         if isinstance(address, (str, bytes)) and event in ("socket.connect", "socket.bind"):
             return  # a Unix socket between processes of this machine
         if event == "socket.bind" and address[:2] == ("::1", 0):
-            return  # urllib3, when imported, looks whether this machine has IPv6
+            return  # urllib3 tests for IPv6 when it is imported
         import traceback
         where = [f.filename for f in traceback.extract_stack()[:-1] if not f.filename.startswith("<")]
         with open({log!r}, "a") as file:
             file.write(f"{{event}} {{address}} by {{' > '.join(where[-12:])}}\\n")
         if {refuse}:
-            raise PermissionError(f"a connection was tried: {{event}} {{address}}")
+            raise PermissionError(f"connection refused by the test: {{event}} {{address}}")
 sys.addaudithook(_hook)
 """
 
 
 def imported(path: Path) -> set[str]:
-    """Top-level modules that a source file imports, lazily or not, `urllib.request` by its full name."""
+    """Top-level modules that a source file imports anywhere; `urllib.request` by its full name."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -50,19 +50,19 @@ def imported(path: Path) -> set[str]:
     return found
 
 
-def test_only_fetch_imports_what_connects():
+def test_only_fetch_imports_network_modules():
     seen = {}
     for package in PACKAGES:
         for path in (ROOT / package).rglob("*.py"):
             hits = imported(path) & (NET | {"urllib.request"})
             if hits:
                 seen[str(path.relative_to(ROOT))] = hits
-    assert seen, "the test looks at nothing"
+    assert seen, "no file was found"
     assert all(name.startswith("harness/fetch/") for name in seen), seen
 
 
-def test_nothing_asks_for_pretrained_weights():
-    """timm downloads with pretrained=True (or a hub name), torch with load_state_dict_from_url."""
+def test_no_code_downloads_pretrained_weights():
+    """timm downloads with pretrained=True or a hub name, torch with load_state_dict_from_url."""
     for package in PACKAGES:
         for path in (ROOT / package).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -121,8 +121,8 @@ def test_no_command_opens_a_connection(world, session, tmp_path):
         assert code in expected[number], (commands[number], code)
 
 
-def test_fetch_is_what_connects(server, play, session, tmp_path):
-    """The control: the same hook sees the one command that may."""
+def test_fetch_connects(server, play, session, tmp_path):
+    """Control: the same hook logs the connection of `data fetch`."""
     log = tmp_path / "connections.txt"
     mirror = tmp_path / "mirror.toml"
     mirror.write_text(
@@ -131,7 +131,7 @@ def test_fetch_is_what_connects(server, play, session, tmp_path):
     )
     env = {"NMEBENCH_SOURCES": str(mirror)}
     assert session([("data", "fetch", "thing")], setup=HOOK.format(log=str(log), refuse=False), env=env) == [2]
-    assert not log.exists()  # without the licence accepted not even fetch connects
+    assert not log.exists()  # fetch doesn't connect before the licence is accepted
     code = session(
         [("data", "fetch", "thing", "--accept-licence")], setup=HOOK.format(log=str(log), refuse=False), env=env
     )
@@ -142,7 +142,7 @@ def test_fetch_is_what_connects(server, play, session, tmp_path):
 @pytest.mark.parametrize(
     "module", ["nmebench.sweep", "nmebench.reports", "nmebench.models", "nmebench.decoders", "nmebench.fetch"]
 )
-def test_importing_connects_to_nothing(module, tmp_path):
+def test_import_opens_no_connection(module, tmp_path):
     log = tmp_path / "connections.txt"
     code = HOOK.format(log=str(log), refuse=True) + f"import {module}"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=120)

@@ -1,4 +1,4 @@
-"""The published rows: complete, plausible, made by the importer, known faults marked."""
+"""Tests of the published rows: complete, plausible, made by the importer, known errors marked."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_methods_are_unique_and_sources_given():
     assert all(r.source for r in published.load())
 
 
-def test_decimals_are_kept():
+def test_printed_decimals_are_kept():
     assert str(row("mmpose HRNetV2-W18 DARK (0.x table)").nme["expression"]) == "4.30"
     assert str(row("SLPT 6 layers").fr10["test"]) == "2.760"
 
@@ -41,8 +41,8 @@ def test_failure_rates_are_whole_numbers_of_faces(entry):
 
 
 @pytest.mark.parametrize("entry", published.load(), ids=lambda r: r.method)
-def test_subsets_lie_around_the_whole(entry):
-    if len(entry.nme) == 7 and not entry.method.startswith("DCFE"):  # its cells are another row's
+def test_nme_of_all_faces_is_between_the_subsets(entry):
+    if len(entry.nme) == 7 and not entry.method.startswith("DCFE"):  # its cells are copied from another row
         assert min(entry.nme.values()) < entry.nme["test"] < max(entry.nme.values())
     if entry.protocol.box:
         assert entry.protocol.box in boxes()
@@ -59,11 +59,11 @@ def test_subsets_lie_around_the_whole(entry):
         pytest.param("SPIGA", "third decimal", id="two-auc"),
     ],
 )
-def test_known_faults_are_marked(method, words):
+def test_known_errors_are_marked(method, words):
     assert any(words in fault for fault in row(method).faults)
 
 
-def test_both_mmpose_tables_of_one_checkpoint_are_there():
+def test_both_mmpose_tables_of_each_checkpoint_are_included():
     prefixes = [r.sha256_prefix for r in published.select(method="mmpose hrnet*")]
     assert sorted(prefixes) == sorted(2 * ["3f8e0c2c", "2bf032a6", "5af5055c"])
     assert row("mmpose HRNetV2-W18 DARK (1.x table)").protocol.flip == "flip+shift"
@@ -80,16 +80,16 @@ def test_both_mmpose_tables_of_one_checkpoint_are_there():
         pytest.param({"metric": "auc10", "subset": "pose"}, 18, id="metric-and-subset"),
     ],
 )
-def test_filter(conditions, count):
+def test_select(conditions, count):
     assert len(published.select(**conditions)) == count
 
 
-def test_filter_refuses_unknown_words():
+def test_select_refuses_unknown_values():
     with pytest.raises(InputError, match=r"kind 'own': no such kind, allowed: authors"):
         published.select(kind="own")
 
 
-def test_the_file_is_what_the_importer_makes(shared):
+def test_importer_makes_the_committed_file(shared):
     survey = shared / "reference" / "published.csv"
     assert importer.to_toml(importer.import_rows(survey)) == rows.FILE.read_text(encoding="utf-8")
     with survey.open(encoding="utf-8", newline="") as file:
@@ -103,7 +103,7 @@ def test_the_file_is_what_the_importer_makes(shared):
     assert sorted(stored) == sorted(numbers)
 
 
-def test_a_survey_and_back(tmp_path):
+def test_survey_round_trip(tmp_path):
     columns = ["method", "year", "backbone", "input_size", "decoder_or_loss"]
     columns += [f"{m}_{c}" for m in ("nme", "fr10", "auc10") for c in importer.SUBSET_COLUMNS.values()]
     columns += ["checkpoint_url", "sha_prefix", "source", "source_kind", "verified"]
@@ -140,7 +140,7 @@ def test_numbers_without_quotes_are_refused(tmp_path):
 
 
 def test_shipped_cards_report_the_published_numbers():
-    """A card's table and the published row of the same source hold the same numbers."""
+    """The table of a card and the published row of the same source have the same numbers."""
     from nmebench.models import card as cards
 
     by_source = {r.source: r for r in published.load()}

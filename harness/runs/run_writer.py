@@ -1,12 +1,14 @@
-"""A run folder while it is written: one writer, nothing half-written, another run never overwritten unasked."""
+"""Writes a run folder: one writer at a time, complete or not at all, and never over another run unless requested."""
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 from filelock import FileLock, Timeout
 
 from nmebench.datasets.dataset import Dataset
@@ -14,20 +16,27 @@ from nmebench.errors import InputError
 from nmebench.files import FileHash
 from nmebench.runs.run_store import DatasetRecord, Run
 
-__all__ = ["WORK", "dataset_record", "publish", "writing"]
+__all__ = ["WORK", "CellWriter", "dataset_record", "publish", "writing"]
 
-#: Where unfinished work lies inside the folder.
+#: The folder of unfinished work inside a run folder.
 WORK = ".work"
 
 
 @contextmanager
 def writing(out: Path, *, overwrite: bool) -> Iterator[Path]:
-    """Lock ``out`` for writing a run and yield its work folder, which is removed after success and kept otherwise.
+    """Lock the run folder ``out`` and yield its work folder.
+
+    The work folder is removed when the block succeeds and kept when it raises, so that the next attempt can resume.
+
+    Args:
+        out: the run folder; it is created where it doesn't exist.
+        overwrite: allow ``out`` to hold a complete run.
 
     Raises:
         InputError: ``out`` holds another run or other files, can't be written, or another process writes there.
+        OSError: the block raised it; the error names ``out`` where it named no file.
     """
-    _refuse(out, overwrite)
+    _check_free(out, overwrite)
     work = out / WORK
     try:
         work.mkdir(parents=True, exist_ok=True)
@@ -35,20 +44,21 @@ def writing(out: Path, *, overwrite: bool) -> Iterator[Path]:
         raise InputError(f"{out}: can't be written ({error.strerror}); give another folder with -o") from error
     try:
         with FileLock(work / "lock", timeout=0):
-            _refuse(out, overwrite)
+            _check_free(out, overwrite)
             yield work
     except Timeout as error:
         raise InputError(
             f"{out}: another nmebench is writing there; wait for it or give another folder with -o"
         ) from error
     except OSError as error:
-        if error.filename is None:  # a full disk is told of a file handle: say at least the folder
+        if error.filename is None:  # writing to an open file on a full disk names no file
             error.filename = str(out)
         raise
     shutil.rmtree(work, ignore_errors=True)
 
 
-def _refuse(out: Path, overwrite: bool) -> None:
+def _check_free(out: Path, overwrite: bool) -> None:
+    """Refuse a file, another run, or a folder with files that no run wrote."""
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: is a file, a run is a folder; give another name with -o")
     if not out.is_dir():
@@ -57,25 +67,79 @@ def _refuse(out: Path, overwrite: bool) -> None:
         if not overwrite:
             raise InputError(f"{out}: already holds a run; give another folder with -o, or --overwrite to replace it")
         return
-    strangers = sorted(path.name for path in out.iterdir() if path.name != WORK)
-    if strangers and not (out / WORK).is_dir():
-        raise InputError(f"{out}: holds other files ({strangers[0]!r}) and no run; give an empty or new folder with -o")
+    others = sorted(path.name for path in out.iterdir() if path.name != WORK)
+    if others and not (out / WORK).is_dir():
+        raise InputError(f"{out}: holds other files ({others[0]!r}) and no run; give an empty or new folder with -o")
+
+
+class CellWriter:
+    """Writes the landmarks and confidence of one cell in parts, so that memory doesn't grow with the faces.
+
+    Once every row is written, the files have the same bytes as those of :meth:`Run.write_cell`. Call :func:`publish`
+    afterwards, which flushes them to the disk.
+    """
+
+    def __init__(self, run: Path, cell: str, faces: int, points: int) -> None:
+        """Create ``landmarks/CELL.npy`` and ``confidence/CELL.npy`` in the folder ``run``.
+
+        Args:
+            run: the run folder; it must exist.
+            cell: the cell's id.
+            faces: N.
+            points: K.
+        """
+        self._files: list[tuple[Path, int]] = []
+        for folder, shape in (("landmarks", (faces, points, 2)), ("confidence", (faces, points))):
+            (run / folder).mkdir(exist_ok=True)
+            file = run / folder / f"{cell}.npy"
+            array = np.lib.format.open_memmap(file, "w+", np.float32, shape)
+            self._files.append((file, array.offset))
+
+    def write(self, rows: np.ndarray, landmarks: np.ndarray, confidence: np.ndarray) -> None:
+        """Write some rows.
+
+        Args:
+            rows: positions in the dataset, int ``[B]``.
+            landmarks: float32 ``[B, K, 2]`` image px.
+            confidence: float32 ``[B, K]``.
+
+        Raises:
+            OSError: the disk is full. Memory maps would end the process with SIGBUS instead.
+        """
+        runs = np.split(np.arange(len(rows)), np.flatnonzero(np.diff(rows) != 1) + 1)  # of consecutive rows
+        for (file, offset), values in zip(self._files, (landmarks, confidence), strict=True):
+            with file.open("r+b") as stored:
+                for part in runs:
+                    stored.seek(offset + int(rows[part[0]]) * values[0].nbytes)
+                    stored.write(values[part].tobytes())
 
 
 def publish(staging: Path, out: Path) -> Run:
-    """Move a whole run from its staging folder to ``out``; ``run.json`` goes last and makes it a run."""
+    """Move a complete run from its staging folder to ``out`` and open it.
+
+    An older run in ``out`` is removed first. Every file is flushed to the disk before it is moved, and ``run.json`` is
+    moved last: a folder without it holds no run.
+
+    Args:
+        staging: a folder on the same file system, with everything that the run contains.
+        out: the run folder.
+    """
+    for file in staging.rglob("*"):
+        if file.is_file():
+            with file.open("r+b") as opened:
+                os.fsync(opened.fileno())
     (out / "run.json").unlink(missing_ok=True)
-    for stale in ("landmarks", "confidence"):
-        shutil.rmtree(out / stale, ignore_errors=True)
-    for stale in ("thumbnails.parquet", "verdict.json", "report.html"):
-        (out / stale).unlink(missing_ok=True)
+    for folder in ("landmarks", "confidence"):
+        shutil.rmtree(out / folder, ignore_errors=True)
+    for name in ("thumbnails.parquet", "verdict.json", "report.html"):
+        (out / name).unlink(missing_ok=True)
     for path in sorted(staging.iterdir(), key=lambda path: path.name == "run.json"):
         path.replace(out / path.name)
     return Run.open(out)
 
 
 def dataset_record(dataset: Dataset) -> DatasetRecord:
-    """What a run keeps of a dataset besides its faces."""
+    """Return the record of a dataset for ``run.json``: everything but its faces."""
     return DatasetRecord(
         name=dataset.name,
         spec=dataset.spec,

@@ -1,10 +1,11 @@
-"""Crops for the network: photographs read once for all their faces, in worker threads ahead of the network."""
+"""Loads crops in worker threads ahead of the network; each photograph is read once for all its faces of a batch."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TypeVar
 
 import cv2
@@ -14,124 +15,115 @@ import torch
 from nmebench.boxes import Boxes
 from nmebench.datasets.dataset import Dataset
 from nmebench.errors import InputError
-from nmebench.geometry import crop as crops
+from nmebench.geometry import crop as cropping
 from nmebench.geometry import images
-from nmebench.sweep.batch_cache import BatchCache
+from nmebench.sweep.batch_store import BatchStore
 from nmebench.sweep.clock import Clock
 
-__all__ = ["batches_of", "feed"]
+__all__ = ["CropLoader"]
 
-#: Batches that are read ahead of the network.
-_AHEAD = 2
+#: Batches that are loaded ahead of the network.
+_PREFETCH = 2
 
-Ready = TypeVar("Ready")
+_WORKERS = 2
 
-
-def batches_of(dataset: Dataset, batch_size: int) -> list[np.ndarray]:
-    """The faces' positions by batch: faces of one photograph stand together so that it is read once.
-
-    The order depends on the dataset alone. A batch boundary may fall inside a photograph, which is then read twice.
-    """
-    first: dict[str, int] = {}
-    for position, image in enumerate(dataset.images):
-        first.setdefault(image, position)
-    order = np.asarray(sorted(range(len(dataset.images)), key=lambda i: (first[dataset.images[i]], i)), dtype=np.int64)
-    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+Prepared = TypeVar("Prepared")
 
 
-def _batch(
-    number: int,
-    dataset: Dataset,
-    boxes: Boxes,
-    rows: np.ndarray,
-    input_size: tuple[int, int],
-    convention: str,
-    clock: Clock,
-    cache: BatchCache | None,
-) -> np.ndarray:
-    """A batch of crops, from the cache where it is there."""
-    shape = (len(rows), input_size[1], input_size[0], 3)
-    stored = cache.read(number) if cache else None
-    if stored is not None and "crops" in stored and stored["crops"].shape == shape:
-        return stored["crops"]
-    result = _crops_of(dataset, boxes, rows, input_size, convention, clock)
-    if cache:
-        cache.write(number, {"crops": result})
-    return result
+@dataclass(frozen=True)
+class CropLoader:
+    """Loads batches of crops, uint8 ``[B, H, W, 3]`` BGR."""
 
+    dataset: Dataset
+    boxes: Boxes
+    """The boxes on the input's aspect ratio."""
+    batches: Sequence[np.ndarray]
+    """The positions of each batch's faces."""
+    input_size: tuple[int, int]
+    """Width, height of a crop in input px."""
+    convention: str
+    """The crop convention of the model card."""
+    clock: Clock
+    """Receives the processor's seconds for ``read`` and ``crop``."""
+    store: BatchStore | None = None
+    """Kept crops; read where a batch is there, else written. None keeps nothing."""
 
-def _crops_of(
-    dataset: Dataset,
-    boxes: Boxes,
-    rows: np.ndarray,
-    input_size: tuple[int, int],
-    convention: str,
-    clock: Clock,
-) -> np.ndarray:
-    if dataset.image_root is None:
-        raise InputError(
-            f"{dataset.spec}: has no photographs, only landmarks; use --model oracle, or give the folder that holds "
-            "WFLW_images"
-        )
-    width, height = input_size
-    result = np.empty((len(rows), height, width, 3), np.uint8)
-    opened: str | None = None
-    photograph: np.ndarray | None = None
-    for place, row in enumerate(rows):
-        if dataset.images[row] != opened or photograph is None:
-            opened = dataset.images[row]
-            with clock.processor("read"):
-                photograph = images.read(dataset.image_root / opened)
-        with clock.processor("crop"):
-            result[place] = crops.crop(
-                photograph, boxes.centre[row], boxes.size[row], input_size, boxes.sampling, convention=convention
+    def load(
+        self, numbers: Sequence[int], prepare: Callable[[int, np.ndarray], Prepared]
+    ) -> Iterator[tuple[int, Prepared]]:
+        """Yield ``(batch, prepare(batch, crops))`` for each of ``numbers``, in that order.
+
+        Two threads load the batches, and at most two finished batches wait, so that memory doesn't grow with the faces.
+
+        Args:
+            numbers: the batches to load.
+            prepare: called with the batch's number and its crops, in the thread that loaded them.
+
+        Raises:
+            InputError: a photograph is missing or damaged, or the dataset has none.
+        """
+        cv2.setNumThreads(1)  # OpenCV's own threads would compete with the network for cores
+
+        def work(number: int) -> Prepared:
+            return prepare(number, self.crops(number))
+
+        with ThreadPoolExecutor(_WORKERS, "crop", initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            waiting: deque[tuple[int, Future[Prepared]]] = deque()
+            remaining = iter(numbers)
+
+            def submit_next() -> None:
+                for number in remaining:
+                    waiting.append((number, pool.submit(work, number)))
+                    return
+
+            try:
+                for _ in range(_PREFETCH):
+                    submit_next()
+                while waiting:
+                    number, future = waiting.popleft()
+                    result = future.result()
+                    submit_next()
+                    yield number, result
+            finally:
+                for _, future in waiting:
+                    future.cancel()
+
+    def crops(self, number: int) -> np.ndarray:
+        """Return the crops of one batch, from the store where it holds them.
+
+        Raises:
+            InputError: a photograph is missing or damaged, or the dataset has none.
+        """
+        stored = self.store.read(number) if self.store else None
+        if stored is not None:
+            return stored["crops"]
+        crops = self._cut(self.batches[number])
+        if self.store:
+            self.store.write(number, {"crops": crops})
+        return crops
+
+    def _cut(self, rows: np.ndarray) -> np.ndarray:
+        if self.dataset.image_root is None:
+            raise InputError(
+                f"{self.dataset.spec}: has no photographs, only landmarks; use --model oracle, or give the folder that "
+                "holds WFLW_images"
             )
-    return result
-
-
-def feed(
-    dataset: Dataset,
-    boxes: Boxes,
-    batches: Sequence[np.ndarray],
-    wanted: Sequence[int],
-    *,
-    input_size: tuple[int, int],
-    convention: str,
-    workers: int,
-    clock: Clock,
-    finish: Callable[[int, np.ndarray], Ready],
-    cache: BatchCache | None = None,
-) -> Iterator[tuple[int, Ready]]:
-    """Yield ``(batch number, finish(batch number, crops))`` for the wanted batches, in their order.
-
-    Crops are uint8 ``[B, H, W, 3]`` BGR; ``finish`` is called in the worker thread that made them. At most two batches
-    wait: memory doesn't grow with the number of faces.
-
-    Raises:
-        InputError: a photograph is missing or damaged; names the file.
-    """
-    cv2.setNumThreads(1)  # the workers are the parallelism; OpenCV's own threads would fight the network for cores
-    with ThreadPoolExecutor(workers, "crop", initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        waiting: deque[tuple[int, Future[Ready]]] = deque()
-        todo = iter(wanted)
-
-        def ready(number: int) -> Ready:
-            crops_of_batch = _batch(number, dataset, boxes, batches[number], input_size, convention, clock, cache)
-            return finish(number, crops_of_batch)
-
-        def submit() -> None:
-            for number in todo:
-                waiting.append((number, pool.submit(ready, number)))
-                return
-
-        try:
-            for _ in range(_AHEAD):
-                submit()
-            while waiting:
-                number, future = waiting.popleft()
-                result = future.result()
-                submit()
-                yield number, result
-        finally:
-            for _, future in waiting:
-                future.cancel()
+        width, height = self.input_size
+        crops = np.empty((len(rows), height, width, 3), np.uint8)
+        name: str | None = None
+        photograph: np.ndarray | None = None
+        for index, row in enumerate(rows):
+            if self.dataset.images[row] != name or photograph is None:
+                name = self.dataset.images[row]
+                with self.clock.processor("read"):
+                    photograph = images.read(self.dataset.image_root / name)
+            with self.clock.processor("crop"):
+                crops[index] = cropping.crop(
+                    photograph,
+                    self.boxes.centre[row],
+                    self.boxes.size[row],
+                    self.input_size,
+                    self.boxes.sampling,
+                    convention=self.convention,
+                )
+        return crops

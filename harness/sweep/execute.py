@@ -1,27 +1,28 @@
-"""Run a plan: one forward a face (two with the flip test) for all decoders, batches kept on disk, then the scores."""
+"""Runs a sweep and writes its run folder."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 
-import numpy as np
 import psutil
 import torch
 
 from nmebench import scoring
 from nmebench.runs import provenance
-from nmebench.runs.run_store import FaceTable, ModelRecord, Run, RunRecord, Thumbnail
-from nmebench.runs.run_writer import dataset_record, publish, writing
+from nmebench.runs.run_store import FaceTable, ModelRecord, Run, RunRecord
+from nmebench.runs.run_writer import CellWriter, dataset_record, publish, writing
+from nmebench.sweep import thumbnails
+from nmebench.sweep.batch_store import BatchStore
+from nmebench.sweep.cell_results import CellResults
 from nmebench.sweep.clock import Clocks
 from nmebench.sweep.configuration import SweepConfiguration
-from nmebench.sweep.crop_loader import batches_of
-from nmebench.sweep.journal import CellJournal
-from nmebench.sweep.network_sweep import ModelSweep, Progress, thumbnail_file
-from nmebench.sweep.plan import Plan, PlannedCell, make
+from nmebench.sweep.network_sweep import NetworkSweep, Progress
+from nmebench.sweep.plan import NetworkPlan, Plan, make
 
 __all__ = ["Progress", "execute"]
 
@@ -35,13 +36,25 @@ def execute(
     not_run: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Run:
-    """Sweep and write the run folder ``out``.
+    """Run a sweep and write the run folder ``out``.
 
-    A folder that an interrupted sweep left is gone on with: what it had finished and nothing has touched since is kept.
-    ``run.json`` is written last, so a folder either holds a whole run or none.
+    Each network computes one forward pass per face (two with the flip test), which serves every decoder. An interrupted
+    sweep resumes: finished batches are reused where their inputs haven't changed. ``run.json`` is written last, so a
+    folder holds a complete run or none.
+
+    Args:
+        configuration: the sweep.
+        out: the run folder; it is created, or holds an interrupted sweep.
+        command: the command line, for the provenance.
+        overwrite: replace a complete run in ``out``.
+        not_run: sentences for ``run.json`` about parts that the caller left out.
+        progress: called after every batch.
+
+    Returns:
+        the stored run.
 
     Raises:
-        InputError: something asked for can't be used, ``out`` holds another run, or another process writes there.
+        InputError: an input can't be used, ``out`` holds another run, or another process writes there.
     """
     with writing(out, overwrite=overwrite) as work:
         clocks = Clocks()
@@ -49,105 +62,109 @@ def execute(
         with clocks.stages.wall("plan"):
             plan = make(configuration)
         torch.set_num_threads(configuration.threads or psutil.cpu_count(logical=False) or 1)
-        return _execute(plan, out, work, command, not_run, progress, clocks, started)
+        computed = _compute(plan, work, progress)
+        staging = work / "run"
+        with clocks.stages.wall("store"):
+            run = _store(plan, computed, staging, command, not_run)
+        with clocks.stages.wall("score"):
+            scoring.score(run)
+        for of_network in computed.clocks.values():
+            clocks.add(of_network)
+        run.write_json(
+            "timings.json",
+            {
+                "faces": len(plan.dataset),
+                "total": round(perf_counter() - started, 4),
+                **clocks.rounded(),
+                "models": {name: of_network.rounded() for name, of_network in computed.clocks.items()},
+                "cells": computed.cell_seconds,
+                "prepared": computed.prepared,
+            },
+        )
+        return publish(staging, out)
 
 
-def _execute(
-    plan: Plan,
-    out: Path,
-    work: Path,
-    command: Sequence[str],
-    not_run: Sequence[str],
-    progress: Progress | None,
-    clocks: Clocks,
-    started: float,
-) -> Run:
-    by_model: dict[str, Clocks] = {}
-    by_cell: dict[str, float] = {}
-    prepared: dict[str, str] = {}
-    records: dict[str, ModelRecord] = {}
-    finished: list[tuple[PlannedCell, CellJournal]] = []
+@dataclass
+class _Computed:
+    """Everything that the networks of a sweep produced, in the order of the plan."""
+
+    results: list[tuple[NetworkPlan, CellResults]] = field(default_factory=list)
+    records: dict[str, ModelRecord] = field(default_factory=dict)
+    """By model name."""
+    thumbnail_store: BatchStore | None = None
+    clocks: dict[str, Clocks] = field(default_factory=dict)
+    """By model name."""
+    cell_seconds: dict[str, float] = field(default_factory=dict)
+    prepared: dict[str, str] = field(default_factory=dict)
+    """How each engine was prepared this time, by model name."""
+
+
+def _compute(plan: Plan, work: Path, progress: Progress | None) -> _Computed:
+    """Run every network; afterwards each batch is stored under ``work``. Thumbnails are those of the first network."""
+    computed = _Computed()
     threads = torch.get_num_threads()
     with ThreadPoolExecutor(threads, "decode", initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        for number, model in enumerate(plan.models):
-            pictures = plan.configuration.pictures and number == 0 and model.built.module.reads == "images"
-            own = by_model.setdefault(model.built.card.name, Clocks())
-            worker = ModelSweep(plan, model, work, own, pool, thumbnails=pictures)
-            finished.extend(worker.run(progress))
-            records.setdefault(model.built.card.name, worker.record())
-            by_cell.update(worker.cells_clock.rounded())
-            if worker.engine is not None and worker.engine.prepared:
-                prepared[model.built.card.name] = worker.engine.prepared
-            del worker  # with its engine, before the next one takes memory
-    with clocks.stages.wall("store"):
-        staging = work / "run"
-        shutil.rmtree(staging, ignore_errors=True)
-        staging.mkdir()
-        for cell, journal in finished:
-            Run.write_cell(staging, cell.record.id, *journal.read())
-        dataset = plan.dataset
-        record = RunRecord(
-            kind="sweep",
-            title=plan.configuration.title,
-            configuration=plan.configuration.model_dump(mode="json"),
-            normaliser=plan.normaliser_name,
-            dataset=dataset_record(dataset),
-            models=list(records.values()),
-            cells=[cell.record.model_copy(update={"counts": journal.counts()}) for cell, journal in finished],
-            provenance=provenance.collect(
-                command=command,
-                threads=threads,
-                deterministic=torch.are_deterministic_algorithms_enabled(),
-                seed=plan.configuration.seed,
-            ),
-            not_run=[*plan.not_run, *not_run],
-        )
-        first = plan.models[0].boxes
-        run = Run.create(
-            staging,
-            record,
-            FaceTable(
-                image=dataset.images,
-                line=dataset.lines,
-                landmarks=dataset.landmarks,
-                normaliser=plan.normaliser,
-                subsets=dataset.subsets,
-                centre=first.centre,
-                size=first.size,
-            ),
-            thumbnails=_thumbnails(work, plan),
-        )
-    with clocks.stages.wall("score"):
-        scoring.score(run)
-    for own in by_model.values():
-        clocks.add(own)
-    run.write_json(
-        "timings.json",
-        {
-            "faces": len(plan.dataset.images),
-            "total": round(perf_counter() - started, 4),
-            **clocks.rounded(),
-            "models": {name: own.rounded() for name, own in by_model.items()},
-            "cells": by_cell,
-            "prepared": prepared,
-        },
+        for number, network in enumerate(plan.networks):
+            name = network.built.card.name
+            clocks = computed.clocks.setdefault(name, Clocks())
+            store = None
+            if number == 0 and plan.configuration.pictures and network.reads_images:
+                store = computed.thumbnail_store = BatchStore.open(work, "thumbnails", network.crops_key)
+            sweep = NetworkSweep(plan, network, work, clocks, pool, thumbnail_store=store)
+            computed.results.append((network, sweep.run(progress)))
+            computed.records.setdefault(name, sweep.record())
+            computed.cell_seconds.update(sweep.cells_clock.rounded())
+            if sweep.forward.engine is not None and sweep.forward.engine.prepared:
+                computed.prepared[name] = sweep.forward.engine.prepared
+            del sweep  # frees the engine before the next network is loaded
+    return computed
+
+
+def _store(plan: Plan, computed: _Computed, staging: Path, command: Sequence[str], not_run: Sequence[str]) -> Run:
+    """Write the run folder ``staging``, all but its scores."""
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir()
+    for network, results in computed.results:
+        _write_cells(staging, network, results, len(plan.dataset), plan.dataset.scheme.points)
+    dataset, boxes = plan.dataset, plan.networks[0].boxes
+    record = RunRecord(
+        kind="sweep",
+        title=plan.configuration.title,
+        configuration=plan.configuration.model_dump(mode="json"),
+        normaliser=plan.normaliser_name,
+        dataset=dataset_record(dataset),
+        models=list(computed.records.values()),
+        cells=[
+            cell.record.model_copy(update={"counts": results.counts(cell.key)})
+            for network, results in computed.results
+            for cell in network.cells
+        ],
+        provenance=provenance.collect(
+            command=command,
+            threads=torch.get_num_threads(),
+            deterministic=torch.are_deterministic_algorithms_enabled(),
+            seed=plan.configuration.seed,
+        ),
+        not_run=[*plan.not_run, *not_run],
     )
-    return publish(staging, out)
+    faces = FaceTable(
+        image=dataset.images,
+        line=dataset.lines,
+        landmarks=dataset.landmarks,
+        normaliser=plan.normaliser,
+        subsets=dataset.subsets,
+        centre=boxes.centre,
+        size=boxes.size,
+    )
+    pictures = None
+    if computed.thumbnail_store is not None:
+        pictures = thumbnails.read_all(computed.thumbnail_store, plan.networks[0].batches, boxes)
+    return Run.create(staging, record, faces, thumbnails=pictures)
 
 
-def _thumbnails(work: Path, plan: Plan) -> list[Thumbnail] | None:
-    model = plan.models[0]
-    if not (plan.configuration.pictures and model.built.module.reads == "images"):
-        return None
-    thumbnails: list[Thumbnail | None] = [None] * len(plan.dataset.images)
-    for number, rows in enumerate(batches_of(plan.dataset, model.batch_size)):
-        with np.load(thumbnail_file(work, model, number), allow_pickle=False) as stored:
-            ends = np.cumsum(stored["lengths"])
-            for row, end, length in zip(rows, ends, stored["lengths"], strict=True):
-                jpeg = stored["bytes"][end - length : end].tobytes()
-                width, height = (int(v) for v in stored["size"])
-                scale = np.asarray([width, height]) / model.boxes.size[row]
-                shift = np.asarray([width, height]) / 2 - model.boxes.centre[row] * scale
-                warp = np.asarray([[scale[0], 0.0, shift[0]], [0.0, scale[1], shift[1]]])
-                thumbnails[row] = Thumbnail(jpeg, (width, height), warp)
-    return [thumbnail for thumbnail in thumbnails if thumbnail is not None]
+def _write_cells(staging: Path, network: NetworkPlan, results: CellResults, faces: int, points: int) -> None:
+    """Write ``landmarks/`` and ``confidence/`` of a network's cells, one batch in memory at a time."""
+    writers = {cell.key: CellWriter(staging, cell.record.id, faces, points) for cell in network.cells}
+    for rows, by_cell in results.read(writers):
+        for key, result in by_cell.items():
+            writers[key].write(rows, result.landmarks, result.confidence)

@@ -1,4 +1,4 @@
-"""Memory that the allocator holds on to, given back."""
+"""Returns free memory of glibc's heaps to the operating system."""
 
 from __future__ import annotations
 
@@ -6,26 +6,29 @@ import ctypes
 from collections.abc import Callable
 from functools import cache
 
-__all__ = ["give_back_free_memory"]
+__all__ = ["release_free_memory"]
 
 
 @cache
-def _trim() -> Callable[[int], int] | None:
-    """glibc's ``malloc_trim``; None elsewhere."""
+def _malloc_trim() -> Callable[[int], int] | None:
+    """Return glibc's ``malloc_trim``, or None with another C library."""
     try:
         trim: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
-    except (OSError, AttributeError, TypeError):  # no glibc, or Windows, where there is no such handle
+    except (OSError, AttributeError, TypeError):  # another C library, or Windows, where CDLL(None) fails
         return None
     return trim
 
 
-def give_back_free_memory() -> bool:
-    """Give the free pages of every heap back to the system; False where the C library can't.
+def release_free_memory() -> bool:
+    """Return the free pages of every heap to the operating system.
 
-    Batches of tens of megabytes are taken and freed by several threads; glibc keeps a heap for each, which fragment:
-    over a thousand faces a sweep would grow by some 300 MB that nothing uses.
+    Several threads allocate and free batches of tens of megabytes. glibc keeps one heap per thread, and these heaps
+    fragment: without this call a sweep of a thousand faces would hold about 300 MB that nothing uses.
+
+    Returns:
+        False where the C library has no ``malloc_trim``.
     """
-    trim = _trim()
+    trim = _malloc_trim()
     if trim is None:
         return False
     trim(0)

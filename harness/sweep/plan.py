@@ -1,9 +1,7 @@
-"""From what was asked to what will run: dataset, networks, boxes, decoders, cells, checked before anything starts."""
+"""Plans a sweep: resolves and checks the dataset, networks, boxes, decoders and cells before anything is computed."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,85 +17,117 @@ from nmebench.errors import InputError
 from nmebench.geometry import scheme
 from nmebench.models.card import Card
 from nmebench.models.table_protocol import TableProtocol
-from nmebench.protocol import DIRECT
-from nmebench.runs import provenance
+from nmebench.protocol import DIRECT, Flip
 from nmebench.runs.run_store import CellRecord, cell_id
-from nmebench.source_hash import package_hash, plugin_hash
+from nmebench.sweep import keys
+from nmebench.sweep.batches import batch_size_for, batches_of
 from nmebench.sweep.configuration import SweepConfiguration
 
-__all__ = ["ModelPlan", "Plan", "PlannedCell", "make"]
+__all__ = ["NetworkPlan", "Plan", "PlannedCell", "make"]
 
-#: Packages whose sources decide what a crop, and what a network's output, looks like.
-_CROP_SOURCES = ("nmebench.geometry", "nmebench.sweep")
-_FORWARD_SOURCES = (*_CROP_SOURCES, "nmebench.engines", "nmebench.models")
-
-#: What a batch's crops and maps may take by the device of the network, and the faces that no batch exceeds.
-BATCH_BYTES = {"cpu": 96 << 20, "cuda": 512 << 20}
-_MOST_FACES = 64
+#: Decoders of a network when neither the sweep nor its card names any.
+_DEFAULT_DECODERS = ("argmax", "quarter-offset", "dark")
 
 
 @dataclass(frozen=True)
 class PlannedCell:
-    """A cell, its decoder (None where the network gives landmarks) and the key of everything it depends on."""
+    """One cell of a sweep."""
 
     record: CellRecord
     decoder: Decoder | None
+    """None for a network that outputs landmarks."""
     key: str
+    """:func:`nmebench.sweep.keys.cell_key`."""
 
 
 @dataclass(frozen=True)
-class ModelPlan:
-    """One network on one box rule, and the cells that its outputs feed."""
+class NetworkPlan:
+    """One network on one box rule, and the cells that read its outputs."""
 
     built: models.Built
+    """The network and its card, changed as the sweep requests."""
     box: str
+    """Name of the box rule."""
     boxes: Boxes
+    """The rule's boxes on the input's aspect ratio."""
+    batches: Sequence[np.ndarray]
+    """The positions of each batch's faces in the dataset."""
+    batch_size: int
+    """Faces per batch."""
     cells: tuple[PlannedCell, ...]
     key: str
-    """Of all that the network's outputs depend on."""
+    """:func:`nmebench.sweep.keys.network_key`."""
     crops_key: str
-    """Of all that the crops depend on."""
-    batch_size: int
-    """Faces a batch."""
+    """:func:`nmebench.sweep.keys.crops_key`."""
 
     @property
     def flips(self) -> tuple[str, ...]:
-        """The test-time options that the cells need, in the order of the cells."""
+        """The flip tests that the cells need, in the order of the cells."""
         return tuple(dict.fromkeys(cell.record.flip for cell in self.cells))
+
+    @property
+    def reads_images(self) -> bool:
+        """Whether the network reads crops; False for ``oracle``, which reads the ground truth."""
+        return self.built.module.reads == "images"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a sweep will do."""
+    """A complete sweep, checked."""
 
     configuration: SweepConfiguration
     dataset: Dataset
     normaliser_name: str
     normaliser: np.ndarray
-    models: tuple[ModelPlan, ...]
+    """``[N]`` image px."""
+    networks: tuple[NetworkPlan, ...]
     not_run: tuple[str, ...]
+    """One sentence per decoder of ``all`` that a network can't feed."""
 
 
-def _digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+def make(configuration: SweepConfiguration) -> Plan:
+    """Resolve and check everything that a sweep names.
+
+    Raises:
+        InputError: an input can't be used; :class:`~nmebench.decoders.DecoderError` and
+            :class:`~nmebench.models.ModelError` are subclasses.
+    """
+    for spec in configuration.decoders:
+        if spec != "all":
+            decoders.from_spec(spec)  # reports a misspelt decoder before the dataset is read
+    cards = _cards(configuration)
+    dataset = datasets.load(configuration.data, format=configuration.format, limit=configuration.limit)
+    normaliser_name = configuration.normaliser or dataset.scheme.default_normaliser
+    normaliser = scheme.normaliser(dataset.scheme, dataset.landmarks, normaliser_name)
+    _check_normaliser(dataset, normaliser, normaliser_name)
+    data = keys.data_key(dataset)
+    networks: list[NetworkPlan] = []
+    unusable: dict[tuple[str, str], list[str]] = {}
+    for request, card in zip(configuration.models, cards, strict=True):
+        built = models.build(card, weights=request.weights)
+        protocols = tuple(card.protocols(dataset.name).values())
+        chosen, skipped = _decoders(card, configuration, _outputs_of(built), protocols)
+        for decoder, missing in skipped.items():
+            unusable.setdefault((decoder, missing), []).append(card.name)
+        for box in configuration.boxes or dict.fromkeys(p.box or card.input.box for p in protocols):
+            networks.append(
+                _network(configuration, dataset, data, built, box, chosen, _flips(configuration, protocols))
+            )
+    not_run = tuple(_sentence(*skipped, without, len(cards)) for skipped, without in unusable.items())
+    return Plan(configuration, dataset, normaliser_name, normaliser, tuple(networks), not_run)
 
 
-def _photographs(dataset: Dataset) -> str:
-    """A cheap fingerprint of the photographs: names, sizes and times of change."""
-    if dataset.image_root is None:
-        return ""
-    digest = hashlib.sha256()
-    for name in dict.fromkeys(dataset.images):
-        try:
-            status = (dataset.image_root / name).stat()
-        except OSError:
-            continue  # the feed names a missing photograph when it reads it
-        digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()
+def _cards(configuration: SweepConfiguration) -> list[Card]:
+    """Return the card of each requested model, with the colour order and architecture options of the sweep."""
+    cards = [models.card.load(request.card) for request in configuration.models]
+    names = [card.name for card in cards]
+    repeated = sorted(name for name in names if names.count(name) > 1)
+    if repeated:
+        raise InputError(f"model {repeated[0]!r} is given twice; give each card a name of its own")
+    return [_changed(card, configuration) for card in cards]
 
 
-def _adjusted(card: Card, configuration: SweepConfiguration) -> Card:
-    """The card with the sweep's own colour order and architecture options."""
+def _changed(card: Card, configuration: SweepConfiguration) -> Card:
     changes: dict[str, Any] = {}
     if configuration.colour is not None:
         changes["input"] = card.input.model_copy(update={"colour": configuration.colour})
@@ -106,155 +136,85 @@ def _adjusted(card: Card, configuration: SweepConfiguration) -> Card:
     return card.model_copy(update=changes) if changes else card
 
 
-def outputs_of(built: models.Built) -> frozenset[str]:
-    """Names of a network's outputs: the module's own ``outputs`` where it declares them, else the card's kind."""
+def _outputs_of(built: models.Built) -> frozenset[str]:
+    """Names of a network's outputs: the module's ``outputs`` where it has that attribute, else the card's kind."""
     return frozenset(getattr(built.module, "outputs", None) or (built.card.output.kind,))
 
 
-def batch_size_for(card: Card, points: int, outputs: frozenset[str], device: str = "cpu") -> int:
-    """Faces a batch, so that a batch's crops and maps stay within ``BATCH_BYTES``: 12 at 256x256 and 98 landmarks.
-
-    Counted are the crop as bytes, the crop and its mirror image as float32, and four sets of float32 maps at stride 4:
-    of both passes, and of two ways to average them. More faces a batch don't make a CPU's pass faster (docs/speed.md).
-    """
-    width, height = card.input.size
-    cell = (width // 4) * (height // 4)
-    maps = points * cell * (1 if "heatmaps" in outputs else 0) + points * 2 * cell * (1 if "offsets" in outputs else 0)
-    face = 3 * width * height * (1 + 2 * 4) + 4 * 4 * maps
-    return max(1, min(_MOST_FACES, BATCH_BYTES[device] // face))
-
-
-def _flips(configuration: SweepConfiguration, protocols: Sequence[TableProtocol]) -> tuple[str, ...]:
+def _flips(configuration: SweepConfiguration, protocols: Sequence[TableProtocol]) -> tuple[Flip, ...]:
     return tuple(dict.fromkeys(configuration.flip or (protocol.flip for protocol in protocols)))
 
 
 def _decoders(
     card: Card, configuration: SweepConfiguration, outputs: frozenset[str], protocols: Sequence[TableProtocol]
 ) -> tuple[list[Decoder | None], dict[str, str]]:
-    """The decoders of a network's cells, and those that it can't feed with the outputs that they miss."""
+    """Return the decoders of a network's cells, and those of ``all`` that it can't feed, with the missing outputs."""
     if outputs == {"landmarks"}:
         return [None], {}
-    reported = tuple(dict.fromkeys(p.decoder for p in protocols if p.decoder and p.decoder != DIRECT))
-    specs = configuration.decoders or reported or ("argmax", "quarter-offset", "dark")
+    reported = tuple(p.decoder for p in protocols if p.decoder and p.decoder != DIRECT)
     chosen: dict[str, Decoder] = {}
-    left: dict[str, str] = {}
-    for spec in specs:
-        wanted = decoders.names() if spec == "all" else (spec,)
-        for name in wanted:
+    skipped: dict[str, str] = {}
+    for spec in configuration.decoders or reported or _DEFAULT_DECODERS:
+        for name in decoders.names() if spec == "all" else (spec,):
             decoder = decoders.from_spec(name)
-            missing = [need for need in decoder.needs if need not in outputs]
+            missing = ", ".join(need for need in decoder.needs if need not in outputs)
             if not missing:
                 chosen[decoder.spec] = decoder
-            elif spec != "all":
-                raise InputError(
-                    f"decoder {decoder.spec!r}: needs {', '.join(missing)}, but {card.name} gives "
-                    f"{', '.join(sorted(outputs))}; choose one that reads these (`nmebench list decoders`)"
-                )
+            elif spec == "all":
+                skipped[decoder.spec] = missing
             else:
-                left[decoder.spec] = ", ".join(missing)
-    return list(chosen.values()), left
-
-
-def make(configuration: SweepConfiguration) -> Plan:
-    """Resolve and check everything that a sweep names.
-
-    Raises:
-        InputError, DecoderError, ModelError: the first thing that can't be used, in one line.
-    """
-    for spec in configuration.decoders:
-        if spec != "all":
-            decoders.from_spec(spec)  # a misspelt decoder should be told before a dataset is read
-    cards = [models.card.load(request.card) for request in configuration.models]
-    repeated = {card.name for card in cards if sum(other.name == card.name for other in cards) > 1}
-    if repeated:
-        raise InputError(f"model {sorted(repeated)[0]!r} is given twice; give each card a name of its own")
-    dataset = datasets.load(configuration.data, format=configuration.format, limit=configuration.limit)
-    normaliser_name = configuration.normaliser or dataset.scheme.default_normaliser
-    normaliser = scheme.normaliser(dataset.scheme, dataset.landmarks, normaliser_name)
-    _check_normaliser(dataset, normaliser, normaliser_name)
-    data_key = {
-        "files": [(file.name, file.sha256) for file in dataset.files],
-        "landmarks": hashlib.sha256(np.ascontiguousarray(dataset.landmarks).tobytes()).hexdigest(),
-        "photographs": _photographs(dataset),
-    }
-    plans: list[ModelPlan] = []
-    unfed: dict[tuple[str, str], list[str]] = {}
-    for request, original in zip(configuration.models, cards, strict=True):
-        card = _adjusted(original, configuration)
-        built = models.build(card, weights=request.weights)
-        batch_size = configuration.batch_size or batch_size_for(
-            card, dataset.scheme.points, outputs_of(built), engines.device_of(configuration.engine)
-        )
-        protocols = tuple(card.protocols(dataset.name).values())
-        chosen, left = _decoders(card, configuration, outputs_of(built), protocols)
-        for decoder, missing in left.items():
-            unfed.setdefault((decoder, missing), []).append(card.name)
-        for box in configuration.boxes or tuple(dict.fromkeys(p.box or card.input.box for p in protocols)):
-            rule = box_rules.create(box, padding=configuration.box_padding)
-            crops_key = _digest(
-                {
-                    "data": data_key,
-                    "input": [card.input.size, card.input.convention],
-                    "code": [plugin_hash(type(rule)), package_hash(*_CROP_SOURCES)],
-                    "versions": provenance.versions(("numpy", "opencv-python-headless")),
-                    "box": [box, configuration.box_padding],
-                    "batch": batch_size,
-                }
-            )
-            model_key = _digest(
-                {
-                    "data": data_key,
-                    "card": card.model_dump(mode="json", include={"architecture", "input", "output", "options"}),
-                    "weights": built.weights_sha256,
-                    "code": [plugin_hash(type(built.module)), plugin_hash(type(rule)), package_hash(*_FORWARD_SOURCES)],
-                    "versions": provenance.versions(),
-                    "box": [box, configuration.box_padding],
-                    "run": [
-                        configuration.engine,
-                        configuration.threads,
-                        batch_size,
-                        configuration.keep_heatmaps,
-                    ],
-                    "seed": configuration.seed,
-                }
-            )
-            plans.append(
-                ModelPlan(
-                    built=built,
-                    box=box,
-                    boxes=rule(dataset).for_input(card.input.size),
-                    cells=_cells(card, box, chosen, _flips(configuration, protocols), model_key),
-                    key=model_key,
-                    crops_key=crops_key,
-                    batch_size=batch_size,
+                raise InputError(
+                    f"decoder {decoder.spec!r}: needs {missing}, but {card.name} outputs {', '.join(sorted(outputs))}; "
+                    "choose a decoder that reads these (`nmebench list decoders`)"
                 )
-            )
-    not_run = tuple(
-        f"decoder {decoder} needs {missing}, which {'no network here gives' if len(without) == len(cards) else where}."
-        for (decoder, missing), without in unfed.items()
-        for where in [f"{', '.join(without)} don't give"]
+    return list(chosen.values()), skipped
+
+
+def _network(
+    configuration: SweepConfiguration,
+    dataset: Dataset,
+    data_key: str,
+    built: models.Built,
+    box: str,
+    chosen: Sequence[Decoder | None],
+    flips: Sequence[Flip],
+) -> NetworkPlan:
+    card = built.card
+    boxes = box_rules.create(box, padding=configuration.box_padding)(dataset).for_input(card.input.size)
+    batch_size = configuration.batch_size or batch_size_for(
+        card, dataset.scheme.points, _outputs_of(built), engines.device_of(configuration.engine)
     )
-    return Plan(configuration, dataset, normaliser_name, normaliser, tuple(plans), not_run)
+    network_key = keys.network_key(data_key, boxes, built, batch_size, configuration)
+    return NetworkPlan(
+        built=built,
+        box=box,
+        boxes=boxes,
+        batches=batches_of(dataset, batch_size),
+        batch_size=batch_size,
+        cells=tuple(_cell(card, decoder, flip, box, network_key) for decoder in chosen for flip in flips),
+        key=network_key,
+        crops_key=keys.crops_key(data_key, boxes, card, batch_size),
+    )
 
 
-def _cells(
-    card: Card, box: str, chosen: Sequence[Decoder | None], flips: Sequence[str], model_key: str
-) -> tuple[PlannedCell, ...]:
-    cells = []
-    for decoder in chosen:
-        spec = decoder.spec if decoder else DIRECT
-        code = plugin_hash(type(decoder)) if decoder else ""
-        for flip in flips:
-            record = CellRecord(
-                id=cell_id(card.name, spec, flip, box),
-                model=card.name,
-                decoder=spec,
-                flip=flip,  # type: ignore[arg-type]  # checked by SweepConfiguration
-                box=box,
-                convention=decoder.convention if decoder else "stride",
-            )
-            cells.append(PlannedCell(record, decoder, _digest([model_key, spec, flip, code])[:32]))
-    return tuple(cells)
+def _cell(card: Card, decoder: Decoder | None, flip: Flip, box: str, network_key: str) -> PlannedCell:
+    spec = decoder.spec if decoder else DIRECT
+    record = CellRecord(
+        id=cell_id(card.name, spec, flip, box),
+        model=card.name,
+        decoder=spec,
+        flip=flip,
+        box=box,
+        convention=decoder.convention if decoder else "stride",
+    )
+    return PlannedCell(record, decoder, keys.cell_key(network_key, decoder, flip))
+
+
+def _sentence(decoder: str, missing: str, without: Sequence[str], networks: int) -> str:
+    """The sentence in ``not_run`` for a decoder that some networks can't feed."""
+    if len(without) == networks:
+        return f"decoder {decoder} needs {missing}, which no network here gives."
+    return f"decoder {decoder} needs {missing}, which {', '.join(without)} don't give."
 
 
 def _check_normaliser(dataset: Dataset, normaliser: np.ndarray, name: str) -> None:

@@ -185,7 +185,7 @@ def test_a_batch_is_decoded_while_the_next_is_computed(
     few_faces: Path, small_card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One batch ahead and no more: what a kill loses, and what lies in memory, is bounded."""
-    from nmebench.sweep.journal import CellJournal
+    from nmebench.sweep.cell_results import CellResults
 
     events: list[str] = []
 
@@ -197,11 +197,11 @@ def test_a_batch_is_decoded_while_the_next_is_computed(
             self.begun += 1
             return super().start(images)
 
-    create, write = engines.create, CellJournal.write
+    create, write = engines.create, CellResults.write
     monkeypatch.setattr(engines, "create", lambda *a, **k: Recording(create(*a, **k), [], None))
     monkeypatch.setattr(engines, "check_outputs", lambda *a, **k: 0.0)
     monkeypatch.setattr(
-        CellJournal, "write", lambda self, batch, *rest: (events.append(f"write {batch}"), write(self, batch, *rest))[1]
+        CellResults, "write", lambda self, batch, rest: (events.append(f"write {batch}"), write(self, batch, rest))[1]
     )
     execute(
         _configuration(few_faces, small_card, models=[str(small_card)], decoders=["dark"], flip=["none"]),
@@ -215,11 +215,11 @@ def test_changed_decoder_leaves_the_other_cells_alone(
 ) -> None:
     """A finished cell of an interrupted sweep is kept when another cell's decoder changes."""
     written: list[str] = []
-    from nmebench.sweep.journal import CellJournal
+    from nmebench.sweep.cell_results import CellResults
 
-    write = CellJournal.write
+    write = CellResults.write
     monkeypatch.setattr(
-        CellJournal, "write", lambda self, batch, *rest: (written.append(self.key), write(self, batch, *rest))[1]
+        CellResults, "write", lambda self, batch, results: (written.extend(results), write(self, batch, results))[1]
     )
     with monkeypatch.context() as patch:
         patch.setattr(scoring, "score", _raise_killed)
@@ -294,8 +294,8 @@ def test_an_engine_that_errs_on_one_end_of_a_batch_is_refused(
 def test_stages_are_within_the_whole_and_every_cell_is_timed(run: Run) -> None:
     timings = run.timings
     assert 0 < sum(timings["stages"].values()) <= timings["total"]
-    assert {"plan", "forward", "flip", "decode", "score"} <= set(timings["stages"])
-    assert {"read", "crop", "normalise", "decode argmax", "decode dark", "store"} <= set(timings["workers"])
+    assert {"plan", "forward", "flip", "decode", "store", "score"} <= set(timings["stages"])
+    assert {"read", "crop", "normalise", "decode argmax", "decode dark"} <= set(timings["workers"])
     assert set(timings["cells"]) == {cell.id for cell in run.record.cells}
     assert set(timings["models"]) == {"small", "oracle"}
 
@@ -322,7 +322,7 @@ def test_damaged_kept_heatmaps_are_made_again(
     monkeypatch.setenv("NMEBENCH_CACHE", str(tmp_path / "cache"))
     configuration = _configuration(few_faces, small_card, models=[str(small_card)], keep_heatmaps=True, pictures=False)
     first = execute(configuration, tmp_path / "first")
-    for file in (tmp_path / "cache/heatmaps").rglob("*.npz"):
+    for file in (tmp_path / "cache/heatmaps").rglob("*.batch"):
         stored = bytearray(file.read_bytes())
         stored[len(stored) // 2] ^= 1
         file.write_bytes(stored)

@@ -6,7 +6,7 @@ import pytest
 
 from nmebench import engines
 from nmebench.models.card import Card
-from nmebench.sweep.plan import BATCH_BYTES, batch_size_for
+from nmebench.sweep.batches import BATCH_BYTES, batch_size_for
 
 
 def _card(width: int, height: int) -> Card:

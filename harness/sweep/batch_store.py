@@ -1,0 +1,110 @@
+"""Finished batches on disk: one sealed file per batch."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from nmebench.errors import InputError
+from nmebench.files import write_atomically
+
+__all__ = ["BatchStore", "check_budget"]
+
+_DIGEST_BYTES = 32
+
+
+@dataclass(frozen=True)
+class BatchStore:
+    """A folder with one file per finished batch, each holding named arrays.
+
+    A sweep keeps crops, network outputs, thumbnails and results in such stores. The folder's name is a cache key
+    (:mod:`nmebench.sweep.keys`), so a store only ever holds results of the same inputs.
+
+    A file is the SHA-256 of an npz archive followed by the archive. It is written to a temporary file and renamed: a
+    process that is killed at any moment leaves complete batches only. A file that doesn't match its hash reads as
+    missing, and its batch is computed again.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     store = BatchStore.open(Path(folder), "crops", "0123abcd")
+        ...     store.write(7, {"crops": np.zeros((2, 4, 4, 3), np.uint8)})
+        ...     7 in store, 8 in store, store.read(7)["crops"].shape
+        (True, False, (2, 4, 4, 3))
+    """
+
+    folder: Path
+
+    @classmethod
+    def open(cls, root: Path, kind: str, key: str) -> BatchStore:
+        """Return the store ``root/kind/KEY`` and create its folder.
+
+        Args:
+            root: the cache folder, or the work folder of a run.
+            kind: what the arrays are, such as ``crops``.
+            key: the cache key.
+
+        Raises:
+            InputError: the folder can't be created.
+        """
+        folder = root / kind / key[:32]
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"{folder}: can't be written ({error.strerror}); set NMEBENCH_CACHE to a writable folder"
+            ) from error
+        return cls(folder)
+
+    def _file(self, batch: int) -> Path:
+        return self.folder / f"{batch}.batch"
+
+    def __contains__(self, batch: int) -> bool:
+        """Whether there is a file for the batch. :meth:`read` also checks its hash."""
+        return self._file(batch).is_file()
+
+    def read(self, batch: int) -> dict[str, np.ndarray] | None:
+        """Return the arrays of a batch, or None where the file is missing or damaged."""
+        try:
+            sealed = memoryview(self._file(batch).read_bytes())
+        except FileNotFoundError:
+            return None
+        digest, archive = sealed[:_DIGEST_BYTES], sealed[_DIGEST_BYTES:]
+        if hashlib.sha256(archive).digest() != digest:
+            return None
+        with np.load(io.BytesIO(archive), allow_pickle=False) as arrays:
+            return dict(arrays)
+
+    def write(self, batch: int, arrays: Mapping[str, np.ndarray]) -> None:
+        """Store the arrays of a batch; replaces the batch's file where there is one.
+
+        Raises:
+            OSError: the disk is full or the folder can't be written.
+        """
+        buffer = io.BytesIO()
+        np.savez(buffer, allow_pickle=False, **dict(arrays))
+        archive = buffer.getbuffer()
+        write_atomically(self._file(batch), hashlib.sha256(archive).digest() + archive)
+
+
+def check_budget(kind: str, expected_bytes: int, budget: int) -> None:
+    """Refuse to keep more than the cache budget.
+
+    Args:
+        kind: what is kept, for the message.
+        expected_bytes: bytes that the sweep would keep.
+        budget: the limit in bytes, ``--cache-budget``.
+
+    Raises:
+        InputError: ``expected_bytes`` exceeds ``budget``.
+    """
+    if expected_bytes > budget:
+        raise InputError(
+            f"keeping the {kind} of this sweep takes {expected_bytes / 2**30:.2f} GiB, allowed: "
+            f"{budget / 2**30:.2f} GiB; raise --cache-budget or set --limit"
+        )

@@ -1,0 +1,97 @@
+"""Finished results of a network's cells, so that an interrupted sweep resumes with the same bytes."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from nmebench.errors import InputError
+from nmebench.sweep.batch_store import BatchStore
+
+__all__ = ["CellResults", "Result"]
+
+
+class Result(NamedTuple):
+    """What one cell's decoder returned for one batch of B faces."""
+
+    landmarks: np.ndarray
+    """float32 ``[B, K, 2]`` image px."""
+    confidence: np.ndarray
+    """float32 ``[B, K]``."""
+    counts: Mapping[str, int]
+    """The decoder's counters, such as ``empty``."""
+
+
+class CellResults:
+    """The results of every cell of one network, one file per batch.
+
+    A batch's file holds the results of all cells by cell key. When a decoder changes, its cells have new keys: their
+    results are added to the file, and those of the other cells are kept. Only the counters stay in memory.
+    """
+
+    def __init__(self, store: BatchStore, batches: Sequence[np.ndarray]) -> None:
+        """Read which results an earlier process has stored.
+
+        Args:
+            store: the store under the network's key.
+            batches: the positions of each batch's faces.
+        """
+        self.store = store
+        self.batches = batches
+        self._counts = [_counts(store.read(number)) for number in range(len(batches))]
+
+    def missing(self, batch: int, cells: Collection[str]) -> set[str]:
+        """Return the keys among ``cells`` that have no result for a batch."""
+        return set(cells) - self._counts[batch].keys()
+
+    def write(self, batch: int, results: Mapping[str, Result]) -> None:
+        """Store results of a batch by cell key, beside those that its file already holds.
+
+        Raises:
+            OSError: the disk is full or the folder can't be written.
+        """
+        arrays = (self.store.read(batch) or {}) if self._counts[batch] else {}
+        for cell, result in results.items():
+            arrays[f"{cell}.landmarks"] = np.asarray(result.landmarks, np.float32)
+            arrays[f"{cell}.confidence"] = np.asarray(result.confidence, np.float32)
+        counts = _counts(arrays) | {cell: dict(result.counts) for cell, result in results.items()}
+        self.store.write(batch, arrays | {"counts": np.asarray(json.dumps(counts))})
+        self._counts[batch] = counts
+
+    def read(self, cells: Collection[str]) -> Iterator[tuple[np.ndarray, dict[str, Result]]]:
+        """Yield the positions of a batch's faces and the results of ``cells``, for every batch.
+
+        Raises:
+            InputError: a stored batch was removed or damaged since this sweep wrote or checked it.
+        """
+        for number, rows in enumerate(self.batches):
+            arrays = self.store.read(number)
+            if arrays is None or set(cells) - _counts(arrays).keys():
+                raise InputError(
+                    f"{self.store.folder}: batch {number} was removed or damaged during the sweep; run the same "
+                    "command again, which computes it again"
+                )
+            counts = _counts(arrays)
+            yield (
+                rows,
+                {
+                    cell: Result(arrays[f"{cell}.landmarks"], arrays[f"{cell}.confidence"], counts[cell])
+                    for cell in cells
+                },
+            )
+
+    def counts(self, cell: str) -> dict[str, int]:
+        """Return a cell's counters, summed over all batches and sorted by name."""
+        total: Counter[str] = Counter()
+        for batch in self._counts:
+            total.update(batch.get(cell, {}))
+        return dict(sorted(total.items()))
+
+
+def _counts(arrays: Mapping[str, np.ndarray] | None) -> dict[str, dict[str, int]]:
+    """Counters by cell key; empty for a batch that isn't stored."""
+    return dict(json.loads(arrays["counts"].item())) if arrays and "counts" in arrays else {}

@@ -1,0 +1,147 @@
+"""Cache keys: hashes of every input that affects a stored result.
+
+A finished batch is stored under such a key. It is reused only by a sweep that computes the same key, so a changed input
+never meets an old result. Each key contains the key of the step before it::
+
+    data -> crops
+    data -> network outputs -> cell
+
+Photographs are compared by name, size and modification time, because hashing WFLW's photographs would take longer than
+reading the few that a resumed sweep needs. Every other file is compared by its SHA-256.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import numpy as np
+
+from nmebench.boxes import Boxes
+from nmebench.datasets.dataset import Dataset
+from nmebench.decoders.interface import Decoder
+from nmebench.models import Built
+from nmebench.models.card import Card
+from nmebench.protocol import DIRECT
+from nmebench.runs import provenance
+from nmebench.source_hash import package_hash, plugin_hash
+from nmebench.sweep.configuration import SweepConfiguration
+
+__all__ = ["cell_key", "crops_key", "data_key", "network_key"]
+
+#: Packages whose code produces the crops.
+_CROP_SOURCES = ("nmebench.geometry", "nmebench.sweep")
+
+#: Packages whose code produces the network's outputs.
+_FORWARD_SOURCES = (*_CROP_SOURCES, "nmebench.engines", "nmebench.models")
+
+
+def data_key(dataset: Dataset) -> str:
+    """Return the key of the faces: annotation files, landmarks, photographs and the scheme's flip permutation.
+
+    The landmarks are included besides the files' hashes because ``--limit`` selects some of them. The flip permutation
+    is included because it is read from a data file, which the hashes of source code leave out.
+
+    Returns:
+        64 hexadecimal digits, as for every key here.
+    """
+    return _digest(
+        files=[(file.name, file.sha256) for file in dataset.files],
+        images=list(dataset.images),
+        landmarks=_array_hash(dataset.landmarks),
+        photographs=_photographs_hash(dataset),
+        flip=dataset.scheme.flip.tolist(),
+    )
+
+
+def crops_key(data: str, boxes: Boxes, card: Card, batch_size: int) -> str:
+    """Return the key of the crops: faces, boxes, input size, convention, code, OpenCV's and NumPy's versions.
+
+    The weights are left out, so that networks with the same input share kept crops. The batch size is included because
+    it decides which faces a stored batch holds.
+
+    Args:
+        data: the result of :func:`data_key`.
+        boxes: the boxes on this input's aspect ratio.
+        card: the model card.
+        batch_size: faces per batch.
+    """
+    return _digest(
+        data=data,
+        boxes=_boxes_hash(boxes),
+        input=[card.input.size, card.input.convention],
+        batch_size=batch_size,
+        code=package_hash(*_CROP_SOURCES),
+        versions=provenance.versions(("numpy", "opencv-python-headless")),
+    )
+
+
+def network_key(data: str, boxes: Boxes, built: Built, batch_size: int, configuration: SweepConfiguration) -> str:
+    """Return the key of a network's outputs: everything in the crops' key, the network, its weights and the engine.
+
+    The batch size and the number of threads are included because they change the order of floating-point sums.
+    ``keep_heatmaps`` is included because it rounds the outputs to float16.
+
+    Args:
+        data: the result of :func:`data_key`.
+        boxes: the boxes on this input's aspect ratio.
+        built: the network and its card, changed as the sweep requests.
+        batch_size: faces per batch.
+        configuration: the sweep; its engine, threads, seed and ``keep_heatmaps`` are read.
+    """
+    return _digest(
+        data=data,
+        boxes=_boxes_hash(boxes),
+        card=built.card.model_dump(mode="json", include={"architecture", "input", "output", "options"}),
+        weights=built.weights_sha256,
+        batch_size=batch_size,
+        engine=[configuration.engine, configuration.threads, configuration.seed],
+        float16=configuration.keep_heatmaps,
+        code=[plugin_hash(type(built.module)), package_hash(*_FORWARD_SOURCES)],
+        versions=provenance.versions(),
+    )
+
+
+def cell_key(network: str, decoder: Decoder | None, flip: str) -> str:
+    """Return the key of a cell's landmarks: the network's outputs, the decoder's spec and code, and the flip test.
+
+    Changing one decoder therefore leaves the finished results of all other cells valid.
+
+    Args:
+        network: the result of :func:`network_key`.
+        decoder: None for a network that outputs landmarks.
+        flip: one of :data:`nmebench.protocol.FLIPS`.
+    """
+    return _digest(
+        network=network,
+        decoder=DIRECT if decoder is None else decoder.spec,
+        flip=flip,
+        code=None if decoder is None else plugin_hash(type(decoder)),
+    )
+
+
+def _digest(**inputs: Any) -> str:
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+
+
+def _array_hash(array: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+def _boxes_hash(boxes: Boxes) -> list[str]:
+    return [_array_hash(boxes.centre), _array_hash(boxes.size), boxes.sampling]
+
+
+def _photographs_hash(dataset: Dataset) -> str:
+    """Hash of every photograph's name, size and modification time; empty for a dataset without photographs."""
+    if dataset.image_root is None:
+        return ""
+    digest = hashlib.sha256()
+    for name in dict.fromkeys(dataset.images):
+        try:
+            status = (dataset.image_root / name).stat()
+        except OSError:
+            continue  # the crop loader names a missing photograph when it reads it
+        digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()

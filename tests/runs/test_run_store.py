@@ -1,0 +1,87 @@
+"""A run folder returns what was written, and errors name what is damaged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nmebench.errors import InputError
+from nmebench.runs.run_store import FaceTable, Run, RunRecord, cell_id
+
+
+def test_every_part_is_returned_as_written(run: Run, face_table: FaceTable) -> None:
+    cell = run.record.cells[0].id
+    assert tuple(run.faces.image) == tuple(face_table.image)
+    np.testing.assert_array_equal(run.faces.landmarks, face_table.landmarks)
+    np.testing.assert_array_equal(run.faces.subsets["pose"], face_table.subsets["pose"])
+    np.testing.assert_array_equal(run.faces.clusters[:2], run.faces.clusters[[1, 0]])
+    assert len(set(run.faces.clusters.tolist())) == 5
+    np.testing.assert_array_equal(run.landmarks(cell), (face_table.landmarks + 1).astype(np.float32))
+    assert run.confidence(cell).shape == (6, 98)
+    assert run.per_face[cell].shape == (6,)
+    assert run.timings == {"total": 1.5}
+    thumbnails = run.thumbnails
+    assert thumbnails is not None
+    assert thumbnails[3].jpeg == bytes([3, 255])
+    np.testing.assert_array_equal(thumbnails[3].warp, np.arange(6.0).reshape(2, 3) + 3)
+    assert run.model("net").architecture == "onnx"
+    assert run.cell(cell).decoder == "dark"
+    assert run.read_json("nothing.json") is None
+
+
+def test_partial_dataset_is_described_and_not_complete(run: Run) -> None:
+    assert not run.record.dataset.complete
+    complete = run.record.dataset.model_copy(update={"counts": {"test": 2500}, "coverage": "2500 faces"})
+    assert (complete.complete, complete.describe(), run.record.dataset.describe()) == (True, "2500 faces", "6 faces")
+
+
+def test_record_with_fields_of_a_later_minor_version_loads(run: Run) -> None:
+    raw = json.loads((run.path / "run.json").read_text())
+    raw["a_later_field"] = 1
+    (run.path / "run.json").write_text(json.dumps(raw))
+    assert Run.open(run.path).record.cells == run.record.cells
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param('{"schema_version": 99}', "version 99", id="another schema version"),
+        pytest.param("[1]", "version None", id="not an object"),
+        pytest.param("{", "not a run record", id="cut short"),
+        pytest.param('{"schema_version": 1}', "not a run record", id="fields missing"),
+    ],
+)
+def test_damaged_record_is_named(run: Run, text: str, message: str) -> None:
+    (run.path / "run.json").write_text(text)
+    with pytest.raises(InputError, match=message):
+        Run.open(run.path)
+
+
+def test_missing_parts_are_named(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no run here"):
+        Run.open(tmp_path / "nowhere")
+    (run.path / "faces.parquet").unlink()
+    with pytest.raises(InputError, match=r"faces\.parquet"):
+        _ = run.faces
+    with pytest.raises(InputError, match=r"'netz'.*net"):
+        run.model("netz")
+    with pytest.raises(InputError, match=r"'x'.*dark"):
+        run.cell("x")
+
+
+def test_run_without_thumbnails_and_timings(
+    tmp_path: Path, face_table: FaceTable, record: Callable[[str], RunRecord]
+) -> None:
+    run = Run.create(tmp_path, record("c"), face_table)
+    assert run.thumbnails is None
+    assert run.timings == {}
+
+
+def test_cell_ids_are_file_names() -> None:
+    assert cell_id("My Net/2", "dark:kernel=17", "flip+shift", "land marks") == (
+        "my-net-2__dark-kernel=17__flip+shift__land-marks"
+    )

@@ -1,0 +1,59 @@
+"""Run folders are written by one process, completely or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nmebench.errors import InputError
+from nmebench.runs.run_store import FaceTable, Run, RunRecord, Thumbnail
+from nmebench.runs.run_writer import CellWriter, publish, writing
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2, 3, 4, 5, 6], [6, 0, 1, 5, 3, 4, 2]], ids=["in order", "shuffled"])
+def test_cell_written_in_parts_has_the_same_bytes(tmp_path: Path, order: list[int]) -> None:
+    generator = np.random.default_rng(0)
+    landmarks = generator.normal(size=(7, 5, 2)).astype(np.float32)
+    confidence = generator.random((7, 5)).astype(np.float32)
+    for folder in ("parts", "once"):
+        (tmp_path / folder).mkdir()
+    Run.write_cell(tmp_path / "once", "c", landmarks, confidence)
+    writer = CellWriter(tmp_path / "parts", "c", 7, 5)
+    for start in range(0, 7, 3):
+        rows = np.asarray(order[start : start + 3])
+        writer.write(rows, landmarks[rows], confidence[rows])
+    for name in ("landmarks/c.npy", "confidence/c.npy"):
+        assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "once" / name).read_bytes()
+
+
+def test_publishing_replaces_every_file_of_the_old_run(
+    tmp_path: Path, face_table: FaceTable, record: Callable[[str], RunRecord]
+) -> None:
+    out = tmp_path / "out"
+    for cell, thumbnails in (("old", [Thumbnail(b"jpeg", (1, 1), np.eye(2, 3))] * 6), ("new", None)):
+        with writing(out, overwrite=True) as work:
+            staging = work / "run"
+            staging.mkdir()
+            Run.write_cell(staging, cell, face_table.landmarks, np.ones(face_table.landmarks.shape[:2]))
+            run = publish(Run.create(staging, record(cell), face_table, thumbnails=thumbnails).path, out)
+        if cell == "old":
+            run.write_json("verdict.json", {"rows": []})
+    files = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
+    assert files == {"confidence/new.npy", "faces.parquet", "landmarks/new.npy", "run.json"}
+    with pytest.raises(InputError, match="already holds a run"), writing(out, overwrite=False):
+        pass
+
+
+def test_full_disk_names_the_folder(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No space") as caught, writing(tmp_path / "out", overwrite=False):
+        raise OSError(28, "No space left on device")
+    assert caught.value.filename == str(tmp_path / "out")
+
+
+def test_file_with_the_name_of_the_run_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("")
+    with pytest.raises(InputError, match="is a file"), writing(tmp_path / "out", overwrite=True):
+        pass

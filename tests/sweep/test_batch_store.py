@@ -1,0 +1,66 @@
+"""The batch store returns what was written, and a damaged file reads as missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nmebench.errors import InputError
+from nmebench.sweep.batch_store import BatchStore, check_budget
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> BatchStore:
+    store = BatchStore.open(tmp_path, "crops", "0" * 64)
+    store.write(3, {"a": np.arange(6, dtype=np.float16).reshape(2, 3), "b": np.asarray("text")})
+    return store
+
+
+def test_arrays_are_returned_with_type_and_shape(store: BatchStore, tmp_path: Path) -> None:
+    stored = BatchStore.open(tmp_path, "crops", "0" * 64).read(3)
+    assert stored is not None
+    assert (stored["a"].dtype, stored["a"].tolist(), stored["b"].item()) == (np.float16, [[0, 1, 2], [3, 4, 5]], "text")
+    assert (3 in store, 4 in store, store.read(4)) == (True, False, None)
+
+
+def test_stores_of_other_kinds_and_keys_are_separate(store: BatchStore, tmp_path: Path) -> None:
+    assert BatchStore.open(tmp_path, "heatmaps", "0" * 64).read(3) is None
+    assert BatchStore.open(tmp_path, "crops", "1" * 64).read(3) is None
+
+
+@pytest.mark.parametrize("bytes_left", [0, 1, 31, 32, 33, 100])
+def test_file_cut_short_reads_as_missing(store: BatchStore, bytes_left: int) -> None:
+    (file,) = store.folder.iterdir()
+    file.write_bytes(file.read_bytes()[:bytes_left])
+    assert store.read(3) is None
+
+
+def test_any_changed_byte_reads_as_missing(store: BatchStore) -> None:
+    (file,) = store.folder.iterdir()
+    sealed = file.read_bytes()
+    for position in range(len(sealed)):
+        file.write_bytes(sealed[:position] + bytes([sealed[position] ^ 1]) + sealed[position + 1 :])
+        assert store.read(3) is None
+    file.write_bytes(sealed)
+    assert store.read(3) is not None
+
+
+def test_batch_can_be_replaced(store: BatchStore) -> None:
+    store.write(3, {"a": np.zeros(1)})
+    stored = store.read(3)
+    assert stored is not None
+    assert list(stored) == ["a"]
+
+
+def test_folder_that_cannot_be_created_is_named(tmp_path: Path) -> None:
+    (tmp_path / "crops").write_text("")
+    with pytest.raises(InputError, match=r"crops.*NMEBENCH_CACHE"):
+        BatchStore.open(tmp_path, "crops", "0" * 64)
+
+
+def test_budget() -> None:
+    check_budget("crops", 2**30, 2**30)
+    with pytest.raises(InputError, match=r"crops.*2\.00 GiB, allowed: 1\.00 GiB.*--cache-budget"):
+        check_budget("crops", 2**31, 2**30)

@@ -1,4 +1,4 @@
-"""Box rules: what part of the photograph a network is shown. The rule's name goes into every result."""
+"""Box rules: which part of the photograph the network sees. Every result names the rule."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from nmebench.boxes.box_rule import Boxes, BoxRule
 from nmebench.errors import InputError
 from nmebench.registry import Registry
 
-__all__ = ["BoxRule", "Boxes", "create", "describe", "names"]
+__all__ = ["REGISTRY", "BoxRule", "Boxes", "create", "describe", "names"]
 
 REGISTRY = Registry(
     "box",
@@ -23,25 +23,42 @@ REGISTRY = Registry(
 
 
 def names() -> tuple[str, ...]:
-    """The box rules.
+    """Return the names of the box rules.
 
-    >>> names()
-    ('landmarks', 'rect', 'annotation', 'pfld')
+    Example:
+        >>> names()
+        ('landmarks', 'rect', 'annotation', 'pfld')
     """
     return tuple(REGISTRY.names())
 
 
 def describe(name: str) -> tuple[str, str]:
-    """(summary, source) of a rule, one line each; InputError for an unknown one."""
+    """Return (summary, source) of a rule, one line each.
+
+    Raises:
+        InputError: the name is unknown.
+
+    Example:
+        >>> describe("landmarks")[1]
+        'ground-truth landmarks'
+    """
     rule = create(name)
     return rule.summary, rule.source
 
 
 def create(name: str, padding: float | None = None) -> BoxRule:
-    """The rule of that name.
+    """Return the rule of that name.
 
-    :param padding: the factor on the box's side; None for the rule's own (1.25, or 1.2 for ``pfld``).
-    :raises InputError: for an unknown name (with the near match) or a padding that is not in (0, 100].
+    Args:
+        name: one of :func:`names`.
+        padding: the factor on the box's side; None for the rule's default (1.25, or 1.2 for ``pfld``).
+
+    Raises:
+        InputError: the name is unknown (the message has the nearest match), or the padding is not in (0, 100].
+
+    Example:
+        >>> create("landmarks").padding
+        1.25
     """
     kind = REGISTRY.load(name).value
     if padding is None:

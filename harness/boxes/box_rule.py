@@ -1,4 +1,4 @@
-"""The values of a box rule, and what a rule is."""
+"""The interface of a box rule, and the boxes that it returns."""
 
 from __future__ import annotations
 
@@ -12,29 +12,39 @@ from nmebench.datasets.dataset import Dataset
 from nmebench.errors import InputError
 from nmebench.geometry.crop import Sampling
 
-__all__ = ["BoxRule", "Boxes"]
+__all__ = ["BoxRule", "Boxes", "square_boxes"]
 
 
 @dataclass(frozen=True)
 class Boxes:
-    """One box a face: what the network is shown of the photograph."""
+    """One box per face: the part of the photograph that the network sees."""
 
     name: str
-    """The rule."""
+    """The rule's name."""
     source: str
-    """What the box is made from; ``ground-truth landmarks`` leak the answer and stand beside every number."""
+    """What the box is made from. Boxes from ``ground-truth landmarks`` leak the answer; every result says so."""
     padding: float
     centre: NDArray[np.float64]
     """[N, 2] image px."""
     size: NDArray[np.float64]
     """[N, 2] width and height in image px, padding included."""
     sampling: Sampling
-    """``affine``: bilinear warp as mmpose; ``resize``: whole-pixel crop, then a resize, as PFLD."""
+    """How the box is resampled, see :data:`nmebench.geometry.crop.Sampling`."""
 
     def for_input(self, input_size: tuple[int, int]) -> Boxes:
-        """The boxes grown to the shape of a ``(width, height)`` input; square boxes for a square input stay.
+        """Return the boxes, grown around their centres to the aspect ratio of the network's input.
 
-        Source: ``_fix_aspect_ratio`` in mmpose/datasets/transforms/topdown_transforms.py of open-mmlab/mmpose.
+        Square boxes for a square input don't change. Source: ``_fix_aspect_ratio`` in
+        mmpose/datasets/transforms/topdown_transforms.py of open-mmlab/mmpose.
+
+        Args:
+            input_size: (width, height) of the input, px.
+
+        Example:
+            >>> square = np.array([[90.0, 90.0]])
+            >>> boxes = Boxes("rect", "detector", 1.25, centre=square, size=square, sampling="affine")
+            >>> boxes.for_input((192, 256)).size.tolist()
+            [[90.0, 120.0]]
         """
         aspect = input_size[0] / input_size[1]
         width, height = self.size.T
@@ -47,28 +57,54 @@ class Boxes:
 
 
 class BoxRule(Protocol):
-    """A rule that gives every face of a dataset its box. A rule is one file in ``harness/boxes/``."""
+    """A rule that computes the box of every face of a dataset. Each rule is one file in ``harness/boxes/``."""
 
     name: ClassVar[str]
+    """The name in the registry and in every result."""
     summary: ClassVar[str]
+    """One line about the rule."""
     source: ClassVar[str]
+    """What the box is made from."""
 
     @property
     def padding(self) -> float:
         """The factor on the box's side."""
 
     def __call__(self, dataset: Dataset) -> Boxes:
-        """The boxes; InputError when the dataset lacks what the rule needs or a face's box is empty."""
+        """Compute the boxes.
+
+        Raises:
+            InputError: the dataset lacks what the rule needs, or a face's box is empty.
+        """
 
 
-def checked(boxes: Boxes, dataset: Dataset) -> Boxes:
-    """The boxes, or an InputError that names the first face whose box is empty or not finite."""
-    good = np.isfinite(boxes.centre).all(1) & np.isfinite(boxes.size).all(1) & (boxes.size > 0).all(1)
+def square_boxes(
+    rule: BoxRule,
+    dataset: Dataset,
+    *,
+    centre: NDArray[np.float64],
+    side: NDArray[np.float64],
+    sampling: Sampling = "affine",
+) -> Boxes:
+    """Build the square boxes of a rule and check them.
+
+    Args:
+        rule: the rule that computed the boxes.
+        dataset: the faces, for messages.
+        centre: ``[N, 2]`` image px.
+        side: ``[N]`` image px, padding included.
+        sampling: how the boxes are resampled.
+
+    Raises:
+        InputError: a box is empty or not finite; the message names the first such face.
+    """
+    size = np.stack([side, side], axis=1)
+    good = np.isfinite(centre).all(1) & np.isfinite(size).all(1) & (size > 0).all(1)
     if not good.all():
         face = int(np.argmin(good))
         file = dataset.files[0].name if dataset.files else dataset.spec
         raise InputError(
-            f"{file}:{int(dataset.lines[face])}: the box {boxes.name!r} of this face is empty "
-            f"({boxes.size[face, 0]:g} x {boxes.size[face, 1]:g} px): correct the line or use another box"
+            f"{file}:{int(dataset.lines[face])}: the box {rule.name!r} of this face is empty "
+            f"({side[face]:g} x {side[face]:g} px): correct the line or use another box"
         )
-    return boxes
+    return Boxes(rule.name, rule.source, rule.padding, centre, size, sampling)

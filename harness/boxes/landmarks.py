@@ -1,4 +1,4 @@
-"""The landmarks' own box, as the HRNet csv and the mmpose json were made."""
+"""The box around the landmarks, as in the HRNet csv and the mmpose json."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from nmebench.boxes.box_rule import Boxes, checked
+from nmebench.boxes.box_rule import Boxes, square_boxes
 from nmebench.datasets.dataset import Dataset
 
 __all__ = ["LandmarksBox"]
@@ -15,7 +15,7 @@ __all__ = ["LandmarksBox"]
 
 @dataclass(frozen=True)
 class LandmarksBox:
-    """A square round the ground-truth landmarks.
+    """A square around the ground-truth landmarks.
 
     centre = (floor(min) + ceil(max)) / 2, side = max over both axes of (ceil(max) - floor(min)), times the padding.
     Source: the centres and scales of HRNet/HRNet-Facial-Landmark-Detection's csv (``scale *= 1.25`` in
@@ -28,18 +28,12 @@ class LandmarksBox:
     padding: float = 1.25
 
     def __call__(self, dataset: Dataset) -> Boxes:
-        """The boxes of all faces; InputError when all landmarks of a face coincide."""
+        """Compute the boxes of all faces.
+
+        Raises:
+            InputError: all landmarks of a face coincide.
+        """
         low = np.floor(dataset.landmarks.min(axis=1))
         high = np.ceil(dataset.landmarks.max(axis=1))
         side = (high - low).max(axis=1) * self.padding
-        return checked(
-            Boxes(
-                name=self.name,
-                source=self.source,
-                padding=self.padding,
-                centre=(low + high) / 2,
-                size=np.stack([side, side], axis=1),
-                sampling="affine",
-            ),
-            dataset,
-        )
+        return square_boxes(self, dataset, centre=(low + high) / 2, side=side)

@@ -1,4 +1,4 @@
-"""PFLD's integer box round the landmarks."""
+"""PFLD's box in whole pixels around the landmarks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from nmebench.boxes.box_rule import Boxes, checked
+from nmebench.boxes.box_rule import Boxes, square_boxes
 from nmebench.datasets.dataset import Dataset
 
 __all__ = ["PfldBox"]
@@ -15,7 +15,7 @@ __all__ = ["PfldBox"]
 
 @dataclass(frozen=True)
 class PfldBox:
-    """A whole-pixel square round the ground-truth landmarks, cut out with zero padding and resized.
+    """A whole-pixel square around the ground-truth landmarks, cut out with zero padding and resized.
 
     ``xy = int(min)``, ``wh = int(max) - xy + 1``, ``centre = int(xy + wh / 2)``, ``side = int(max(wh) * 1.2)``,
     origin ``centre - side // 2``, where ``int`` drops the fraction. Source: data/SetPreparation.py of
@@ -28,19 +28,13 @@ class PfldBox:
     padding: float = 1.2
 
     def __call__(self, dataset: Dataset) -> Boxes:
-        """The boxes of all faces; InputError when a face's side is below one pixel."""
+        """Compute the boxes of all faces.
+
+        Raises:
+            InputError: a face's side is below one pixel.
+        """
         low = np.trunc(dataset.landmarks.min(axis=1))
         extent = np.trunc(dataset.landmarks.max(axis=1)) - low + 1
-        side = np.trunc(extent.max(axis=1, keepdims=True) * self.padding)
-        origin = np.trunc(low + extent / 2) - side // 2
-        return checked(
-            Boxes(
-                name=self.name,
-                source=self.source,
-                padding=self.padding,
-                centre=origin + side / 2,
-                size=np.repeat(side, 2, axis=1),
-                sampling="resize",
-            ),
-            dataset,
-        )
+        side = np.trunc(extent.max(axis=1) * self.padding)
+        origin = np.trunc(low + extent / 2) - side[:, None] // 2
+        return square_boxes(self, dataset, centre=origin + side[:, None] / 2, side=side, sampling="resize")

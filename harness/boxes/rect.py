@@ -1,4 +1,4 @@
-"""The rectangle of WFLW's official list, which a face detector made."""
+"""The box from the rectangle in WFLW's official list, which a face detector found."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from nmebench.boxes.box_rule import Boxes, checked
+from nmebench.boxes.box_rule import Boxes, square_boxes
 from nmebench.datasets.dataset import Dataset
 from nmebench.errors import InputError
 
@@ -16,7 +16,7 @@ __all__ = ["RectBox"]
 
 @dataclass(frozen=True)
 class RectBox:
-    """A square round the file's rectangle ``x_min y_min x_max y_max``.
+    """A square around the file's rectangle ``x_min y_min x_max y_max``.
 
     centre = the rectangle's centre, side = max(x_max - x_min, y_max - y_min), times the padding. Source: the "P2"
     protocol of baoshengyu/H3R (expansion 1.25), without its ``+ 1`` on the side.
@@ -28,7 +28,11 @@ class RectBox:
     padding: float = 1.25
 
     def __call__(self, dataset: Dataset) -> Boxes:
-        """The boxes of all faces; InputError when the format has no rectangles or one is empty."""
+        """Compute the boxes of all faces.
+
+        Raises:
+            InputError: the format has no rectangles, or one is empty.
+        """
         if dataset.rect is None:
             raise InputError(
                 f"the box 'rect' needs the rectangles that only list_98pt_rect_attr_*.txt (official-attr) carries; "
@@ -37,14 +41,4 @@ class RectBox:
         low, high = dataset.rect[:, :2], dataset.rect[:, 2:]
         extent = high - low
         side = np.where((extent > 0).all(axis=1), extent.max(axis=1), 0.0) * self.padding
-        return checked(
-            Boxes(
-                name=self.name,
-                source=self.source,
-                padding=self.padding,
-                centre=(low + high) / 2,
-                size=np.stack([side, side], axis=1),
-                sampling="affine",
-            ),
-            dataset,
-        )
+        return square_boxes(self, dataset, centre=(low + high) / 2, side=side)

@@ -18,15 +18,19 @@ __all__ = ["Dataset"]
 
 @dataclass(frozen=True)
 class Dataset:
-    """N faces. A face is its position, never its image: several faces share one photograph."""
+    """N faces with K landmarks each.
+
+    A face is identified by its position, never by its image, because several faces share one photograph.
+    """
 
     name: str
-    """``wflw``, ``wflw-geometry``, ``synthface``."""
+    """``wflw``, ``wflw-geometry``, ``landmarks`` or ``synthface``."""
     spec: str
     """As the user gave it, ``wflw:PATH``."""
     root: Path
+    """The folder that file names in ``files`` are relative to."""
     format: str
-    """``official-attr``, ``official-list``, ``hrnet-csv``, ``mmpose-json`` or ``geometry-npz``."""
+    """``official-attr``, ``official-list``, ``hrnet-csv``, ``mmpose-json``, ``geometry-npz`` or ``arrays-npz``."""
     scheme: Scheme
     images: tuple[str, ...]
     """[N]: each face's image, relative to ``image_root``, as the annotation file names it."""
@@ -35,34 +39,39 @@ class Dataset:
     lines: NDArray[np.int64]
     """[N]: 1-based line of the list or csv, or 1-based position in the json or npz."""
     landmarks: NDArray[np.float64]
-    """[N, K, 2] in image px, as the file has them."""
+    """[N, K, 2] in image px, unchanged from the file."""
     subsets: Mapping[str, NDArray[np.bool_]]
     """[N] each: ``test`` (all faces) first, then the attributes that the files give, in WFLW's order."""
     expected: Mapping[str, int]
-    """How many faces the whole dataset has, by subset; empty where that is not known."""
+    """The number of faces of the complete dataset, by subset; empty where it is not known."""
     rect: NDArray[np.float64] | None
-    """[N, 4] x_min, y_min, x_max, y_max in image px, of the official list."""
+    """[N, 4] x_min, y_min, x_max, y_max in image px, from the official list."""
     centre_scale: NDArray[np.float64] | None
-    """[N, 3] centre x, centre y in image px and scale in units of 200 px, of the csv and the json."""
+    """[N, 3] centre x, centre y in image px and scale in units of 200 px, from the csv or the json."""
     files: tuple[FileHash, ...]
+    """The annotation files that were read."""
     notes: tuple[str, ...] = ()
-    """What the reader noticed and a reader of the results should know, one line each."""
+    """What a reader of the results should know about the files, one line each."""
     split: str = "test"
 
     def __len__(self) -> int:
-        """The number of faces."""
+        """Return the number of faces."""
         return len(self.images)
 
     @property
     def complete(self) -> bool:
-        """Whether every expected subset is here with its expected count."""
+        """Whether every expected subset is present with its expected count."""
         return all(
             subset in self.subsets and int(self.subsets[subset].sum()) == count
             for subset, count in self.expected.items()
         )
 
     def limited(self, limit: int) -> Dataset:
-        """The first ``limit`` faces, or all where there are fewer; InputError when ``limit`` is below 1."""
+        """Return a dataset of the first ``limit`` faces, or of all where there are fewer.
+
+        Raises:
+            InputError: ``limit`` is below 1.
+        """
         if limit < 1:
             raise InputError(f"a limit of {limit} faces leaves nothing to run: give 1 or more")
         if limit >= len(self):
@@ -78,14 +87,14 @@ class Dataset:
         )
 
     def describe(self) -> str:
-        """How much of the dataset this is: ``143 of 2500 faces``, or ``2500 faces`` when nothing is missing."""
-        whole = self.expected.get(self.split)
-        if self.complete or whole is None:
+        """Return how much of the dataset this is: ``143 of 2500 faces``, or ``2500 faces`` when it is complete."""
+        total = self.expected.get(self.split)
+        if self.complete or total is None:
             return f"{len(self)} faces"
-        if len(self) == whole:
-            short = [name for name in self.expected if name not in self.subsets]
-            if short:
-                return f"{len(self)} faces, without the subsets {', '.join(short)}"
+        if len(self) == total:
+            missing = [name for name in self.expected if name not in self.subsets]
+            if missing:
+                return f"{len(self)} faces, without the subsets {', '.join(missing)}"
             other = [name for name, count in self.expected.items() if int(self.subsets[name].sum()) != count]
-            return f"{len(self)} faces, with other counts than the whole set in {', '.join(other)}"
-        return f"{len(self)} of {whole} faces"
+            return f"{len(self)} faces, with other counts than the complete set in {', '.join(other)}"
+        return f"{len(self)} of {total} faces"

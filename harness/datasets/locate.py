@@ -1,115 +1,112 @@
-"""Finding WFLW's files: which format, which annotation file, which sibling lists, where the photographs are."""
+"""Locates WFLW's files: the annotation file, the sibling lists of the subsets, the folder of photographs."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from nmebench.datasets.readers.official import leading_numbers
+from nmebench.datasets.formats import FORMATS, detect_format
+from nmebench.datasets.readers.text import BYTE_ORDER_MARK
 from nmebench.errors import InputError
 from nmebench.printable import shown
 from nmebench.protocol import LIST_NAMES
 
-__all__ = ["FORMATS", "annotation_file", "detect", "image_folder", "subset_files"]
+__all__ = ["find_annotation_file", "find_image_folder", "subset_files"]
 
-FORMATS = {
-    "official-attr": "list_98pt_rect_attr_{split}.txt",
-    "hrnet-csv": "face_landmarks_wflw_{split}.csv",
-    "mmpose-json": "face_landmarks_wflw_{split}.json",
-    "official-list": "list_98pt_{split}.txt",
-}
-"""Formats and the names that their files go by; the first that is found is read."""
+IMAGE_FOLDERS = ("WFLW_images", "images")
+"""Usual names of the folder of photographs."""
 
-_IMAGE_FOLDERS = ("WFLW_images", "images")
-_DEPTH = 4
-_ENTRIES = 20_000
+MAX_DEPTH = 4
+"""Levels of folders that are searched for annotation files."""
+
+MAX_ENTRIES = 20_000
+"""Files and folders that are looked at before the search is given up."""
 
 
-def annotation_file(path: Path, *, split: str, format: str | None) -> tuple[Path, list[str]]:  # noqa: A002
-    """The annotation file that ``path`` means, and the other formats that lie beside it.
+def find_annotation_file(path: Path, *, split: str, format: str | None) -> tuple[Path, list[str]]:  # noqa: A002
+    """Return the annotation file that ``path`` names, and the other formats that the folder holds.
 
-    :param path: a file, or a folder that holds one under a usual name (four levels deep at most), or a single
-        annotation file of any name directly in it.
-    :param format: look only for this format's usual name.
-    :raises InputError: when there is none, or several of one name equally deep.
+    Args:
+        path: a file; a folder that holds one under a usual name (four levels deep at most); or a folder with a single
+            annotation file of any name directly in it.
+        split: ``test`` or ``train``.
+        format: search only for this format's usual name.
+
+    Raises:
+        InputError: there is no such file, or there are several of one name at the same depth.
     """
     if path.is_file():
         return path, []
     if not path.is_dir():
         raise InputError(f"{shown(path)} is neither a folder nor an annotation file")
-    files = sorted(_walk(path, _DEPTH), key=lambda file: (len(file.parts), file.parts))
+    files = sorted(_text_files(path), key=lambda file: (len(file.parts), file.parts))
     found: dict[str, Path] = {}
-    for kind, pattern in FORMATS.items():
-        wanted = pattern.format(split=split)
+    for name in FORMATS:
+        wanted = _file_name(name, split)
         hits = [file for file in files if file.name == wanted]
         if len(hits) > 1 and len(hits[0].parts) == len(hits[1].parts):
             raise InputError(f"{shown(path)} holds {wanted} twice ({shown(hits[0])}, {shown(hits[1])}): name the file")
         if hits:
-            found[kind] = hits[0]
+            found[name] = hits[0]
     if format is not None and format in found:
         return found[format], []
     if found and format is None:
         chosen, *others = found
         return found[chosen], others
     if not found:
-        # A list that names itself the other split's must not slip in: training would see the test set.
+        # A list whose name mentions the other split is not used: training would see the test set.
         other = re.compile(r"(?:^|[\W_])" + ("train" if split == "test" else "test") + r"(?:[\W_]|$)")
-        near = [file for file in files if file.parent == path and not other.search(file.stem)]
-        loose = [file for file in near if _is_annotation(file)]
-        if len(loose) == 1:
-            return loose[0], []
-    wanted = FORMATS[format].format(split=split) if format else "a WFLW annotation file"
-    usual = ", ".join(pattern.format(split=split) for pattern in FORMATS.values())
+        candidates = [file for file in files if file.parent == path and not other.search(file.stem)]
+        candidates = [file for file in candidates if _is_annotation_file(file)]
+        if len(candidates) == 1:
+            return candidates[0], []
+    wanted = _file_name(format, split) if format else "a WFLW annotation file"
+    usual = ", ".join(_file_name(name, split) for name in FORMATS)
     raise InputError(f"{shown(path)} does not hold {wanted}: looked for {usual}")
 
 
-def detect(text: str, name: str) -> str:
-    """The format of an annotation file, from its content.
-
-    :raises InputError: when it is none of FORMATS.
-    """
-    line = _first_line(text)
-    if line.startswith(("{", "[")):
-        return "mmpose-json"
-    if line.startswith("image_name") or (line.count(",") > 1 and leading_numbers(line.replace(",", " ")) < 50):
-        return "hrnet-csv"
-    found = leading_numbers(line)
-    if found == 0:
-        # An image's name in front of the numbers: the official reader's message says so.
-        found = leading_numbers(line.partition(" ")[2])
-    if found >= 20:
-        return "official-attr" if found > 200 else "official-list"
-    raise InputError(f"{name} is no annotation file of a known format ({', '.join(FORMATS)})")
-
-
 def subset_files(file: Path) -> dict[str, Path]:
-    """Where the sibling list of each subset is expected: ``list_98pt_test.txt`` -> ``list_98pt_test_blur.txt``."""
+    """Return where the sibling list of each subset is expected.
+
+    Example:
+        >>> subset_files(Path("list_98pt_test.txt"))["blur"].name
+        'list_98pt_test_blur.txt'
+    """
     return {subset: file.with_name(f"{file.stem}_{word}{file.suffix}") for subset, word in LIST_NAMES.items()}
 
 
-def image_folder(file: Path, root: Path, images: Sequence[str]) -> Path | None:
-    """The folder that the images' names are relative to.
+def find_image_folder(file: Path, root: Path, images: Sequence[str]) -> Path | None:
+    """Return the folder that the images' names are relative to, or None.
 
-    Looked for beside the annotation file, up to three levels above it, and under the dataset's root: ``WFLW_images``,
-    ``images``, or the level itself. The one that holds most of the first images wins; without any hit, a folder of
-    a usual name; else None.
+    The search covers the annotation file's folder, three levels above it, and the dataset's root; in each of them
+    ``WFLW_images``, ``images`` and the level itself. The folder that holds most of the first 20 images wins. If none
+    holds any, the first folder with a usual name is returned.
+
+    Args:
+        file: the annotation file.
+        root: the dataset's root.
+        images: image names as the annotation file has them.
     """
     levels = list(dict.fromkeys([root, *file.parents[:4]]))
-    candidates = [level / name for level in levels for name in _IMAGE_FOLDERS] + levels
+    candidates = [level / name for level in levels for name in IMAGE_FOLDERS] + levels
     folders = [folder for folder in candidates if folder.is_dir()]
     sample = list(dict.fromkeys(images))[:20]
-    hits = [sum(_exists(folder / image) for image in sample) for folder in folders]
+    hits = [sum(_is_file(folder / image) for image in sample) for folder in folders]
     if hits and max(hits) > 0:
         return folders[hits.index(max(hits))]
-    return next((folder for folder in folders if folder.name in _IMAGE_FOLDERS), None)
+    return next((folder for folder in folders if folder.name in IMAGE_FOLDERS), None)
 
 
-def _walk(folder: Path, depth: int) -> Iterator[Path]:
-    """The text, csv and json files under a folder, without the folders of photographs; bounded."""
-    left = _ENTRIES
-    pending = [(folder, depth)]
+def _file_name(format: str, split: str) -> str:  # noqa: A002
+    return FORMATS[format].file_name.format(split=split)
+
+
+def _text_files(folder: Path) -> Iterator[Path]:
+    """Yield the text, csv and json files under a folder, without the folders of photographs."""
+    left = MAX_ENTRIES
+    pending = [(folder, MAX_DEPTH)]
     while pending:
         here, levels = pending.pop()
         try:
@@ -121,31 +118,25 @@ def _walk(folder: Path, depth: int) -> Iterator[Path]:
             raise InputError(f"{shown(folder)} holds too many files to search: name the annotation file")
         for entry in entries:
             if entry.is_dir():
-                if levels > 1 and entry.name not in _IMAGE_FOLDERS:
+                if levels > 1 and entry.name not in IMAGE_FOLDERS:
                     pending.append((Path(entry.path), levels - 1))
             elif entry.name.endswith((".txt", ".csv", ".json")):
                 yield Path(entry.path)
 
 
-def _is_annotation(file: Path) -> bool:
-    """Whether a file's beginning looks like one of FORMATS."""
+def _is_annotation_file(file: Path) -> bool:
+    """Return whether the beginning of a file has one of FORMATS."""
     try:
         with file.open("rb") as stream:
             head = stream.read(65536)
-        detect(head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape"), shown(file))
+        detect_format(head.removeprefix(BYTE_ORDER_MARK).decode("utf-8", "surrogateescape"), shown(file))
     except (InputError, OSError):
         return False
     return True
 
 
-def _first_line(text: str) -> str:
-    """The first line with content that is no comment."""
-    lines: Iterable[str] = (line.strip() for line in text[: 2**20].split("\n"))
-    return next((line for line in lines if line and not line.startswith("#")), "")
-
-
-def _exists(path: Path) -> bool:
-    """Whether a file is there; False for names that no file can have."""
+def _is_file(path: Path) -> bool:
+    """Return whether a file exists; False for names that no file can have."""
     try:
         return path.is_file()
     except (OSError, ValueError):

@@ -1,19 +1,20 @@
-"""WFLW (Wu et al., CVPR 2018) from any of its four formats, and whatever else is laid out as WFLW is."""
+"""WFLW (Wu et al., CVPR 2018) in any of its four formats, and other datasets with the same layout."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nmebench.datasets.dataset import Dataset
-from nmebench.datasets.locate import FORMATS, annotation_file, detect, image_folder, subset_files
-from nmebench.datasets.readers import hrnet_csv, mmpose_json, official
-from nmebench.datasets.readers.rows import AnnotatedFaces, Entry, gather
+from nmebench.datasets.formats import check_format, detect_format, read_rows
+from nmebench.datasets.locate import find_annotation_file, find_image_folder, subset_files
+from nmebench.datasets.readers.rows import AnnotatedFaces, gather
 from nmebench.datasets.readers.text import read_text
+from nmebench.datasets.source import DatasetSource, existing_path
 from nmebench.errors import InputError
 from nmebench.files import FileHash
 from nmebench.geometry.scheme import Scheme, normaliser
@@ -21,7 +22,7 @@ from nmebench.geometry.scheme import load as load_scheme
 from nmebench.printable import shown
 from nmebench.protocol import ATTRIBUTES
 
-__all__ = ["EXPECTED", "entries", "load"]
+__all__ = ["EXPECTED", "WFLW", "load", "match_faces"]
 
 EXPECTED: Mapping[str, Mapping[str, int]] = {
     "test": {
@@ -35,66 +36,64 @@ EXPECTED: Mapping[str, Mapping[str, int]] = {
     },
     "train": {"train": 7500},
 }
-"""Faces of the whole dataset, by split and subset. Source: WFLW's page; confirmed by spiga/data/annotations/wflw/
-db_info.json of andresprados/SPIGA."""
+"""Faces of the complete dataset, by split and subset.
 
-
-def entries(text: str, name: str, format: str, points: int) -> Iterator[Entry]:  # noqa: A002
-    """The rows of an annotation file, good and bad.
-
-    :param name: the file, for messages.
-    :param format: one of ``locate.FORMATS``.
-    """
-    if format == "hrnet-csv":
-        return hrnet_csv.read(text, name, points)
-    if format == "mmpose-json":
-        return mmpose_json.read(text, name, points)
-    return official.read(text, name, points, attributes=format == "official-attr")
+Source: WFLW's page; confirmed by spiga/data/annotations/wflw/db_info.json of andresprados/SPIGA.
+"""
 
 
 def load(
-    path: Path,
+    place: str | None,
     *,
     spec: str,
-    name: str = "wflw",
     format: str | None = None,  # noqa: A002
     split: str = "test",
+    name: str = "wflw",
     expected: Mapping[str, Mapping[str, int]] = EXPECTED,
 ) -> Dataset:
-    """The faces of one list, in its order.
+    """Load the faces of one list, in its order.
 
-    :param path: the dataset's folder, the annotations' folder, or one annotation file.
-    :param spec: as the user gave it, kept in the result.
-    :param format: one of ``locate.FORMATS``; None to see it from the file.
-    :param expected: the whole dataset's counts by split and subset.
-    :raises InputError: for files that are missing or wrong, with file and line.
+    Args:
+        place: the dataset's folder, the annotations' folder, or one annotation file.
+        spec: as the user gave it, kept in the result.
+        format: a key of ``formats.FORMATS``; None to detect it from the file.
+        split: ``test`` or ``train``.
+        name: the dataset's name in the result.
+        expected: counts of the complete dataset by split and subset.
+
+    Raises:
+        InputError: a file is missing or wrong; the message names file and line.
     """
+    check_format(format)
+    path = existing_path(place, spec)
     root = path if path.is_dir() else path.parent
-    file, others = annotation_file(path, split=split, format=format)
+    file, others = find_annotation_file(path, split=split, format=format)
     scheme = load_scheme("wflw98")
     text, digest = read_text(file, root)
-    name_of_file = shown(file)
-    kind = format or detect(text, name_of_file)
-    faces = gather(entries(text, name_of_file, kind, scheme.points), name_of_file, scheme.points)
-    notes = [f"read {digest.name} ({kind}); {', '.join(others)} lie beside it"] if others else []
-    notes += _doubled(faces, digest.name)
+    file_name = shown(file)
+    found_format = format or detect_format(text, file_name)
+    faces = gather(read_rows(text, file_name, found_format, scheme.points), file_name, scheme.points)
+    notes = [f"read {digest.name} ({found_format}); other formats in the folder: {', '.join(others)}"] if others else []
+    notes += _note_repeated_faces(faces, digest.name)
     if split == "test":
-        _check_normaliser(faces, scheme, kind, name_of_file)
+        _check_normaliser(faces, scheme, found_format, file_name)
     subsets: dict[str, NDArray[np.bool_]] = {split: np.ones(len(faces.images), dtype=np.bool_)}
     files = [digest]
     if faces.attributes is not None:
         subsets |= {subset: faces.attributes[:, column] for column, subset in enumerate(ATTRIBUTES)}
     elif split == "test":
-        found, more_files, more_notes = _sibling_subsets(faces, file, root, kind, scheme.points)
-        subsets |= found
-        files += more_files
-        notes += more_notes
-    folder = image_folder(file, root, faces.images)
-    if folder is None:
+        sibling_subsets, sibling_files, sibling_notes = _read_sibling_lists(
+            faces, file, root, found_format, scheme.points
+        )
+        subsets |= sibling_subsets
+        files += sibling_files
+        notes += sibling_notes
+    image_root = find_image_folder(file, root, faces.images)
+    if image_root is None:
         notes.append("no folder of photographs found: geometry only")
     counts = expected.get(split, {})
     notes += [
-        f"{subset} has {int(subsets[subset].sum())} faces, the whole set {count}"
+        f"{subset} has {int(subsets[subset].sum())} faces, the complete set {count}"
         for subset, count in counts.items()
         if subset in subsets and len(faces.images) == counts.get(split) and int(subsets[subset].sum()) != count
     ]
@@ -104,10 +103,10 @@ def load(
         name=name,
         spec=spec,
         root=root,
-        format=kind,
+        format=found_format,
         scheme=scheme,
         images=faces.images,
-        image_root=folder,
+        image_root=image_root,
         lines=faces.lines,
         landmarks=faces.landmarks,
         subsets=subsets,
@@ -120,11 +119,28 @@ def load(
     )
 
 
-def match(keys: list[tuple[str, bytes]], wanted: list[tuple[str, bytes]]) -> tuple[NDArray[np.bool_], int]:
-    """Which faces a subset's list names, and how many of its lines name none.
+WFLW = DatasetSource(
+    summary="wflw:PATH, WFLW in any of its formats (official lists, HRNet csv, mmpose json)", load=load
+)
 
-    Faces are matched by image and landmarks together: an image alone would take in every face that it shows. A face
-    that stands several times in both lists is taken as often as the subset's list has it.
+
+def match_faces(keys: list[tuple[str, bytes]], wanted: list[tuple[str, bytes]]) -> tuple[NDArray[np.bool_], int]:
+    """Match the faces of a subset's list to the faces of the main list.
+
+    Faces are matched by image and landmarks together: an image alone would select every face that it shows. A face
+    that occurs several times in both lists is selected as often as the subset's list has it.
+
+    Args:
+        keys: :meth:`AnnotatedFaces.keys` of the main list, N of them.
+        wanted: keys of the subset's list.
+
+    Returns:
+        The subset as a mask ``[N]``, and the number of wanted keys without a face.
+
+    Example:
+        >>> mask, lost = match_faces([("a.jpg", b"1"), ("a.jpg", b"2")], [("a.jpg", b"2"), ("b.jpg", b"3")])
+        >>> mask.tolist(), lost
+        ([False, True], 1)
     """
     places: dict[tuple[str, bytes], list[int]] = defaultdict(list)
     for place in reversed(range(len(keys))):
@@ -139,10 +155,10 @@ def match(keys: list[tuple[str, bytes]], wanted: list[tuple[str, bytes]]) -> tup
     return mask, lost
 
 
-def _sibling_subsets(
-    faces: AnnotatedFaces, file: Path, root: Path, kind: str, points: int
+def _read_sibling_lists(
+    faces: AnnotatedFaces, file: Path, root: Path, found_format: str, points: int
 ) -> tuple[dict[str, NDArray[np.bool_]], list[FileHash], list[str]]:
-    """The subsets that sibling lists define, the files read, and notes on those that are missing or don't fit."""
+    """Return the subsets that sibling lists define, the files read, and notes on lists that don't fit."""
     subsets: dict[str, NDArray[np.bool_]] = {}
     files: list[FileHash] = []
     notes: list[str] = []
@@ -152,8 +168,8 @@ def _sibling_subsets(
             notes.append(f"{shown(sibling.name)} is missing: there is no subset {subset}")
             continue
         text, digest = read_text(sibling, root)
-        listed = gather(entries(text, shown(sibling), kind, points), shown(sibling), points)
-        mask, lost = match(keys, listed.keys())
+        listed = gather(read_rows(text, shown(sibling), found_format, points), shown(sibling), points)
+        mask, lost = match_faces(keys, listed.keys())
         if lost == len(listed.images):
             notes.append(f"{digest.name} names none of these faces: there is no subset {subset}")
             continue
@@ -164,26 +180,20 @@ def _sibling_subsets(
     return subsets, files, notes
 
 
-def _doubled(faces: AnnotatedFaces, name: str) -> list[str]:
-    """A note when a face stands twice, for it then counts twice."""
+def _note_repeated_faces(faces: AnnotatedFaces, name: str) -> list[str]:
+    """Return a note when a face occurs more than once, because each occurrence counts in the scores."""
     keys = faces.keys()
-    count = len(keys) - len(set(keys))
-    return [f"{name}: lines that repeat a face: {count}; each counts"] if count else []
+    repeated = len(keys) - len(set(keys))
+    return [f"{name}: lines that repeat a face: {repeated}; each counts"] if repeated else []
 
 
-def _check_normaliser(faces: AnnotatedFaces, scheme: Scheme, kind: str, name: str) -> None:
-    """InputError for a face that no error can be normalised by."""
+def _check_normaliser(faces: AnnotatedFaces, scheme: Scheme, found_format: str, name: str) -> None:
+    """Raise an InputError for a face whose inter-ocular distance is zero."""
     lengths = normaliser(scheme, faces.landmarks)
     if not (lengths > 0).all():
         face = int(np.argmin(lengths))
-        place = f": annotation {faces.lines[face]}" if kind == "mmpose-json" else f":{faces.lines[face]}"
+        place = f": annotation {faces.lines[face]}" if found_format == "mmpose-json" else f":{faces.lines[face]}"
         raise InputError(
             f"{name}{place}: the outer eye corners (landmarks 60 and 72) coincide: the NME of this face is undefined; "
             "correct or remove the line"
         )
-
-
-def known_format(format: str | None) -> None:  # noqa: A002
-    """InputError when ``format`` is given and is none of FORMATS."""
-    if format is not None and format not in FORMATS:
-        raise InputError(f"unknown format {format!r}: known are {', '.join(FORMATS)}")

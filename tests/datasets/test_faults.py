@@ -1,4 +1,4 @@
-"""The table of faults in docs/datasets.md: each fault is planted, and the page holds what a user then sees."""
+"""The table of faults in docs/datasets.md: each fault is planted, and the page must show the message that follows."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ BEGIN, END = "<!-- faults -->\n", "<!-- /faults -->"
 Plant = Callable[[Any], object]
 
 
-def use(tiny: Any, file: str, box: str = "landmarks") -> str:
-    """What a sweep does before its network: faces, boxes, photographs. Returns what a user is told."""
+def load_everything(tiny: Any, file: str, box: str = "landmarks") -> str:
+    """Do what a sweep does before its network runs (faces, boxes, photographs); return the message or the notes."""
     try:
         dataset = datasets.load(f"wflw:{getattr(tiny, file)}")
         boxes.create(box)(dataset)
@@ -63,14 +63,14 @@ def encode(image: np.ndarray, kind: str = ".png") -> bytes:
 
 
 def declared(width: int, height: int) -> bytes:
-    """A PNG of that size on paper."""
+    """A PNG whose header declares that size."""
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     chunk = b"IHDR" + head
     return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
 
 
 def renamed(name: str) -> Plant:
-    """Another name for a photograph, on disk and in the list."""
+    """Rename a photograph, on disk and in the lists."""
 
     def plant(tiny: Any) -> None:
         folder = tiny.root / "WFLW_images/1--B"
@@ -166,27 +166,25 @@ FAULTS: list[tuple[str, Plant, str, str]] = [
 
 
 def table() -> dict[str, str]:
-    """The page's rows by fault."""
+    """Return the page's rows by fault."""
     inside = PAGE.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
     return {row.split("|")[1].strip(): row for row in inside.splitlines() if row.startswith("| ")}
 
 
 @pytest.mark.parametrize(("fault", "plant", "file", "box"), [pytest.param(*case, id=case[0]) for case in FAULTS])
-def test_a_fault_is_told_as_the_page_says(tiny: Any, fault: str, plant: Plant, file: str, box: str) -> None:
+def test_message_is_the_one_on_the_page(tiny: Any, fault: str, plant: Plant, file: str, box: str) -> None:
     plant(tiny)
-    told = use(tiny, file, box)
-    assert told.isprintable()
-    assert "(read, but other faces)" not in told
-    row = f"| {fault} | {told.replace(str(tiny.root), 'DIR').replace('|', '&#124;')} |"
+    message = load_everything(tiny, file, box)
+    assert message.isprintable()
+    assert "(read, but other faces)" not in message
+    row = f"| {fault} | {message.replace(str(tiny.root), 'DIR').replace('|', '&#124;')} |"
     if os.environ.get("UPDATE_FAULTS"):
         rows = {**table(), fault: row}
         head, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-        made = "| fault | what the user is told |\n|---|---|\n" + "\n".join(
-            rows[title] for title, *_ in FAULTS if title in rows
-        )
+        made = "| fault | message |\n|---|---|\n" + "\n".join(rows[title] for title, *_ in FAULTS if title in rows)
         PAGE.write_text(head + BEGIN + made + "\n" + END + rest.partition(END)[2], encoding="utf-8")
     assert table()[fault] == row
 
 
-def test_the_page_has_no_other_faults() -> None:
+def test_page_lists_no_other_faults() -> None:
     assert set(table()) == {"fault", *(title for title, *_ in FAULTS)}

@@ -16,16 +16,14 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 with atheris.instrument_imports(include=["nmebench.datasets", "nmebench.geometry.images"]):
-    from nmebench.datasets import wflw
-    from nmebench.datasets.locate import detect
-    from nmebench.datasets.readers import wflw_geometry
+    from nmebench.datasets import wflw_geometry
+    from nmebench.datasets.formats import FORMATS, detect_format, read_rows
     from nmebench.datasets.readers.row_error import RowError
     from nmebench.datasets.readers.rows import gather
     from nmebench.errors import InputError
     from nmebench.geometry import images
 
 POINTS = 98
-FORMATS = ("official-attr", "official-list", "hrnet-csv", "mmpose-json")
 
 
 def one_line(error: InputError) -> None:
@@ -41,7 +39,7 @@ def read_as(kind: str, points: int = POINTS) -> Callable[[bytes], None]:
     def target(data: bytes) -> None:
         text = data.decode("utf-8", "surrogateescape")
         try:
-            rows = list(wflw.entries(text, "file", kind, points))
+            rows = list(read_rows(text, "file", kind, points))
             for row in rows:
                 if isinstance(row, RowError):
                     one_line(row)
@@ -58,7 +56,7 @@ def read_as(kind: str, points: int = POINTS) -> Callable[[bytes], None]:
 def read_detect(data: bytes) -> None:
     """Detect the format of the bytes."""
     try:
-        kind = detect(data.decode("utf-8", "surrogateescape"), "file")
+        kind = detect_format(data.decode("utf-8", "surrogateescape"), "file")
     except InputError as error:
         one_line(error)
         return
@@ -71,7 +69,7 @@ def read_geometry(data: bytes) -> None:
         file.write(data)
         file.flush()
         try:
-            wflw_geometry.load(Path(file.name), spec="fuzz")
+            wflw_geometry.load(file.name, spec="fuzz")
         except InputError as error:
             one_line(error)
 

@@ -1,1 +1,1 @@
-"""Readers: one annotation format per file, from bytes to rows."""
+"""Readers of annotation formats, one per file: from text to rows."""

@@ -1,7 +1,7 @@
 """HRNet's csv: ``image_name, scale, center_w, center_h, original_0_x, original_0_y, ...``.
 
-Source: lib/datasets/wflw.py of HRNet/HRNet-Facial-Landmark-Detection, which reads the columns by position. Here the
-header decides, so that columns in another order are read rightly; without a header the order above holds.
+Source: lib/datasets/wflw.py of HRNet/HRNet-Facial-Landmark-Detection, which reads the columns by position. This reader
+finds them by the header, so the order of the columns doesn't matter; without a header it expects the order above.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import csv
 from collections import Counter
 from collections.abc import Iterator
 
-from nmebench.datasets.readers.official import leading_numbers
+from nmebench.datasets.readers.fields import image_name, parse_numbers
+from nmebench.datasets.readers.official import count_leading_numbers
 from nmebench.datasets.readers.row_error import RowError
-from nmebench.datasets.readers.rows import AnnotationRow, Entry, labels
-from nmebench.datasets.readers.text import image_name, numbers
+from nmebench.datasets.readers.rows import AnnotationRow, Entry, coordinate_labels
 from nmebench.errors import InputError
 from nmebench.printable import shown
 
@@ -23,9 +23,18 @@ _BOX = ("scale", "center_w", "center_h")
 
 
 def read(text: str, name: str, points: int) -> Iterator[Entry]:
-    """The faces of a csv, in its order.
+    """Yield the faces of a csv, in its order.
 
-    :raises InputError: for a header without the columns that are needed, or text that is not a csv.
+    Args:
+        text: the file's text.
+        name: the file, for messages.
+        points: the number of landmarks K.
+
+    Yields:
+        A row per face, or the error in it.
+
+    Raises:
+        InputError: the header lacks a column or has one twice, or the text is not a csv.
     """
     records = _records(text, name)
     first = next(records, None)
@@ -37,27 +46,27 @@ def read(text: str, name: str, points: int) -> Iterator[Entry]:
     else:
         header = usual
         yield _row(first, header, usual, name, points)
-    there = Counter(header)
-    missing = [column for column in usual if column not in there and column not in _BOX]
+    counts = Counter(header)
+    missing = [column for column in usual if column not in counts and column not in _BOX]
     if missing:
         semicolon = "; separate the cells by commas" if len(header) == 1 and ";" in header[0] else ""
         raise InputError(
             f"{name}:{first[0]}: {len(missing)} columns are missing, the first is {missing[0]!r}{semicolon}"
         )
-    doubled = next((column for column, count in there.items() if count > 1), None)
-    if doubled is not None:
-        raise InputError(f"{name}:{first[0]}: the column {shown(doubled)[:40]!r} stands twice in the header")
+    repeated = next((column for column, count in counts.items() if count > 1), None)
+    if repeated is not None:
+        raise InputError(f"{name}:{first[0]}: the header has the column {shown(repeated)[:40]!r} twice")
     for record in records:
         yield _row(record, header, usual, name, points)
 
 
 def _is_header(cells: list[str]) -> bool:
-    """Whether a record names columns: after the image's name no cell is a number."""
-    return not any(leading_numbers(cell) for cell in cells[1:])
+    """Return whether a record names columns: after the image's name no cell is a number."""
+    return not any(count_leading_numbers(cell) for cell in cells[1:])
 
 
 def _records(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
-    """(first line, cells) of every record that is neither blank nor a comment."""
+    """Yield (first line, cells) of every record that is neither blank nor a comment."""
     reader = csv.reader(_lines(text))
     start = 1
     try:
@@ -70,13 +79,13 @@ def _records(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _lines(text: str) -> Iterator[str]:
-    """Lines with their ends; only a newline ends one (``str.splitlines`` breaks at further characters)."""
+    """Yield lines with their ends, split at newlines only (``str.splitlines`` splits at further characters)."""
     for line in text.split("\n"):
         yield line + "\n"
 
 
 def _row(record: tuple[int, list[str]], header: list[str], usual: list[str], name: str, points: int) -> Entry:
-    """One face, or what is wrong with it."""
+    """Return one face, or the error in its record."""
     line, cells = record
     where = f"{name}:{line}"
     if len(cells) != len(header):
@@ -87,12 +96,13 @@ def _row(record: tuple[int, list[str]], header: list[str], usual: list[str], nam
     try:
         box = None
         if all(column in cell for column in _BOX):
-            scale, x, y = numbers([cell[column] for column in _BOX], where, _BOX)
+            scale, x, y = parse_numbers([cell[column] for column in _BOX], where, _BOX)
             box = [x, y, scale]
+        coordinates = [cell[column] for column in usual[1 + len(_BOX) :]]
         return AnnotationRow(
             line=line,
             image=image_name(cells[header.index("image_name")], where),
-            points=numbers([cell[column] for column in usual[1 + len(_BOX) :]], where, labels(points)),
+            points=parse_numbers(coordinates, where, coordinate_labels(points)),
             centre_scale=box,
         )
     except RowError as error:

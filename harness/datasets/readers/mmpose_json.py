@@ -1,7 +1,7 @@
 """mmpose's json in COCO's layout: ``images`` with names, ``annotations`` with keypoints, ``center`` and ``scale``.
 
 Source: tests/data/wflw/test_wflw.json and mmpose/datasets/datasets/face/wflw_dataset.py of open-mmlab/mmpose. ``bbox``
-is the tight box times 1.2, clipped, which nobody crops by; it is not read.
+is the tight box times 1.2, clipped; no published protocol crops by it, so it is not read.
 """
 
 from __future__ import annotations
@@ -10,18 +10,27 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from nmebench.datasets.readers.fields import image_name, parse_numbers
 from nmebench.datasets.readers.row_error import RowError
-from nmebench.datasets.readers.rows import AnnotationRow, Entry, labels
-from nmebench.datasets.readers.text import image_name, numbers
+from nmebench.datasets.readers.rows import AnnotationRow, Entry, coordinate_labels
 from nmebench.errors import InputError
 
 __all__ = ["read"]
 
 
 def read(text: str, name: str, points: int) -> Iterator[Entry]:
-    """The faces of a json, in the order of its annotations.
+    """Yield the faces of a json, in the order of its annotations.
 
-    :raises InputError: when it is not a json object with ``images`` and ``annotations``.
+    Args:
+        text: the file's text.
+        name: the file, for messages.
+        points: the number of landmarks K.
+
+    Yields:
+        A row per face, or the error in it.
+
+    Raises:
+        InputError: the text is not a json object with ``images`` and ``annotations``, or an image has no usable id.
     """
     try:
         table = json.loads(text)
@@ -32,7 +41,7 @@ def read(text: str, name: str, points: int) -> Iterator[Entry]:
     lists = [table.get(key) if isinstance(table, dict) else None for key in ("images", "annotations")]
     if not all(isinstance(item, list) for item in lists):
         raise InputError(f"{name} is not mmpose's json: it needs the lists 'images' and 'annotations'")
-    images = _images(lists[0] or [], name)
+    images = _image_names(lists[0] or [], name)
     for position, annotation in enumerate(lists[1] or [], start=1):
         try:
             yield _row(annotation, position, images, f"{name}: annotation {position}", points)
@@ -40,8 +49,8 @@ def read(text: str, name: str, points: int) -> Iterator[Entry]:
             yield error.at(position)
 
 
-def _images(entries: list[Any], name: str) -> dict[int, str]:
-    """Names by id."""
+def _image_names(entries: list[Any], name: str) -> dict[int, str]:
+    """Return image names by id."""
     images: dict[int, str] = {}
     for position, entry in enumerate(entries, start=1):
         where = f"{name}: image {position}"
@@ -49,13 +58,13 @@ def _images(entries: list[Any], name: str) -> dict[int, str]:
         if not isinstance(number, int):
             raise InputError(f"{where} has no whole number as 'id'")
         if number in images:
-            raise InputError(f"{where}: the id {number} stands twice")
+            raise InputError(f"{where}: the id {number} is used twice")
         images[number] = image_name(entry.get("file_name"), where)
     return images
 
 
 def _row(annotation: Any, position: int, images: dict[int, str], where: str, points: int) -> AnnotationRow:
-    """One face."""
+    """Return one face."""
     if not isinstance(annotation, dict):
         raise RowError("columns", f"{where} is not an object")
     number = annotation.get("image_id")
@@ -65,11 +74,13 @@ def _row(annotation: Any, position: int, images: dict[int, str], where: str, poi
     if not isinstance(keypoints, list) or len(keypoints) != 3 * points:
         found = len(keypoints) if isinstance(keypoints, list) else "no"
         raise RowError("columns", f"{where}: {found} numbers in 'keypoints', expected {3 * points} (x, y, v)")
-    coordinates = numbers([value for index, value in enumerate(keypoints) if index % 3 < 2], where, labels(points))
+    coordinates = parse_numbers(
+        [value for index, value in enumerate(keypoints) if index % 3 < 2], where, coordinate_labels(points)
+    )
     box = None
     if "center" in annotation and "scale" in annotation:
         centre = annotation["center"]
         if not isinstance(centre, list) or len(centre) != 2:
             raise RowError("columns", f"{where}: 'center' is not a list of two numbers")
-        box = numbers([*centre, annotation["scale"]], where, ("center x", "center y", "scale"))
+        box = parse_numbers([*centre, annotation["scale"]], where, ("center x", "center y", "scale"))
     return AnnotationRow(position, images[number], coordinates, centre_scale=box)

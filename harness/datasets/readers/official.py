@@ -1,7 +1,7 @@
-"""WFLW's official lists: one face a line, separated by blanks, the image's name last.
+"""WFLW's official lists: one face per line, separated by blanks, the image's name last.
 
-``official-attr``: ``list_98pt_rect_attr_{train,test}.txt``, 196 coordinates, 4 of the rectangle, 6 attributes, the
-name: 207 tokens (the README in the official archive). ``official-list``: ``list_98pt_{train,test}*.txt``, 196
+``official-attr``: ``list_98pt_rect_attr_{train,test}.txt``, 196 coordinates, 4 numbers of the rectangle, 6 attributes
+and the name: 207 tokens (the README in the official archive). ``official-list``: ``list_98pt_{train,test}*.txt``, 196
 coordinates and the name. Lines that start with ``#`` are comments.
 """
 
@@ -10,22 +10,29 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from nmebench.datasets.readers.fields import image_name, parse_numbers
 from nmebench.datasets.readers.row_error import RowError
-from nmebench.datasets.readers.rows import AnnotationRow, Entry, labels
-from nmebench.datasets.readers.text import image_name, numbers
+from nmebench.datasets.readers.rows import AnnotationRow, Entry, coordinate_labels
 from nmebench.printable import shown
 from nmebench.protocol import ATTRIBUTES
 
-__all__ = ["leading_numbers", "read"]
+__all__ = ["count_leading_numbers", "read"]
 
 _RECT = ("x_min of the rectangle", "y_min of the rectangle", "x_max of the rectangle", "y_max of the rectangle")
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)", re.IGNORECASE)
 
 
 def read(text: str, name: str, points: int, *, attributes: bool) -> Iterator[Entry]:
-    """The faces of a list, in its order.
+    """Yield the faces of a list, in its order.
 
-    :param attributes: whether the lines carry the rectangle and the six attributes.
+    Args:
+        text: the file's text.
+        name: the file, for messages.
+        points: the number of landmarks K.
+        attributes: whether the lines carry the rectangle and the six attributes.
+
+    Yields:
+        A row per face, or the error in it.
     """
     for line, raw in enumerate(text.split("\n"), start=1):
         stripped = raw.strip()
@@ -36,8 +43,13 @@ def read(text: str, name: str, points: int, *, attributes: bool) -> Iterator[Ent
                 yield error.at(line)
 
 
-def leading_numbers(line: str) -> int:
-    """How many tokens at the start of a line are numbers."""
+def count_leading_numbers(line: str) -> int:
+    """Count the tokens at the start of a line that are numbers.
+
+    Example:
+        >>> count_leading_numbers("1 2.5 nan a.jpg 4")
+        3
+    """
     count = 0
     for token in line.split():
         if not _NUMBER.fullmatch(token):
@@ -47,20 +59,20 @@ def leading_numbers(line: str) -> int:
 
 
 def _row(line: str, position: int, where: str, points: int, *, attributes: bool) -> AnnotationRow:
-    """One line; the name may hold blanks, so it is all that follows the numbers."""
+    """Return the face of one line. The name is everything after the numbers, because it may contain blanks."""
     values = 2 * points + (10 if attributes else 0)
     tokens = line.split(None, values)
     if len(tokens) <= values or _NUMBER.fullmatch(tokens[values].split()[0]):
         raise _wrong_count(line, where, values, points, attributes=attributes)
     flags = tokens[2 * points + 4 : values]
     if not all(_NUMBER.fullmatch(flag) for flag in flags):
-        # A token too few, and a name with a blank in it.
+        # A number is missing and the name contains a blank.
         raise _wrong_count(line, where, values, points, attributes=attributes)
-    coordinates = numbers(tokens[: 2 * points], where, labels(points))
+    coordinates = parse_numbers(tokens[: 2 * points], where, coordinate_labels(points))
     image = image_name(tokens[values], where)
     if not attributes:
         return AnnotationRow(position, image, coordinates)
-    rect = numbers(tokens[2 * points : 2 * points + 4], where, _RECT)
+    rect = parse_numbers(tokens[2 * points : 2 * points + 4], where, _RECT)
     for subset, flag in zip(ATTRIBUTES, flags, strict=True):
         if flag not in ("0", "1"):
             raise RowError("attribute", f"{where}: the attribute {subset} is {flag[:40]!r}, not 0 or 1")
@@ -68,10 +80,10 @@ def _row(line: str, position: int, where: str, points: int, *, attributes: bool)
 
 
 def _wrong_count(line: str, where: str, values: int, points: int, *, attributes: bool) -> RowError:
-    """What is said of a line with another number of tokens."""
+    """Return the error for a line with a wrong number of tokens."""
     tokens = line.split()
     hint = ""
     if not _NUMBER.fullmatch(tokens[0]):
-        hint = f"; it starts with {shown(tokens[0])[:40]!r}: the image's name stands last"
+        hint = f"; it starts with {shown(tokens[0])[:40]!r}: the image's name comes last"
     kind = f"{2 * points} coordinates, 4 of the rectangle, 6 attributes" if attributes else f"{values} coordinates"
     return RowError("columns", f"{where}: {len(tokens)} tokens, expected {values + 1} ({kind}, the image's name){hint}")

@@ -1,4 +1,4 @@
-"""What can be wrong with a row of an annotation file."""
+"""The error class for rows of an annotation file."""
 
 from __future__ import annotations
 
@@ -6,24 +6,34 @@ from typing import Literal
 
 from nmebench.errors import InputError
 
-__all__ = ["Code", "RowError"]
+__all__ = ["RowError", "RowErrorCode"]
 
-Code = Literal["columns", "number", "decimal-comma", "not-finite", "out-of-range", "attribute", "image-name", "path"]
+RowErrorCode = Literal[
+    "columns", "number", "decimal-comma", "not-finite", "out-of-range", "attribute", "image-name", "path"
+]
+"""The kind of fault; ``nmebench data verify`` reports it as the finding's code."""
 
 
 class RowError(InputError):
-    """A row that can't be used: the message names file and line, the code what kind of fault it is."""
+    """Raised for a row that can't be used.
 
-    def __init__(self, code: Code, message: str) -> None:
+    The message names file and line.
+
+    Attributes:
+        code: the kind of fault.
+        line: 1-based line of the list or csv, or position in the json; None where it is not known yet.
+    """
+
+    def __init__(self, code: RowErrorCode, message: str) -> None:
         super().__init__(message)
-        self.code: Code = code
+        self.code: RowErrorCode = code
         self.line: int | None = None
 
     def at(self, line: int) -> RowError:
-        """The same error, knowing its line (or its position in a json)."""
+        """Set the line (or the position in a json) and return the error."""
         self.line = line
         return self
 
-    def __reduce__(self) -> tuple[type[RowError], tuple[Code, str], dict[str, int | None]]:
-        """Pickled with both arguments, for worker processes."""
+    def __reduce__(self) -> tuple[type[RowError], tuple[RowErrorCode, str], dict[str, int | None]]:
+        """Pickle both arguments and the line: worker processes send errors to their parent."""
         return type(self), (self.code, str(self)), {"line": self.line}

@@ -1,4 +1,4 @@
-"""What the readers of the formats have in common: a row of an annotation file, and a table of rows."""
+"""Rows of an annotation file, and their conversion to arrays; shared by all format readers."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from nmebench.datasets.readers.row_error import RowError
 from nmebench.errors import InputError
 
-__all__ = ["AnnotatedFaces", "AnnotationRow", "Entry", "gather", "labels"]
+__all__ = ["AnnotatedFaces", "AnnotationRow", "Entry", "coordinate_labels", "gather"]
 
 
 @dataclass(frozen=True, slots=True)
 class AnnotationRow:
-    """One face as a file has it."""
+    """One face of an annotation file."""
 
     line: int
     """1-based line of the list or csv, 1-based position in the json."""
@@ -27,38 +27,53 @@ class AnnotationRow:
     rect: list[float] | None = None
     """x_min, y_min, x_max, y_max in image px."""
     centre_scale: list[float] | None = None
-    """Centre x, centre y in image px, scale in 200 px."""
+    """Centre x, centre y in image px, scale in units of 200 px."""
     attributes: tuple[bool, ...] | None = None
     """In the order of ``protocol.ATTRIBUTES``."""
 
 
 Entry = AnnotationRow | RowError
-"""A row, or what is wrong with it. Readers yield both: loading stops at the first error, verifying collects all."""
+"""A row, or the error in it. Readers yield both: loading stops at the first error, verifying collects all."""
 
 
 @dataclass(frozen=True)
 class AnnotatedFaces:
-    """The rows of one file as arrays."""
+    """The N faces of one file as arrays."""
 
     images: tuple[str, ...]
+    """[N]"""
     lines: NDArray[np.int64]
+    """[N]"""
     landmarks: NDArray[np.float64]
-    """[N, K, 2]"""
+    """[N, K, 2] image px"""
     rect: NDArray[np.float64] | None
+    """[N, 4]"""
     centre_scale: NDArray[np.float64] | None
+    """[N, 3]"""
     attributes: NDArray[np.bool_] | None
     """[N, 6]"""
 
     def keys(self) -> list[tuple[str, bytes]]:
-        """What a face is matched by across files: image and landmarks, since an image may show several faces."""
+        """Keys that identify faces across files: image and landmarks, because an image may show several faces."""
         return [(image, points.tobytes()) for image, points in zip(self.images, self.landmarks, strict=True)]
 
 
 def gather(entries: Iterable[Entry], name: str, points: int) -> AnnotatedFaces:
-    """The rows as arrays.
+    """Convert rows to arrays.
 
-    :param name: the file, for messages.
-    :raises InputError: the first of ``entries``; when there is no row; when only some rows carry a box.
+    Args:
+        entries: what a reader yields.
+        name: the file, for messages.
+        points: the number of landmarks K.
+
+    Raises:
+        RowError: the first error among ``entries``.
+        InputError: there is no row, or only some rows carry a box.
+
+    Example:
+        >>> faces = gather([AnnotationRow(1, "a.jpg", [1.0, 2.0, 3.0, 4.0])], "list.txt", 2)
+        >>> faces.landmarks.tolist()
+        [[[1.0, 2.0], [3.0, 4.0]]]
     """
     rows: list[AnnotationRow] = []
     for entry in entries:
@@ -82,15 +97,20 @@ def gather(entries: Iterable[Entry], name: str, points: int) -> AnnotatedFaces:
 
 
 @cache
-def labels(points: int) -> tuple[str, ...]:
-    """What the numbers of a face are, for messages: ``landmark 0 x``, ``landmark 0 y``, ..."""
+def coordinate_labels(points: int) -> tuple[str, ...]:
+    """Return the names of a face's 2 K coordinates, for messages.
+
+    Example:
+        >>> coordinate_labels(2)
+        ('landmark 0 x', 'landmark 0 y', 'landmark 1 x', 'landmark 1 y')
+    """
     return tuple(f"landmark {index} {axis}" for index in range(points) for axis in "xy")
 
 
 def _column(
     values: list[list[float] | None], rows: list[AnnotationRow], name: str, what: str
 ) -> NDArray[np.float64] | None:
-    """An array when every row has the value, None when no row has."""
+    """Return an array when every row has the value, None when no row has it."""
     missing = [row.line for row, value in zip(rows, values, strict=True) if value is None]
     if len(missing) == len(rows):
         return None

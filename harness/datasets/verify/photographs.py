@@ -1,4 +1,4 @@
-"""Checks of the photographs that the faces name."""
+"""Checks of the photographs that an annotation file names."""
 
 from __future__ import annotations
 
@@ -16,15 +16,20 @@ from nmebench.printable import shown
 
 __all__ = ["check_photographs"]
 
-_ORIENTATION = 0x0112
+_EXIF_ORIENTATION = 0x0112
 
 
 def check_photographs(
     faces: AnnotatedFaces, folder: Path, name: str, into: Collector, *, declared: Mapping[str, tuple[int, int]]
 ) -> None:
-    """Reads every photograph once: missing, unreadable, turned, of another size, or not where the face is.
+    """Read every photograph once: find those that are missing, unreadable, turned, resized or without the face.
 
-    :param declared: (width, height) by image, where the annotation file says so.
+    Args:
+        faces: the annotated faces.
+        folder: the folder that image names are relative to.
+        name: the annotation file, for the findings.
+        into: receives the findings and facts.
+        declared: (width, height) by image, where the annotation file declares them.
     """
     places: dict[str, list[int]] = {}
     for index, image in enumerate(faces.images):
@@ -39,24 +44,26 @@ def check_photographs(
             code = "image-missing" if str(error).endswith(" is missing") else "image-unreadable"
             into.add("error", code, name, line, str(error).replace(shown(path), shown(image)))
             continue
-        _check_turned(path, image, name, line, into)
-        said = declared.get(image)
-        if said is not None and said != (width, height):
-            message = f"image {shown(image)} has {width} x {height} px, the file says {said[0]} x {said[1]}: resized?"
+        _check_orientation(path, image, name, line, into)
+        size = declared.get(image)
+        if size is not None and size != (width, height):
+            message = (
+                f"image {shown(image)} has {width} x {height} px, the file declares {size[0]} x {size[1]}: resized?"
+            )
             into.add("error", "image-size", name, line, message)
         points = faces.landmarks[indices]
         outside = np.any((points < 0) | (points > np.array([width - 1, height - 1])), axis=2)
         into.facts["faces reaching beyond their photograph"] += int(outside.any(axis=1).sum())
         for place in np.flatnonzero(outside.mean(axis=1) > 0.5):
-            message = f"most of the face lies outside its photograph ({width} x {height} px)"
+            message = f"most of the face is outside its photograph ({width} x {height} px)"
             into.add("error", "outside", name, int(faces.lines[indices[place]]), message)
 
 
-def _check_turned(path: Path, image: str, name: str, line: int, into: Collector) -> None:
-    """A note on EXIF orientation: OpenCV and mmpose turn the photograph, PIL and the official HRNet code don't."""
+def _check_orientation(path: Path, image: str, name: str, line: int, into: Collector) -> None:
+    """Find EXIF orientations: OpenCV and mmpose apply them, PIL and the official HRNet code don't."""
     try:
         with PIL.Image.open(path) as picture:
-            orientation = picture.getexif().get(_ORIENTATION, 1)
+            orientation = picture.getexif().get(_EXIF_ORIENTATION, 1)
     except (OSError, SyntaxError, ValueError) as error:
         message = f"image {shown(image)} can be read by OpenCV but not by PIL, which the HRNet code uses: {error}"
         into.add("warning", "image-kind", name, line, " ".join(message.split()))

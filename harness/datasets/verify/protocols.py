@@ -1,4 +1,4 @@
-"""Which published protocols a folder can serve."""
+"""The published protocols that a folder can serve."""
 
 from __future__ import annotations
 
@@ -6,34 +6,38 @@ from collections.abc import Collection
 
 from nmebench.datasets.verify.report import ServedProtocol, VerifyFinding
 
-__all__ = ["protocols"]
+__all__ = ["served_protocols"]
 
 _PHOTOGRAPHS = frozenset({"image-missing", "image-unreadable", "image-size", "outside", "no-photographs"})
 
 
-def protocols(
+def served_protocols(
     *,
     faces: int,
-    whole: int,
+    total: int,
     missing_subsets: Collection[str],
     rect: bool,
     scale: bool,
     train: int,
     findings: Collection[VerifyFinding],
 ) -> tuple[ServedProtocol, ...]:
-    """What these files are good for, with the reason where they are not.
+    """Return each published protocol, whether these files can serve it, and the reason if they can't.
 
-    :param faces: faces of the test list; ``whole`` of the complete set.
-    :param missing_subsets: attributes that no file defines.
-    :param rect: whether a list with rectangles is there; ``scale`` likewise for centres and scales.
-    :param train: faces of the training list.
+    Args:
+        faces: the number of faces in the test list.
+        total: the number of faces in the complete test set.
+        missing_subsets: attributes that no file defines.
+        rect: whether a list with rectangles is present.
+        scale: whether a file with centres and scales is present.
+        train: the number of faces in the training list; 0 without one.
+        findings: everything that the checks found.
     """
     errors = [finding for finding in findings if finding.severity == "error"]
     bad_photographs = [finding for finding in findings if finding.code in _PHOTOGRAPHS]
-    labels = [finding for finding in errors if finding.code not in _PHOTOGRAPHS]
-    complete = f"{faces} of {whole} faces" if faces != whole else ""
+    annotation_errors = [finding for finding in errors if finding.code not in _PHOTOGRAPHS]
+    partial = f"{faces} of {total} faces" if faces != total else ""
     photographs = f"{len(bad_photographs)} faults of photographs" if bad_photographs else ""
-    faults = f"{len(labels)} errors in the annotations" if labels else ""
+    faults = f"{len(annotation_errors)} errors in the annotations" if annotation_errors else ""
 
     def row(name: str, *reasons: str) -> ServedProtocol:
         against = [reason for reason in reasons if reason]
@@ -46,9 +50,9 @@ def protocols(
     return (
         row("decoders' floors on the landmarks (no photographs)", faults),
         row("a network on these faces (not comparable with published values when partial)", faults, photographs),
-        row("published NME/FR/AUC on test, box `landmarks` (HRNet, mmpose)", complete, faults, photographs),
-        row("published values by attribute", complete, absent, faults, photographs),
-        row("box `rect` (H3R's P2, AdaptiveWingLoss, PIPNet)", complete, no_rect, faults, photographs),
-        row("box `annotation` (csv or json as read by HRNet and mmpose)", complete, no_scale, faults, photographs),
+        row("published NME/FR/AUC on test, box `landmarks` (HRNet, mmpose)", partial, faults, photographs),
+        row("published values by attribute", partial, absent, faults, photographs),
+        row("box `rect` (H3R's P2, AdaptiveWingLoss, PIPNet)", partial, no_rect, faults, photographs),
+        row("box `annotation` (csv or json as read by HRNet and mmpose)", partial, no_scale, faults, photographs),
         row("training", no_train, "" if train in (0, 7500) else f"{train} of 7500 faces"),
     )

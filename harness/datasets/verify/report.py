@@ -1,4 +1,4 @@
-"""What a check of a dataset's folder found."""
+"""The findings of a check and their report."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ from typing import Any, Literal
 __all__ = ["Collector", "Report", "ServedProtocol", "Severity", "VerifyFinding"]
 
 Severity = Literal["error", "warning", "note"]
-"""``error``: numbers would be wrong or the file can't be used; ``warning``: other readers may stumble, or a person
-should look; ``note``: a fact, no defect."""
+"""How serious a finding is.
 
-LISTED = 50
-"""Findings of one kind that are listed for a file; the rest is counted."""
+``error``: numbers would be wrong or the file can't be used. ``warning``: other readers may fail, or a person should
+look. ``note``: a fact, not a defect.
+"""
+
+MAX_LISTED = 50
+"""Findings of one kind that are listed per file; the others are counted."""
 
 
 @dataclass(frozen=True)
 class VerifyFinding:
-    """One thing that is wrong, or worth knowing."""
+    """One finding: something wrong, or worth knowing."""
 
     severity: Severity
     code: str
@@ -28,54 +31,55 @@ class VerifyFinding:
     file: str
     """Relative to the dataset's folder."""
     line: int | None
-    """1-based line of a list or csv, or position in a json; None for the whole file."""
+    """1-based line of a list or csv, or position in a json; None for the file in general."""
     message: str
 
     @property
     def where(self) -> str:
-        """``file:line``, or the file alone."""
+        """``file:line``, or the file alone where there is no line."""
         return self.file if self.line is None else f"{self.file}:{self.line}"
 
 
 @dataclass(frozen=True)
 class ServedProtocol:
-    """Something that is published about WFLW, and whether these files can serve it."""
+    """A published protocol on WFLW, and whether the files can serve it."""
 
     name: str
     served: bool
     reason: str
+    """Why not, or ``yes``."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """All that was found."""
+    """The result of all checks."""
 
     path: str
     files: dict[str, str]
-    """Annotation files that were checked, and their format."""
+    """The annotation files that were checked, and their formats."""
     facts: dict[str, int]
-    """Counts worth knowing: faces, images, faces that reach beyond their photograph, ..."""
+    """Counts: faces, images, faces that reach beyond their photograph, ..."""
     findings: tuple[VerifyFinding, ...]
     protocols: tuple[ServedProtocol, ...]
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong: no error and no warning."""
+        """Whether there is no error and no warning."""
         return all(finding.severity == "note" for finding in self.findings)
 
     @property
     def errors(self) -> int:
-        """How many findings are errors."""
+        """The number of errors."""
         return sum(finding.severity == "error" for finding in self.findings)
 
     @property
     def exit_code(self) -> int:
-        """What a command that prints this should exit with: 0 when nothing is wrong, else 1."""
+        """The exit code of a command that prints this: 0 without errors and warnings, else 1."""
         return 0 if self.ok else 1
 
     @property
     def summary(self) -> str:
-        """Counts, and what the files can serve, one line each."""
+        """The counts and the protocols that the files can serve, one line each."""
         tally = Counter(finding.severity for finding in self.findings)
         facts = ", ".join(f"{count} {name}" for name, count in self.facts.items())
         lines = [
@@ -89,29 +93,29 @@ class Report:
         return "\n".join(lines)
 
     def to_json(self) -> str:
-        """The report as a json, indented."""
+        """Return the report as indented JSON."""
         return json.dumps(self.as_dict(), indent=2, ensure_ascii=False)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for a json."""
+        """Return the report as plain values."""
         return {**asdict(self), "ok": self.ok, "errors": self.errors}
 
 
 @dataclass
 class Collector:
-    """Gathers findings while the checks run."""
+    """Collects findings while the checks run."""
 
     findings: list[VerifyFinding] = field(default_factory=list)
     facts: Counter[str] = field(default_factory=Counter)
 
     def add(self, severity: Severity, code: str, file: str, line: int | None, message: str) -> None:
-        """One finding."""
+        """Add one finding."""
         self.findings.append(VerifyFinding(severity, code, file, line, message))
 
-    def each(self, severity: Severity, code: str, file: str, found: Iterable[tuple[int, str]]) -> None:
-        """One finding a line, up to LISTED, and one that counts the rest."""
+    def add_lines(self, severity: Severity, code: str, file: str, found: Iterable[tuple[int, str]]) -> None:
+        """Add one finding per (line, message), up to MAX_LISTED, and one that counts the others."""
         pairs = list(found)
-        for line, message in pairs[:LISTED]:
+        for line, message in pairs[:MAX_LISTED]:
             self.add(severity, code, file, line, message)
-        if len(pairs) > LISTED:
-            self.add(severity, code, file, None, f"and {len(pairs) - LISTED} more lines of this kind")
+        if len(pairs) > MAX_LISTED:
+            self.add(severity, code, file, None, f"and {len(pairs) - MAX_LISTED} more lines of this kind")

@@ -1,21 +1,22 @@
-"""Oddities of a text file that this reader overlooks and others stumble over."""
+"""Checks of a text file for properties that this package accepts and other readers may not."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+from nmebench.datasets.readers.text import BYTE_ORDER_MARK
 from nmebench.datasets.verify.report import Collector
 
 __all__ = ["check_text"]
 
 
 def check_text(file: Path, name: str, format: str, into: Collector) -> None:  # noqa: A002
-    """Looks at line ends, byte order mark, blanks, tabs and comments of a file that can be read."""
+    """Check the line ends, byte order mark, blanks, tabs and comments of a file that can be read."""
     data = file.read_bytes()
-    if data.startswith(b"\xef\xbb\xbf"):
+    if data.startswith(BYTE_ORDER_MARK):
         into.add("warning", "byte-order-mark", name, 1, "the file starts with a byte order mark: save without it")
-    # RFC 4180 ends a csv's records with CRLF, and a json does not care.
+    # RFC 4180 ends a csv's records with CRLF, and line ends don't matter in a json.
     if b"\r" in data and format.startswith("official"):
         line = data[: data.index(b"\r")].count(b"\n") + 1
         into.add(

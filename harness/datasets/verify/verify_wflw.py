@@ -1,4 +1,4 @@
-"""``nmebench data verify``: everything that can be seen to be wrong with a folder of WFLW, with line numbers."""
+"""Checks a WFLW folder: all annotation files, each other's consistency, and the photographs."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nmebench.datasets.locate import FORMATS, annotation_file, detect, image_folder, subset_files
+from nmebench.datasets.formats import FORMATS, check_format, detect_format, read_rows
+from nmebench.datasets.locate import find_annotation_file, find_image_folder, subset_files
 from nmebench.datasets.readers.rows import AnnotatedFaces, AnnotationRow, gather
 from nmebench.datasets.readers.text import read_text
 from nmebench.datasets.verify.across_files import check_counts, check_formats, check_leak, check_subsets
 from nmebench.datasets.verify.geometry import check_boxes, check_faces
 from nmebench.datasets.verify.photographs import check_photographs
-from nmebench.datasets.verify.protocols import protocols
-from nmebench.datasets.verify.report import Collector, Report, ServedProtocol, VerifyFinding
+from nmebench.datasets.verify.protocols import served_protocols
+from nmebench.datasets.verify.report import Collector, Report
 from nmebench.datasets.verify.text import check_text
-from nmebench.datasets.wflw import EXPECTED, entries, known_format, match
+from nmebench.datasets.wflw import EXPECTED, match_faces
 from nmebench.errors import InputError
 from nmebench.geometry.scheme import Scheme
 from nmebench.geometry.scheme import load as load_scheme
 from nmebench.printable import shown
 from nmebench.protocol import ATTRIBUTES
 
-__all__ = ["Report", "ServedProtocol", "VerifyFinding", "verify"]
+__all__ = ["verify"]
 
 
 @dataclass(frozen=True)
-class _Checked:
-    """A file whose rows were read."""
+class _CheckedFile:
+    """An annotation file whose rows were read."""
 
     name: str
     format: str
@@ -40,28 +41,34 @@ class _Checked:
 
 
 def verify(path: str | Path, format: str | None = None, *, images: bool = True) -> Report:  # noqa: A002
-    """Checks all annotation files of a folder, against each other too, and the photographs.
+    """Check all annotation files of a folder, compare them with each other, and read the photographs.
 
-    :param path: the dataset's folder, the annotations' folder or one annotation file.
-    :param format: check only this format's files.
-    :param images: whether to read every photograph (milliseconds each).
-    :raises InputError: when no annotation file is found at all; whatever is wrong inside one is a finding.
+    Args:
+        path: the dataset's folder, the annotations' folder or one annotation file.
+        format: check only this format's files.
+        images: whether to read every photograph (milliseconds each).
+
+    Returns:
+        A report with all findings; errors inside a file are findings, not exceptions.
+
+    Raises:
+        InputError: no annotation file is found, or the format is unknown.
     """
     place = Path(path).expanduser()
-    known_format(format)
+    check_format(format)
     root = place if place.is_dir() else place.parent
     scheme = load_scheme("wflw98")
     into = Collector()
-    located = _locate(place, format)
-    checked: list[_Checked] = []
+    located = _test_files(place, format)
+    checked: list[_CheckedFile] = []
     masks: list[dict[str, NDArray[np.bool_]]] = []
     files: dict[str, str] = {}
     for file in located:
         one = _check_file(file, root, format, scheme, into)
-        files[_inside(file, root)] = one.format if one else "unreadable"
+        files[_relative_name(file, root)] = one.format if one else "unreadable"
         if one is not None:
             checked.append(one)
-            masks.append(_check_siblings(one, file, root, scheme, into))
+            masks.append(_check_subset_lists(one, file, root, scheme, into))
     train = _check_training(place, root, format, scheme, into)
     if checked:
         first = checked[0]
@@ -80,9 +87,9 @@ def verify(path: str | Path, format: str | None = None, *, images: bool = True) 
         files=files,
         facts=dict(into.facts),
         findings=tuple(into.findings),
-        protocols=protocols(
+        protocols=served_protocols(
             faces=len(checked[0].faces.images) if checked else 0,
-            whole=EXPECTED["test"]["test"],
+            total=EXPECTED["test"]["test"],
             missing_subsets=[subset for subset in ATTRIBUTES if subset not in defined],
             rect=any(one.faces.rect is not None for one in checked),
             scale=any(one.faces.centre_scale is not None for one in checked),
@@ -92,10 +99,10 @@ def verify(path: str | Path, format: str | None = None, *, images: bool = True) 
     )
 
 
-def _locate(place: Path, format: str | None) -> list[Path]:  # noqa: A002
-    """The test list of every format that is there."""
-    first, others = annotation_file(place, split="test", format=format)
-    return [first, *(annotation_file(place, split="test", format=other)[0] for other in others)]
+def _test_files(place: Path, format: str | None) -> list[Path]:  # noqa: A002
+    """Return the test list of every format that the folder holds."""
+    first, others = find_annotation_file(place, split="test", format=format)
+    return [first, *(find_annotation_file(place, split="test", format=other)[0] for other in others)]
 
 
 def _check_file(
@@ -104,72 +111,72 @@ def _check_file(
     format: str | None,  # noqa: A002
     scheme: Scheme,
     into: Collector,
-) -> _Checked | None:
-    """The checks of one file by itself; None when no face of it can be read."""
-    name = _inside(file, root)
+) -> _CheckedFile | None:
+    """Check one file on its own; return None when no face can be read."""
+    name = _relative_name(file, root)
     try:
         text, _ = read_text(file, root)
-        kind = format or detect(text, name)
-        faces = _rows(text, name, kind, scheme, into)
+        found_format = format or detect_format(text, name)
+        faces = _collect_rows(text, name, found_format, scheme, into)
     except InputError as error:
-        into.add("error", "unreadable", name, None, _without_place(str(error), name, None))
+        into.add("error", "unreadable", name, None, _strip_place(str(error), name, None))
         return None
-    check_text(file, name, kind, into)
-    if kind == "mmpose-json":
+    check_text(file, name, found_format, into)
+    if found_format == "mmpose-json":
         _check_json(text, name, into)
     if faces is None:
         into.add("error", "no-faces", name, None, "no line of the file can be used")
         return None
     check_faces(faces, scheme, name, into)
     check_boxes(faces, name, into)
-    return _Checked(name, kind, text, faces)
+    return _CheckedFile(name, found_format, text, faces)
 
 
-def _rows(text: str, name: str, kind: str, scheme: Scheme, into: Collector) -> AnnotatedFaces | None:
-    """The faces of the good rows; the others become findings."""
+def _collect_rows(text: str, name: str, found_format: str, scheme: Scheme, into: Collector) -> AnnotatedFaces | None:
+    """Return the faces of the good rows, and add a finding for each of the others."""
     good: list[AnnotationRow] = []
     bad: dict[str, list[tuple[int, str]]] = {}
-    for entry in entries(text, name, kind, scheme.points):
+    for entry in read_rows(text, name, found_format, scheme.points):
         if isinstance(entry, AnnotationRow):
             good.append(entry)
         else:
             line = entry.line or 0
-            bad.setdefault(entry.code, []).append((line, _without_place(str(entry), name, line)))
+            bad.setdefault(entry.code, []).append((line, _strip_place(str(entry), name, line)))
     for code, found in bad.items():
-        into.each("error", code, name, found)
+        into.add_lines("error", code, name, found)
     return gather(good, name, scheme.points) if good else None
 
 
-def _check_siblings(
-    one: _Checked, file: Path, root: Path, scheme: Scheme, into: Collector
+def _check_subset_lists(
+    one: _CheckedFile, file: Path, root: Path, scheme: Scheme, into: Collector
 ) -> dict[str, NDArray[np.bool_]]:
-    """The subsets of a file: its own attributes, or what the sibling lists name."""
+    """Return the subsets of a file: its own attributes, or the faces that the sibling lists name."""
     if one.faces.attributes is not None:
         return {subset: one.faces.attributes[:, column] for column, subset in enumerate(ATTRIBUTES)}
     subsets: dict[str, NDArray[np.bool_]] = {}
     for subset, sibling in subset_files(file).items():
-        name = _inside(sibling, root)
+        name = _relative_name(sibling, root)
         if not sibling.is_file():
             into.add("warning", "subset-missing", name, None, f"is missing: there is no subset {subset}")
             continue
         try:
             text, _ = read_text(sibling, root)
-            listed = _rows(text, name, one.format, scheme, into)
+            listed = _collect_rows(text, name, one.format, scheme, into)
         except InputError as error:
-            into.add("error", "unreadable", name, None, _without_place(str(error), name, None))
+            into.add("error", "unreadable", name, None, _strip_place(str(error), name, None))
             continue
         check_text(sibling, name, one.format, into)
         if listed is None:
             continue
         keys = one.faces.keys()
-        subsets[subset], _ = match(keys, listed.keys())
+        subsets[subset], _ = match_faces(keys, listed.keys())
         left = Counter(keys)
-        strangers = []
+        foreign = []
         for key, line in zip(listed.keys(), listed.lines.tolist(), strict=True):
             left[key] -= 1
             if left[key] < 0:
-                strangers.append((line, f"this face is not in {one.name}, or stands here more often"))
-        into.each("error", "subset-foreign", name, strangers)
+                foreign.append((line, f"this face is not in {one.name}, or occurs here more often"))
+        into.add_lines("error", "subset-foreign", name, foreign)
     return subsets
 
 
@@ -179,22 +186,22 @@ def _check_training(
     format: str | None,  # noqa: A002
     scheme: Scheme,
     into: Collector,
-) -> _Checked | None:
-    """The training list, where there is one."""
+) -> _CheckedFile | None:
+    """Check the training list, if there is one."""
     if not place.is_dir():
         return None
-    names = [pattern.format(split="train") for kind, pattern in FORMATS.items() if format in (None, kind)]
+    names = [one.file_name.format(split="train") for name, one in FORMATS.items() if format in (None, name)]
     try:
-        file, _ = annotation_file(place, split="train", format=format)
+        file, _ = find_annotation_file(place, split="train", format=format)
     except InputError:
         return None
     return _check_file(file, root, format, scheme, into) if file.name in names else None
 
 
-def _check_images(checked: list[_Checked], file: Path, root: Path, into: Collector) -> None:
-    """The photographs, once for all formats; the json's sizes are held to them."""
+def _check_images(checked: list[_CheckedFile], file: Path, root: Path, into: Collector) -> None:
+    """Check the photographs once for all formats, against the sizes that the json declares."""
     first = checked[0]
-    folder = image_folder(file, root, first.faces.images)
+    folder = find_image_folder(file, root, first.faces.images)
     if folder is None:
         into.add("warning", "no-photographs", first.name, None, "no folder of photographs found beside the lists")
         return
@@ -210,28 +217,28 @@ def _check_images(checked: list[_Checked], file: Path, root: Path, into: Collect
 
 
 def _check_json(text: str, name: str, into: Collector) -> None:
-    """What mmpose itself stumbles over."""
+    """Find properties of a json that mmpose fails on."""
     annotations = [entry for entry in json.loads(text)["annotations"] if isinstance(entry, dict)]
     missing = [place for place, entry in enumerate(annotations, start=1) if "iscrowd" not in entry]
     if missing:
         message = "annotations lack 'iscrowd', which mmpose's WFLWDataset reads (its own converter writes 'is_crowd')"
         into.add("warning", "iscrowd", name, missing[0], message)
     seen: dict[str, int] = {}
-    doubled = []
+    repeated = []
     for place, entry in enumerate(annotations, start=1):
         number = str(entry.get("id"))
         if seen.setdefault(number, place) != place:
-            doubled.append((place, f"the id {number[:40]} is annotation {seen[number]}'s as well"))
-    into.each("error", "annotation-id", name, doubled)
+            repeated.append((place, f"annotation {seen[number]} has the id {number[:40]} as well"))
+    into.add_lines("error", "annotation-id", name, repeated)
 
 
-def _inside(file: Path, root: Path) -> str:
-    """A file's name relative to the dataset's folder, printable."""
+def _relative_name(file: Path, root: Path) -> str:
+    """Return a file's name relative to the dataset's folder, printable."""
     return shown(file.relative_to(root).as_posix() if file.is_relative_to(root) else file.name)
 
 
-def _without_place(message: str, name: str, line: int | None) -> str:
-    """A reader's message without the file and line that the finding has in fields of their own."""
+def _strip_place(message: str, name: str, line: int | None) -> str:
+    """Remove file and line from a reader's message, because a finding has fields for them."""
     for place in (f"{name}:{line}:", f"{name}: annotation {line}:", f"{name}: annotation {line} ", f"{name}:", name):
         if message.startswith(place):
             return message.removeprefix(place).strip()

@@ -1,8 +1,9 @@
-"""Planted defects: each is found, and none is invented on clean files."""
+"""Planted defects: each is found, and clean files give no findings."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -15,13 +16,12 @@ import PIL.Image
 import pytest
 
 from nmebench import datasets
-from nmebench.datasets.readers.rows import AnnotatedFaces
-from nmebench.datasets.verify.geometry import check_faces
-from nmebench.datasets.verify.report import Collector
-from nmebench.datasets.verify.verify_wflw import Report, verify
+from nmebench.datasets.verify import Report, verify
 from nmebench.errors import InputError
 
-CLEAN = {"partial"}
+CLEAN_CODES = {"partial"}
+
+
 Plant = Callable[[Any], None]
 
 
@@ -71,7 +71,7 @@ def add_to_numbers(tokens: list[str], first: int, last: int, offset: float) -> l
     return [*tokens[:first], *moved, *tokens[last:]]
 
 
-def all_lines(file: str, change: Callable[[list[str]], list[str]]) -> Plant:
+def in_all_lines(file: str, change: Callable[[list[str]], list[str]]) -> Plant:
     def plant(tiny: Any) -> None:
         path = getattr(tiny, file)
         split = "," if path.suffix == ".csv" else " "
@@ -87,24 +87,24 @@ def swap_columns(tokens: list[str]) -> list[str]:
     return [*(token for i in range(0, 196, 2) for token in (tokens[i + 1], tokens[i])), *tokens[196:]]
 
 
-def squash(tokens: list[str]) -> list[str]:
+def coincident_landmarks(tokens: list[str]) -> list[str]:
     """All landmarks on one spot but for the nose."""
     return [*(["40.0", "41.0"] * 98), *tokens[196:]]
 
 
-def turned(path: Path) -> None:
+def with_exif_orientation(path: Path) -> None:
     exif = PIL.Image.Exif()
     exif[0x0112] = 6
     with PIL.Image.open(path) as picture:
         picture.save(path, "JPEG", exif=exif)
 
 
-def train_on_test(tiny: Any) -> None:
+def add_training_list_with_test_face(tiny: Any) -> None:
     text = tiny.attr.read_text().splitlines(keepends=True)[2]
     tiny.attr.with_name("list_98pt_rect_attr_train.txt").write_text(text)
 
 
-def full_with_a_wrong_count(tiny: Any) -> None:
+def complete_list_with_wrong_pose_count(tiny: Any) -> None:
     """2500 faces, of which 327 have a large pose."""
     for file in (tiny.csv, tiny.json, tiny.list):
         file.unlink()
@@ -142,7 +142,7 @@ DEFECTS = [
         "attr",
         2,
     ),
-    ("all landmarks on a spot", in_line("list", 2, squash), "eyes-coincide", "list", 2),
+    ("all landmarks on a spot", in_line("list", 2, coincident_landmarks), "eyes-coincide", "list", 2),
     ("duplicate line", in_text("attr", lambda s: s + s.split("\n")[1] + "\n"), "duplicate", "attr", 7),
     (
         "image exchanged",
@@ -151,14 +151,20 @@ DEFECTS = [
         "list",
         7,
     ),
-    ("x and y swapped", all_lines("attr", swap_columns), "mirrored", "attr", None),
+    ("x and y swapped", in_all_lines("attr", swap_columns), "mirrored", "attr", None),
     ("x and y swapped in a line", in_line("attr", 6, swap_columns), "mirrored", "attr", 6),
     ("one landmark far away", in_line("attr", 2, replaced(20, "4000.0")), "jump", "attr", 2),
-    ("1-based copy of the list", all_lines("list", lambda t: add_to_numbers(t, 0, 196, 1)), "one-based", "list", None),
-    ("1-based copy of the csv", all_lines("csv", lambda t: add_to_numbers(t, 4, 200, 1)), "one-based", "csv", None),
+    (
+        "1-based copy of the list",
+        in_all_lines("list", lambda t: add_to_numbers(t, 0, 196, 1)),
+        "one-based",
+        "list",
+        None,
+    ),
+    ("1-based copy of the csv", in_all_lines("csv", lambda t: add_to_numbers(t, 4, 200, 1)), "one-based", "csv", None),
     (
         "rounded to pixels",
-        all_lines("attr", lambda t: [*(f"{float(v):.0f}" for v in t[:196]), *t[196:]]),
+        in_all_lines("attr", lambda t: [*(f"{float(v):.0f}" for v in t[:196]), *t[196:]]),
         "whole-pixels",
         "attr",
         None,
@@ -215,25 +221,25 @@ DEFECTS = [
         2,
     ),
     ("another number in one format", in_line("csv", 5, replaced(30, "41.5")), "formats-disagree", "csv", 5),
-    ("wrong count of a subset", full_with_a_wrong_count, "subset-count", "attr", None),
+    ("wrong count of a subset", complete_list_with_wrong_pose_count, "subset-count", "attr", None),
     (
         "too many faces",
         lambda t: (
-            full_with_a_wrong_count(t),
+            complete_list_with_wrong_pose_count(t),
             t.edit(t.attr, lambda s: s + s.split("\n")[0].replace("40.", "41.") + "\n"),
         ),
         "count",
         "attr",
         None,
     ),
-    ("training on test faces", train_on_test, "train-test-overlap", None, 1),
+    ("training on test faces", add_training_list_with_test_face, "train-test-overlap", None, 1),
     ("no iscrowd", in_json(lambda t: t["annotations"][1].pop("iscrowd")), "iscrowd", "json", 2),
     ("id twice", in_json(lambda t: t["annotations"][3].update(id=0)), "annotation-id", "json", 4),
     ("keypoints short", in_json(lambda t: t["annotations"][3]["keypoints"].pop()), "columns", "json", 4),
     ("unknown image id", in_json(lambda t: t["annotations"][3].update(image_id=99)), "columns", "json", 4),
     ("not a json", in_text("json", lambda s: s[:-30]), "unreadable", "json", None),
     ("empty file", in_text("csv", lambda s: ""), "unreadable", "csv", None),
-    ("no face of a file", all_lines("list", lambda t: t[5:]), "no-faces", "list", None),
+    ("no face of a file", in_all_lines("list", lambda t: t[5:]), "no-faces", "list", None),
     ("image missing", photograph(Path.unlink), "image-missing", "attr", 3),
     ("image empty", photograph(lambda p: p.write_bytes(b"")), "image-unreadable", "attr", 3),
     ("image truncated", photograph(lambda p: p.write_bytes(p.read_bytes()[:-200])), "image-unreadable", "attr", 3),
@@ -245,7 +251,7 @@ DEFECTS = [
         "attr",
         3,
     ),
-    ("image turned by EXIF", photograph(turned), "image-turned", "attr", 3),
+    ("image turned by EXIF", photograph(with_exif_orientation), "image-turned", "attr", 3),
     (
         "face outside its photograph",
         photograph(lambda p: p.write_bytes(cv2.imencode(".jpg", np.zeros((9, 9, 3), np.uint8))[1].tobytes())),
@@ -260,7 +266,7 @@ DEFECTS = [
 @pytest.mark.parametrize(
     ("plant", "code", "file", "line"), [pytest.param(*defect[1:], id=defect[0]) for defect in DEFECTS]
 )
-def test_a_planted_defect_is_found(tiny: Any, plant: Plant, code: str, file: str | None, line: int | None) -> None:
+def test_planted_defect_is_found(tiny: Any, plant: Plant, code: str, file: str | None, line: int | None) -> None:
     plant(tiny)
     report = verify(tiny.root)
     hits = [finding for finding in report.findings if finding.code == code]
@@ -274,9 +280,9 @@ def test_a_planted_defect_is_found(tiny: Any, plant: Plant, code: str, file: str
         assert not re.match(r"\S*\.(txt|csv|json):", finding.message)
 
 
-def test_nothing_is_invented_on_clean_files(tiny: Any) -> None:
+def test_clean_files_have_no_findings(tiny: Any) -> None:
     report = verify(tiny.root)
-    assert codes(report) == CLEAN
+    assert codes(report) == CLEAN_CODES
     assert report.ok
     assert report.errors == 0
     assert sorted(report.files.values()) == ["hrnet-csv", "mmpose-json", "official-attr", "official-list"]
@@ -284,9 +290,9 @@ def test_nothing_is_invented_on_clean_files(tiny: Any) -> None:
     assert report.facts["images"] == 5
 
 
-def test_nothing_is_invented_on_the_real_sample(shared: Path) -> None:
+def test_real_sample_has_no_findings(shared: Path) -> None:
     report = verify(shared / "wflw-sample")
-    assert codes(report) == CLEAN
+    assert codes(report) == CLEAN_CODES
     assert report.facts == {"faces": 143, "images": 119, "faces reaching beyond their photograph": 3}
     served = {protocol.name.split(" (")[0]: protocol.served for protocol in report.protocols}
     assert served["decoders' floors on the landmarks"]
@@ -295,46 +301,21 @@ def test_nothing_is_invented_on_the_real_sample(shared: Path) -> None:
     assert "143 of 2500 faces" in {protocol.reason for protocol in report.protocols}
 
 
-def test_bounds_hold_on_the_real_geometry(shared: Path) -> None:
-    """2168 real faces, among them all of the large-pose subset: none is called degenerate, mirrored or damaged."""
-    dataset = datasets.load(f"wflw-geometry:{shared / 'wflw-geometry'}")
-    into = Collector()
-    faces = AnnotatedFaces(dataset.images, dataset.lines, dataset.landmarks, None, None, None)
-    check_faces(faces, dataset.scheme, "npz", into)
-    assert into.findings == []
-
-
-def test_one_format_and_no_photographs(tiny: Any) -> None:
+def test_one_format_without_photographs(tiny: Any) -> None:
     (tiny.root / "WFLW_images/1--B/c.jpg").unlink()
     report = verify(tiny.root, "hrnet-csv", images=False)
     assert list(report.files.values()) == ["hrnet-csv"]
-    assert codes(report) == CLEAN
+    assert codes(report) == CLEAN_CODES
 
 
-def test_one_file(tiny: Any) -> None:
+def test_single_file(tiny: Any) -> None:
     report = verify(tiny.attr)
     assert report.files == {"list_98pt_rect_attr_test.txt": "official-attr"}
-    assert codes(report) == CLEAN
+    assert codes(report) == CLEAN_CODES
 
 
-def test_many_findings_of_a_kind_are_counted(tiny: Any) -> None:
-    tokens = tiny.attr.read_text().splitlines()[0].split(" ")
-    tiny.attr.write_text("\n".join(" ".join(tokens[1:]) for _ in range(70)))
-    report = verify(tiny.attr)
-    assert sum(finding.code == "columns" for finding in report.findings) == 51
-    assert any(finding.message == "and 20 more lines of this kind" for finding in report.findings)
-
-
-def test_the_report_goes_into_a_json(tiny: Any) -> None:
-    tiny.csv.write_text("")
-    table = json.loads(json.dumps(verify(tiny.root).as_dict()))
-    assert table["ok"] is False
-    assert table["errors"] == 1
-    assert {"severity", "code", "file", "line", "message"} == set(table["findings"][0])
-
-
-def test_protocols_of_a_whole_folder(tiny: Any) -> None:
-    full_with_a_wrong_count(tiny)
+def test_complete_folder_serves_published_protocols(tiny: Any) -> None:
+    complete_list_with_wrong_pose_count(tiny)
     tokens = tiny.attr.read_text().splitlines()
     tokens[326] = re.sub(r" 1( \d \d \d \d \d 0--A)", r" 0\1", tokens[326])
     tiny.attr.write_text("\n".join(tokens) + "\n")
@@ -347,8 +328,35 @@ def test_protocols_of_a_whole_folder(tiny: Any) -> None:
     assert "training" not in served
 
 
-def test_nothing_to_verify(tmp_path: Path) -> None:
+def test_folder_without_annotation_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not hold a WFLW annotation file"):
         verify(tmp_path)
     with pytest.raises(InputError, match=r"unknown format 'coco'"):
         verify(tmp_path, "coco")
+
+
+def test_broken_subset_list_is_an_error_and_a_finding(tiny: Any) -> None:
+    sibling = tiny.json.with_name("face_landmarks_wflw_test_blur.json")
+    sibling.write_text("{")
+    with pytest.raises(InputError, match=r"face_landmarks_wflw_test_blur\.json:1: not a json"):
+        datasets.load(f"wflw:{tiny.json}")
+    assert ("unreadable", "mmpose/face_landmarks_wflw_test_blur.json") in [
+        (finding.code, finding.file) for finding in verify(tiny.root).findings
+    ]
+    table = json.loads(tiny.json.read_text())
+    table["annotations"] = [{**entry, "keypoints": []} for entry in table["annotations"]]
+    sibling.write_text(json.dumps(table))
+    assert sum(finding.code == "columns" for finding in verify(tiny.root).findings) == 6
+
+
+def test_name_that_is_not_utf8_is_a_finding(tiny: Any) -> None:
+    (tiny.root / "WFLW_images/0--A/b.jpg").rename(tiny.root / "WFLW_images/0--A" / os.fsdecode(b"\xe9.jpg"))
+    tiny.attr.write_bytes(tiny.attr.read_bytes().replace(b"0--A/b.jpg", b"0--A/\xe9.jpg"))
+    report = verify(tiny.attr)
+    assert [(finding.code, finding.line) for finding in report.findings if finding.severity != "note"] == [
+        ("encoding", 2)
+    ]
+    assert report.exit_code == 1
+    assert report.summary.startswith(str(tiny.attr))
+    assert report.findings[0].where == "list_98pt_rect_attr_test.txt:2"
+    assert json.loads(report.to_json())["facts"]["faces"] == 6

@@ -1,0 +1,86 @@
+"""Ground truth of any scheme from an npz, for scoring landmarks that another program predicted.
+
+``landmarks:FILE.npz`` reads the array ``landmarks``, ``landmarks:FILE.npz::NAME`` the array ``NAME``: ``[N, K, 2]``
+image px, where K is the number of points of a shipped scheme. Optional arrays: ``images`` ``[N]`` names, and
+``subset_NAME`` bool ``[N]`` for each subset.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from nmebench.datasets.dataset import Dataset
+from nmebench.datasets.readers.arrays import NpzArchive
+from nmebench.datasets.source import DatasetSource, check_single_format, required_place
+from nmebench.errors import InputError
+from nmebench.geometry import scheme as schemes
+from nmebench.printable import shown
+
+__all__ = ["DEFAULT_ARRAY", "LANDMARKS", "load"]
+
+DEFAULT_ARRAY = "landmarks"
+
+_SUBSET = "subset_"
+
+
+def load(place: str | None, *, spec: str, format: str | None = None, split: str = "test") -> Dataset:  # noqa: A002
+    """Load the faces of an npz; ``image_root`` is None.
+
+    Args:
+        place: ``FILE.npz`` or ``FILE.npz::ARRAY``.
+        spec: as the user gave it, kept in the result.
+        format: must be None.
+        split: must be ``test``.
+
+    Raises:
+        InputError: the file is missing or is no such npz, or no shipped scheme has that number of points.
+    """
+    check_single_format("landmarks", format, split)
+    text, _, key = required_place(place, spec).partition("::")
+    file, key = Path(text).expanduser(), key or DEFAULT_ARRAY
+    name = shown(file)
+    archive = NpzArchive(file)
+    landmarks = archive.read(key)
+    if landmarks.ndim != 3 or landmarks.shape[2] != 2 or landmarks.dtype.kind != "f" or not len(landmarks):
+        raise InputError(f"{name}: {key} is {landmarks.dtype} {list(landmarks.shape)}, expected floats of [N, K, 2]")
+    if not np.isfinite(landmarks).all():
+        face = int(np.argwhere(~np.isfinite(landmarks))[0][0])
+        raise InputError(
+            f"{name}: face {face} of {key} has a coordinate that is not finite; correct or remove the face"
+        )
+    by_points = {schemes.load(one).points: schemes.load(one) for one in schemes.names()}
+    if landmarks.shape[1] not in by_points:
+        allowed = ", ".join(f"{points} ({one.name})" for points, one in sorted(by_points.items()))
+        raise InputError(f"{name}: {key} has {landmarks.shape[1]} points per face; known schemes have {allowed}")
+    faces = len(landmarks)
+    has_images = "images" in archive.names
+    images = archive.read("images") if has_images else np.array([f"face {face}" for face in range(faces)])
+    subsets = {"test": np.ones(faces, np.bool_)}
+    subsets |= {one.removeprefix(_SUBSET): archive.read(one) for one in archive.names if one.startswith(_SUBSET)}
+    for one, array in {"images": images, **subsets}.items():
+        if array.shape != (faces,) or (one != "images" and array.dtype != np.bool_):
+            raise InputError(f"{name}: {one} is {array.dtype} {list(array.shape)}, expected [{faces}] to fit {key}")
+    return Dataset(
+        name="landmarks",
+        spec=spec,
+        root=file.parent,
+        format="arrays-npz",
+        scheme=by_points[landmarks.shape[1]],
+        images=tuple(str(image) for image in images),
+        image_root=None,
+        lines=np.arange(1, faces + 1),
+        landmarks=landmarks.astype(np.float64),
+        subsets=subsets,
+        expected={},
+        rect=None,
+        centre_scale=None,
+        files=(archive.hash,),
+    )
+
+
+LANDMARKS = DatasetSource(
+    summary="landmarks:FILE.npz[::ARRAY], ground truth of any scheme, for scoring other programs' landmarks",
+    load=load,
+)

@@ -1,0 +1,126 @@
+"""Arrays from npz and npy files that other programs wrote: bounded in size, never unpickled."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import lzma
+import struct
+import tokenize
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nmebench.bounded_read import read_bounded
+from nmebench.errors import InputError
+from nmebench.files import FileHash
+from nmebench.printable import shown
+
+__all__ = ["MAX_BYTES", "NpzArchive", "read_npy"]
+
+MAX_BYTES = 2**30
+"""The largest file that is read, packed and unpacked; 2500 faces of 98 landmarks take 4 MB."""
+
+#: What zipfile, zlib, bz2, lzma and numpy's header parser raise on damaged or foreign files. RuntimeError covers
+#: encrypted members, unknown compression methods and headers nested too deeply; LookupError covers missing members.
+_DAMAGED: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    tokenize.TokenError,
+    ArithmeticError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
+
+
+class NpzArchive:
+    """An npz file whose arrays are read by name.
+
+    Attributes:
+        names: names of the arrays, in the file's order.
+        hash: name, SHA-256 and size of the file.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = pathlib.Path(folder) / "truth.npz"
+        ...     np.savez(file, landmarks=np.zeros((2, 98, 2)))
+        ...     archive = NpzArchive(file)
+        >>> archive.names
+        ('landmarks',)
+        >>> archive.read("landmarks").shape
+        (2, 98, 2)
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read the file; the arrays stay compressed until :meth:`read`.
+
+        Raises:
+            InputError: the file can't be read, is no zip archive, or has more than MAX_BYTES, packed or unpacked.
+        """
+        self._shown = shown(path)
+        data = read_bounded(path, MAX_BYTES)
+        self.hash = FileHash(name=path.name, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
+        try:
+            self._zip = zipfile.ZipFile(io.BytesIO(data))
+        except _DAMAGED as error:
+            raise self._unreadable(error) from error
+        if sum(member.file_size for member in self._zip.infolist()) > MAX_BYTES:
+            raise InputError(f"{self._shown} unpacks to more than {MAX_BYTES:,} bytes: is it the right file?")
+        self.names: tuple[str, ...] = tuple(name.removesuffix(".npy") for name in self._zip.namelist())
+
+    def read(self, name: str) -> NDArray[Any]:
+        """Return one array.
+
+        Raises:
+            InputError: there is no such array, it holds Python objects, or its data is damaged.
+        """
+        if name not in self.names:
+            found = ", ".join(self.names) or "none"
+            raise InputError(f"{self._shown}: no array {name!r} (found: {found}); name one with ::NAME")
+        try:
+            with self._zip.open(f"{name}.npy") as stream:
+                return _read_array(stream)
+        except _DAMAGED as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: Exception) -> InputError:
+        return InputError(
+            f"{self._shown} is not an npz archive that can be read ({_first_line(error)}); write it with numpy.savez"
+        )
+
+
+def read_npy(path: Path) -> NDArray[Any]:
+    """Return the array of an npy file.
+
+    Raises:
+        InputError: the file can't be read, has more than MAX_BYTES, is no npy file or holds Python objects.
+    """
+    data = read_bounded(path, MAX_BYTES)
+    try:
+        return _read_array(io.BytesIO(data))
+    except _DAMAGED as error:
+        raise InputError(
+            f"{shown(path)} is not an npy array that can be read ({_first_line(error)}); write it with numpy.save"
+        ) from error
+
+
+def _read_array(stream: Any) -> NDArray[Any]:
+    return np.lib.format.read_array(stream, allow_pickle=False)
+
+
+def _first_line(error: Exception) -> str:
+    """Return the first line of an error's message, printable."""
+    return shown((str(error).strip().splitlines() or [type(error).__name__])[0][:200])

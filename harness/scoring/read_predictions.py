@@ -57,8 +57,10 @@ def import_predictions(path: Path, *, images: Sequence[str] | None = None) -> tu
     file = Path(text)
     kind = file.suffix.lower()
     names: tuple[str, ...] | None = None
-    if kind in (".npz", ".npy"):
-        array = arrays.NpzArchive(file).read(key if colons else "landmarks") if kind == ".npz" else arrays.read_npy(file)
+    if kind == ".npz":
+        array = arrays.NpzArchive(file).read(key if colons else "landmarks")
+    elif kind == ".npy":
+        array = arrays.read_npy(file)
     elif kind == ".csv":
         array, names = _read_csv(file)
     else:

@@ -67,8 +67,11 @@ def test_csv_with_image_names_must_be_in_list_order(tmp_path):
     [
         pytest.param("x,y\n1,2\n", "header begins with", id="header"),
         pytest.param("face,x0,y0\n0,1\n", "row 2 has 2 fields", id="short-row"),
-        pytest.param("face,x0,y0\n0,1,a\n", "row 2: could not convert", id="text"),
-        pytest.param("face,x0,y0\n0,1,nan\n", "face 0 has a coordinate", id="nan"),
+        pytest.param("face,x0,y0\n0,1,a\n", "row 2: landmark 0 y is 'a', not a number", id="text"),
+        pytest.param("face,x0,y0\n0,1,1_0.5\n", "row 2: landmark 0 y is '1_0.5', not a number", id="underscore"),
+        pytest.param("face,x0,y0\n0,1,\"2,5\"\n", "write a decimal point", id="decimal-comma"),
+        pytest.param("face,x0,y0\n1_0,1,2\n", "column face has '1_0'", id="face-underscore"),
+        pytest.param("face,x0,y0\n0,1,nan\n", "row 2: landmark 0 y is nan, not a finite number", id="nan"),
         pytest.param("face,x0,y0\n0,1,2\n2,1,2\n", "face 1 is missing", id="missing-face"),
         pytest.param("face,x0,y0\n0,1,2\n0,1,2\n", "face 1 is missing or repeated", id="twice"),
         pytest.param("", "header begins with", id="empty"),
@@ -97,8 +100,8 @@ def test_pickles_are_not_executed(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        pytest.param("p.npz", b"PK", "can't be read", id="broken-zip"),
-        pytest.param("p.npy", b"\x93NUMPY", "can't be read as an array", id="broken-npy"),
+        pytest.param("p.npz", b"PK", "is not an npz archive", id="broken-zip"),
+        pytest.param("p.npy", b"\x93NUMPY", "is not an npy array", id="broken-npy"),
         pytest.param("p.txt", b"", "suffix", id="suffix"),
     ],
 )
@@ -112,12 +115,12 @@ def test_missing_array_and_missing_file_are_refused(tmp_path):
     np.savez(tmp_path / "p.npz", other=LANDMARKS)
     with pytest.raises(InputError, match=r"no array 'landmarks' \(found: other\)"):
         scoring.import_predictions(tmp_path / "p.npz")
-    with pytest.raises(InputError, match="can't be read"):
+    with pytest.raises(InputError, match=r"none\.csv is missing"):
         scoring.import_predictions(tmp_path / "none.csv")
 
 
 def test_file_too_large_when_unpacked_is_refused(tmp_path, monkeypatch):
     np.savez_compressed(tmp_path / "p.npz", landmarks=np.zeros((1000, 98, 2)))
-    monkeypatch.setattr("nmebench.scoring.read_predictions._LIMIT", 100_000)
+    monkeypatch.setattr("nmebench.datasets.readers.arrays.MAX_BYTES", 100_000)
     with pytest.raises(InputError, match="unpacks to"):
         scoring.import_predictions(tmp_path / "p.npz")

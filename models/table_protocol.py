@@ -27,7 +27,7 @@ def table_protocol(card: Mapping[str, Any], table: Mapping[str, Any]) -> TablePr
     """Return the protocol of one reported table: the table's own settings, then the card's.
 
     A network that gives landmarks has no decoder. mmpose has one switch that shifts flipped heatmaps (``shift``) and
-    one that shifts flipped coordinates (``shift_coords``); the word ``flip+shift`` stands for both.
+    one that shifts flipped coordinates (``shift_coords``); the word ``flip+shift`` covers both.
 
     Args:
         card: a model card as JSON, as a run stores it. Tables and fields may be missing.

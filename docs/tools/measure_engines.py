@@ -1,9 +1,9 @@
-"""Time of a forward pass on each engine, side by side in one run.
+"""Measures the time of a forward pass on each engine.
 
 ``python docs/tools/measure_engines.py --model hrnetv2-w18 --batch 8 32 --threads 1``
 
-The engines take turns, so that what else the machine does falls on all of them. Wall-clock time is the smallest of the
-rounds; processor time is the median, and hardly moves when other processes want the same cores.
+The engines take turns, so that other load on the machine affects all of them alike. Wall-clock time is the minimum over
+the rounds. Processor time is the median, which hardly changes when other processes use the same cores.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ import torch
 from torch import Tensor, nn
 
 from nmebench import engines, models
-from nmebench.engines.interface import AsIs, Engine
+from nmebench.engines.interface import Engine, OwnRuntimeEngine
 
-__all__ = ["Timing", "measure", "settle"]
+__all__ = ["Timing", "measure", "set_batch_norm_statistics"]
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """One engine at one batch size."""
+    """The measurements of one engine at one batch size."""
 
     engine: str
     batch: int
     wall_ms: float
-    """A face, the fastest round."""
+    """Wall-clock time in ms per face of the fastest round."""
     cpu_ms: float
-    """Of all the process's threads, a face, the median round."""
+    """Processor time of all threads in ms per face, median over the rounds."""
     difference: float
     """Largest absolute difference to plain torch."""
 
@@ -47,23 +47,35 @@ def measure(
     rounds: int = 5,
     threads: int | None = None,
 ) -> list[Timing]:
-    """Time each engine, and the module as it is (``eager``), on random images of ``size`` (width, height)."""
+    """Time each engine and the plain module (``eager``) on random images.
+
+    Args:
+        module: the network in eval mode on the CPU.
+        names: specs of engines, as for ``nmebench.engines.create``.
+        batches: batch sizes.
+        size: width and height of the images in px.
+        rounds: number of timed passes per engine and batch size, after one pass to warm up.
+        threads: number of threads; None leaves torch's number.
+
+    Returns:
+        One entry per batch size and engine, ``eager`` first.
+    """
     if threads is not None:
         torch.set_num_threads(threads)
-    eager = AsIs(module, runtime="eager", threads=None)
+    eager = OwnRuntimeEngine(module, runtime="eager", threads=None)
     eager.name = "eager"
-    made = [eager, *(engines.create(name, module, threads=threads) for name in names)]
+    compared = [eager, *(engines.create(name, module, threads=threads) for name in names)]
     images = torch.randn(max(batches), 3, size[1], size[0], generator=torch.Generator().manual_seed(0))
     timings = []
     for batch in batches:
-        part = images[:batch].clone()
-        differences = [engines.check_engine(engine, module, part[:2]) for engine in made]
-        walls: list[list[float]] = [[] for _ in made]
-        cpus: list[list[float]] = [[] for _ in made]
+        inputs = images[:batch].clone()
+        differences = [engines.check_engine(engine, module, inputs[:2]) for engine in compared]
+        walls: list[list[float]] = [[] for _ in compared]
+        cpus: list[list[float]] = [[] for _ in compared]
         for turn in range(rounds + 1):
-            for i, engine in enumerate(made):
-                wall, cpu = _once(engine, part)
-                if turn == 0:  # warms up: kernels are chosen for this batch size
+            for i, engine in enumerate(compared):
+                wall, cpu = _time_pass(engine, inputs)
+                if turn == 0:  # warm-up: torch selects the kernels for this batch size
                     continue
                 walls[i].append(wall)
                 cpus[i].append(cpu)
@@ -75,13 +87,16 @@ def measure(
                 statistics.median(cpus[i]) / batch * 1e3,
                 differences[i],
             )
-            for i, engine in enumerate(made)
+            for i, engine in enumerate(compared)
         ]
     return timings
 
 
-def settle(module: nn.Module) -> None:
-    """Give random weights the BatchNorm statistics of one batch: without them deep activations grow without bound."""
+def set_batch_norm_statistics(module: nn.Module) -> None:
+    """Set the BatchNorm statistics of a network with random weights from one random batch.
+
+    Without them the activations of deep layers grow without bound.
+    """
     norms = [m for m in module.modules() if isinstance(m, nn.BatchNorm2d)]
     momentum = [norm.momentum for norm in norms]
     for norm in norms:
@@ -93,7 +108,8 @@ def settle(module: nn.Module) -> None:
     module.eval()
 
 
-def _once(engine: Engine, images: Tensor) -> tuple[float, float]:
+def _time_pass(engine: Engine, images: Tensor) -> tuple[float, float]:
+    """Wall-clock time and processor time of one forward pass in seconds."""
     wall, cpu = time.perf_counter(), time.process_time()
     outputs = engine(images)
     if engine.device == "cuda":
@@ -112,11 +128,11 @@ def _main(arguments: Sequence[str]) -> None:
     given = parser.parse_args(arguments)
     torch.manual_seed(0)
     module = models.create(given.model)
-    settle(module)
+    set_batch_norm_statistics(module)
     timings = measure(module, given.engine, batches=given.batch, rounds=given.rounds, threads=given.threads)
     eager = {t.batch: t for t in timings if t.engine == "eager"}
     lines = [
-        "| engine | batch | wall ms a face | ratio | cpu ms a face | ratio | difference |",
+        "| engine | batch | wall ms per face | ratio | cpu ms per face | ratio | difference |",
         "|---|---|---|---|---|---|---|",
     ]
     lines += [

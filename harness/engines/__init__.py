@@ -1,7 +1,8 @@
-"""Engines: how a network's forward pass is run.
+"""Engines run a network's forward pass.
 
-``torch`` (channels last, BatchNorm folded), ``openvino`` and ``onnxruntime`` (float32, converted in memory), ``cuda``
-(``cuda:precision=bf16,compile=true`` where asked for), and ``auto``, the fastest exact one that is installed.
+``torch`` (channels last, BatchNorm folded), ``openvino`` and ``onnxruntime`` (float32, converted in memory) run on the
+CPU, ``cuda`` on a GPU (with options such as ``cuda:precision=bf16,compile=true``). ``auto`` selects the fastest exact
+engine that is installed.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from nmebench.engines.interface import AsIs, Engine, check_engine, check_outputs, plain_outputs
+from nmebench.engines.interface import Engine, OwnRuntimeEngine, check_engine, check_outputs, plain_outputs
 from nmebench.errors import InputError
 from nmebench.registry import Registry
 from nmebench.suggest import unknown
@@ -32,78 +33,74 @@ REGISTRY = Registry(
     },
     group=None,
 )
+"""The engines; other distributions can't add any."""
 
-#: Packages that an engine needs beside torch.
-_NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+#: Packages that an engine needs besides torch.
+_REQUIRED_PACKAGES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"openvino": ("openvino",), "onnxruntime": ("onnxruntime", "onnx")}
 )
 
 
 def names() -> list[str]:
-    """Every name that ``create`` takes."""
+    """Return every name that :func:`create` takes."""
     return ["auto", *REGISTRY.names()]
 
 
 def available() -> dict[str, bool]:
-    """Whether each engine can run here."""
-    found = {
-        name: all(importlib.util.find_spec(package) is not None for package in _NEEDS.get(name, ()))
-        for name in REGISTRY.names()
-    }
+    """Return for each engine whether it can run on this machine."""
+    found = {name: not _missing_packages(name) for name in REGISTRY.names()}
     found["cuda"] = torch.cuda.is_available()
     return found
 
 
-def _fastest() -> str:
-    """The fastest exact engine that is installed (figures: docs/engines.md)."""
-    here = available()
-    return next(name for name in ("cuda", "openvino", "torch") if here[name])
-
-
-def device_of(name: str) -> str:
-    """Where the engine of that name would run here: ``cuda`` or ``cpu``."""
-    chosen = _parsed(name)[0]
-    return "cuda" if (_fastest() if chosen == "auto" else chosen) == "cuda" else "cpu"
-
-
-def _parsed(spec: str) -> tuple[str, dict[str, Any]]:
-    """``cuda:precision=bf16,compile=true`` -> its name and options."""
-    name, _, rest = spec.partition(":")
-    options: dict[str, Any] = {}
-    for part in rest.split(",") if rest else []:
-        key, equals, value = part.partition("=")
-        if not equals:
-            raise InputError(f"engine {spec!r}: {part!r} is not key=value")
-        options[key.strip()] = {"true": True, "false": False}.get(value.strip(), value.strip())
-    return name.strip(), options
-
-
-def create(name: str, module: nn.Module, *, threads: int | None = None, **options: Any) -> Engine:
-    """Make the engine that runs ``module``.
-
-    Args:
-        name: an engine's name, with options as ``cuda:precision=bf16``; ``auto`` takes the fastest exact one that is
-            installed, and ``engine.name`` says which.
-        module: a network in eval mode on the CPU; not changed. One that brings its own runtime keeps it.
-        threads: for the CPU engines; None takes torch's number.
-        **options: the engine's own.
+def device_of(spec: str) -> str:
+    """Return the device on which an engine would run on this machine: ``cuda`` or ``cpu``.
 
     Raises:
-        InputError: an unknown name or option, or an engine that isn't installed.
+        InputError: the options in ``spec`` are not of the form key=value.
+
+    Example:
+        >>> device_of("torch")
+        'cpu'
     """
-    name, given = _parsed(name)
-    options = {**given, **options}
+    name = _parse_spec(spec)[0]
+    return "cuda" if (_fastest_available() if name == "auto" else name) == "cuda" else "cpu"
+
+
+def create(spec: str, module: nn.Module, *, threads: int | None = None, **options: Any) -> Engine:
+    """Create the engine that runs a network.
+
+    Args:
+        spec: an engine's name, with options such as ``cuda:precision=bf16``. ``auto`` selects the fastest exact engine
+            that is installed; ``engine.name`` tells which.
+        module: a network in eval mode on the CPU; not changed. A network with its own runtime keeps it.
+        threads: number of threads of the CPU engines; None takes torch's number.
+        **options: further options of the engine; they replace those in ``spec``.
+
+    Raises:
+        InputError: the name or an option is unknown, or the engine isn't installed.
+
+    Example:
+        >>> network = nn.Sequential(nn.Conv2d(3, 2, 1)).eval()
+        >>> create("torch", network).name
+        'torch'
+        >>> create("cuda:bf16", network)
+        Traceback (most recent call last):
+            ...
+        nmebench.errors.InputError: engine 'cuda:bf16': 'bf16' is not key=value
+    """
+    name, spec_options = _parse_spec(spec)
+    options = {**spec_options, **options}
     if name not in names():
         raise InputError(unknown("engine", name, names()))
     if threads is not None and threads < 1:
         raise InputError(f"threads={threads} must be at least 1")
     runtime = getattr(module, "runtime", None)
     if runtime is not None:
-        return AsIs(module, runtime=str(runtime), threads=threads)
-    chosen = _fastest() if name == "auto" else name
-    for package in _NEEDS.get(chosen, ()):
-        if importlib.util.find_spec(package) is None:
-            raise InputError(f"engine {chosen!r} needs the package {package}: pip install {package}")
+        return OwnRuntimeEngine(module, runtime=str(runtime), threads=threads)
+    chosen = _fastest_available() if name == "auto" else name
+    if missing := _missing_packages(chosen):
+        raise InputError(f"engine {chosen!r} needs the package {missing[0]}: pip install {missing[0]}")
     kind = REGISTRY.load(chosen).value
     known = [p for p in inspect.signature(kind).parameters if p not in ("module", "threads")]
     for option in options:
@@ -114,3 +111,26 @@ def create(name: str, module: nn.Module, *, threads: int | None = None, **option
     if name == "auto":
         engine.details["chosen_by"] = "auto"
     return engine
+
+
+def _missing_packages(name: str) -> list[str]:
+    """The packages that an engine needs and that are not installed."""
+    return [package for package in _REQUIRED_PACKAGES.get(name, ()) if importlib.util.find_spec(package) is None]
+
+
+def _fastest_available() -> str:
+    """The fastest exact engine that is installed (measurements: docs/engines.md)."""
+    found = available()
+    return next(name for name in ("cuda", "openvino", "torch") if found[name])
+
+
+def _parse_spec(spec: str) -> tuple[str, dict[str, Any]]:
+    """Split ``cuda:precision=bf16,compile=true`` into its name and options."""
+    name, _, rest = spec.partition(":")
+    options: dict[str, Any] = {}
+    for part in rest.split(",") if rest else []:
+        key, equals, value = part.partition("=")
+        if not equals:
+            raise InputError(f"engine {spec!r}: {part!r} is not key=value")
+        options[key.strip()] = {"true": True, "false": False}.get(value.strip(), value.strip())
+    return name.strip(), options

@@ -19,10 +19,10 @@ PRECISIONS = ("float32", "tf32", "bf16")
 
 
 class CudaEngine(Engine):
-    """The network on the GPU.
+    """Runs a folded copy of the network on the GPU.
 
-    float32 means float32: cuDNN's and cuBLAS's silent TF32 is switched off for the pass. ``tf32``, ``bf16`` and
-    ``compile`` are asked for by name, and stand in the engine's name in every result.
+    With ``float32`` all arithmetic is float32: TF32, which cuDNN and cuBLAS can use without notice, is off during the
+    pass. Options that are not the default are part of the engine's name in every result.
     """
 
     device = "cuda"
@@ -35,7 +35,17 @@ class CudaEngine(Engine):
         precision: str = "float32",
         compile: bool = False,  # noqa: A002
     ) -> None:
-        """``module`` isn't changed; a folded copy goes to the device with the first batch."""
+        """Check the options; the first batch moves a folded copy of ``module`` to the device.
+
+        Args:
+            module: the network in eval mode on the CPU; not changed.
+            threads: recorded in ``details`` only.
+            precision: ``float32``, ``tf32`` or ``bf16`` (autocast).
+            compile: whether to compile the network with ``torch.compile``.
+
+        Raises:
+            InputError: the precision is unknown, or torch finds no CUDA device.
+        """
         if precision not in PRECISIONS:
             raise InputError(f"engine cuda: precision {precision!r} is unknown; one of {', '.join(PRECISIONS)}")
         if not torch.cuda.is_available():
@@ -46,7 +56,7 @@ class CudaEngine(Engine):
         self.exact = precision == "float32"
         self._precision = precision
         self._compile = compile
-        self._given: nn.Module | None = module
+        self._module = module
         self._network: Any = None
         self._pinned: Tensor | None = None
         self.details = {
@@ -61,7 +71,7 @@ class CudaEngine(Engine):
         }
 
     def __call__(self, images: Tensor) -> dict[str, Tensor]:
-        """Outputs by name, float32, on the device."""
+        """Return the outputs by name, float32, on the device."""
         self.prepare(images)
         tf32 = self._precision == "tf32"
         mixed = torch.autocast("cuda", torch.bfloat16) if self._precision == "bf16" else nullcontext()
@@ -76,23 +86,22 @@ class CudaEngine(Engine):
             matmul.allow_tf32 = before
 
     def prepare(self, images: Tensor) -> None:
-        """Fold, and move to the device."""
-        if self._given is None:
+        """Fold the network and move it to the device, once."""
+        if self._network is not None:
             return
-        folded, count, total = fold_batch_norms(copy.deepcopy(self._given).cpu(), images.cpu())
+        folded, count, total = fold_batch_norms(copy.deepcopy(self._module).cpu(), images.cpu())
         self.details["batch_norms_folded"] = f"{count} of {total}"
         network: Any = folded.to("cuda").to(memory_format=torch.channels_last)
         self._network = torch.compile(network, dynamic=False) if self._compile else network
-        self._given = None
 
     def _to_device(self, images: Tensor) -> Tensor:
-        """Through one pinned buffer, so that the copy needn't wait for the pages."""
+        """Copy images to the device through one pinned buffer, which makes the copy asynchronous."""
         if images.is_cuda:
             return images.contiguous(memory_format=torch.channels_last)
         if self._pinned is None or self._pinned.shape[1:] != images.shape[1:] or len(self._pinned) < len(images):
             self._pinned = torch.empty(images.shape, pin_memory=True)
         else:
-            torch.cuda.current_stream().synchronize()  # the last copy out of the buffer must be over
-        part = self._pinned[: len(images)]
-        part.copy_(images)
-        return part.to("cuda", non_blocking=True).contiguous(memory_format=torch.channels_last)
+            torch.cuda.current_stream().synchronize()  # the previous copy from the buffer must have ended
+        pinned = self._pinned[: len(images)]
+        pinned.copy_(images)
+        return pinned.to("cuda", non_blocking=True).contiguous(memory_format=torch.channels_last)

@@ -1,9 +1,10 @@
-"""BatchNorm folded into the convolution before it: the same function with fewer passes over memory."""
+"""Folds each BatchNorm into the convolution before it: the same function with fewer passes over memory."""
 
 from __future__ import annotations
 
 import copy
 from collections import Counter
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -15,73 +16,77 @@ _CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 
 
 def fold_batch_norms(module: nn.Module, images: Tensor) -> tuple[nn.Module, int, int]:
-    """A copy of ``module`` with every BatchNorm that directly follows a convolution folded into it.
+    """Copy a network with each BatchNorm folded into the convolution that it directly follows.
 
-    Which BatchNorm follows which convolution is observed in one forward pass, not guessed from names: a pair is folded
-    when the very tensor that the convolution gave is what the BatchNorm reads, and both run once. The sums are done in
-    float64. A convolution whose output something else reads as well would be changed for it too; that, and any
-    other surprise, shows in ``check_engine``.
+    One forward pass shows which BatchNorm follows which convolution; names don't matter. A pair is folded if the
+    BatchNorm reads the tensor object that the convolution returned and both run once. The folded weights are computed
+    in float64. If another module also reads the convolution's output, that module sees a changed input;
+    :func:`nmebench.engines.check_engine` detects this and any other error.
 
     Args:
-        module: in eval mode; not changed.
-        images: any valid batch ``[N, 3, H, W]``; one face is enough.
+        module: the network in eval mode; not changed.
+        images: any valid batch ``[N, 3, H, W]``; one image is enough.
 
     Returns:
-        The folded copy, the number of BatchNorms folded, and the number there were.
+        The folded copy, the number of folded BatchNorms, and the number of all BatchNorms.
+
+    Example:
+        >>> network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)).eval()
+        >>> folded, count, total = fold_batch_norms(network, torch.zeros(1, 3, 8, 8))
+        >>> folded[1], count, total
+        (Identity(), 1, 1)
     """
     folded = copy.deepcopy(module).eval()
-    pairs, total = _pairs(folded, images)
+    pairs, total = _find_pairs(folded, images)
     for convolution, norm_name in pairs:
         norm = folded.get_submodule(norm_name)
-        assert isinstance(norm, nn.BatchNorm2d)  # noqa: S101 - observed in _pairs
+        assert isinstance(norm, nn.BatchNorm2d)  # noqa: S101 - observed in _find_pairs
         _fold(convolution, norm)
-        folded.set_submodule(norm_name, _what_remains(norm))
+        folded.set_submodule(norm_name, _drop_and_activation(norm))
     return folded, len(pairs), total
 
 
-def _pairs(module: nn.Module, images: Tensor) -> tuple[list[tuple[nn.Module, str]], int]:
-    """(convolution, name of the BatchNorm that reads its output), for both run once; and the number of BatchNorms."""
-    given: list[tuple[Tensor, nn.Module]] = []
+def _find_pairs(module: nn.Module, images: Tensor) -> tuple[list[tuple[nn.Module, str]], int]:
+    """Pairs of a convolution and the name of the BatchNorm to fold into it, and the number of all BatchNorms."""
+    convolved: list[tuple[Tensor, nn.Module]] = []
     read: list[tuple[Tensor, str]] = []
     calls: Counter[nn.Module] = Counter()
     hooks = []
     norms = {name: m for name, m in module.named_modules() if isinstance(m, nn.BatchNorm2d)}
 
-    def gave(convolution: nn.Module, _: object, output: Tensor) -> None:
+    def record_output(convolution: nn.Module, _: object, output: Tensor) -> None:
         calls[convolution] += 1
-        given.append((output, convolution))
+        convolved.append((output, convolution))
 
-    def reads(name: str) -> torch.utils.hooks.RemovableHandle:
-        def hook(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            calls[norm] += 1
-            read.append((inputs[0], name))
+    def record_input(name: str, norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        calls[norm] += 1
+        read.append((inputs[0], name))
 
-        return norms[name].register_forward_pre_hook(hook)
-
-    hooks += [m.register_forward_hook(gave) for m in module.modules() if isinstance(m, _CONVOLUTIONS)]
-    hooks += [reads(name) for name in norms]
+    hooks += [m.register_forward_hook(record_output) for m in module.modules() if isinstance(m, _CONVOLUTIONS)]
+    hooks += [norm.register_forward_pre_hook(partial(record_input, name)) for name, norm in norms.items()]
     try:
         with torch.inference_mode():
             module(images[:1])
     finally:
         for hook in hooks:
             hook.remove()
-    by_output = {id(output): convolution for output, convolution in given}
-    found = []
+    by_output = {id(output): convolution for output, convolution in convolved}
+    pairs = []
     for tensor, name in read:
         convolution = by_output.get(id(tensor))
         if convolution is None or calls[convolution] != 1 or calls[norms[name]] != 1:
             continue
         if norms[name].running_mean is not None and norms[name].running_var is not None:
-            found.append((convolution, name))
-    return found, len(norms)
+            pairs.append((convolution, name))
+    return pairs, len(norms)
 
 
 def _fold(convolution: nn.Module, norm: nn.BatchNorm2d) -> None:
-    assert isinstance(convolution, _CONVOLUTIONS)  # noqa: S101 - observed in _pairs
+    """Replace a convolution's weight and bias by those of the convolution followed by the BatchNorm."""
+    assert isinstance(convolution, _CONVOLUTIONS)  # noqa: S101 - observed in _find_pairs
     transpose = isinstance(convolution, nn.ConvTranspose2d)
-    assert norm.running_mean is not None  # noqa: S101 - observed in _pairs
-    assert norm.running_var is not None  # noqa: S101 - observed in _pairs
+    assert norm.running_mean is not None  # noqa: S101 - observed in _find_pairs
+    assert norm.running_var is not None  # noqa: S101 - observed in _find_pairs
     bias = convolution.bias if convolution.bias is not None else torch.zeros_like(norm.running_mean)
     one, zero = torch.ones_like(norm.running_mean), torch.zeros_like(norm.running_mean)
     scale = norm.weight if norm.affine else one
@@ -101,7 +106,7 @@ def _fold(convolution: nn.Module, norm: nn.BatchNorm2d) -> None:
         convolution.bias = nn.Parameter(shift.float(), requires_grad=False)
 
 
-def _what_remains(norm: nn.BatchNorm2d) -> nn.Module:
-    """timm's BatchNormAct2d also drops and activates."""
+def _drop_and_activation(norm: nn.BatchNorm2d) -> nn.Module:
+    """The dropout and activation that timm's BatchNormAct2d applies after normalising; else the identity."""
     after = [getattr(norm, name) for name in ("drop", "act") if isinstance(getattr(norm, name, None), nn.Module)]
     return nn.Sequential(*after) if after else nn.Identity()

@@ -1,4 +1,4 @@
-"""What an engine is: something that runs a network's forward pass and says how."""
+"""The interface of engines, and the check of an engine against plain torch."""
 
 from __future__ import annotations
 
@@ -12,67 +12,80 @@ from torch import Tensor, nn
 
 from nmebench.errors import InputError
 
-__all__ = ["AsIs", "Engine", "TupleOutputs", "check_engine", "check_outputs", "plain_outputs"]
+__all__ = ["Engine", "OwnRuntimeEngine", "TraceableModule", "check_engine", "check_outputs", "plain_outputs"]
 
 TOLERANCE = 1e-4
-"""Largest difference to plain float32 torch of an exact engine, as a part of the largest output (or of 1)."""
+"""Allowed difference of an exact engine to plain float32 torch, relative to the largest output (or to 1 if larger)."""
 
 
 class Engine(abc.ABC):
-    """Runs a network: images ``[N, 3, H, W]`` float32 -> its named outputs, float32.
+    """Runs a network's forward pass: images ``[N, 3, H, W]`` float32 -> named outputs, float32.
 
-    ``details`` names versions, threads and what was done to the network; it may grow with the first batch. An engine is
-    called by one thread: it keeps buffers between calls.
+    Only one thread may call an engine, because it keeps buffers between calls.
     """
 
     name: str
+    """The engine and its options, as stored in a run."""
     exact: bool = True
-    """Whether the arithmetic is float32 throughout."""
+    """Whether all arithmetic is float32."""
     device: str = "cpu"
-    """Where the outputs lie."""
+    """Device of the outputs: ``cpu`` or ``cuda``."""
     details: dict[str, Any]
-    """What a result says of the engine: the same for two runs of the same thing."""
-    prepared: str = ""
-    """What ``prepare`` did this time, where that depends on an earlier run; for ``timings.json``."""
+    """Versions, threads and changes to the network, for the run's record; equal for two equal runs.
 
-    def prepare(self, images: Tensor) -> None:  # noqa: B027 - most have nothing to prepare
-        """Fold, convert or compile the network for images of this size, once; a call does it where it wasn't done."""
+    Preparing the engine can add entries.
+    """
+    prepared: str = ""
+    """What ``prepare`` did, if that depends on the cache; stored in ``timings.json``."""
+
+    def prepare(self, images: Tensor) -> None:  # noqa: B027 - most engines have nothing to prepare
+        """Fold, convert or compile the network for images of this size.
+
+        Calling the engine prepares it if necessary.
+        """
 
     @abc.abstractmethod
     def __call__(self, images: Tensor) -> dict[str, Tensor]:
-        """Outputs by name, each contiguous; ``images`` is not changed."""
+        """Return the outputs by name, each contiguous; ``images`` is not changed."""
 
     def start(self, images: Tensor) -> Callable[[], dict[str, Tensor]]:
-        """Begin a pass; what it returns is called once, and waits for the outputs.
+        """Start a forward pass and return a function that waits for its outputs; call the function once.
 
-        An engine with threads of its own computes meanwhile, passes in the order in which they were begun. Any other
-        computes when the outputs are asked for.
+        An engine with its own threads computes in the background, in the order of the calls. Any other engine computes
+        when the returned function is called.
         """
         return partial(self, images)
 
 
-class TupleOutputs(nn.Module):
-    """A network whose outputs are a tuple, in the order of ``names``: what tracers and exporters understand."""
+class TraceableModule(nn.Module):
+    """A network that returns its outputs as a tuple, because tracers and exporters don't understand dictionaries."""
 
     def __init__(self, module: nn.Module) -> None:
-        """Around ``module``, in eval mode."""
+        """Wrap ``module`` and switch to eval mode."""
         super().__init__()
         self.module = module
         self.names: tuple[str, ...] = ()
+        """Names of the outputs, in the tuple's order; known after the first call."""
         self.eval()
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """The outputs; their names are kept from the call."""
+        """Return the outputs of ``images`` and remember their names."""
         outputs: Mapping[str, Tensor] = self.module(images)
         self.names = tuple(outputs)
         return tuple(outputs.values())
 
 
-class AsIs(Engine):
-    """A network that brings its own runtime (an ONNX card's session): no engine can run it otherwise."""
+class OwnRuntimeEngine(Engine):
+    """Calls a network that brings its own runtime, such as an ONNX session, which no other engine can run."""
 
     def __init__(self, module: nn.Module, *, runtime: str, threads: int | None) -> None:
-        """``runtime`` is the module's own name for what runs it."""
+        """Set the module's number of threads, if it has a method ``use_threads``.
+
+        Args:
+            module: the network.
+            runtime: name of the module's runtime.
+            threads: number of CPU threads; None leaves it as it is.
+        """
         self.module = module
         self.name = f"{runtime} (card)"
         self.details = {"runtime": runtime}
@@ -82,25 +95,28 @@ class AsIs(Engine):
             self.details["threads"] = threads
 
     def __call__(self, images: Tensor) -> dict[str, Tensor]:
-        """The module's own answer."""
+        """Return the module's outputs."""
         with torch.inference_mode():
             outputs: dict[str, Tensor] = self.module(images)
         return outputs
 
 
 def plain_outputs(module: nn.Module, images: Tensor) -> dict[str, Tensor]:
-    """What the network gives on plain float32 torch: what every engine is held to."""
+    """Return the network's outputs on plain float32 torch, the reference for every engine."""
     with torch.inference_mode():
         return dict(module(images))
 
 
 def check_engine(engine: Engine, module: nn.Module, images: Tensor) -> float:
-    """Largest absolute difference between an engine's outputs and plain float32 torch's on ``images``.
+    """Compare an engine's outputs for ``images`` with plain float32 torch.
 
     Args:
         engine: made from ``module``.
-        module: the network itself, in eval mode, on the CPU.
+        module: the network in eval mode on the CPU.
         images: ``[N, 3, H, W]`` float32.
+
+    Returns:
+        The largest absolute difference over all outputs.
 
     Raises:
         InputError: as :func:`check_outputs`.
@@ -109,15 +125,18 @@ def check_engine(engine: Engine, module: nn.Module, images: Tensor) -> float:
 
 
 def check_outputs(engine: Engine, outputs: Mapping[str, Tensor], plain: Mapping[str, Tensor]) -> float:
-    """Largest absolute difference between what an engine gave and what plain float32 torch gave.
+    """Compare outputs of an engine with the outputs of plain float32 torch.
 
     Args:
-        engine: says whether it means to be exact.
-        outputs: the engine's, of the same images.
-        plain: from :func:`plain_outputs`, of some faces.
+        engine: the engine; ``engine.exact`` decides whether a difference is an error.
+        outputs: the engine's outputs.
+        plain: outputs of the same images from :func:`plain_outputs`.
+
+    Returns:
+        The largest absolute difference over all outputs.
 
     Raises:
-        InputError: other outputs than the network's, or an exact engine that is not.
+        InputError: the names or shapes of the outputs differ, or an exact engine exceeds :data:`TOLERANCE`.
     """
     if set(outputs) != set(plain):
         raise InputError(f"engine {engine.name} gives {sorted(outputs)}, the network gives {sorted(plain)}")
@@ -130,7 +149,7 @@ def check_outputs(engine: Engine, outputs: Mapping[str, Tensor], plain: Mapping[
             )
         difference = float((value - expected).abs().max()) if value.numel() else 0.0
         allowed = TOLERANCE * max(1.0, float(expected.abs().max()) if expected.numel() else 1.0)
-        if engine.exact and not difference <= allowed:  # not <=: a NaN is no agreement
+        if engine.exact and not difference <= allowed:  # "not <=" also refuses NaN
             raise InputError(
                 f"engine {engine.name} differs from plain torch by {difference:.2g} in {name} on the first batch"
                 f" (at most {allowed:.2g} is allowed): use --engine torch"

@@ -1,4 +1,4 @@
-"""Converted networks on disk, named by everything that made them."""
+"""A cache of converted networks on disk."""
 
 from __future__ import annotations
 
@@ -6,26 +6,40 @@ import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from torch import nn
 
+from nmebench.files import file_sha256
 from nmebench.paths import cache_folder
 from nmebench.source_hash import package_hash
 
-__all__ = ["fetch", "folder", "key", "store"]
+__all__ = ["add", "cache_key", "find", "folder"]
 
-KEPT = 8
-"""How many converted networks are kept; the least recently used one goes."""
+MAX_ENTRIES = 8
+"""Number of converted networks to keep; the least recently used one is removed first."""
+
+_CHECKSUM = "checksum"
+"""File of an entry that holds the hash of its other files."""
 
 
 def folder() -> Path:
-    """The folder of converted networks: ``engines/`` in the cache folder."""
+    """Return the folder of converted networks: ``engines/`` in the cache folder."""
     return cache_folder() / "engines"
 
 
-def key(module: nn.Module, *facts: object) -> str:
-    """A hash of the network's weights, its structure, the code of ``models`` and ``facts`` (versions, shapes)."""
+def cache_key(module: nn.Module, *facts: object) -> str:
+    """Hash every input of a conversion: the network's weights and structure, the code of ``models``, and ``facts``.
+
+    Args:
+        module: the network.
+        *facts: anything else that the converted network depends on, such as versions and shapes.
+
+    Returns:
+        64 hexadecimal digits.
+    """
     digest = hashlib.sha256()
     for fact in (type(module).__qualname__, repr(module), *facts):
         digest.update(repr(fact).encode() + b"\0")
@@ -36,21 +50,11 @@ def key(module: nn.Module, *facts: object) -> str:
     return digest.hexdigest()
 
 
-def _seal(entry: Path) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(entry.iterdir()):
-        if path.name != "seal":
-            digest.update(path.name.encode() + b"\0")
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
-
-
-def fetch(name: str) -> Path | None:
-    """The folder of a converted network; None when it isn't there, or isn't whole (then it is removed)."""
-    entry = folder() / name
+def find(key: str) -> Path | None:
+    """Return the folder of an entry and mark it as used; None if it is missing. A damaged entry is removed."""
+    entry = folder() / key
     try:
-        if (entry / "seal").read_text() == _seal(entry):
+        if (entry / _CHECKSUM).read_text() == _checksum(entry):
             os.utime(entry)
             return entry
     except OSError:
@@ -60,33 +64,40 @@ def fetch(name: str) -> Path | None:
     return None
 
 
-def store(name: str) -> _Storing:
-    """A context that gives an empty folder to write into and makes it the entry ``name``, whole or not at all."""
-    return _Storing(name)
+@contextmanager
+def add(key: str) -> Iterator[Path]:
+    """Yield an empty folder to write to; it becomes the entry ``key`` if the ``with`` block ends without an error.
+
+    Raises:
+        OSError: the cache can't be written.
+    """
+    entry = folder() / key
+    entry.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=".making-", dir=entry.parent))
+    try:
+        yield temporary
+        (temporary / _CHECKSUM).write_text(_checksum(temporary))
+        try:
+            temporary.replace(entry)
+        except OSError:  # another process has written the same entry
+            if not entry.is_dir():
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        _remove_old_entries(entry.parent)
 
 
-class _Storing:
-    def __init__(self, name: str) -> None:
-        self._entry = folder() / name
+def _checksum(entry: Path) -> str:
+    """Hash of the names and contents of an entry's files."""
+    digest = hashlib.sha256()
+    for path in sorted(entry.iterdir()):
+        if path.name != _CHECKSUM:
+            digest.update(f"{path.name}\0{file_sha256(path)}\n".encode())
+    return digest.hexdigest()
 
-    def __enter__(self) -> Path:
-        self._entry.parent.mkdir(parents=True, exist_ok=True)
-        self._making = Path(tempfile.mkdtemp(prefix=".making-", dir=self._entry.parent))
-        return self._making
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            (self._making / "seal").write_text(_seal(self._making))
-            try:
-                self._making.replace(self._entry)
-            except OSError:  # another process was first, with the same content
-                if not self._entry.is_dir():
-                    raise
-        shutil.rmtree(self._making, ignore_errors=True)
-        self._forget_old()
-
-    def _forget_old(self) -> None:
-        entries = [e for e in self._entry.parent.iterdir() if e.is_dir() and not e.name.startswith(".")]
-        entries.sort(key=lambda e: e.stat().st_mtime)
-        for entry in entries[:-KEPT]:
-            shutil.rmtree(entry, ignore_errors=True)
+def _remove_old_entries(parent: Path) -> None:
+    entries = [entry for entry in parent.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
+    entries.sort(key=lambda entry: entry.stat().st_mtime)
+    for entry in entries[:-MAX_ENTRIES]:
+        shutil.rmtree(entry, ignore_errors=True)

@@ -10,7 +10,7 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from nmebench.engines.interface import Engine, TupleOutputs
+from nmebench.engines.interface import Engine, TraceableModule
 from nmebench.errors import InputError
 
 __all__ = ["OnnxRuntimeEngine"]
@@ -19,12 +19,20 @@ OPSET = 17
 
 
 class OnnxRuntimeEngine(Engine):
-    """The network as an ONNX graph with an open batch; it can be slow in a process that also uses torch."""
+    """Runs the network as an ONNX graph with an open batch size.
+
+    It can be slow in a process that also uses torch.
+    """
 
     name = "onnxruntime"
 
     def __init__(self, module: nn.Module, *, threads: int | None = None) -> None:
-        """The network is exported with the first batch, when its input is known."""
+        """Keep the network; the first batch exports it, because the export needs the size of the images.
+
+        Args:
+            module: the network in eval mode; not changed.
+            threads: number of CPU threads; None takes torch's number.
+        """
         self._module = module
         self._threads = threads or torch.get_num_threads()
         self._sessions: dict[tuple[int, int], tuple[Any, tuple[str, ...]]] = {}
@@ -36,29 +44,34 @@ class OnnxRuntimeEngine(Engine):
         }
 
     def prepare(self, images: Tensor) -> None:
-        """Export for this size."""
+        """Export the network for images of this size, once per size.
+
+        Raises:
+            InputError: ONNX Runtime can't run the network.
+        """
         size = (images.shape[-2], images.shape[-1])
         if size not in self._sessions:
             self._sessions[size] = self._export(size)
 
     def __call__(self, images: Tensor) -> dict[str, Tensor]:
-        """Outputs by name."""
+        """Return the outputs by name."""
         self.prepare(images)
         session, names = self._sessions[images.shape[-2], images.shape[-1]]
         found = session.run(list(names), {"images": images.detach().contiguous().numpy()})
         return {name: torch.from_numpy(value) for name, value in zip(names, found, strict=True)}
 
     def _export(self, size: tuple[int, int]) -> tuple[Any, tuple[str, ...]]:
-        wrapped = TupleOutputs(self._module)
+        """A session for images of ``size`` (height, width), and the names of its outputs."""
+        traceable = TraceableModule(self._module)
         example = torch.zeros(2, 3, *size)
-        graph: Any = io.BytesIO()  # the exporter takes a buffer, its annotation doesn't say so
+        graph: Any = io.BytesIO()  # Any, because the exporter's annotation leaves out buffers
         try:
             with warnings.catch_warnings(), torch.no_grad():
                 warnings.simplefilter("ignore")  # the tracer warns about every constant size
-                wrapped(example)
-                names = wrapped.names
+                traceable(example)
+                names = traceable.names
                 torch.onnx.export(
-                    wrapped,
+                    traceable,
                     (example,),
                     graph,
                     dynamo=False,
@@ -71,7 +84,7 @@ class OnnxRuntimeEngine(Engine):
             options.intra_op_num_threads = self._threads
             options.log_severity_level = 3
             session = onnxruntime.InferenceSession(graph.getvalue(), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # the exporter, each operator and the runtime fail in ways of their own
+        except Exception as error:  # the exporter, its operators and the runtime raise errors of any class
             line = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
             raise InputError(
                 f"onnxruntime can't run {type(self._module).__name__}: {line}; use --engine torch"

@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from nmebench.engines import model_cache
-from nmebench.engines.interface import Engine, TupleOutputs
+from nmebench.engines.interface import Engine, TraceableModule
 from nmebench.errors import InputError
 
 __all__ = ["OpenVinoEngine"]
@@ -24,42 +23,49 @@ __all__ = ["OpenVinoEngine"]
 
 @cache
 def _core() -> Any:
-    """The process's one ``Core``, never given up.
+    """The process's only ``Core``, which is never released.
 
-    OpenVINO's CPU plugin replaces the alternate signal stack of the thread that loads it, and frees it when the last
-    network that holds the plugin is gone, in whatever thread that happens. In another one than the first, the first is
-    left with a freed stack, and its next signal ends the process.
+    OpenVINO's CPU plugin replaces the alternate signal stack of the thread that loads it, and frees that stack when the
+    last network that uses the plugin is deleted. If another thread deletes that network, the first thread keeps a freed
+    signal stack, and its next signal ends the process.
     """
     return openvino.Core()
 
 
 @dataclass
 class _Compiled:
-    """A network for one size of images, and the requests that no pass is using."""
+    """A compiled network for one size of images, and its idle inference requests."""
 
     network: Any
     names: tuple[str, ...]
-    free: list[Any] = field(default_factory=list)
+    """Names of the outputs."""
+    idle_requests: list[Any] = field(default_factory=list)
 
-    def request(self) -> Any:
-        return self.free.pop() if self.free else self.network.create_infer_request()
+    def take_request(self) -> Any:
+        """An idle request, or a new one."""
+        return self.idle_requests.pop() if self.idle_requests else self.network.create_infer_request()
 
 
 class OpenVinoEngine(Engine):
-    """The network as OpenVINO compiles it: float32 kernels, any batch size.
+    """Runs the network as compiled by OpenVINO: float32 kernels, any batch size.
 
-    A batch is cut into as many parts as there are streams, which run side by side on threads of their own, so that no
-    thread waits for the slowest one after every layer. The parts depend on the batch and the number of threads alone.
+    A batch is split into one part per stream. The streams run in parallel on separate threads, so that no thread waits
+    for the slowest one after every layer. The split depends only on the batch size and the number of threads.
 
-    Converting and compiling take seconds, so the compiled network is kept in the cache folder under the hash of its
-    weights, structure, versions, options and processor; it gives the same bits as the one that was just compiled. The
-    frontend is called directly: OpenVINO's ``convert_model`` reports its use over the network.
+    Converting and compiling take seconds, so the compiled network is stored in the cache folder under the hash of its
+    weights, structure, versions, options and processor. A network from the cache gives the same bits as a new one. The
+    converter's frontend is called directly, because OpenVINO's ``convert_model`` reports its use over the network.
     """
 
     name = "openvino"
 
     def __init__(self, module: nn.Module, *, threads: int | None = None) -> None:
-        """The network is converted with the first batch, when its input is known."""
+        """Keep the network; the first batch converts it, because the conversion needs the size of the images.
+
+        Args:
+            module: the network in eval mode; not changed.
+            threads: number of CPU threads; None takes torch's number.
+        """
         self._module = module
         self._threads = threads or torch.get_num_threads()
         self._streams = next(streams for streams in (4, 3, 2, 1) if self._threads % streams == 0)
@@ -73,33 +79,37 @@ class OpenVinoEngine(Engine):
         }
 
     def prepare(self, images: Tensor) -> None:
-        """Convert and compile for this size."""
+        """Convert and compile the network for images of this size, once per size.
+
+        Raises:
+            InputError: OpenVINO can't convert the network or load it from the cache.
+        """
         size = (images.shape[-2], images.shape[-1])
         if size not in self._compiled:
             self._compiled[size] = self._compile(size)
 
     def __call__(self, images: Tensor) -> dict[str, Tensor]:
-        """Outputs by name."""
+        """Return the outputs by name."""
         return self.start(images)()
 
     def start(self, images: Tensor) -> Callable[[], dict[str, Tensor]]:
-        """Begin a pass, one request for each part; OpenVINO's streams take requests in turn."""
+        """Start a forward pass with one request per part, and return a function that waits for the outputs."""
         self.prepare(images)
         compiled = self._compiled[images.shape[-2], images.shape[-1]]
         parts = [part.numpy() for part in images.detach().contiguous().tensor_split(self._streams) if len(part)]
-        running = [(compiled.request(), part) for part in parts]
+        running = [(compiled.take_request(), part) for part in parts]
         for request, part in running:
             request.start_async([part], share_inputs=True)
 
         def outputs() -> dict[str, Tensor]:
             for request, _ in running:
                 request.wait()
-            # A request keeps its buffers for the next pass, so what it found is copied.
+            # concatenate copies, because a request reuses its buffers in the next pass.
             found = {
                 name: torch.from_numpy(np.concatenate([request.get_output_tensor(i).data for request, _ in running]))
                 for i, name in enumerate(compiled.names)
             }
-            compiled.free.extend(request for request, _ in running)
+            compiled.idle_requests.extend(request for request, _ in running)
             return found
 
         return outputs
@@ -110,18 +120,18 @@ class OpenVinoEngine(Engine):
             "INFERENCE_PRECISION_HINT": "f32",
             "INFERENCE_NUM_THREADS": self._threads,
             "NUM_STREAMS": self._streams,
-            # Pinned threads of two runs on one machine would share cores while others idle.
+            # With pinning, the threads of two runs on one machine would share cores while other cores are idle.
             "ENABLE_CPU_PINNING": False,
         }
-        machine = (core.get_property("CPU", "FULL_DEVICE_NAME"), torch.backends.cpu.get_cpu_capability())
-        key = model_cache.key(
-            self._module, openvino.__version__, torch.__version__, size, sorted(options.items()), machine
+        processor = (core.get_property("CPU", "FULL_DEVICE_NAME"), torch.backends.cpu.get_cpu_capability())
+        key = model_cache.cache_key(
+            self._module, openvino.__version__, torch.__version__, size, sorted(options.items()), processor
         )
-        entry = model_cache.fetch(key)
+        entry = model_cache.find(key)
         if entry is not None:
-            kept = io.BytesIO((entry / "compiled").read_bytes())
+            stored = io.BytesIO((entry / "compiled").read_bytes())
             try:
-                compiled = core.import_model(kept, "CPU", options)
+                compiled = core.import_model(stored, "CPU", options)
             except RuntimeError as error:
                 line = str(error).strip().splitlines()[0][:200]
                 raise InputError(
@@ -132,36 +142,37 @@ class OpenVinoEngine(Engine):
         else:
             network, names = _convert(self._module, size)
             compiled = core.compile_model(network, "CPU", options)
-            self.prepared = "converted and compiled" + self._keep(key, compiled, names)
+            self.prepared = "converted and compiled" + _store(key, compiled, names)
         return _Compiled(compiled, names)
 
-    def _keep(self, key: str, compiled: Any, names: tuple[str, ...]) -> str:
-        """Keep a compiled network; what to add where that can't be done, which costs seconds in the next run."""
-        try:
-            with model_cache.store(key) as entry:
-                (entry / "compiled").write_bytes(compiled.export_model().getbuffer())
-                (entry / "outputs").write_text("\n".join(names))
-        except (OSError, RuntimeError) as error:
-            return f"; not kept in {Path(model_cache.folder())}: {str(error).splitlines()[0][:200]}"
-        return ""
+
+def _store(key: str, compiled: Any, names: tuple[str, ...]) -> str:
+    """Store a compiled network in the cache; return the reason if that fails, which costs the next run seconds."""
+    try:
+        with model_cache.add(key) as entry:
+            (entry / "compiled").write_bytes(compiled.export_model().getbuffer())
+            (entry / "outputs").write_text("\n".join(names))
+    except (OSError, RuntimeError) as error:
+        return f"; not kept in {model_cache.folder()}: {str(error).splitlines()[0][:200]}"
+    return ""
 
 
 def _convert(module: nn.Module, size: tuple[int, int]) -> tuple[Any, tuple[str, ...]]:
-    """The network as an OpenVINO model with an open batch, and the names of its outputs."""
+    """The network as an OpenVINO model with an open batch size, and the names of its outputs."""
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
-    wrapped = TupleOutputs(module)
+    traceable = TraceableModule(module)
     example = torch.zeros(2, 3, *size)
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")  # the tracer warns about every constant size
-            traced = torch.jit.trace(wrapped, example, check_trace=False)  # type: ignore[no-untyped-call]
+            traced = torch.jit.trace(traceable, example, check_trace=False)  # type: ignore[no-untyped-call]
             frontend = FrontEndManager().load_by_framework("pytorch")
             decoder = TorchScriptPythonDecoder(traced, example_input=(example,))
             network = frontend.convert(frontend.load(decoder))
-    except Exception as error:  # the tracer, the frontend and each operator fail in ways of their own
+    except Exception as error:  # the tracer, the frontend and its operators raise errors of any class
         line = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise InputError(f"openvino can't convert {type(module).__name__}: {line}; use --engine torch") from error
     network.reshape({0: [-1, 3, *size]})
-    return network, wrapped.names
+    return network, traceable.names

@@ -12,30 +12,38 @@ __all__ = ["TorchEngine"]
 
 
 class TorchEngine(Engine):
-    """The network itself, rearranged for the CPU's convolutions. ``threads`` is the whole process's."""
+    """Runs a copy of the network that is rearranged for the CPU's convolutions."""
 
     name = "torch"
 
     def __init__(self, module: nn.Module, *, threads: int | None = None) -> None:
-        """The network is folded with the first batch, when its input is known; ``module`` isn't changed."""
+        """Set the number of threads of the process; the first batch folds a copy of ``module``.
+
+        Args:
+            module: the network in eval mode; not changed.
+            threads: number of threads of the complete process; None leaves it as it is.
+        """
         if threads is not None and threads != torch.get_num_threads():
             torch.set_num_threads(threads)
-        self._given: nn.Module | None = module
-        self._folded: nn.Module = module
+        self._module = module
+        self._folded: nn.Module | None = None
         self.details = {"torch": torch.__version__, "threads": torch.get_num_threads(), "layout": "channels last"}
 
     def prepare(self, images: Tensor) -> None:
-        """Fold what can be folded."""
-        if self._given is None:
-            return
-        self._folded, folded, total = fold_batch_norms(self._given, images)
-        self._folded = self._folded.to(memory_format=torch.channels_last)
-        self.details["batch_norms_folded"] = f"{folded} of {total}"
-        self._given = None
+        """Fold the BatchNorms into the convolutions, once."""
+        self._network(images)
 
     def __call__(self, images: Tensor) -> dict[str, Tensor]:
-        """Outputs by name, in the ordinary layout: decoders read a map at a time."""
-        self.prepare(images)
+        """Return the outputs by name as contiguous tensors, because decoders read one map at a time."""
+        network = self._network(images)
         with torch.inference_mode():
-            outputs = self._folded(images.contiguous(memory_format=torch.channels_last))
+            outputs = network(images.contiguous(memory_format=torch.channels_last))
             return {name: value.contiguous() for name, value in outputs.items()}
+
+    def _network(self, images: Tensor) -> nn.Module:
+        """The folded network; the first call folds it."""
+        if self._folded is None:
+            network, folded, total = fold_batch_norms(self._module, images)
+            self._folded = network.to(memory_format=torch.channels_last)
+            self.details["batch_norms_folded"] = f"{folded} of {total}"
+        return self._folded

@@ -24,7 +24,7 @@ import numpy as np
 import psutil
 import pytest
 import torch
-from measure_engines import settle
+from measure_engines import set_batch_norm_statistics
 from mmpose_peer import hrnetv2_w18
 
 from nmebench import datasets, engines, models
@@ -113,7 +113,7 @@ def test_sweep_speed(benchmark, timings: Timings, tmp_path: Path, mmdet_stand_in
     """Time bare passes, sweeps with all decoders and with one, and mmpose's loop where it is installed."""
     runner = _runner(tmp_path, timings) if importlib.util.find_spec("mmpose") else None
     random = runner.model if runner else models.create("hrnetv2-w18", points=98)
-    settle(torch.nn.Sequential(random.backbone, random.neck, random.head) if runner else random)
+    set_batch_norm_statistics(torch.nn.Sequential(random.backbone, random.neck, random.head) if runner else random)
     torch.save(random.state_dict(), tmp_path / "random.pth")  # under mmpose's parameter names where mmpose built it
     module = models.build(models.card.load("hrnetv2-w18"), weights=str(tmp_path / "random.pth")).module
     engine = engines.create("auto", module, threads=torch.get_num_threads())

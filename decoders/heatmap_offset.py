@@ -49,7 +49,11 @@ class HeatmapOffset(Decoder):
     schema: ClassVar = {"radius": Option(default=1.0, minimum=1e-6, maximum=1e6, doc="heatmap px of an offset of 1")}
 
     def decode(self, outputs: Mapping[str, Tensor]) -> Decoded:
-        """Find the maxima and add the offsets at their pixels."""
+        """Find the maxima and add the offsets at their pixels.
+
+        Raises:
+            DecoderError: the heatmaps are not ``[N, K, H, W]``, or the offsets do not match them.
+        """
         heatmaps, offsets = outputs["heatmaps"], outputs["offsets"]
         check_heatmaps(self.name, heatmaps)
         faces, points, height, width = heatmaps.shape

@@ -226,7 +226,11 @@ class HeatmapDecoder(Decoder):
         return found, maxima.score
 
     def decode(self, outputs: Mapping[str, Tensor]) -> Decoded:
-        """Decode ``heatmaps`` ``[N, K, H, W]``, a chunk of faces at a time."""
+        """Decode ``heatmaps`` ``[N, K, H, W]``, a chunk of faces at a time.
+
+        Raises:
+            DecoderError: the heatmaps have another shape.
+        """
         heatmaps = outputs["heatmaps"]
         check_heatmaps(self.name, heatmaps)
         faces, points, height, width = heatmaps.shape

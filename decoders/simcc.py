@@ -53,7 +53,11 @@ class Simcc(Decoder):
         return at.to(torch.float32)
 
     def decode(self, outputs: Mapping[str, Tensor]) -> Decoded:
-        """Decode each axis separately."""
+        """Decode each axis separately.
+
+        Raises:
+            DecoderError: an output is not ``[N, K, L]``, or the two differ in N or K.
+        """
         shapes = [outputs[name].shape for name in self.needs]
         for name, shape in zip(self.needs, shapes, strict=True):
             if len(shape) != 3 or shape[-1] == 0 or shape[:2] != shapes[0][:2]:

@@ -8,15 +8,22 @@ __all__ = ["shown"]
 
 
 def shown(name: str | os.PathLike[str]) -> str:
-    """A file's name as one line of valid text.
+    """Return a file's name as one line of valid text.
 
-    Control characters (a newline in a name) and bytes that are not UTF-8 (which Python carries as lone
-    surrogates) are written as escapes, so that an error stays one line and can be printed on any terminal.
+    Control characters (a newline in a name), bytes that are not UTF-8 (which Python represents as lone surrogates) and
+    other lone surrogates (from a JSON file) become escapes, so that an error stays one line on any terminal.
 
-    >>> shown("a face.jpg")
-    'a face.jpg'
-    >>> print(shown("two\\nlines.jpg"))
-    two\\nlines.jpg
+    Example:
+        >>> shown("a face.jpg")
+        'a face.jpg'
+        >>> print(shown("two\\nlines.jpg"))
+        two\\nlines.jpg
     """
-    text = os.fsencode(name).decode("utf-8", "backslashreplace")
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+    return "".join(char if char.isprintable() else _escaped(char) for char in os.fspath(name))
+
+
+def _escaped(char: str) -> str:
+    """Return the escape of a character; the byte's own escape for a byte that is not UTF-8."""
+    if "\udc80" <= char <= "\udcff":
+        return f"\\x{ord(char) - 0xDC00:02x}"
+    return char.encode("unicode_escape").decode("ascii")

@@ -1,8 +1,8 @@
-"""Training of heatmap networks: a recipe (TOML) in; weights, a log and a model card out.
+"""Training of heatmap networks: from a recipe (TOML) to weights, a log and a model card.
 
-``train`` is what ``nmebench train RECIPE.toml -o OUT`` calls. The road of a face: :mod:`.pictures` draws or reads it
-once, :mod:`.augment` moves it, :mod:`.loader` batches it in a second process, :mod:`.targets` draws its heatmaps,
-:mod:`.loop` takes the step, :mod:`.export` writes what came out.
+``nmebench train RECIPE.toml -o OUT`` calls :func:`train`. A face passes through :mod:`.face_cache` (drawn or read
+once), :mod:`.augment`, :mod:`.loader` (batches from a second process), :mod:`.targets` (heatmaps), :mod:`.loop` (optimiser
+steps) and :mod:`.export` (weights and card).
 """
 
 from nmebench.training.loop import train

@@ -15,15 +15,15 @@ __all__ = ["PLAIN", "AugmentedView", "apply", "matrix", "sample"]
 
 @dataclass(frozen=True)
 class AugmentedView:
-    """One draw of the augmentation; the defaults leave the face as the test crop shows it."""
+    """One draw of the augmentation; the defaults give the test crop."""
 
     flip: bool = False
     degrees: float = 0.0
-    """Turn of the picture, positive from the x axis towards the y axis (clockwise on the screen)."""
+    """Rotation of the picture in degrees, positive from the x axis towards the y axis (clockwise on the screen)."""
     scale: float = 1.0
     """Factor of the box: above 1 the face gets smaller."""
     shift: tuple[float, float] = (0.0, 0.0)
-    """Move of the box's centre, as a share of its side."""
+    """Shift of the box's centre, as a fraction of its side."""
     gain: tuple[float, float, float] = (1.0, 1.0, 1.0)
     offset: float = 0.0
     """Grey levels."""
@@ -33,7 +33,7 @@ PLAIN = AugmentedView()
 
 
 def sample(augmentation: Augmentation, rng: np.random.Generator) -> AugmentedView:
-    """Draw a view. Every number is drawn whatever the settings, so that one setting does not reseed another."""
+    """Draw a view. Every number is drawn under all settings, so that one setting does not change the others' draws."""
     coin, turn = rng.random(2)
     degrees, scale, *shift = np.clip(rng.standard_normal(4), -2, 2)
     *gain, offset = rng.uniform(-1, 1, 4)
@@ -41,7 +41,7 @@ def sample(augmentation: Augmentation, rng: np.random.Generator) -> AugmentedVie
     return AugmentedView(
         flip=bool(coin < a.flip),
         degrees=float(degrees * a.rotation) if turn < a.rotation_probability else 0.0,
-        # mmpose cuts the scale at one standard deviation, the rotation at two.
+        # mmpose clips the scale at one standard deviation and the rotation at two.
         scale=float(1 + np.clip(scale, -1, 1) * a.scale),
         shift=(float(shift[0] * a.shift), float(shift[1] * a.shift)),
         gain=(float(1 + gain[0] * a.colour), float(1 + gain[1] * a.colour), float(1 + gain[2] * a.colour)),
@@ -54,15 +54,15 @@ def matrix(
 ) -> NDArray[np.float64]:
     """The 2x3 map from image px to input px.
 
-    Without augmentation it is the crop's own rule, ``input = (image - centre + side / 2) * input_size / side``; the
-    turn, the scale and the shift act round the box's centre, and the flip last, as ``x -> input_size - 1 - x`` (what
-    the flip test does to a tensor).
+    Without augmentation it is the crop's own rule, ``input = (image - centre + side / 2) * input_size / side``;
+    rotation, scale and shift act around the centre of the box; the flip comes last, as ``x -> input_size - 1 - x`` (as
+    the flip test mirrors a tensor).
 
     Args:
         centre: ``[2]``, image px.
         side: the padded box's side, image px.
         input_size: the network's input side, input px.
-        view: the draw.
+        view: the drawn augmentation.
     """
     angle = np.deg2rad(view.degrees)
     zoom = input_size / (side * view.scale)
@@ -91,10 +91,10 @@ def apply(
         image: ``[H, W, 3]`` uint8.
         landmarks: ``[K, 2]``, image px.
         centre: ``[2]`` of the padded box, image px.
-        side: of the padded box, image px.
+        side: side of the padded box, image px.
         input_size: input px.
-        flip: ``[K]``, the scheme's permutation: which landmark takes each one's place in a mirrored face.
-        view: the draw.
+        flip: ``[K]``, the scheme's flip permutation.
+        view: the drawn augmentation.
 
     Returns:
         the crop ``[input_size, input_size, 3]`` uint8 in the image's channel order, and landmarks ``[K, 2]`` in
@@ -106,7 +106,7 @@ def apply(
     if view.flip:
         points = points[flip]
     if view.gain != (1.0, 1.0, 1.0) or view.offset:
-        # A table of 256 entries a channel: the arithmetic is per grey level, not per pixel.
+        # A table of 256 entries per channel: the arithmetic runs per grey level, not per pixel.
         grey = np.arange(256)[:, None] * np.asarray(view.gain) + view.offset
         table = np.clip(np.rint(grey), 0, 255).astype(np.uint8)
         crop = cv2.LUT(crop, table[None])

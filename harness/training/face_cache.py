@@ -1,9 +1,9 @@
-"""The faces of a training run, drawn or read once and kept as pixels that any process can map.
+"""The faces of a training run, drawn or read once and stored as pixels that any process can map.
 
-Decoding a photograph, or drawing a face, costs several times the warp of it, and every epoch sees every face. So each
-face's surroundings are cut out once, whole pixels at the picture's own resolution (no resampling: the network's crop
-stays a single bilinear warp, exactly the benchmark's), and put into shards. A second process makes the shards in order
-while training already runs on the first ones.
+Decoding a photograph or drawing a face takes several times as long as the warp, and every epoch reads every face. The
+surroundings of each face are therefore cut out once, in integer pixels at the resolution of the picture, and stored in
+shards. There is no resampling: the network's crop stays a single bilinear warp, as in the benchmark. A second process
+writes the shards in order while training runs on the first ones.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from nmebench.training.sources import SourceFace
 __all__ = ["Pictures", "drawing", "open_pictures"]
 
 SHARD = 100
-"""Faces a shard."""
+"""Faces per shard."""
 REACH = 1.75
-"""How far round the padded box's centre pixels are kept, in boxes: a box turned by 45 degrees and 1.24 times as big."""
+"""Side of the stored surroundings in units of the padded box: a box rotated by 45 degrees and enlarged 1.24 times."""
 LARGEST = 640
-"""A cut with a longer side than this many pixels is shrunk to it by area: no input size needs more."""
+"""Longest side of stored surroundings, px; larger ones are shrunk by area, because no input size needs more."""
 FORMAT = 1
 
 
@@ -65,11 +65,11 @@ class Pictures:
         return self.faces.faces
 
     def has(self, position: int) -> bool:
-        """Whether that face is drawn already."""
+        """Return True when the face is already stored."""
         return _index_file(self.folder, (position + self.faces.skip) // SHARD).is_file()
 
     def get(self, position: int) -> SourceFace:
-        """The face at a position, waiting for its shard where another process is still making it."""
+        """Return the face at a position; waits while another process writes its shard."""
         index = position + self.faces.skip
         number, place = divmod(index, SHARD)
         if number not in self._open:
@@ -88,7 +88,7 @@ class Pictures:
 
 
 def open_pictures(faces: TrainingFaces, *, cache: Path | None = None) -> Pictures:
-    """Name the folder of these faces' shards; draws nothing. The folder's name is a hash of what they are."""
+    """Open the shards of these faces without drawing any. The folder name is a hash of everything they depend on."""
     root = cache_folder(cache)
     what = {
         "format": FORMAT,
@@ -109,11 +109,11 @@ def open_pictures(faces: TrainingFaces, *, cache: Path | None = None) -> Picture
 
 @contextmanager
 def drawing(*wanted: Pictures) -> Iterator[Callable[[Pictures, NDArray[np.integer]], None]]:
-    """Make the missing shards in a second process while the body runs.
+    """Write the missing shards in a second process while the body runs.
 
     Yields:
-        ``wait(pictures, positions)``, which returns once these faces are drawn. It raises InputError with the
-        drawer's own message where the drawer failed; without it a reader would wait for ever.
+        ``wait(pictures, positions)``, which returns once these faces are stored. It raises InputError with the message
+        of the second process where that failed.
     """
     missing = [(p.faces, p.folder, number) for p in wanted for number in _missing(p)]
     if not missing:
@@ -142,10 +142,10 @@ def drawing(*wanted: Pictures) -> Iterator[Callable[[Pictures, NDArray[np.intege
 
 
 def _draw_all(missing: list[tuple[TrainingFaces, Path, int]], parent: int, send: Connection) -> None:
-    """The second process: make shards in order; end with the parent, however that ended."""
+    """Main function of the second process: write the shards in order; end when the parent process ends."""
     cv2.setNumThreads(1)
     try:
-        # Runs that share faces share the work: a shard that another is making is left to it, and asked for again last.
+        # Runs with the same faces share the work: a shard that another run is writing is checked again at the end.
         left = [job for job in missing if not _make(*job, parent=parent, patience=0.0)]
         for job in left:
             _make(*job, parent=parent, patience=-1.0)
@@ -155,7 +155,7 @@ def _draw_all(missing: list[tuple[TrainingFaces, Path, int]], parent: int, send:
 
 
 def _make(faces: TrainingFaces, folder: Path, number: int, *, parent: int, patience: float) -> bool:
-    """Make a shard unless it is there; False where another process held it for ``patience`` seconds (-1: ever)."""
+    """Write a shard unless it exists; False when another process locks it for ``patience`` seconds (-1: no limit)."""
     try:
         with filelock.FileLock(folder / f"{number:05d}.lock", timeout=patience):
             if not _index_file(folder, number).is_file():
@@ -185,12 +185,12 @@ def _missing(pictures: Pictures) -> list[int]:
 
 
 def _cut(face: SourceFace) -> SourceFace:
-    """Keep the surroundings of a face: whole pixels, shrunk only where they are more than any network can use."""
+    """Cut out the surroundings of a face in integer pixels; shrink them only when they exceed ``LARGEST``."""
     height, width = face.image.shape[:2]
     half = face.side * REACH / 2
     low = np.maximum(np.floor(face.centre - half), 0).astype(int)
     high = np.minimum(np.ceil(face.centre + half) + 1, [width, height]).astype(int)
-    # A box that lies outside its picture leaves one black pixel, not an empty array.
+    # A box outside its picture gives one black pixel, not an empty array.
     high = np.maximum(high, low + 1)
     image = face.image[low[1] : high[1], low[0] : high[0]]
     if image.size == 0:

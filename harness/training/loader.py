@@ -1,7 +1,7 @@
 """Batches of augmented faces from a second process.
 
-Every random number is a function of (seed, epoch, face), never of a worker, so that the batches are the same for any
-number of workers and from any step at which a run is taken up again.
+Every random number is a function of (seed, epoch, face) and not of a worker: batches are the same for any number of
+workers and after resuming at any step.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ class _Views(Dataset[Batch]):
     flip: NDArray[np.int64]
 
     def __getitem__(self, key: _Key) -> Batch:
-        """One face's augmented crop, as a Batch without the first axis."""
+        """Return the augmented crop of one face, as a Batch without the first axis."""
         rng = np.random.default_rng([self.seed, _VIEW, key.epoch, key.face])
         view = augment.sample(self.augmentation, rng)
         return _crop(self.pictures, key.face, size=key.size, flip=self.flip, view=view)
 
 
 def order(seed: int, epoch: int, faces: int) -> NDArray[np.int64]:
-    """The permutation of the faces in an epoch, ``[faces]``."""
+    """Permutation of the faces in an epoch, ``[faces]``."""
     return np.random.default_rng([seed, _ORDER, epoch]).permutation(faces)
 
 
@@ -68,25 +68,25 @@ def batches(
     flip: NDArray[np.int64],
     workers: int,
 ) -> Iterator[Batch]:
-    """One batch for each step, in order, made ahead by ``workers`` processes (0: in this one)."""
+    """Yield one batch per step, in order, prepared by ``workers`` processes (0: in this process)."""
     loader = DataLoader(
-        # A fresh view of the folder: what this process has mapped is not sent to the workers.
+        # Open the folder again: files mapped in this process are not sent to the workers.
         _Views(Pictures(pictures.faces, pictures.folder), augmentation, seed, flip),
         batch_sampler=_Sampler(steps, seed),
         num_workers=workers,
         collate_fn=_stack,
         prefetch_factor=4 if workers else None,
         worker_init_fn=_one_thread,
-        # A forked child of a process whose OpenCV or OpenMP threads have run waits for them for ever.
+        # Spawn, because a forked child waits forever for OpenCV and OpenMP threads of its parent.
         multiprocessing_context="spawn" if workers else None,
-        # The loader draws its workers' base seed from a generator: not from the global one.
+        # The loader draws the base seed of its workers from this generator instead of the global one.
         generator=torch.Generator().manual_seed(0),
     )
     return iter(loader)
 
 
 def plain(pictures: Pictures, *, size: int, flip: NDArray[np.int64]) -> Batch:
-    """All the faces as the benchmark crops them, without augmentation."""
+    """Crop all faces as the benchmark does, without augmentation."""
     return _stack([_crop(pictures, i, size=size, flip=flip, view=augment.PLAIN) for i in range(len(pictures))])
 
 

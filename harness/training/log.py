@@ -1,4 +1,4 @@
-"""The log of a run: one JSON object a line, readable while the run goes on."""
+"""The log of a training run: one JSON object per line, readable during the run."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Log:
             file.write(line + "\n")
 
     def cut(self, step: int) -> None:
-        """Drop the lines after a step: what a killed run logged after its last checkpoint is done again."""
+        """Drop the lines after a step: steps after the last checkpoint of a killed run are repeated."""
         lines = [json.dumps(entry) for entry in read(self.path) if entry["step"] <= step]
         write_atomically(self.path, "".join(line + "\n" for line in lines))
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """All whole lines of a log; a last line that a killed process left half-written is no line."""
+    """Read all complete lines of a log; a half-written last line of a killed process is ignored."""
     entries: list[dict[str, Any]] = []
     if not path.is_file():
         return entries

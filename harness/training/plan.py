@@ -1,4 +1,4 @@
-"""What a recipe comes to, step by step: sizes, batches and learning rates."""
+"""The optimiser steps of a recipe: sizes, batches and learning rates."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ class Step(NamedTuple):
     number: int
     stage: int
     epoch: int
-    """Counted over all stages, from 0."""
+    """Index over all stages, from 0."""
     first: int
     batch: int
     faces: int
-    """The number of faces that the epoch's order is a permutation of."""
+    """Number of faces in the epoch's permutation."""
     size: int
     lr: float
     last_of_epoch: bool
 
 
 def steps(recipe: Recipe) -> list[Step]:
-    """All the steps of a run, in order. An incomplete last batch of an epoch is left out."""
+    """Return all steps of a run in order. An incomplete last batch of an epoch is dropped."""
     shape: list[tuple[int, int, int, bool]] = []
     epoch = 0
     for number, stage in enumerate(recipe.stages):
@@ -35,7 +35,7 @@ def steps(recipe: Recipe) -> list[Step]:
         for _ in range(stage.epochs):
             shape += [(number, epoch, i, i == count - 1) for i in range(count)]
             epoch += 1
-    # Where each step's stretch of the schedule begins and ends: at the run's ends, or at a stage that restarts it.
+    # The schedule of a step spans the complete run, or the stages between two restarts.
     starts = [n for n, (index, *_) in enumerate(shape) if n == 0 or _restarts(recipe, index, shape[n - 1][0])]
     ends = [*starts[1:], len(shape)]
     plan = []
@@ -55,7 +55,7 @@ def _restarts(recipe: Recipe, index: int, previous: int) -> bool:
 
 
 def rate(recipe: Recipe, step: int, *, epoch: int, done: float) -> float:
-    """The factor of the stage's learning rate at a step; ``done`` is the share of its schedule behind it, 0 to 1."""
+    """Factor of the stage's learning rate at a step; ``done`` is the completed fraction of the schedule, 0 to 1."""
     o = recipe.optimiser
     warm = 1.0
     if step < o.warmup_steps:

@@ -1,4 +1,4 @@
-"""Where a training face comes from: drawn by synthface, or read from a dataset on disk."""
+"""Sources of training faces: drawn by synthface, or read from a data set on disk."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["SourceFace", "faces", "identity"]
 class SourceFace:
     """One face: ``image`` [H, W, 3] uint8 BGR; ``landmarks`` [K, 2], ``centre`` [2] and ``side`` in its px.
 
-    ``side`` is the padded box's, square.
+    ``side`` is the side of the square padded box.
     """
 
     image: NDArray[np.uint8]
@@ -32,7 +32,7 @@ class SourceFace:
 
 
 def identity(wanted: TrainingFaces) -> str:
-    """What the pixels depend on, beside split, seed and box: the renderer's version, or the annotation files."""
+    """Return the version of the source's pixels: the renderer's version, or the hashes of the annotation files."""
     if wanted.source == "synthface":
         from nmebench import synthface
 
@@ -42,7 +42,7 @@ def identity(wanted: TrainingFaces) -> str:
 
 
 def faces(wanted: TrainingFaces, first: int, last: int) -> Iterator[SourceFace]:
-    """The faces ``first .. last - 1`` of the split (``skip`` and ``faces`` are not applied here).
+    """Yield the faces ``first .. last - 1`` of the split (``skip`` and ``faces`` are not applied here).
 
     Raises:
         InputError: an unreadable picture, or a list that ends before ``skip + faces``.
@@ -69,7 +69,7 @@ def _drawn(wanted: TrainingFaces, first: int, last: int) -> Iterator[SourceFace]
 
 
 def _as_dataset(landmarks: NDArray[np.float64]) -> Dataset:
-    """One drawn face, for a box rule to read."""
+    """One drawn face as a data set, so that a box rule can read it."""
     return Dataset(
         name="synthface",
         spec="synthface",

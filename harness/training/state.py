@@ -1,7 +1,7 @@
-"""What a checkpoint holds: the weights, their average, the optimiser and the number of steps done.
+"""Training checkpoints: the weights, their average, the optimiser and the number of completed steps.
 
-No random state: every random number of a run is a function of the seed and the step. That is why a run that was killed
-and taken up again ends in the same bits as one that was not.
+A checkpoint holds no random state, because every random number of a run is a function of the seed and the step. A run
+that was killed and resumed therefore ends with the same bits as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ __all__ = ["Average", "load", "save"]
 class Average:
     """Exponential moving average of a network's floating-point state, BatchNorm's running statistics included.
 
-    The decay is ``min(decay, (1 + n) / (10 + n))`` after n updates, so that the random start is soon forgotten (as in
-    ``tf.train.ExponentialMovingAverage`` with ``num_updates``). With ``decay = 0`` it follows the network exactly.
+    The decay is ``min(decay, (1 + n) / (10 + n))`` after n updates, which soon forgets the random
+    start (as in ``tf.train.ExponentialMovingAverage`` with ``num_updates``). With ``decay = 0`` the average equals the
+    network.
     """
 
     def __init__(self, module: nn.Module, *, decay: float) -> None:
@@ -34,7 +35,7 @@ class Average:
 
     @torch.no_grad()
     def update(self, module: nn.Module, *, whole: bool = False) -> None:
-        """Take in the network's present state; ``whole`` replaces the average by it."""
+        """Add the current state of the network to the average; ``whole`` replaces the average by it."""
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         self.updates += 1
         for name, value in module.state_dict().items():
@@ -47,7 +48,7 @@ class Average:
 def save(
     path: Path, *, recipe: str, step: int, module: nn.Module, average: Average, optimiser: torch.optim.Optimizer
 ) -> None:
-    """Write a checkpoint; a reader sees the old one or the new one, never a part."""
+    """Write a checkpoint atomically."""
     state = {
         "recipe": recipe,
         "step": step,
@@ -69,13 +70,13 @@ def load(
     optimiser: torch.optim.Optimizer,
     device: torch.device,
 ) -> int:
-    """Take a checkpoint's state into the three; returns the number of steps done.
+    """Load a checkpoint into the network, the average and the optimiser; return the number of completed steps.
 
     Raises:
-        InputError: a damaged file, or one that another recipe made.
+        InputError: the file is damaged, or another recipe wrote it.
     """
     try:
-        # weights_only: a checkpoint is read as data, it can't run code.
+        # weights_only: a checkpoint is read as data and can't run code.
         state: Mapping[str, Any] = torch.load(path, map_location=device, weights_only=True)
         if state["recipe"] != recipe:
             raise InputError(f"{path} was made by another recipe: give another output folder")

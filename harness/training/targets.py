@@ -15,7 +15,7 @@ def gaussians(landmarks: Tensor, *, size: tuple[int, int], sigma: float) -> tupl
     """Draw a Gaussian with peak value 1 at each landmark's exact position, not at the nearest pixel.
 
     The *unbiased encoding* of DARK (Zhang et al., CVPR 2020, section 3.2), as mmpose's ``unbiased=True``: the
-    whole map is filled; a landmark whose 3-sigma window misses the map, or is not finite, gets weight 0.
+    complete map is filled. A landmark that is not finite, or whose 3-sigma window misses the map, has weight 0.
 
     Args:
         landmarks: ``[N, K, 2]`` (x, y), heatmap px.
@@ -31,7 +31,7 @@ def gaussians(landmarks: Tensor, *, size: tuple[int, int], sigma: float) -> tupl
     reach = 3 * sigma
     extent = landmarks.new_tensor([width - 1, height - 1])
     seen = ((landmarks >= -reach) & (landmarks <= extent + reach)).all(dim=-1)
-    # A landmark that isn't finite compares false above; it must not reach the exponential.
+    # A landmark that isn't finite compares false above and must not reach the exponential.
     placed = torch.where(seen[..., None], landmarks, torch.zeros_like(landmarks))
     across = _profile(placed[..., 0], width, sigma)  # [N, width, K]
     down = _profile(placed[..., 1], height, sigma)  # [N, height, K]
@@ -40,7 +40,7 @@ def gaussians(landmarks: Tensor, *, size: tuple[int, int], sigma: float) -> tupl
 
 
 def heatmap_loss(heatmaps: Tensor, targets: Tensor, weights: Tensor, *, foreground: float = 0.0) -> Tensor:
-    """The mean over all pixels of ``weight * (1 + foreground * target) * (heatmap - target)^2``, a scalar.
+    """Mean over all pixels of ``weight * (1 + foreground * target) * (heatmap - target)^2``, a scalar.
 
     With ``foreground = 0`` it is mmpose's ``KeypointMSELoss`` (``JointsMSELoss`` in 0.x) with target weights.
     """

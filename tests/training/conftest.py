@@ -1,4 +1,4 @@
-"""A dozen small pictures in WFLW's layout, and a recipe that trains a tiny network on them in a second."""
+"""Twelve small pictures in WFLW's layout, and a recipe that trains a tiny network on them in a second."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LIST = Path("WFLW_annotations", "list_98pt_rect_attr_train_test", "list_98pt_rec
 
 
 def face(index: int) -> tuple[np.ndarray, np.ndarray]:
-    """A picture [120, 130, 3] and landmarks [98, 2]: rings of bright dots, mirrored as the scheme says."""
+    """A picture [120, 130, 3] and landmarks [98, 2]: rings of bright dots, with the flip symmetry of the scheme."""
     rng = np.random.default_rng([11, index])
     flip = load("wflw98").flip
     angles = np.linspace(0, 2 * np.pi, 98, endpoint=False)
@@ -54,7 +54,7 @@ def wflw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The training cache, in a folder of its own."""
+    """A separate folder for the training cache."""
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("NMEBENCH_CACHE", str(folder))
     return folder
@@ -62,7 +62,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture
 def table(wflw: Path) -> Callable[..., dict[str, Any]]:
-    """Makes the table of a recipe: a tiny network, 8 + 4 faces, 6 steps in two stages."""
+    """Make the table of a recipe: a tiny network, 8 + 4 faces, 6 steps in two stages."""
 
     def make(**more: Any) -> dict[str, Any]:
         return {
@@ -90,7 +90,7 @@ def table(wflw: Path) -> Callable[..., dict[str, Any]]:
 
 @pytest.fixture
 def recipe_file(table: Callable[..., dict[str, Any]], tmp_path: Path) -> Callable[..., Path]:
-    """Writes a recipe and returns its path."""
+    """Write a recipe and return its path."""
     from nmebench.training.export import toml
 
     def make(name: str = "recipe", **more: Any) -> Path:

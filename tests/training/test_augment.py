@@ -1,4 +1,4 @@
-"""A dot drawn at a landmark is found again, below the pixel, where the augmentation says the landmark went."""
+"""The augmentation moves a dot drawn at a landmark to where it moves the landmark, to a fraction of a pixel."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ SIZE = 256
 
 
 def dot(x: float, y: float, *, width: int = 400, height: int = 360, sigma: float = 4.0) -> np.ndarray:
-    """A picture [height, width, 3] that is black but for a smooth dot at (x, y)."""
+    """A picture [height, width, 3] that is black except for a smooth dot at (x, y)."""
     columns, rows = np.arange(width), np.arange(height)
     profile = np.exp(-((columns[None] - x) ** 2 + (rows[:, None] - y) ** 2) / (2 * sigma**2))
     return np.repeat(np.rint(250 * profile)[..., None], 3, axis=2).astype(np.uint8)
 
 
 def centroid(image: np.ndarray) -> np.ndarray:
-    """(x, y) of the brightness's centre."""
+    """Centre of brightness (x, y)."""
     grey = image[..., 0].astype(float)
     columns, rows = np.arange(image.shape[1]), np.arange(image.shape[0])
     return np.array([(grey * columns).sum(), (grey * rows[:, None]).sum()]) / grey.sum()
@@ -53,7 +53,7 @@ def test_landmarks_stay_on_the_picture(view: AugmentedView, x: float, y: float) 
         flip=np.array([1, 0]),
         view=view,
     )
-    # The two landmarks trade places in a mirrored face: the dot is then the second.
+    # The two landmarks swap in a mirrored face: the dot is then the second.
     expected = points[1] if view.flip else points[0]
     # OpenCV warps in steps of 1/32 px and rounds grey levels: a few hundredths of a pixel.
     np.testing.assert_allclose(centroid(got), expected, atol=0.04)
@@ -115,7 +115,7 @@ def test_views_have_mmposes_distributions() -> None:
     assert np.mean([v.flip for v in views]) == pytest.approx(0.5, abs=0.03)
     assert np.mean(degrees != 0) == pytest.approx(0.6, abs=0.03)
     assert np.abs(degrees).max() == pytest.approx(60.0)
-    # A standard normal cut at two has a standard deviation of 0.98 (mass piled up at the cuts).
+    # A standard normal clipped at two has a standard deviation of 0.98.
     assert degrees[degrees != 0].std() == pytest.approx(0.98 * 30, abs=1.0)
     assert (scales.min(), scales.max()) == (0.75, 1.25)
     assert np.mean(np.isin(scales, [0.75, 1.25])) == pytest.approx(0.317, abs=0.03)

@@ -1,4 +1,4 @@
-"""The curves: the numbers of the log are in the picture, and the same log gives the same bytes."""
+"""Training curves show the numbers of the log, and the same log gives the same bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights and cards: float16 where it is safe, the same bytes every time, TOML that reads back."""
+"""Weights and cards: float16 where it is safe, reproducible bytes, TOML that reads back."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_weights_that_float16_cannot_hold_are_refused(tmp_path: Path, bad: float
 
 
 def text(longest: int) -> st.SearchStrategy[str]:
-    """Any text that UTF-8 can hold."""
+    """Any text that UTF-8 can encode."""
     return st.text(st.characters(exclude_categories=["Cs"]), max_size=longest)
 
 

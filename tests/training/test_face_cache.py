@@ -1,4 +1,4 @@
-"""The store of training faces: nothing is resampled, shards are made once, a failure is told and not waited for."""
+"""The store of training faces: no resampling, shards written once, failures raised instead of waited for."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_stored_face_is_cropped_as_the_benchmark_crops_it(wflw: Path, cache: P
         image = cv2.imread(str(dataset.image_root / dataset.images[i]))
         expected = crop.crop(image, box.centre[i], box.size[i], (128, 128))
         got = found.images[i].permute(1, 2, 0).numpy()[:, :, ::-1]
-        # The matrix is solved in float64 here and in float32 there: single levels at the edges of cells.
+        # The matrix is solved in float64 here and in float32 there, which moves single grey levels.
         assert np.abs(got.astype(int) - expected).max() <= 1
         np.testing.assert_allclose(
             found.landmarks[i],

@@ -1,4 +1,4 @@
-"""The training works: a short run from random weights learns what a face is. Minutes, so in the slow set."""
+"""A short training run from random weights learns to find landmarks (minutes, marked slow)."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ def test_a_short_run_learns_from_scratch(cache: Path, tmp_path: Path) -> None:
     checks = [entry["nme"] for entry in entries if entry["event"] == "validation"]
     assert card.training is not None
     assert checks[0] > 20
-    # Measured: see docs/training.md; other CPUs add in another order, and a short run is sensitive to it.
+    # Measured: see docs/training.md; other CPUs sum in another order, and a short run is sensitive to that.
     assert float(str(card.training.log["validation_nme_float16"])) < 12

@@ -1,4 +1,4 @@
-"""Whole runs of a tiny network: what they write, and that an interruption leaves no trace in the weights."""
+"""Complete runs of a tiny network: their files, and identical weights after an interruption."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(autouse=True)
 def _cache(cache: Path) -> None:
-    """Every run has its own cache."""
+    """Give every run its own cache."""
 
 
 def test_a_run_leaves_weights_a_log_and_a_card_that_builds(recipe_file: Callable[..., Path], tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_resumed_run_ends_in_the_same_bits(
 
 
 def test_a_killed_run_goes_on_to_the_same_bits(recipe_file: Callable[..., Path], tmp_path: Path) -> None:
-    """SIGKILL, at whatever point it hits: no handler runs."""
+    """Send SIGKILL at an arbitrary point: no handler runs."""
     path = recipe_file(stages=[{"epochs": 25, "size": 64, "batch": 4}], workers=1)
     train(path, tmp_path / "whole", device="cpu")
     code = (
@@ -186,11 +186,11 @@ def recipe_source(recipe_file: Callable[..., Path]) -> str:
 
 
 def weights(out: Path) -> bytes:
-    """The weights file's bytes."""
+    """Bytes of the weights file."""
     return (out / "tiny.safetensors").read_bytes()
 
 
 def measured(out: Path) -> list[tuple[int, float]]:
-    """What was measured on the faces held out."""
+    """Validation records of the log."""
     entries = log.read(out / "log.jsonl")
     return [(e["step"], e["nme"]) for e in entries if e["event"] in ("validation", "end")]

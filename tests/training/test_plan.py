@@ -1,4 +1,4 @@
-"""Steps and learning rates, against the schedules written out."""
+"""Steps and learning rates, compared with explicitly written schedules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recipes: what is refused, and how the message reads."""
+"""Recipes: refused values and their messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Targets against a loop that follows the definition, and the loss against mmpose's formula."""
+"""Targets compared with a loop over the definition, and the loss compared with mmpose's formula."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nmebench.training.targets import gaussians, heatmap_loss
 
 
 def slow_gaussian(x: float, y: float, width: int, height: int, sigma: float) -> np.ndarray:
-    """exp(-d^2 / 2 sigma^2) pixel by pixel, float64."""
+    """Compute exp(-d^2 / 2 sigma^2) pixel by pixel, in float64."""
     out = np.zeros((height, width))
     for row in range(height):
         for column in range(width):

@@ -38,6 +38,6 @@ def command(
     measured = f"matrix product {limits.gflops:.0f} GFLOP/s, copy {limits.copy_gbs:.1f} GB/s"
     out.print(f"this machine now, {threads} threads: {measured}")
     out.print(
-        f"the peers' machine: {machine}; compare ratios only, or measure mmpose on this machine with `nox -s road`"
+        f"the peers' machine: {machine}; compare ratios only, or measure mmpose on this machine with `nox -s speed`"
     )
     return 0

@@ -1,4 +1,4 @@
-"""The error class for input that can't be used."""
+"""The base class of errors for input that can't be used."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ __all__ = ["InputError"]
 
 
 class InputError(ValueError):
-    """Raised when something that the user gave can't be used.
+    """Input from the user can't be used: an option, a file, a name or an array.
 
-    The message is one line that names the value, what is allowed and the way out. The command line prints it without
-    a traceback and exits with 2. :class:`nmebench.decoders.DecoderError` and :class:`nmebench.models.ModelError` are
+    The message is one line that names the value, what was allowed and what to do. The command line prints it without a
+    traceback and exits with 2. :class:`nmebench.decoders.DecoderError` and :class:`nmebench.models.ModelError` are
     subclasses.
     """

@@ -1,4 +1,4 @@
-"""Files: hashes, and writes that a reader sees whole or not at all."""
+"""Hashes of files, and atomic writes."""
 
 from __future__ import annotations
 
@@ -16,26 +16,28 @@ __all__ = ["FileHash", "atomic_writer", "file_sha256", "write_atomically"]
 
 @dataclass(frozen=True)
 class FileHash:
-    """A file that a number depends on."""
+    """Name, hash and size of an input file, stored with the results."""
 
     name: str
-    """Path relative to the dataset's or card's folder, or the bare name outside it; never an absolute path."""
+    """Path relative to the folder of the dataset or card, or the bare name outside it; never an absolute path."""
     sha256: str
     bytes: int
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, as hex."""
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_atomically(path: Path, data: bytes | str) -> None:
-    """Write a file through a temporary sibling and a rename: readers see the old bytes or the new ones.
+    """Write a file atomically: readers see the old content or the new one, never a part.
+
+    The content is written to a temporary file in the same folder, which is then renamed.
 
     Args:
-        path: the file; its folder must exist.
-        data: the content. Text is written as UTF-8; lone surrogates (undecodable file names) keep their bytes.
+        path: path of the file; its folder must exist.
+        data: the content. Text is encoded as UTF-8; lone surrogates (from undecodable file names) keep their bytes.
 
     Raises:
         OSError: the folder can't be written; the temporary file is removed.
@@ -54,7 +56,7 @@ def write_atomically(path: Path, data: bytes | str) -> None:
 
 @contextmanager
 def atomic_writer(path: Path) -> Iterator[BinaryIO]:
-    """A binary file object whose content becomes the file ``path`` when the ``with`` block ends without an error.
+    """Open a binary file whose content replaces the file ``path`` when the ``with`` block ends without an error.
 
     Raises:
         OSError: the folder can't be written. After any error the temporary file is removed and ``path`` is unchanged.

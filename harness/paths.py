@@ -1,4 +1,4 @@
-"""Folders of this machine: the cache, downloaded weights and WFLW."""
+"""Paths of the cache folder, the downloaded weights and WFLW."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["cache_folder", "weights_folder", "wflw_folder"]
 
 
 def cache_folder(cache: Path | None = None) -> Path:
-    """The cache folder: ``cache``, else ``$NMEBENCH_CACHE``, else the user's cache folder (by platformdirs).
+    """Return the cache folder: ``cache``, else ``$NMEBENCH_CACHE``, else the user's cache folder (from platformdirs).
 
     Returns:
-        an absolute path; the folder may not exist yet.
+        An absolute path; the folder may not exist yet.
 
     Raises:
         InputError: the user has no home folder and ``NMEBENCH_CACHE`` is not set.
@@ -31,18 +31,18 @@ def cache_folder(cache: Path | None = None) -> Path:
 
 
 def weights_folder(cache: Path | None = None) -> Path:
-    """The folder of downloaded weights: ``weights/`` in the cache folder."""
+    """Return the folder of downloaded weights, ``weights/`` in the cache folder."""
     return cache_folder(cache) / "weights"
 
 
 def wflw_folder(cache: Path | None = None) -> Path:
-    """The folder that holds ``WFLW_annotations/`` and ``WFLW_images/``, for ``wflw:PATH``.
+    """Return the folder that contains ``WFLW_annotations/`` and ``WFLW_images/``, the PATH of ``wflw:PATH``.
 
-    ``$NMEBENCH_WFLW`` names a copy of the user's own; without it, it is ``wflw/`` in the cache folder, where
-    ``nmebench data fetch wflw`` unpacks the archives.
+    It is ``$NMEBENCH_WFLW`` if that is set, else ``wflw/`` in the cache folder, where ``nmebench data fetch wflw``
+    unpacks the archives.
 
     Raises:
-        InputError: a part is missing; the message says how to get it.
+        InputError: one of the two is missing; the message describes how to get it.
     """
     own = os.environ.get("NMEBENCH_WFLW") if cache is None else None
     root = Path(own).absolute() if own else cache_folder(cache) / "wflw"

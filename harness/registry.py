@@ -1,4 +1,4 @@
-"""One registry for every kind of plug-in: a read-only table of built-in names, and entry points for all others."""
+"""The registry of plug-ins: built-in names from a table, and names that other distributions register."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ __all__ = ["Loaded", "Registry"]
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a name stands for, and where it comes from."""
+    """A loaded plug-in and its origin."""
 
     value: Any
-    """The class, function or object that the target names."""
+    """The imported class, function or object."""
     target: str
     """``module:attribute``."""
     origin: str
@@ -32,10 +32,9 @@ class Loaded:
 class Registry:
     """The names of one kind of plug-in, such as decoders or models.
 
-    A name stands for a target ``module:attribute``, which is imported when :meth:`load` asks for it and not before.
-    Built-in names come from a table; other distributions register names under the entry-point group
-    ``nmebench.KINDs``. A name that is registered twice is refused, whoever registers it: which of the two a result
-    came from would depend on the order of installation.
+    A name belongs to a target ``module:attribute``, which is imported by :meth:`load`, not before. Built-in names come
+    from a table; other distributions register names in an entry-point group such as ``nmebench.decoders``. A name
+    that is registered twice is refused, because the plug-in behind it would depend on the order of installation.
 
     Example:
         >>> registry = Registry("shape", {"square": "fractions:Fraction"}, group=None)
@@ -52,13 +51,13 @@ class Registry:
     def __init__(
         self, kind: str, table: Mapping[str, str], *, group: str | None, error: type[InputError] = InputError
     ) -> None:
-        """A registry of ``kind``.
+        """Create a registry.
 
         Args:
-            kind: the word for one plug-in in messages, such as ``decoder``.
-            table: built-in names in the order of lists, each with its target ``module:attribute``.
-            group: the entry-point group of other distributions' plug-ins; None where a kind takes none.
-            error: the class of the errors raised.
+            kind: the word for a plug-in in messages, such as ``decoder``.
+            table: built-in names with their targets ``module:attribute``, in the order of :meth:`names`.
+            group: the entry-point group for other distributions; None if there are only built-in names.
+            error: the class of the errors to raise.
         """
         self.kind = kind
         self.table: Mapping[str, str] = MappingProxyType(dict(table))
@@ -66,19 +65,19 @@ class Registry:
         self.error = error
 
     def names(self) -> list[str]:
-        """Every name: the built-in ones in the table's order, then plug-ins by name. Imports nothing."""
+        """Return all names: built-in ones in the order of the table, then the others sorted. Imports nothing."""
         return [*self.table, *sorted(set(self.plugins()) - set(self.table))]
 
     def __contains__(self, name: object) -> bool:
-        """Whether a name is registered, usable or not."""
+        """Return True when a name is registered, even if it can't be loaded."""
         return name in self.table or name in self.plugins()
 
     def load(self, name: str) -> Loaded:
-        """Import what a name stands for.
+        """Import the target of a name.
 
         Raises:
-            InputError: (or the registry's own class) an unknown name, a name that is registered twice, or a plug-in
-                that can't be imported.
+            InputError: (or the class given as ``error``) the name is unknown or registered twice, or its target
+                can't be imported.
         """
         plugins = self.plugins().get(name, [])
         origins = " and ".join(_origin(entry) for entry in plugins)
@@ -105,13 +104,13 @@ class Registry:
         return Loaded(value, entry.value, origins)
 
     def plugins(self) -> Mapping[str, list[EntryPoint]]:
-        """Entry points of the group by name; a name that several distributions register has several."""
+        """Return the entry points of the group by name; a name has several if several distributions register it."""
         return {} if self.group is None else _plugins_on(self.group, tuple(sys.path))
 
 
 @cache
-def _plugins_on(group: str, path: tuple[str, ...]) -> Mapping[str, list[EntryPoint]]:  # noqa: ARG001 - the cache's key
-    """Plug-ins of the distributions on ``path``; reading all metadata takes about a hundredth of a second."""
+def _plugins_on(group: str, path: tuple[str, ...]) -> Mapping[str, list[EntryPoint]]:  # noqa: ARG001 - part of the cache key
+    """Entry points of the distributions on ``path``; cached, because reading all metadata takes about 10 ms."""
     found: dict[str, list[EntryPoint]] = {}
     for entry in entry_points(group=group):
         same = found.setdefault(entry.name, [])

@@ -1,4 +1,4 @@
-"""Hashes of source code: part of every cache key and of a run's provenance."""
+"""Hashes of source code, for cache keys and for the provenance of runs."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from nmebench.files import file_sha256
 
 __all__ = ["code_hash", "package_hash", "plugin_hash"]
 
-#: Subpackages that live in folders of their own beside ``harness/`` in the repository, and inside it in a wheel.
+#: Subpackages with their own folders: next to ``harness/`` in the repository, inside the package in a wheel.
 _BESIDE = ("decoders", "models", "reports")
 
-#: Everything that decides what a sweep measures. Reports read stored runs and decide nothing.
+#: The packages that affect the results of a sweep. Reports only read stored runs.
 _MEASURING = ("nmebench", "nmebench.decoders", "nmebench.models")
 
 
 def package_hash(*packages: str) -> str:
-    """SHA-256 over the names and contents of every Python file of packages of this project.
+    """Return the SHA-256 over the names and contents of all Python files in packages of this project.
 
     Args:
-        packages: dotted names such as ``nmebench.decoders``. ``nmebench`` itself stands for what ``harness/`` holds,
-            without the decoders, models and reports, so that a checkout and an installed wheel of the same sources
-            have the same hash.
+        packages: dotted names such as ``nmebench.decoders``. ``nmebench`` means the content of ``harness/``, without
+            decoders, models and reports, so that a checkout and an installed wheel of the same sources have the same
+            hash.
 
     Returns:
         64 hexadecimal digits.
 
     Raises:
-        LookupError: a name is no package, or has no Python files: a misspelt name must not become an empty hash.
+        LookupError: a name isn't a package, or has no Python files. A misspelt name must not give an empty hash.
 
     Example:
         >>> package_hash("nmebench.decoders") == package_hash("nmebench.decoders")
@@ -49,15 +49,15 @@ def package_hash(*packages: str) -> str:
 
 
 def code_hash() -> str:
-    """SHA-256 over every Python file of the project except the reports."""
+    """Return the SHA-256 over all Python files of the project except the reports."""
     return package_hash(*_MEASURING)
 
 
 def plugin_hash(kind: type) -> str:
-    """SHA-256 of the file that defines a class or function; of all of its package for a class of this project.
+    """Return the SHA-256 of the file that defines a class; for a class of this project, of its whole package.
 
     Raises:
-        LookupError: the class has no source file, for example because it was typed into an interpreter.
+        LookupError: the class has no source file, for example because it was defined in an interpreter.
     """
     module = inspect.getmodule(kind)
     if module is None or not getattr(module, "__file__", None):
@@ -69,7 +69,7 @@ def plugin_hash(kind: type) -> str:
 
 @cache
 def _sources(package: str) -> tuple[tuple[str, str], ...]:
-    """(dotted name, SHA-256) of every Python file below a package's folders."""
+    """Dotted name and SHA-256 of every Python file in a package."""
     try:
         spec = find_spec(package)
     except ModuleNotFoundError:

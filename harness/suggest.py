@@ -1,4 +1,4 @@
-"""Messages for unknown names: the nearest known name and the list of what is allowed."""
+"""Messages for unknown names, with the nearest known name and the list of allowed names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["did_you_mean", "unknown"]
 
 
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:
-    """The hint ``; did you mean 'x'?`` for the allowed word nearest to ``word``, or an empty text.
+    """Return the hint ``; did you mean 'x'?`` with the allowed word nearest to ``word``, or an empty string.
 
     Example:
         >>> did_you_mean("drak", ["argmax", "dark"])
@@ -23,7 +23,7 @@ def did_you_mean(word: str, allowed: Iterable[str]) -> str:
 
 
 def unknown(kind: str, word: str, allowed: Iterable[str]) -> str:
-    """One line for a name that is not known: the name, the nearest match and all allowed names.
+    """Return the message for an unknown name, with the nearest match and all allowed names.
 
     Example:
         >>> unknown("decoder", "drak", ["argmax", "dark"])

@@ -1,1 +1,1 @@
-"""Where a face is in the photograph and how it gets into the network: schemes, boxes, crops, coordinates, images."""
+"""Geometry of faces: landmark schemes, photographs, crops and the maps between coordinate systems."""

@@ -1,15 +1,17 @@
-"""Maps between heatmap px, input px and image px. All arithmetic is float64; no input is changed.
+"""Maps between heatmap px, input px and image px, in float64; no input is changed.
 
-A pixel's centre has integer coordinates. The conventions of heatmap px differ between code bases:
+A pixel's centre has integer coordinates. Code bases differ in how heatmap px relate to input px:
 
 ``stride``
     ``input = heatmap * input_size / heatmap_size``: mmpose (0.x ``transform_preds``, 1.x ``MSRAHeatmap``).
 ``udp``
     ``input = heatmap * (input_size - 1) / (heatmap_size - 1)``: Huang et al., CVPR 2020, and mmpose's UDP codecs. Its
-    crops are warped with ``crop.warp_matrix(..., convention="udp")``, hence another map to the image as well.
+    crops are warped with ``crop.warp_matrix(..., convention="udp")``, so the map to the image differs as well.
 ``hrnet``
     ``transform_pixel`` in lib/utils/transforms.py of HRNet/HRNet-Facial-Landmark-Detection: half a heatmap pixel is
-    added, the point goes to the image, its fraction is dropped and 1 is added.
+    added, the point is mapped to the image, its fraction is dropped and 1 is added.
+
+``docs/coordinates.md`` explains how the maps compose, with a worked example.
 """
 
 from __future__ import annotations
@@ -36,7 +38,11 @@ Points = NDArray[np.float64]
 
 
 def check_convention(convention: str) -> None:
-    """InputError unless ``convention`` is one of CONVENTIONS."""
+    """Check the name of a convention.
+
+    Raises:
+        InputError: the name is not in CONVENTIONS.
+    """
     if convention not in CONVENTIONS:
         raise InputError(unknown("convention", convention, CONVENTIONS))
 
@@ -44,25 +50,58 @@ def check_convention(convention: str) -> None:
 def heatmap_to_input(
     landmarks: ArrayLike, *, convention: str, heatmap_size: tuple[int, int], input_size: tuple[int, int]
 ) -> Points:
-    """Heatmap px to input px; both sizes are (width, height), ``landmarks`` is ``[..., 2]``.
+    """Map heatmap px to input px.
 
-    For ``hrnet`` this is the continuous part of the official chain (half a heatmap pixel added); its truncation
-    happens in the image, see :func:`to_image`.
+    For ``hrnet`` this is the continuous part of the official chain (half a heatmap pixel added); the truncation happens
+    in image px, see :func:`to_image`.
+
+    Args:
+        landmarks: ``[..., 2]`` heatmap px.
+        convention: one of CONVENTIONS.
+        heatmap_size: (width, height) of the maps.
+        input_size: (width, height) of the crop.
+
+    Returns:
+        ``[..., 2]`` input px.
+
+    Raises:
+        InputError: the convention is unknown.
+
+    Example:
+        >>> sizes = {"heatmap_size": (64, 64), "input_size": (256, 256)}
+        >>> heatmap_to_input([[36.25, 28.0]], convention="stride", **sizes).tolist()
+        [[145.0, 112.0]]
+        >>> heatmap_to_input([[63.0, 63.0]], convention="udp", **sizes).tolist()
+        [[255.0, 255.0]]
     """
-    check_convention(convention)
     points = np.asarray(landmarks, dtype=np.float64)
-    offset = 0.5 if convention == "hrnet" else 0.0
-    return (points + offset) * _stride(convention, heatmap_size, input_size)
+    return (points + _offset(convention)) * _stride(convention, heatmap_size, input_size)
 
 
 def input_to_heatmap(
     landmarks: ArrayLike, *, convention: str, heatmap_size: tuple[int, int], input_size: tuple[int, int]
 ) -> Points:
-    """Input px to heatmap px, the inverse of :func:`heatmap_to_input`."""
-    check_convention(convention)
+    """Map input px to heatmap px: the inverse of :func:`heatmap_to_input`.
+
+    Args:
+        landmarks: ``[..., 2]`` input px.
+        convention: one of CONVENTIONS.
+        heatmap_size: (width, height) of the maps.
+        input_size: (width, height) of the crop.
+
+    Returns:
+        ``[..., 2]`` heatmap px.
+
+    Raises:
+        InputError: the convention is unknown.
+
+    Example:
+        >>> sizes = {"heatmap_size": (64, 64), "input_size": (256, 256)}
+        >>> input_to_heatmap([[145.0, 112.0]], convention="stride", **sizes).tolist()
+        [[36.25, 28.0]]
+    """
     points = np.asarray(landmarks, dtype=np.float64)
-    offset = 0.5 if convention == "hrnet" else 0.0
-    return points / _stride(convention, heatmap_size, input_size) - offset
+    return points / _stride(convention, heatmap_size, input_size) - _offset(convention)
 
 
 def input_to_image(
@@ -73,14 +112,27 @@ def input_to_image(
     size: ArrayLike,
     convention: str = "stride",
 ) -> Points:
-    """Input px to image px: ``input * size / input_size + centre - size / 2``.
+    """Map input px to image px: ``input * size / input_size + centre - size / 2``.
 
-    :param landmarks: ``[N, K, 2]`` (or ``[K, 2]`` with one centre and size).
-    :param centre: ``[N, 2]`` of the boxes, image px.
-    :param size: ``[N, 2]`` of the padded boxes, image px.
-    :param convention: ``udp`` divides by ``input_size - 1``, as its crop does.
+    Args:
+        landmarks: ``[N, K, 2]`` input px (or ``[K, 2]`` with one centre and size).
+        input_size: (width, height) of the crop.
+        centre: ``[N, 2]`` centres of the boxes, image px.
+        size: ``[N, 2]`` sizes of the padded boxes, image px.
+        convention: ``udp`` divides by ``input_size - 1``, as its crop does.
+
+    Returns:
+        Image px, in the shape of ``landmarks``.
+
+    Raises:
+        InputError: the convention is unknown.
+
+    Example:
+        >>> box = {"centre": [300.0, 200.0], "size": [320.0, 320.0]}
+        >>> input_to_image([[145.0, 112.0]], input_size=(256, 256), **box).tolist()
+        [[321.25, 180.0]]
     """
-    centres, sizes = _boxes(centre, size)
+    centres, sizes = _broadcast_boxes(centre, size)
     points = np.asarray(landmarks, dtype=np.float64)
     return points * (sizes / _intervals(convention, input_size)) + (centres - sizes / 2)
 
@@ -93,8 +145,27 @@ def image_to_input(
     size: ArrayLike,
     convention: str = "stride",
 ) -> Points:
-    """Image px to input px, the inverse of :func:`input_to_image`."""
-    centres, sizes = _boxes(centre, size)
+    """Map image px to input px: the inverse of :func:`input_to_image`.
+
+    Args:
+        landmarks: ``[N, K, 2]`` image px (or ``[K, 2]`` with one centre and size).
+        input_size: (width, height) of the crop.
+        centre: ``[N, 2]`` centres of the boxes, image px.
+        size: ``[N, 2]`` sizes of the padded boxes, image px.
+        convention: ``udp`` multiplies by ``input_size - 1``, as its crop does.
+
+    Returns:
+        Input px, in the shape of ``landmarks``.
+
+    Raises:
+        InputError: the convention is unknown.
+
+    Example:
+        >>> box = {"centre": [300.0, 200.0], "size": [320.0, 320.0]}
+        >>> image_to_input([[321.25, 180.0]], input_size=(256, 256), **box).tolist()
+        [[145.0, 112.0]]
+    """
+    centres, sizes = _broadcast_boxes(centre, size)
     points = np.asarray(landmarks, dtype=np.float64)
     return (points - (centres - sizes / 2)) * (_intervals(convention, input_size) / sizes)
 
@@ -108,13 +179,28 @@ def to_image(
     centre: ArrayLike,
     size: ArrayLike,
 ) -> Points:
-    """What a decoder gives, in heatmap px, to image px by the decoder's convention.
+    """Map decoded landmarks from heatmap px to image px by the decoder's convention.
 
-    :param landmarks: ``[N, K, 2]`` heatmap px.
-    :param heatmap_size: (width, height) of the maps; ``input_size`` likewise of the crop.
-    :param centre: ``[N, 2]``; ``size`` ``[N, 2]`` of the padded boxes, image px.
-    :returns: ``[N, K, 2]``; whole numbers for ``hrnet``.
-    :raises InputError: for an unknown convention.
+    Args:
+        landmarks: ``[N, K, 2]`` heatmap px.
+        convention: one of CONVENTIONS.
+        heatmap_size: (width, height) of the maps.
+        input_size: (width, height) of the crop.
+        centre: ``[N, 2]`` centres of the boxes, image px.
+        size: ``[N, 2]`` sizes of the padded boxes, image px.
+
+    Returns:
+        ``[N, K, 2]`` image px; whole numbers for ``hrnet``.
+
+    Raises:
+        InputError: the convention is unknown.
+
+    Example:
+        >>> box = {"heatmap_size": (64, 64), "input_size": (256, 256), "centre": [[300, 200]], "size": [[320, 320]]}
+        >>> to_image([[[36.25, 28.0]]], convention="stride", **box).tolist()
+        [[[321.25, 180.0]]]
+        >>> to_image([[[36.25, 28.0]]], convention="hrnet", **box).tolist()
+        [[[324.0, 183.0]]]
     """
     points = heatmap_to_input(landmarks, convention=convention, heatmap_size=heatmap_size, input_size=input_size)
     image = input_to_image(points, input_size=input_size, centre=centre, size=size, convention=convention)
@@ -122,29 +208,40 @@ def to_image(
 
 
 def flip_landmarks(landmarks: ArrayLike, flip: NDArray[np.integer], width: int) -> Points:
-    """The landmarks ``[..., K, 2]`` of the picture mirrored left to right: ``x -> width - 1 - x``, then renumbered.
+    """Return the landmarks of the image mirrored left to right: ``x -> width - 1 - x``, then renumbered.
 
-    >>> flip_landmarks([[0.0, 5.0], [9.0, 6.0]], np.array([1, 0]), 10).tolist()
-    [[0.0, 6.0], [9.0, 5.0]]
+    Args:
+        landmarks: ``[..., K, 2]`` px.
+        flip: ``[K]``, see :attr:`nmebench.geometry.scheme.Scheme.flip`.
+        width: the image's width, px.
+
+    Example:
+        >>> flip_landmarks([[0.0, 5.0], [9.0, 6.0]], np.array([1, 0]), 10).tolist()
+        [[0.0, 6.0], [9.0, 5.0]]
     """
     mirrored = np.array(landmarks, dtype=np.float64)[..., flip, :]
     mirrored[..., 0] = (width - 1) - mirrored[..., 0]
     return mirrored
 
 
+def _offset(convention: str) -> float:
+    """Return the heatmap px that a convention adds before scaling."""
+    return 0.5 if convention == "hrnet" else 0.0
+
+
 def _stride(convention: str, heatmap_size: tuple[int, int], input_size: tuple[int, int]) -> Points:
-    """[2] input px per heatmap px."""
+    """Return [2] input px per heatmap px."""
     return _intervals(convention, input_size) / _intervals(convention, heatmap_size)
 
 
 def _intervals(convention: str, size: tuple[int, int]) -> Points:
-    """[2] what a side counts: its pixels, or the gaps between them for ``udp``."""
+    """Return [2] the length of both sides: the number of pixels, or for ``udp`` of intervals between their centres."""
     check_convention(convention)
     return np.asarray(size, dtype=np.float64) - (1.0 if convention == "udp" else 0.0)
 
 
-def _boxes(centre: ArrayLike, size: ArrayLike) -> tuple[Points, Points]:
-    """Centres and sizes, shaped to broadcast against ``[N, K, 2]`` (or ``[K, 2]`` for a single box)."""
+def _broadcast_boxes(centre: ArrayLike, size: ArrayLike) -> tuple[Points, Points]:
+    """Return centres and sizes shaped to broadcast against ``[N, K, 2]`` (or ``[K, 2]`` for a single box)."""
     return (
         np.expand_dims(np.asarray(centre, dtype=np.float64), -2),
         np.expand_dims(np.asarray(size, dtype=np.float64), -2),

@@ -1,12 +1,13 @@
-"""Reading photographs: bounded, checked for truncation, and to the bit what mmpose's ``LoadImage`` gives.
+"""Photographs: bounded reads that detect truncated files and are bit-identical with mmpose's ``LoadImage``.
 
-``cv2.imdecode`` with ``IMREAD_COLOR``: 8-bit BGR whatever the file holds (grey, palette, alpha dropped, CMYK, 16 bits
-shifted to 8). **EXIF orientation is applied**, as in mmcv (its flag ``color`` is ``IMREAD_COLOR``; only ``unchanged``
-and ``color_ignore_orientation`` don't turn the picture); the official HRNet code, which reads with PIL, doesn't turn.
+Photographs are decoded by ``cv2.imdecode`` with ``IMREAD_COLOR`` to 8-bit BGR, whatever the file holds (grey, palette,
+alpha, CMYK, 16 bits shifted to 8). **EXIF orientation is applied**, as in mmcv (its flag ``color`` is ``IMREAD_COLOR``;
+only ``unchanged`` and ``color_ignore_orientation`` ignore the orientation). The official HRNet code reads with PIL and
+ignores it.
 
-Some OpenCV versions decode a truncated JPEG silently, with grey below the cut, so the end of the file is looked for
-first: a JPEG's markers up to its end-of-image marker, a PNG's chunks up to IEND. Damage inside the compressed data
-that leaves those in place is not noticed unless the decoder refuses it.
+Some OpenCV versions decode a truncated JPEG silently, with grey below the cut. So the end of the file is checked first:
+a JPEG's markers up to its end-of-image marker, a PNG's chunks up to IEND. Damage inside the compressed data that leaves
+those in place is not detected unless the decoder refuses it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import stat
 import zlib
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +24,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
+from nmebench.bounded_read import read_bounded
 from nmebench.errors import InputError
 from nmebench.printable import shown
 
@@ -32,7 +33,7 @@ __all__ = ["MAX_BYTES", "MAX_PIXELS", "Header", "header", "read"]
 MAX_BYTES = 256 * 2**20
 """The largest image file that is read."""
 MAX_PIXELS = 100_000_000
-"""The largest photograph that is decoded: 300 MB of memory. A file may declare what it likes in 20 bytes."""
+"""The largest photograph that is decoded: 300 MB of memory. A file of 20 bytes may declare any size."""
 
 _JPEG = b"\xff\xd8\xff"
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -42,23 +43,37 @@ _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
 class Header(NamedTuple):
-    """What a file says of itself before it is decoded."""
+    """Size and completeness of an encoded image."""
 
     width: int
-    """Before any turn by EXIF."""
+    """px, before EXIF orientation is applied."""
     height: int
     complete: bool
-    """Whether the end of the picture is in the file."""
+    """Whether the file contains the end of the image."""
 
 
 def read(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
-    """The photograph, ``[H, W, 3]`` uint8 BGR, turned as its EXIF says.
+    """Read a photograph and apply its EXIF orientation.
 
-    :raises InputError: when it is missing, not a file, not readable, empty, over MAX_BYTES, not an image, truncated,
-        or declares more than MAX_PIXELS pixels. The check of the size comes before the decoding.
+    Returns:
+        ``[H, W, 3]`` uint8 BGR.
+
+    Raises:
+        InputError: the file is missing, not a regular file, unreadable, empty, larger than MAX_BYTES, not an image,
+            truncated, or declares more than MAX_PIXELS pixels. The declared size is checked before decoding.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = pathlib.Path(folder) / "dot.png"
+        ...     _ = cv2.imwrite(str(file), np.full((1, 1, 3), 77, np.uint8))
+        ...     read(file).tolist()
+        [[[77, 77, 77]]]
     """
     name = shown(path)
-    data = _bytes(Path(path), name)
+    data = read_bounded(Path(path), MAX_BYTES, kind="image")
+    if not data:
+        raise InputError(f"image {name} is empty (0 bytes)")
     found = header(data, name=name)
     if found.width * found.height > MAX_PIXELS:
         raise InputError(
@@ -76,11 +91,21 @@ def read(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
 
 
 def header(data: bytes, *, name: str = "image") -> Header:
-    """Size and completeness of an encoded image, without decoding it.
+    """Return size and completeness of an encoded image, without decoding JPEG and PNG data.
 
-    :param data: the whole file.
-    :param name: for the message.
-    :raises InputError: when the bytes are not an image.
+    Args:
+        data: the file's bytes.
+        name: the file, for messages.
+
+    Raises:
+        InputError: the bytes are not an image, or are a damaged PNG.
+
+    Example:
+        >>> png = cv2.imencode(".png", np.zeros((2, 3, 3), np.uint8))[1].tobytes()
+        >>> header(png)
+        Header(width=3, height=2, complete=True)
+        >>> header(png[:-12]).complete
+        False
     """
     if data.startswith(_JPEG):
         found = _jpeg_header(data)
@@ -95,30 +120,8 @@ def header(data: bytes, *, name: str = "image") -> Header:
     return found
 
 
-def _bytes(path: Path, name: str) -> bytes:
-    """The file's bytes, at most MAX_BYTES."""
-    try:
-        status = path.stat()
-        # Looked at before it is opened: opening a pipe would wait for a writer.
-        if stat.S_ISREG(status.st_mode) and status.st_size <= MAX_BYTES:
-            data = path.read_bytes()
-    except FileNotFoundError as error:
-        raise InputError(f"image {name} is missing") from error
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise InputError(f"image {name} can't be read: {getattr(error, 'strerror', None) or error}") from error
-    if stat.S_ISDIR(status.st_mode):
-        raise InputError(f"image {name} is a folder")
-    if not stat.S_ISREG(status.st_mode):
-        raise InputError(f"image {name} is not a regular file")
-    if status.st_size > MAX_BYTES:
-        raise InputError(f"image {name} has {status.st_size:,} bytes: up to {MAX_BYTES:,} are read")
-    if not data:
-        raise InputError(f"image {name} is empty (0 bytes)")
-    return data
-
-
 def _jpeg_header(data: bytes) -> Header:
-    """Walks the markers; thumbnails lie inside segments and are stepped over with them."""
+    """Read a JPEG's markers. Thumbnails are inside segments, which are skipped."""
     width = height = 0
     position = 2
     while match := _JPEG_MARKER.search(data, position):
@@ -137,7 +140,7 @@ def _jpeg_header(data: bytes) -> Header:
 
 
 def _png_header(data: bytes, name: str) -> Header:
-    """Walks the chunks and checks their sums: OpenCV believes a chunk's length, so 119 bytes can ask it for 4 GB."""
+    """Read a PNG's chunks and check their CRCs: OpenCV trusts a chunk's length, so 119 bytes can allocate 4 GB."""
     width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
     position = len(_PNG)
     seen: set[bytes] = set()
@@ -158,7 +161,7 @@ def _png_header(data: bytes, name: str) -> Header:
 
 
 def _other_header(data: bytes, name: str) -> Header:
-    """BMP, WebP, TIFF, GIF, ...: Pillow reads the header, and the picture as well to see whether it is whole."""
+    """Read the header of a BMP, WebP, TIFF, GIF, ... with Pillow, which also decodes it to detect truncation."""
     try:
         with PIL.Image.open(io.BytesIO(data)) as picture:
             width, height = picture.size
@@ -176,5 +179,5 @@ def _other_header(data: bytes, name: str) -> Header:
 
 
 def _first_line(error: BaseException) -> str:
-    """The first line of an error's text."""
+    """Return the first line of an error's message."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,4 +1,4 @@
-"""Landmark schemes: what each landmark index means. A scheme is a TOML file in ``harness/geometry/schemes/``."""
+"""Landmark schemes: the meaning of each landmark index. Each scheme is a TOML file in ``harness/geometry/schemes/``."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from nmebench.suggest import unknown
 __all__ = ["Normaliser", "Scheme", "load", "names", "normaliser"]
 
 KINDS = ("distance", "box-size", "box-diagonal", "box-height")
+"""Kinds of normalisers."""
 
 
 class Normaliser(NamedTuple):
-    """What a face's landmark errors are divided by.
-
-    ``kind`` is ``distance`` (between the means of the landmarks ``first`` and ``second``) or a measure of the
-    tight box round all landmarks: ``box-size`` sqrt(w * h), ``box-diagonal`` sqrt(w^2 + h^2), ``box-height`` h.
-    """
+    """A length that a face's landmark errors are divided by."""
 
     kind: str
+    """``distance`` between the means of the landmarks ``first`` and ``second``, or a measure of the tight box around
+    all landmarks: ``box-size`` sqrt(w * h), ``box-diagonal`` sqrt(w^2 + h^2) or ``box-height`` h."""
     first: tuple[int, ...]
     second: tuple[int, ...]
     source: str
+    """The paper or code that defines it."""
 
 
 @dataclass(frozen=True)
@@ -42,22 +42,32 @@ class Scheme:
     flip: NDArray[np.int64]
     """[K]: landmark ``i`` of a mirrored face is landmark ``flip[i]`` of the face."""
     groups: Mapping[str, tuple[int, ...]]
+    """Landmarks by part of the face; every landmark is in one group."""
     normalisers: Mapping[str, Normaliser]
     default_normaliser: str
 
 
 def names() -> tuple[str, ...]:
-    """The shipped schemes, sorted."""
+    """Return the names of the shipped schemes, sorted.
+
+    Example:
+        >>> names()
+        ('ibug68', 'wflw98')
+    """
     folder = resources.files("nmebench.geometry").joinpath("schemes")
     return tuple(sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml")))
 
 
 @functools.cache
 def load(name: str) -> Scheme:
-    """The scheme of that name; InputError with the near match for an unknown one.
+    """Return a scheme by name.
 
-    >>> load("wflw98").groups["pupils"]
-    (96, 97)
+    Raises:
+        InputError: the name is unknown; the message has the nearest match.
+
+    Example:
+        >>> load("wflw98").groups["pupils"]
+        (96, 97)
     """
     if name not in names():
         raise InputError(unknown("scheme", name, names()))
@@ -66,12 +76,24 @@ def load(name: str) -> Scheme:
 
 
 def normaliser(scheme: Scheme, landmarks: NDArray[np.floating], name: str | None = None) -> NDArray[np.float64]:
-    """What each face's errors are divided by, in image px.
+    """Compute the length that each face's errors are divided by.
 
-    :param landmarks: ground truth ``[N, K, 2]`` in image px.
-    :param name: one of ``scheme.normalisers``; the scheme's default when None.
-    :returns: ``[N]`` float64, 0 for a degenerate face.
-    :raises InputError: for an unknown name or a wrong number of landmarks.
+    Args:
+        scheme: the landmark scheme.
+        landmarks: ground truth ``[N, K, 2]``, image px.
+        name: one of ``scheme.normalisers``; None for the scheme's default.
+
+    Returns:
+        ``[N]`` float64 image px, 0 for a degenerate face.
+
+    Raises:
+        InputError: the name is unknown, or the shape of the landmarks is wrong.
+
+    Example:
+        >>> face = np.zeros((1, 98, 2))
+        >>> face[0, 60], face[0, 72] = (100.0, 50.0), (160.0, 50.0)  # outer eye corners
+        >>> normaliser(load("wflw98"), face).tolist()
+        [60.0]
     """
     name = scheme.default_normaliser if name is None else name
     if name not in scheme.normalisers:
@@ -95,7 +117,7 @@ def normaliser(scheme: Scheme, landmarks: NDArray[np.floating], name: str | None
 
 
 def _build(table: dict[str, Any]) -> Scheme:
-    """The scheme that a TOML table describes, checked: a wrong table would make wrong numbers silently."""
+    """Build a scheme from its TOML table and check it, because a wrong table would silently give wrong numbers."""
     points = int(table["points"])
     flip = np.arange(points)
     for left, right in table["flip"]["pairs"]:
@@ -111,7 +133,7 @@ def _build(table: dict[str, Any]) -> Scheme:
         for key, rule in table["normalisers"].items()
     }
     if not np.array_equal(flip[flip], np.arange(points)):
-        raise InputError(f"scheme {table['name']}: a landmark stands in two flip pairs")
+        raise InputError(f"scheme {table['name']}: a landmark is in two flip pairs")
     if sorted(index for members in groups.values() for index in members) != list(range(points)):
         raise InputError(f"scheme {table['name']}: the groups are not a partition of its {points} landmarks")
     if any(rule.kind not in KINDS or bool(rule.first) != (rule.kind == "distance") for rule in normalisers.values()):

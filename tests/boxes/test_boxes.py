@@ -1,4 +1,4 @@
-"""Box rules against slow references, one face at a time."""
+"""Box rules against slow references that compute one face at a time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def slow_landmarks(points: np.ndarray, padding: float) -> tuple[list[float], flo
 
 
 def slow_pfld(points: np.ndarray) -> tuple[list[float], float]:
-    """As the rule is written down, with Python's own integers."""
+    """Follow PFLD's code step by step, with Python integers."""
     low = [int(min(p[axis] for p in points)) for axis in (0, 1)]
     wide = [int(max(p[axis] for p in points)) - low[axis] + 1 for axis in (0, 1)]
     middle = [int(low[axis] + wide[axis] / 2) for axis in (0, 1)]
@@ -37,7 +37,7 @@ def points() -> np.ndarray:
 
 
 @pytest.mark.parametrize("padding", [1.25, 1.0, 2.5])
-def test_landmarks(faces: Any, points: np.ndarray, padding: float) -> None:
+def test_landmarks_rule(faces: Any, points: np.ndarray, padding: float) -> None:
     found = boxes.create("landmarks", padding)(faces(points))
     for face, one in enumerate(points):
         centre, side = slow_landmarks(one, padding)
@@ -47,7 +47,7 @@ def test_landmarks(faces: Any, points: np.ndarray, padding: float) -> None:
     assert found.source == "ground-truth landmarks"
 
 
-def test_pfld(faces: Any, points: np.ndarray) -> None:
+def test_pfld_rule(faces: Any, points: np.ndarray) -> None:
     found = boxes.create("pfld")(faces(points))
     for face, one in enumerate(points):
         centre, side = slow_pfld(one)
@@ -56,14 +56,14 @@ def test_pfld(faces: Any, points: np.ndarray) -> None:
     assert (found.sampling, found.padding) == ("resize", 1.2)
 
 
-def test_rect(faces: Any, points: np.ndarray) -> None:
+def test_rect_rule(faces: Any, points: np.ndarray) -> None:
     rect = np.tile([10.0, 20.0, 50.0, 100.0], (len(points), 1))
     found = boxes.create("rect")(faces(points, rect=rect))
     assert found.centre[0].tolist() == [30, 60]
     assert found.size[0].tolist() == [100, 100]
 
 
-def test_annotation(faces: Any, points: np.ndarray) -> None:
+def test_annotation_rule(faces: Any, points: np.ndarray) -> None:
     table = np.tile([10.0, 20.0, 0.42], (len(points), 1))
     found = boxes.create("annotation")(faces(points, centre_scale=table))
     assert found.centre[0].tolist() == [10, 20]
@@ -77,7 +77,7 @@ def test_annotation(faces: Any, points: np.ndarray) -> None:
         pytest.param("annotation", "that hrnet-csv and mmpose-json carry", id="annotation"),
     ],
 )
-def test_a_rule_whose_data_is_absent_says_which_format_has_it(
+def test_rule_without_its_data_names_the_format_that_has_it(
     faces: Any, points: np.ndarray, name: str, message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
@@ -93,7 +93,7 @@ def test_a_rule_whose_data_is_absent_says_which_format_has_it(
         pytest.param("annotation", {"centre_scale": np.array([[0, 0, 1], [0, 0, 0.0]])}, id="a scale of 0"),
     ],
 )
-def test_an_empty_box_names_the_line(faces: Any, name: str, carried: dict[str, np.ndarray]) -> None:
+def test_empty_box_is_refused_with_its_line(faces: Any, name: str, carried: dict[str, np.ndarray]) -> None:
     landmarks = np.zeros((2, 98, 2))
     landmarks[0, 5] = 30
     with pytest.raises(InputError, match=rf":2: the box '{name}' of this face is empty"):
@@ -112,7 +112,7 @@ def test_names_and_descriptions() -> None:
         boxes.create("rect", math.nan)
 
 
-def test_boxes_grow_to_the_inputs_shape(faces: Any, points: np.ndarray) -> None:
+def test_boxes_grow_to_the_aspect_ratio_of_the_input(faces: Any, points: np.ndarray) -> None:
     found = boxes.create("landmarks")(faces(points))
     assert (found.for_input((256, 256)).size == found.size).all()
     tall = found.for_input((192, 256)).size
@@ -122,7 +122,7 @@ def test_boxes_grow_to_the_inputs_shape(faces: Any, points: np.ndarray) -> None:
     np.testing.assert_allclose(wide[:, 0] / wide[:, 1], 256 / 192)
 
 
-def test_mmposes_boxes_of_four_real_faces(faces: Any, shared: Path) -> None:
+def test_boxes_of_four_real_faces_equal_mmpose(faces: Any, shared: Path) -> None:
     table = json.loads((shared / "oracle" / "preproc" / "faces4.json").read_text())["faces"]
     with np.load(shared / "oracle" / "preproc" / "faces4.npz") as arrays:
         found = boxes.create("landmarks")(faces(arrays["keypoints"].astype(np.float64)))
@@ -130,8 +130,8 @@ def test_mmposes_boxes_of_four_real_faces(faces: Any, shared: Path) -> None:
     assert found.size.tolist() == [face["input_scale"] for face in table]
 
 
-def test_the_csvs_scale_is_the_landmarks_own_rounded_to_two_decimals(shared: Path) -> None:
-    """So `annotation` and `landmarks` differ by up to one pixel before padding, on half of the faces."""
+def test_csv_scale_is_the_landmarks_scale_rounded_to_two_decimals(shared: Path) -> None:
+    """The boxes `annotation` and `landmarks` differ by up to one pixel before padding, on half of the faces."""
     dataset = datasets.load(f"wflw:{shared / 'wflw-sample'}", format="hrnet-csv")
     made, read = boxes.create("landmarks")(dataset), boxes.create("annotation")(dataset)
     np.testing.assert_array_equal(made.centre, read.centre)

@@ -1,4 +1,4 @@
-"""Maps between spaces: inverses, and the tools' own chains point by point."""
+"""Maps between coordinate systems: inverses, and comparison with mmpose and HRNet point by point."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ SETS = ("clean_s2", "border_s2", "guard_positions", "two_peak", "plateau_ties", 
 CENTRE, SIZE = (150.3, 120.7), 220.0
 
 
-def boxed(count: int) -> dict[str, Any]:
-    """The box that the oracle's image coordinates were made with."""
+def box_of_the_reference(count: int) -> dict[str, Any]:
+    """The box of the stored reference outputs."""
     return {
         "heatmap_size": (64, 64),
         "input_size": (256, 256),
@@ -48,7 +48,7 @@ def slow_hrnet(point: np.ndarray, centre: np.ndarray, scale: float, resolution: 
     side=st.floats(1, 3000),
     maps=st.sampled_from([(64, 64), (48, 64), (7, 9)]),
 )
-def test_there_and_back(convention: str, x: float, y: float, side: float, maps: tuple[int, int]) -> None:
+def test_maps_are_inverses(convention: str, x: float, y: float, side: float, maps: tuple[int, int]) -> None:
     points = np.array([[[x, y]]])
     sizes: dict[str, Any] = {"heatmap_size": maps, "input_size": (192, 256), "convention": convention}
     through = coordinates.heatmap_to_input(points, **sizes)
@@ -72,23 +72,23 @@ def test_there_and_back(convention: str, x: float, y: float, side: float, maps: 
         pytest.param("mm0_unbiased", 2e-5, id="mmpose 0.x"),  # float32 image coordinates
     ],
 )
-def test_stride_as_mmpose(shared: Path, name: str, kind: str, tolerance: float) -> None:
+def test_stride_equals_mmpose(shared: Path, name: str, kind: str, tolerance: float) -> None:
     with np.load(shared / "oracle" / "decoders" / f"{name}.npz") as table:
-        found = coordinates.to_image(table[f"{kind}_hm"], convention="stride", **boxed(len(table["hm"])))
+        found = coordinates.to_image(table[f"{kind}_hm"], convention="stride", **box_of_the_reference(len(table["hm"])))
         np.testing.assert_allclose(found, table[f"{kind}_img"], atol=tolerance, rtol=0)
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_hrnet_as_the_official_code(shared: Path, name: str) -> None:
-    """Whole pixels, exactly."""
+def test_hrnet_equals_the_official_code(shared: Path, name: str) -> None:
+    """Both give whole pixels, which are equal."""
     with np.load(shared / "oracle" / "decoders" / f"{name}.npz") as table:
         refined = table["off_refined_plus0p5_1based"].astype(np.float64) - 1.5
-        found = coordinates.to_image(refined, convention="hrnet", **boxed(len(table["hm"])))
+        found = coordinates.to_image(refined, convention="hrnet", **box_of_the_reference(len(table["hm"])))
         np.testing.assert_array_equal(found, table["off_decode_img"])
 
 
-def test_hrnet_against_its_matrix_point_by_point() -> None:
-    """Truncation goes towards zero left of the photograph, too."""
+def test_hrnet_equals_its_matrix_point_by_point() -> None:
+    """Truncation is towards zero, left of the photograph as well."""
     rng = np.random.default_rng(5)
     points = rng.uniform(-1, 64, (9, 30, 2))
     centre, scale = rng.uniform(0, 200, (9, 2)), rng.uniform(0.2, 4, 9)
@@ -106,21 +106,21 @@ def test_hrnet_against_its_matrix_point_by_point() -> None:
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_udp_as_mmpose(shared: Path, name: str) -> None:
-    """mmpose's UDP codec divides by W - 1 and its ``input`` coordinates count W, so only the image agrees."""
+def test_udp_equals_mmpose(shared: Path, name: str) -> None:
+    """mmpose's UDP codec divides by W - 1 and scales its ``input`` coordinates by W, so only image px are equal."""
     with np.load(shared / "oracle" / "decoders" / f"{name}.npz") as table:
-        found = coordinates.to_image(table["mm1_udp_hm"], convention="udp", **boxed(len(table["hm"])))
+        found = coordinates.to_image(table["mm1_udp_hm"], convention="udp", **box_of_the_reference(len(table["hm"])))
         mmpose = table["mm1_udp_in"] / 256 * SIZE + np.array(CENTRE) - SIZE / 2
         np.testing.assert_allclose(found, mmpose, atol=2e-5, rtol=0)
 
 
-def test_udp_puts_corner_pixels_on_the_boxs_corners() -> None:
+def test_udp_maps_corner_pixels_to_the_corners_of_the_box() -> None:
     corners = np.array([[[0, 0], [63, 63]]])
-    found = coordinates.to_image(corners, convention="udp", **boxed(1))
+    found = coordinates.to_image(corners, convention="udp", **box_of_the_reference(1))
     np.testing.assert_allclose(found[0], [np.array(CENTRE) - 110, np.array(CENTRE) + 110])
 
 
-def test_landmarks_of_four_real_faces_in_their_crops(shared: Path) -> None:
+def test_landmarks_of_four_real_faces_in_input_px_equal_mmpose(shared: Path) -> None:
     table = json.loads((shared / "oracle" / "preproc" / "faces4.json").read_text())["faces"]
     with np.load(shared / "oracle" / "preproc" / "faces4.npz") as arrays:
         found = coordinates.image_to_input(
@@ -132,7 +132,7 @@ def test_landmarks_of_four_real_faces_in_their_crops(shared: Path) -> None:
         np.testing.assert_allclose(found, arrays["transformed_keypoints"], atol=2e-4, rtol=0)  # float32 there
 
 
-def test_flipping_twice_gives_the_landmarks_back() -> None:
+def test_flipping_twice_restores_the_landmarks() -> None:
     flip = load("wflw98").flip
     points = np.random.default_rng(0).uniform(0, 255, (3, 98, 2))
     before = points.copy()
@@ -142,6 +142,6 @@ def test_flipping_twice_gives_the_landmarks_back() -> None:
     assert once[0, 0].tolist() == [255 - points[0, 32, 0], points[0, 32, 1]]
 
 
-def test_unknown_convention() -> None:
+def test_unknown_convention_is_refused() -> None:
     with pytest.raises(InputError, match=r"unknown convention 'strides'.*'stride'"):
         coordinates.heatmap_to_input([0, 0], convention="strides", heatmap_size=(4, 4), input_size=(8, 8))

@@ -1,4 +1,4 @@
-"""Crops, to the bit as mmpose's, and against a slow bilinear reference."""
+"""Crops: bit-identical with mmpose, and close to a slow bilinear reference."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from nmebench.errors import InputError
 from nmebench.geometry import coordinates, images
 from nmebench.geometry.crop import crop, normalise, warp_matrix
 
-assert cv2.__version__.split(".")[0] == "4", "OpenCV 5 samples differently: the oracle holds for 4.11 to 4.14"
+assert cv2.__version__.split(".")[0] == "4", "OpenCV 5 samples differently: the reference outputs are from 4.11 to 4.14"
 
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 
 
 def mmpose_warp(center: np.ndarray, scale: np.ndarray, rot: float, output: tuple[int, int]) -> np.ndarray:
-    """mmpose 1.x's ``get_warp_matrix``, followed step by step."""
+    """Follow mmpose 1.x's ``get_warp_matrix`` step by step."""
     angle = np.deg2rad(rot)
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     points = []
@@ -40,7 +40,7 @@ def mmpose_warp(center: np.ndarray, scale: np.ndarray, rot: float, output: tuple
 
 
 def slow_bilinear(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Exact bilinear sampling in float64, zeros outside."""
+    """Sample bilinearly in float64, with zeros outside."""
     inverse = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))
     padded = np.zeros((image.shape[0] + 2, image.shape[1] + 2, 3))
     padded[1:-1, 1:-1] = image
@@ -63,7 +63,7 @@ def photograph() -> np.ndarray:
     return cv2.resize(rng.integers(0, 255, (20, 30, 3), dtype=np.uint8), (300, 200))
 
 
-def test_warps_of_four_real_faces(shared: Path) -> None:
+def test_warp_matrices_of_four_real_faces_equal_mmpose(shared: Path) -> None:
     for face in json.loads((shared / "oracle" / "preproc" / "faces4.json").read_text())["faces"]:
         box = (face["input_center"], face["input_scale"], (256, 256))
         # The solver's last bits depend on the processor: 1e-9 of translations near 1000 px.
@@ -73,7 +73,7 @@ def test_warps_of_four_real_faces(shared: Path) -> None:
 
 
 @pytest.mark.parametrize("rotation", [0.0, 30.0, -80.0, 180.0])
-def test_warp_is_mmposes_to_the_bit(rotation: float) -> None:
+def test_warp_matrix_is_bit_identical_with_mmpose(rotation: float) -> None:
     rng = np.random.default_rng(1)
     for _ in range(50):
         centre, side = rng.uniform(-50, 900, 2), rng.uniform(5, 900)
@@ -83,7 +83,7 @@ def test_warp_is_mmposes_to_the_bit(rotation: float) -> None:
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_warp_takes_landmarks_where_coordinates_say() -> None:
+def test_warp_matrix_agrees_with_image_to_input() -> None:
     box = {"centre": [150.3, 120.7], "size": [220.0, 220.0]}
     points = np.random.default_rng(2).uniform(0, 300, (1, 50, 2))
     for convention in ("stride", "udp"):
@@ -95,8 +95,8 @@ def test_warp_takes_landmarks_where_coordinates_say() -> None:
         np.testing.assert_allclose(warped, mapped, atol=1e-4)
 
 
-def test_crops_of_real_faces_are_opencvs_own_warp(shared: Path) -> None:
-    """Every face of the sample, against mmpose's steps spelt out; equal in every byte."""
+def test_crops_of_real_faces_equal_mmpose_steps(shared: Path) -> None:
+    """Faces of the sample against mmpose's steps; equal in every byte."""
     dataset = datasets.load(f"wflw:{shared / 'wflw-sample'}", limit=20)
     made = boxes.create("landmarks")(dataset)
     assert dataset.image_root is not None
@@ -109,7 +109,7 @@ def test_crops_of_real_faces_are_opencvs_own_warp(shared: Path) -> None:
         np.testing.assert_array_equal(found, expected)
 
 
-def test_crop_of_a_reencoded_photograph_lies_where_mmposes_does(shared: Path) -> None:
+def test_crop_of_reencoded_photograph_is_aligned_with_mmpose(shared: Path) -> None:
     """The sample's copy of one of mmpose's photographs has other JPEG noise, yet no shift of it fits better."""
     folder = shared / "oracle" / "preproc"
     photograph = images.read(shared / "wflw-sample/WFLW_images/7--Cheering/7_Cheering_Cheering_7_16.jpg")
@@ -139,18 +139,18 @@ def test_crop_of_a_reencoded_photograph_lies_where_mmposes_does(shared: Path) ->
         pytest.param((150.0, 100.0), (900.0, 900.0), id="larger than the photograph"),
     ],
 )
-def test_affine_against_slow_bilinear(
+def test_affine_crop_is_close_to_slow_bilinear(
     photograph: np.ndarray, centre: tuple[float, float], size: tuple[float, float]
 ) -> None:
     found = crop(photograph, centre, size, (48, 48))
     slow = slow_bilinear(photograph, warp_matrix(centre, size, (48, 48)), (48, 48))
-    # OpenCV keeps 1/32 px: up to half of that times the local slope, and rounding.
+    # OpenCV rounds positions to 1/32 px: an error of half of that times the local slope, and rounding.
     slope = max(np.abs(np.diff(photograph.astype(float), axis=axis)).max() for axis in (0, 1))
     assert np.abs(found - slow).max() <= 0.5 + 2 * slope / 64 + 1
     assert np.abs(found - slow).mean() < 0.5
 
 
-def test_affine_of_a_whole_pixel_box_is_a_slice(photograph: np.ndarray) -> None:
+def test_affine_crop_of_whole_pixel_box_is_a_slice(photograph: np.ndarray) -> None:
     np.testing.assert_array_equal(crop(photograph, (100, 90), (64, 64), (64, 64)), photograph[58:122, 68:132])
 
 
@@ -163,8 +163,8 @@ def test_affine_of_a_whole_pixel_box_is_a_slice(photograph: np.ndarray) -> None:
         pytest.param((-500.0, -500.0), 40, id="outside"),
     ],
 )
-def test_resize_pads_with_zeros_as_pfld(photograph: np.ndarray, centre: tuple[float, float], side: int) -> None:
-    """PFLD's own steps: copyMakeBorder, slice, resize."""
+def test_resize_crop_equals_pfld(photograph: np.ndarray, centre: tuple[float, float], side: int) -> None:
+    """Follow PFLD's steps: copyMakeBorder, slice, resize."""
     left, top = int(centre[0] - side / 2), int(centre[1] - side / 2)
     bordered = cv2.copyMakeBorder(photograph, 600, 600, 600, 600, cv2.BORDER_CONSTANT, value=0)
     expected = cv2.resize(bordered[top + 600 : top + 600 + side, left + 600 : left + 600 + side], (112, 112))
@@ -179,20 +179,20 @@ def test_resize_pads_with_zeros_as_pfld(photograph: np.ndarray, centre: tuple[fl
         pytest.param({"size": (-5.0, -5.0)}, "empty or not finite", id="negative"),
         pytest.param({"centre": (math.nan, 5.0)}, "empty or not finite", id="nan"),
         pytest.param({"centre": (1.0, 2.0, 3.0)}, "not \\(3,\\)", id="three numbers"),
-        pytest.param({"size": (10.0, 20.0)}, "has not the shape of the 64 x 64 input", id="another shape"),
+        pytest.param({"size": (10.0, 20.0)}, "another aspect ratio than the 64 x 64 input", id="another aspect ratio"),
         pytest.param({"size": (1e5, 1e5), "sampling": "resize"}, "1 to 32766 px", id="too large to cut"),
         pytest.param({"size": (0.2, 0.2), "sampling": "resize"}, "1 to 32766 px", id="below a pixel"),
         pytest.param({"sampling": "nearest"}, "unknown sampling 'nearest'", id="unknown sampling"),
         pytest.param({"convention": "uqp"}, "unknown convention 'uqp'.*'udp'", id="unknown convention"),
     ],
 )
-def test_boxes_that_cannot_be_cut(photograph: np.ndarray, arguments: dict[str, Any], message: str) -> None:
+def test_unusable_boxes_are_refused(photograph: np.ndarray, arguments: dict[str, Any], message: str) -> None:
     usual: dict[str, Any] = {"centre": (50.0, 50.0), "size": (40.0, 40.0), "input_size": (64, 64)}
     with pytest.raises(InputError, match=message):
         crop(photograph, **{**usual, **arguments})
 
 
-def test_normalise_is_mmposes_to_the_bit(shared: Path) -> None:
+def test_normalise_is_bit_identical_with_mmpose(shared: Path) -> None:
     with np.load(shared / "oracle" / "preproc" / "faces4.npz") as table:
         crops, expected = table["crops_bgr_u8"], table["input_tensor"]
     before = crops.copy()
@@ -211,7 +211,7 @@ def test_normalise_value_by_value(colour: str) -> None:
         assert found[n, c, y, x] == pytest.approx((float(value) - (c + 1)) / (c + 4), abs=1e-6)
 
 
-def test_normalise_refuses_what_it_cannot_do() -> None:
+def test_normalise_refuses_unknown_colours_and_zero_std() -> None:
     crops = np.zeros((1, 2, 2, 3), dtype=np.uint8)
     with pytest.raises(InputError, match="unknown colour order 'hsv'"):
         normalise(crops, MEAN, STD, "hsv")

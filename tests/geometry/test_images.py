@@ -1,4 +1,4 @@
-"""Reading photographs: what is read right, and what is refused in one line."""
+"""Photographs: kinds that are read, and files that are refused in one line."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ PNG = cv2.imencode(".png", PICTURE)[1].tobytes()
 
 
 def encoded(mode: str, kind: str, **options: object) -> bytes:
-    """The picture as Pillow writes it."""
+    """Encode the picture with Pillow."""
     stream = io.BytesIO()
     PIL.Image.fromarray(PICTURE[..., ::-1].copy()).convert(mode).save(stream, kind, **options)
     return stream.getvalue()
 
 
 def png_that_declares(width: int, height: int) -> bytes:
-    """A PNG whose header promises more than it holds."""
+    """A PNG whose header declares more than its data holds."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -62,7 +62,7 @@ def jpeg_that_declares(width: int, height: int) -> bytes:
         pytest.param(JPEG + b"trailing bytes", 25, id="jpeg with bytes after its end"),
     ],
 )
-def test_kinds_that_are_read(tmp_path: Path, data: bytes, tolerance: int) -> None:
+def test_image_kinds_are_read(tmp_path: Path, data: bytes, tolerance: int) -> None:
     path = tmp_path / "face.jpg"
     path.write_bytes(data)
     found = images.read(path)
@@ -71,7 +71,7 @@ def test_kinds_that_are_read(tmp_path: Path, data: bytes, tolerance: int) -> Non
     assert np.abs(found.astype(int) - PICTURE).max() <= tolerance
 
 
-def test_what_is_read_is_opencvs_imread(tmp_path: Path) -> None:
+def test_read_equals_imread(tmp_path: Path) -> None:
     path = tmp_path / "face.jpg"
     path.write_bytes(JPEG)
     np.testing.assert_array_equal(images.read(path), cv2.imread(str(path)))
@@ -89,7 +89,7 @@ def test_grey_palette_and_16_bit_become_8_bit_bgr(tmp_path: Path) -> None:
     np.testing.assert_array_equal(images.read(path), PICTURE)
 
 
-def test_one_pixel(tmp_path: Path) -> None:
+def test_image_of_one_pixel(tmp_path: Path) -> None:
     path = tmp_path / "dot.png"
     path.write_bytes(cv2.imencode(".png", np.full((1, 1, 3), 77, dtype=np.uint8))[1].tobytes())
     assert images.read(path).tolist() == [[[77, 77, 77]]]
@@ -97,7 +97,7 @@ def test_one_pixel(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_is_applied_as_mmcv_does(tmp_path: Path, orientation: int) -> None:
-    """mmcv reads with ``IMREAD_COLOR``, which turns the picture; so do we."""
+    """mmcv reads with ``IMREAD_COLOR``, which applies the orientation; ``read`` does the same."""
     exif = PIL.Image.Exif()
     exif[0x0112] = orientation
     stream = io.BytesIO()
@@ -145,7 +145,7 @@ def test_exif_orientation_is_applied_as_mmcv_does(tmp_path: Path, orientation: i
         pytest.param(png_that_declares(64, 48), "can't be decoded", id="png whose data falls short"),
     ],
 )
-def test_what_is_refused(tmp_path: Path, data: bytes, message: str) -> None:
+def test_broken_files_are_refused(tmp_path: Path, data: bytes, message: str) -> None:
     path = tmp_path / "face.jpg"
     path.write_bytes(data)
     with pytest.raises(InputError, match=message) as caught:
@@ -154,7 +154,7 @@ def test_what_is_refused(tmp_path: Path, data: bytes, message: str) -> None:
     assert "face.jpg" in str(caught.value)
 
 
-def test_a_large_bitmap_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+def test_large_bitmap_is_refused_before_decoding(tmp_path: Path) -> None:
     path = tmp_path / "bomb.bmp"
     data = bytearray(encoded("RGB", "BMP"))
     data[18:26] = struct.pack("<ii", 30000, 30000)
@@ -163,7 +163,7 @@ def test_a_large_bitmap_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
         images.read(path)
 
 
-def test_missing_folder_and_special_files(tmp_path: Path) -> None:
+def test_missing_files_folders_and_pipes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.jpg is missing"):
         images.read(tmp_path / "gone.jpg")
     (tmp_path / "folder.jpg").mkdir()
@@ -179,7 +179,7 @@ def test_missing_folder_and_special_files(tmp_path: Path) -> None:
             images.read(tmp_path / "pipe.jpg")
 
 
-def test_a_file_over_the_bound_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_beyond_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "MAX_BYTES", 10)
     (tmp_path / "face.jpg").write_bytes(JPEG)
     with pytest.raises(InputError, match="up to 10 are read"):
@@ -197,7 +197,7 @@ def test_a_file_over_the_bound_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
         pytest.param("café.jpg".encode(), "café.jpg", id="UTF-8"),
     ],
 )
-def test_names(tmp_path: Path, name: bytes, printed: str) -> None:
+def test_file_names_of_any_bytes_are_read_and_printable(tmp_path: Path, name: bytes, printed: str) -> None:
     path = tmp_path / os.fsdecode(name)
     path.write_bytes(JPEG)
     assert images.read(path).shape == PICTURE.shape
@@ -209,7 +209,7 @@ def test_names(tmp_path: Path, name: bytes, printed: str) -> None:
 
 
 @given(cut=st.integers(0, len(JPEG) - 1))
-def test_no_cut_of_a_jpeg_passes_for_whole(cut: int) -> None:
+def test_every_cut_jpeg_is_incomplete(cut: int) -> None:
     try:
         found = images.header(JPEG[:cut])
     except InputError:
@@ -218,7 +218,7 @@ def test_no_cut_of_a_jpeg_passes_for_whole(cut: int) -> None:
 
 
 @given(st.binary(max_size=300), st.sampled_from([b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"RIFF"]))
-def test_any_bytes_give_a_header_or_an_error(data: bytes, start: bytes) -> None:
+def test_any_bytes_give_a_header_or_a_one_line_error(data: bytes, start: bytes) -> None:
     message, size = "", (1, 1)
     try:
         size = images.header(start + data)[:2]
@@ -228,7 +228,7 @@ def test_any_bytes_give_a_header_or_an_error(data: bytes, start: bytes) -> None:
     assert min(size) >= 1
 
 
-def test_a_decoder_that_raises_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_opencv_errors_become_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise cv2.error("first line\nsecond line")
 
@@ -238,12 +238,12 @@ def test_a_decoder_that_raises_is_one_line(tmp_path: Path, monkeypatch: pytest.M
         images.read(tmp_path / "face.jpg")
 
 
-def test_marks_between_a_jpegs_segments() -> None:
-    """A stray start marker and a marker without length are stepped over."""
+def test_markers_between_jpeg_segments_are_skipped() -> None:
+    """A second start marker and a marker without length."""
     found = images.header(JPEG[:2] + b"\xff\xd8\xff\x01" + JPEG[2:])
     assert found == (64, 48, True)
 
 
-def test_a_bitmap_beyond_the_bound_is_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bitmap_beyond_the_limit_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "MAX_PIXELS", 100)
     assert images.header(encoded("RGB", "BMP")[:60]) == (64, 48, True)

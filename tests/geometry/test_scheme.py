@@ -1,4 +1,4 @@
-"""Schemes are data; the data must be right."""
+"""Landmark schemes: flip tables, groups and normalisers."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def test_flip_is_an_involution_that_mirrors_groups(name: str) -> None:
         pytest.param("ibug68", 68, [8, 27, 28, 29, 30, 33, 51, 57, 62, 66], id="ibug68"),
     ],
 )
-def test_landmarks_on_the_midline_stay(name: str, points: int, fixed: list[int]) -> None:
+def test_flip_keeps_landmarks_on_the_midline(name: str, points: int, fixed: list[int]) -> None:
     loaded = scheme.load(name)
     assert loaded.points == points
     assert np.flatnonzero(loaded.flip == np.arange(points)).tolist() == fixed
 
 
-def test_flip_table_of_wflw_is_the_fields(shared: Path) -> None:
+def test_wflw_flip_table_equals_the_reference(shared: Path) -> None:
     table = json.loads((shared / "reference" / "wflw98_flip.json").read_text())
     assert scheme.load("wflw98").flip.tolist() == table
 
@@ -63,14 +63,14 @@ def test_normalisers_of_a_face_with_known_lengths() -> None:
         pytest.param("box-height", "nme_percent_height", id="box-height"),
     ],
 )
-def test_spigas_three_normalisers_on_300w(shared: Path, name: str, key: str) -> None:
+def test_normalisers_on_300w_equal_spiga(shared: Path, name: str, key: str) -> None:
     with np.load(shared / "oracle" / "metrics" / "spiga_real_300wpublic.npz") as table:
         error = np.linalg.norm(table["pred"] - table["gt"], axis=2).mean(1) * 100
         ours = error / scheme.normaliser(scheme.load("ibug68"), table["gt"], name)
         np.testing.assert_allclose(ours, table[key], rtol=1e-12)
 
 
-def test_unknown_names_are_told_the_near_match() -> None:
+def test_unknown_names_are_refused_with_the_nearest_match() -> None:
     with pytest.raises(InputError, match=r"unknown scheme 'wflw68'.*did you mean 'wflw98'"):
         scheme.load("wflw68")
     with pytest.raises(InputError, match=r"unknown normaliser of wflw98 'inter-oculr'.*'inter-ocular'"):
@@ -98,7 +98,7 @@ GOOD = {
         pytest.param({"normalisers": {"d": {"kind": "bbox", "source": "s"}}}, "kind", id="unknown kind"),
     ],
 )
-def test_a_wrong_table_is_refused(change: dict[str, object], message: str) -> None:
+def test_wrong_table_is_refused(change: dict[str, object], message: str) -> None:
     assert scheme._build(GOOD).points == 3
     with pytest.raises(InputError, match=message):
         scheme._build({**GOOD, **change})

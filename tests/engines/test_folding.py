@@ -1,4 +1,4 @@
-"""Folding BatchNorm: only where the convolution's own output is what it reads."""
+"""A BatchNorm is folded only if it reads a convolution's output directly."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from nmebench.engines.folding import fold_batch_norms
 
 
 def _norm(channels: int, kind: Callable[..., nn.BatchNorm2d] = nn.BatchNorm2d, **options: object) -> nn.BatchNorm2d:
+    """A BatchNorm with random statistics and parameters."""
     generator = torch.Generator().manual_seed(channels)
     norm = kind(channels, **options)
     assert norm.running_mean is not None
@@ -26,8 +27,8 @@ def _norm(channels: int, kind: Callable[..., nn.BatchNorm2d] = nn.BatchNorm2d, *
     return norm
 
 
-class _Between(nn.Module):
-    """An activation stands between, so nothing may be folded."""
+class _ActivationBetween(nn.Module):
+    """An activation between convolution and BatchNorm, so nothing may be folded."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,8 +39,8 @@ class _Between(nn.Module):
         return out
 
 
-class _Shared(nn.Module):
-    """One convolution, two BatchNorms: folding either would change the other."""
+class _TwoNorms(nn.Module):
+    """One convolution with two BatchNorms: folding either would change the other's input."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,8 +60,8 @@ CASES = [
         lambda: nn.Sequential(nn.Conv2d(3, 4, 3), _norm(4, BatchNormAct2d)), 1, 1, id="timm's with activation"
     ),
     pytest.param(lambda: nn.Sequential(_norm(3), nn.Conv2d(3, 4, 3)), 0, 1, id="before the convolution"),
-    pytest.param(_Between, 0, 1, id="something between"),
-    pytest.param(_Shared, 0, 2, id="a convolution that runs twice"),
+    pytest.param(_ActivationBetween, 0, 1, id="activation between"),
+    pytest.param(_TwoNorms, 0, 2, id="convolution that runs twice"),
 ]
 
 
@@ -72,9 +73,9 @@ def test_folding_keeps_the_function(make: Callable[[], nn.Module], folded: int, 
     with torch.inference_mode():
         expected = module(images)
         before = {k: v.clone() for k, v in module.state_dict().items()}
-        copy, found, there = fold_batch_norms(module, images)
-        assert (found, there) == (folded, total)
+        copy, count, norms = fold_batch_norms(module, images)
+        assert (count, norms) == (folded, total)
         assert float((copy(images) - expected).abs().max()) < 1e-5
-    assert all(torch.equal(v, before[k]) for k, v in module.state_dict().items()), "the given network was changed"
+    assert all(torch.equal(v, before[k]) for k, v in module.state_dict().items()), "the original network was changed"
     assert sum(isinstance(m, nn.BatchNorm2d) for m in copy.modules()) == total - folded
     assert not [m for m in module.modules() if m._forward_hooks or m._forward_pre_hooks]

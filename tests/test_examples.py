@@ -64,4 +64,6 @@ def undocumented_raises(file: Path) -> list[str]:
 def test_public_functions_that_raise_say_so() -> None:
     folders = ("harness", "decoders", "models", "reports")
     files = [file for folder in folders for file in (ROOT / folder).rglob("*.py")]
+    # The docstrings of commands are the texts of --help.
+    files = [file for file in files if not file.is_relative_to(ROOT / "harness/cli")]
     assert [line for file in files for line in undocumented_raises(file)] == []

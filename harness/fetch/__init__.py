@@ -1,7 +1,7 @@
-"""Downloads of data sets and weights: the only code of the project that opens a connection.
+"""Downloads of data sets and weights: the only code in the project that opens a connection.
 
-``fetch`` downloads files, ``add`` installs files that were downloaded by hand. Both run only when the user asks for
-them (``nmebench data fetch``, ``nmebench data add``); everything else works offline.
+`fetch` downloads files and `add` installs files that the user downloaded by hand. They run only for the commands
+``nmebench data fetch`` and ``nmebench data add``; everything else works offline.
 """
 
 from __future__ import annotations
@@ -15,34 +15,35 @@ if TYPE_CHECKING:
     from nmebench.fetch.download import fetch
     from nmebench.fetch.transport import Policy, Progress
 
-__all__ = [
-    "Policy",
-    "Progress",
-    "Source",
-    "Sources",
-    "add",
-    "by_hand",
-    "fetch",
-    "load_sources",
-]
+__all__ = ["Policy", "Progress", "Source", "Sources", "add", "fetch", "load_sources", "manual_downloads"]
 
-_LATER = {"add": "add_local", "fetch": "download", "Policy": "transport", "Progress": "transport"}
+_LAZY = {"add": "add_local", "fetch": "download", "Policy": "transport", "Progress": "transport"}
 
 
 def __getattr__(name: str) -> Any:
-    """`fetch`, `add` and their types on first use: a run asks for paths alone and need not import an HTTP client."""
-    if name in _LATER:
+    """Import `fetch`, `add` and their types at first use, because they import an HTTP client."""
+    if name in _LAZY:
         from importlib import import_module
 
-        return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+        return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def by_hand(name: str, sources: Sources | None = None) -> tuple[str, ...]:
-    """One line for every file behind a name that only a person can download, with where and what to do then."""
+def manual_downloads(name: str, sources: Sources | None = None) -> tuple[str, ...]:
+    """Return one line for each file of a name that must be downloaded by hand: where to find it and what to do.
+
+    Args:
+        name: a name that `fetch` knows.
+        sources: the files to choose from; by default those of `load_sources`.
+
+    Raises:
+        InputError: the name is unknown.
+
+    Example:
+        >>> manual_downloads("wflw")
+        ()
+        >>> manual_downloads("wflw-hrnet")[0].partition(" from ")[0]
+        'wflw-hrnet: download face_landmarks_data.zip in a browser'
+    """
     table = load_sources() if sources is None else sources
-    return tuple(
-        f"{source.name}: download {source.file} in a browser from {source.page}, then `nmebench data add {source.file}`"
-        for source in table.resolve(name)
-        if source.by_hand
-    )
+    return tuple(f"{source.name}: {source.manual_way}" for source in table.resolve(name) if source.by_hand)

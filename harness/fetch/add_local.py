@@ -1,8 +1,7 @@
-"""`add`: files that a person downloaded are recognised, verified and put in their place."""
+"""`add`: recognise, verify and install a file that the user downloaded by hand."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shutil
 from fnmatch import fnmatch
@@ -10,9 +9,10 @@ from pathlib import Path, PurePosixPath
 
 from nmebench.errors import InputError
 from nmebench.fetch import lockfile
-from nmebench.fetch.archive import kind_of, peek
+from nmebench.fetch.archive import archive_kind, list_files
 from nmebench.fetch.install import install, verify
 from nmebench.fetch.sources import Source, Sources, load_sources
+from nmebench.files import file_sha256
 from nmebench.paths import cache_folder
 from nmebench.printable import shown
 
@@ -26,21 +26,21 @@ def add(
     cache: Path | None = None,
     sources: Sources | None = None,
 ) -> Path:
-    """Put a file that was downloaded by hand where `fetch` would have put it; the file itself stays as it is.
+    """Install a file that was downloaded by hand, as `fetch` would; the file itself stays unchanged.
 
-    No licence is asked for: whoever has the file met its terms where it came from.
+    The licence isn't asked for, because the user accepted it at the site that offers the file.
 
     Args:
-        path: the file, under any name.
-        name: what it is; by default it is recognised by hash, name or content.
-        cache: as in `fetch`.
-        sources: as in `fetch`.
+        path: the file; its name doesn't matter.
+        name: the source that the file belongs to; by default it is recognised by hash, name or content.
+        cache: the cache folder; by default ``$NMEBENCH_CACHE`` or the user's cache folder.
+        sources: the files to choose from; by default those of `load_sources`.
 
     Returns:
-        The file's or unpacked folder's place.
+        The path of the installed file or unpacked folder.
 
     Raises:
-        InputError: it is not recognised, not whole, or not the bytes that were recorded.
+        InputError: the file isn't recognised, is incomplete, or differs from the recorded one.
     """
     table = load_sources() if sources is None else sources
     folder = cache_folder(cache)
@@ -48,15 +48,14 @@ def add(
     if path.is_dir():
         raise InputError(
             f"{shown(path)}: a folder, expected a downloaded file; a folder with WFLW_annotations and WFLW_images "
-            "can be used as it is: give it as wflw:PATH, or set NMEBENCH_WFLW to it"
+            "needs no `add`: use it as wflw:PATH, or set NMEBENCH_WFLW to it"
         )
     try:
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        sha256 = file_sha256(path)
     except OSError as error:
         raise InputError(f"{shown(path)}: can't be read ({error.strerror})") from error
-    with lockfile.alone(folder):
-        source = _only(table.resolve(name), name) if name else recognise(path, sha256, folder, table)
+    with lockfile.lock_cache(folder):
+        source = _named(table, name) if name else recognise(path, sha256, folder, table)
         verify(source, path, folder)
         downloads = folder / "downloads"
         downloads.mkdir(exist_ok=True)
@@ -68,24 +67,31 @@ def add(
             return install(source, copy, verify(source, copy, folder), folder, origin="by hand")
         except OSError as error:
             raise InputError(
-                f"{shown(error.filename or folder)}: {error.strerror}; make room or choose another cache with "
-                "NMEBENCH_CACHE; nothing was put in place"
+                f"{shown(error.filename or folder)}: {error.strerror}; nothing was installed; free some space or "
+                "choose another cache with NMEBENCH_CACHE"
             ) from error
         finally:
             copy.unlink(missing_ok=True)
 
 
-def _only(found: tuple[Source, ...], name: str) -> Source:
+def _named(sources: Sources, name: str) -> Source:
+    found = sources.resolve(name)
     if len(found) != 1:
-        raise InputError(f"{name!r}: stands for {len(found)} files, expected one of {', '.join(s.name for s in found)}")
+        raise InputError(f"{name!r}: a group of {len(found)} files, expected one of {', '.join(s.name for s in found)}")
     return found[0]
 
 
 def recognise(path: Path, sha256: str, cache: Path, sources: Sources) -> Source:
-    """Which source a file is: by its hash, then by its name, then by what an archive holds.
+    """Return the source that a file belongs to: by its hash, then its name, then an archive's content.
+
+    Args:
+        path: the file.
+        sha256: its hash.
+        cache: folder of the lock file, whose hashes count as well.
+        sources: the sources to choose from.
 
     Raises:
-        InputError: none of them.
+        InputError: no source matches.
     """
     recorded = {name: entry.sha256 for name, entry in lockfile.read(cache).items()}
     for source in sources.values():
@@ -94,24 +100,24 @@ def recognise(path: Path, sha256: str, cache: Path, sources: Sources) -> Source:
     for source in sources.values():
         if source.hash_prefix and sha256.startswith(source.hash_prefix):
             return source
-    plain = re.sub(r" ?\(\d+\)(?=\.)", "", path.name)  # a browser's "NAME (1).tar.gz"
+    name = re.sub(r" ?\(\d+\)(?=\.)", "", path.name)  # browsers save "NAME (1).tar.gz"
     for source in sources.values():
-        if plain == source.file:
+        if name == source.file:
             return source
-    if kind_of(path) is not None:
-        names = peek(path)
+    if archive_kind(path) is not None:
+        files = list_files(path)
         for source in sources.values():
-            if source.unpacks_to and _holds(names, source):
+            if source.unpacks_to and _contains(files, source):
                 return source
     raise InputError(
-        f"{shown(path)}: not recognised by its hash, name or content; say what it is with `--name`, allowed: "
+        f"{shown(path)}: not recognised by its hash, name or content; name it with `--name`, allowed: "
         f"{', '.join(sorted(sources))}"
     )
 
 
-def _holds(names: list[str], source: Source) -> bool:
-    """Whether an archive's first files are this source's: under its own top folder, or with its own file names."""
-    if source.top and any(PurePosixPath(name).parts[0] == source.top for name in names):
+def _contains(files: list[str], source: Source) -> bool:
+    """Return whether an archive's first files are in the source's top folder or have the names that it expects."""
+    if source.top and any(PurePosixPath(file).parts[0] == source.top for file in files):
         return True
-    own = [PurePosixPath(pattern).name for pattern in source.expects if not PurePosixPath(pattern).name.startswith("*")]
-    return any(fnmatch(PurePosixPath(name).name, pattern) for name in names for pattern in own)
+    names = [PurePosixPath(pattern).name for pattern in source.expects]
+    return any(fnmatch(PurePosixPath(file).name, name) for file in files for name in names if not name.startswith("*"))

@@ -1,19 +1,15 @@
-"""`fetch`: from a name to a file in its place, verified and, for archives, unpacked."""
+"""`fetch`: download, verify and install the files of a data set or a model card."""
 
 from __future__ import annotations
 
-import contextlib
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-
-import pooch
 
 from nmebench.errors import InputError
 from nmebench.fetch import lockfile
-from nmebench.fetch.install import in_place, install, verify
+from nmebench.fetch.install import install, is_installed, verify
 from nmebench.fetch.sources import Source, Sources, load_sources
-from nmebench.fetch.transport import Policy, Progress, ResumingDownloader
+from nmebench.fetch.transport import Policy, Progress, download
 from nmebench.paths import cache_folder, wflw_folder
 
 __all__ = ["fetch"]
@@ -29,91 +25,64 @@ def fetch(
     sources: Sources | None = None,
     policy: Policy | None = None,
 ) -> Path:
-    """Download what a name stands for; what is there already is kept, and nothing is asked.
+    """Download the files of a name; installed files are kept. Never asks a question.
 
     Args:
         name: ``wflw``, ``wflw-images``, ``wflw-annotations``, ``wflw-mmpose``, ``weights`` (of all cards), a card's
-            name or a card's file.
-        cache: folder to keep the files in; by default ``NMEBENCH_CACHE`` or the user's cache folder.
-        accept_licence: that the notice was read and is accepted.
-        progress: called with the file's name, the bytes so far and in all (0 while unknown).
-        note: called with a line when an attempt failed and another follows.
-        sources: the addresses, by default those of `load_sources`.
-        policy: time limits and attempts.
+            name or a card's path.
+        cache: the cache folder; by default ``$NMEBENCH_CACHE`` or the user's cache folder.
+        accept_licence: whether the user has read and accepts the licence notice.
+        progress: called with the file's name, the received bytes and the size in bytes (0 while it is unknown).
+        note: called with one line before each retry.
+        sources: the files to choose from; by default those of `load_sources`.
+        policy: timeouts and retries.
 
     Returns:
-        The folder with both WFLW parts for ``wflw``, the folder of checkpoints for ``weights``, else the file or the
-        folder that the archive was unpacked to.
+        For ``wflw`` the folder with both parts, for ``weights`` the folder of checkpoints, otherwise the file or the
+        folder that its archive was unpacked to.
 
     Raises:
-        InputError: one line; nothing half-written is left in a file's place, and the same command goes on where it
-            stopped.
+        InputError: the name is unknown, the licence isn't accepted, or a download fails. No installed path holds an
+            incomplete file, and the same call resumes the download.
     """
     table = load_sources() if sources is None else sources
     wanted = table.resolve(name)
     folder = cache_folder(cache)
-    if len(wanted) > 1:  # of a group what can be fetched; `by_hand` tells the rest
+    if len(wanted) > 1:  # a group: `manual_downloads` lists the files that are left out here
         wanted = tuple(source for source in wanted if not source.by_hand)
-    with lockfile.alone(folder):
-        missing = [source for source in wanted if not in_place(source, folder)]
+    with lockfile.lock_cache(folder):
+        missing = [source for source in wanted if not is_installed(source, folder)]
         for source in missing:
-            if source.by_hand:
-                _ = source.address  # raises, with the way to get it
-            _accepted(source, accept_licence)
+            _check_permission(source, accept_licence)
         for source in missing:
-            _download(source, folder, policy or Policy(), progress, note)
+            _download_and_install(source, folder, policy or Policy(), progress, note)
     if name == "wflw":
         return wflw_folder(folder)
     if name == "weights":
         return folder / "weights"
-    return wanted[0].place(folder)
+    return wanted[0].installed_path(folder)
 
 
-def _accepted(source: Source, accept_licence: bool) -> None:
-    """Hold to the licence notice.
-
-    Raises:
-        InputError: it was not accepted; the line is the notice.
-    """
+def _check_permission(source: Source, accept_licence: bool) -> None:
+    """Raise InputError if a file can only be downloaded by hand, or its licence notice isn't accepted."""
+    if source.by_hand:
+        raise InputError(f"{source.name}: {source.page} is a web page, not a file; {source.manual_way}")
     if source.licence and not accept_licence:
         notice = " ".join(source.licence.split())
-        raise InputError(f"{source.file}: {notice}; to accept give the same command with --accept-licence")
+        raise InputError(f"{source.file}: {notice}; to accept it, repeat the command with --accept-licence")
 
 
-def _download(
+def _download_and_install(
     source: Source, cache: Path, policy: Policy, progress: Progress | None, note: Callable[[str], None] | None
 ) -> None:
     downloads = cache / "downloads"
     downloads.mkdir(exist_ok=True)
     complete = downloads / source.file
-    downloader = ResumingDownloader(
-        source,
-        downloads / f"{source.file}.part",
-        check=lambda path: verify(source, path, cache),
-        policy=policy,
-        progress=progress,
-        note=note,
-    )
-    with _quiet_pooch():
-        pooch.retrieve(source.address, known_hash=None, fname=source.file, path=downloads, downloader=downloader)
-    sha256 = verify(source, complete, cache)
+    if not complete.exists():  # an interrupted command may have left it
+        download(source, complete, policy=policy, progress=progress, note=note)
     try:
-        install(source, complete, sha256, cache, origin=source.address)
+        install(source, complete, verify(source, complete, cache), cache, origin=source.address)
     except InputError:
-        # A download that doesn't unpack would be taken for a good one the next time.
-        complete.unlink(missing_ok=True)
+        complete.unlink(missing_ok=True)  # otherwise the next command would not download it again
         raise
-    # An archive has served: its files are there, its hash is recorded, and it is as large as they are.
-    complete.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _quiet_pooch() -> Iterator[None]:
-    """Without pooch's log lines: progress is the caller's to show."""
-    logger = pooch.get_logger()
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
+    complete.unlink(missing_ok=True)  # an unpacked archive isn't needed any more

@@ -1,8 +1,8 @@
-"""What was downloaded first, and enforced afterwards.
+"""The lock file: pins the SHA-256 of each file's first download, and a lock on the cache folder.
 
-For most files no hash is published. The first download that proved whole (right length, and for an archive: unpacked
-to the last byte) is recorded with its sha256; a later download with other bytes is refused, so that two numbers from
-one cache never come from two versions of a file.
+Most files have no published hash. The first complete download (right size and, for an archive, unpacked to the last
+byte) is recorded with its SHA-256, and a later download with other bytes is refused. So results from one cache never
+come from two versions of a file.
 """
 
 from __future__ import annotations
@@ -20,35 +20,35 @@ from nmebench.errors import InputError
 from nmebench.files import write_atomically
 from nmebench.printable import shown
 
-__all__ = ["LOCK_NAME", "Recorded", "alone", "read", "record"]
+__all__ = ["LOCK_NAME", "LockEntry", "lock_cache", "read", "record"]
 
 LOCK_NAME = "nmebench.lock.json"
 _SCHEMA = 1
 
 
 @dataclass(frozen=True)
-class Recorded:
+class LockEntry:
     """A file as it was first verified."""
 
     file: str
     sha256: str
     bytes: int
     origin: str
-    """Address, or ``by hand``."""
+    """Address of the download, or ``by hand``."""
 
 
-def read(cache: Path) -> dict[str, Recorded]:
-    """The recorded files by source name; empty when nothing was fetched yet.
+def read(cache: Path) -> dict[str, LockEntry]:
+    """Return the recorded files by source name; empty if there is no lock file yet.
 
     Raises:
-        InputError: the lock file is damaged; it is never ignored.
+        InputError: the lock file can't be read or is damaged.
     """
     path = cache / LOCK_NAME
     try:
         raw: Any = json.loads(path.read_text(encoding="utf-8"))
         if raw["schema"] != _SCHEMA:
             raise InputError(f"{shown(path)}: schema {raw['schema']!r} can't be read, allowed: {_SCHEMA}")
-        return {name: Recorded(**entry) for name, entry in raw["files"].items()}
+        return {name: LockEntry(**entry) for name, entry in raw["files"].items()}
     except FileNotFoundError:
         return {}
     except InputError:
@@ -58,12 +58,12 @@ def read(cache: Path) -> dict[str, Recorded]:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{shown(path)}: not a lock file of nmebench ({type(error).__name__}); restore it, or delete it to accept "
-            "the files anew"
+            "the files as they are now"
         ) from error
 
 
-def record(cache: Path, name: str, entry: Recorded) -> None:
-    """Record a file; an entry that is there stays as it is."""
+def record(cache: Path, name: str, entry: LockEntry) -> None:
+    """Add a file to the lock file; an existing entry is never changed."""
     files = read(cache)
     if name in files:
         return
@@ -73,11 +73,11 @@ def record(cache: Path, name: str, entry: Recorded) -> None:
 
 
 @contextmanager
-def alone(cache: Path) -> Iterator[None]:
-    """Hold the cache: two commands never write it at once.
+def lock_cache(cache: Path) -> Iterator[None]:
+    """Make the cache folder and lock it, so that two commands never write to it at the same time.
 
     Raises:
-        InputError: another command holds it, or the folder can't be written.
+        InputError: another command holds the lock, or the folder can't be written.
     """
     try:
         cache.mkdir(parents=True, exist_ok=True)
@@ -85,13 +85,13 @@ def alone(cache: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout as error:
         raise InputError(
-            f"{shown(cache)}: another nmebench command is fetching into this cache; wait for it, or choose another "
+            f"{shown(cache)}: another nmebench command is downloading into this cache; wait for it, or choose another "
             "cache with NMEBENCH_CACHE"
         ) from error
     except (OSError, NotImplementedError) as error:
-        why = getattr(error, "strerror", None) or type(error).__name__
+        reason = getattr(error, "strerror", None) or type(error).__name__
         raise InputError(
-            f"{shown(cache)}: the cache can't be written ({why}); choose another with NMEBENCH_CACHE"
+            f"{shown(cache)}: the cache can't be written ({reason}); choose another with NMEBENCH_CACHE"
         ) from error
     try:
         yield

@@ -1,4 +1,4 @@
-"""Which files exist, where, under whose terms: `sources.toml` and the model cards."""
+"""The files that can be downloaded: `sources.toml` and the weights of the model cards."""
 
 from __future__ import annotations
 
@@ -20,55 +20,62 @@ from nmebench.paths import weights_folder
 from nmebench.printable import shown
 from nmebench.suggest import unknown
 
-__all__ = ["Source", "Sources", "load_sources", "source_of"]
+__all__ = ["Source", "Sources", "load_sources", "source_from_card"]
 
-#: Most bytes of a checkpoint; the largest of the shipped cards' networks is far below.
-_WEIGHTS_BYTES = 1_000_000_000
+#: Largest checkpoint that is accepted; the networks of the shipped cards are much smaller.
+_MAX_WEIGHTS_BYTES = 1_000_000_000
 
-#: Hosts that answer with a page instead of a file.
+#: Hosts that answer with a web page instead of the file.
 _PAGE_HOSTS = frozenset({"1drv.ms", "onedrive.live.com", "pan.baidu.com"})
 
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Source(BaseModel):
-    """One file to download."""
+    """A file to download: its address, size limits, hash and licence notice."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     title: str = ""
     file: str = Field(pattern=r"^[^/\\\x00]+$")
-    """Name in the cache and, usually, at its source."""
+    """File name in the cache; usually also the name at the server."""
     url: str | None = None
     drive: str | None = None
-    """Google Drive's file id."""
+    """File id on Google Drive."""
     drive_base: str = "https://drive.google.com"
     by_hand: bool = False
-    """The address is a page for people; `nmebench data add` takes what they downloaded."""
+    """True if only a web page offers the file; the user downloads it and runs `nmebench data add`."""
     hosts: tuple[str, ...] = ()
-    """Further hosts that a redirect may lead to."""
+    """Other hosts that redirects may lead to, as ``host`` or ``host:port``."""
     page: str = ""
-    """Where a person finds the file."""
+    """Web page that offers the file."""
     found: tuple[str, ...] = ()
     """Public pages that name the address."""
     max_bytes: int = Field(gt=0)
+    """Largest size that is accepted."""
     bytes: int | None = None
+    """Exact size, if it is known."""
     sha256: _Sha256 | None = None
     hash_prefix: str | None = Field(default=None, pattern=r"^[0-9a-f]{6,64}$")
+    """First hex digits of the SHA-256."""
     licence: str
-    """The notice's text."""
+    """The licence notice."""
     unpacks_to: str | None = None
-    """Folder in the cache, for archives; other files go to ``weights/``."""
+    """Folder in the cache that an archive is unpacked to; other files go to ``weights/``."""
     top: str | None = None
+    """Top folder in the archive that is left out."""
     expects: tuple[str, ...] = ()
+    """Glob patterns of files that the archive must contain."""
     max_unpacked: int = Field(default=0, ge=0)
+    """Largest total size of the unpacked files, in bytes."""
     max_files: int = Field(default=0, ge=0)
+    """Largest number of files and folders in the archive."""
 
     @model_validator(mode="after")
     def _one_address(self) -> Source:
         if sum((self.url is not None, self.drive is not None, self.by_hand)) != 1:
-            raise ValueError("one of url, drive and by_hand is needed, and one only")
+            raise ValueError("exactly one of url, drive and by_hand is needed")
         for folder in filter(None, (self.unpacks_to, self.top)):
             if PurePosixPath(folder).is_absolute() or ".." in PurePosixPath(folder).parts:
                 raise ValueError(f"{folder!r} must be a relative folder without ..")
@@ -76,27 +83,26 @@ class Source(BaseModel):
 
     @property
     def address(self) -> str:
-        """The first address to ask; raises for a source that is to be had by hand only.
-
-        Raises:
-            InputError: with the way to get the file by hand.
-        """
+        """The first address to request; for a file that is downloaded by hand, its web page."""
         if self.drive is not None:
             return f"{self.drive_base}/uc?id={self.drive}&export=download"
-        if self.url is None:
-            raise InputError(
-                f"{self.name}: {self.page} is a page for people, not a file; download it there, then "
-                f"`nmebench data add {self.file}`"
-            )
-        return self.url
+        return self.url or self.page
 
-    def place(self, cache: Path) -> Path:
-        """Where the file (or the folder it unpacks to) belongs in the cache folder, whether it is there or not."""
+    @property
+    def manual_way(self) -> str:
+        """How a user gets the file with a browser, for messages."""
+        return (
+            f"download {self.file} in a browser from {self.page or self.address}, then run `nmebench data add "
+            f"{self.file}`"
+        )
+
+    def installed_path(self, cache: Path) -> Path:
+        """Return the path of the installed file, or of the folder it is unpacked to, in the cache folder."""
         return cache / self.unpacks_to if self.unpacks_to else weights_folder(cache) / self.file
 
 
 class Sources(Mapping[str, Source]):
-    """Sources by name, and groups of them under one name."""
+    """A mapping of sources by name, with named groups of sources."""
 
     def __init__(
         self,
@@ -119,10 +125,13 @@ class Sources(Mapping[str, Source]):
         return len(self._sources)
 
     def resolve(self, name: str) -> tuple[Source, ...]:
-        """The sources behind a name: of a group all of them.
+        """Return the sources for a name: one source, all sources of a group, or the weights of a card file.
+
+        Args:
+            name: a source's name, a group's name, or the path of a model card.
 
         Raises:
-            InputError: no such name; names the nearest.
+            InputError: the name is unknown (the message names the nearest one), or the card has no weights to download.
         """
         if name in self.groups:
             return tuple(self[member] for member in self.groups[name])
@@ -130,15 +139,15 @@ class Sources(Mapping[str, Source]):
             return (self[name],)
         if name.endswith(".toml") or os.sep in name:
             card = models.card.load(name)
-            source = source_of(card, self.weights_notice)
+            source = source_from_card(card, self.weights_notice)
             if source is None:
                 raise InputError(f"{shown(name)}: the card {card.name} has no weights to download")
             return (self.get(source.name, source),)
         raise InputError(unknown("download", name, sorted({*self, *self.groups})))
 
 
-def source_of(card: models.card.Card, notice: str) -> Source | None:
-    """What a card says about its weights, as a source; None when there is nothing to download."""
+def source_from_card(card: models.card.Card, notice: str) -> Source | None:
+    """Return the source of a card's weights, or None if the card has no weights to download."""
     weights = card.weights
     if not isinstance(weights, models.card.Weights):
         return None
@@ -151,7 +160,7 @@ def source_of(card: models.card.Card, notice: str) -> Source | None:
         by_hand=page_only,
         page=weights.url,
         found=(card.source,) if card.source else (),
-        max_bytes=_WEIGHTS_BYTES,
+        max_bytes=_MAX_WEIGHTS_BYTES,
         sha256=weights.sha256,
         hash_prefix=weights.hash_prefix or hash_in_name(weights.filename),
         licence=" ".join(filter(None, (card.licence and f"{card.name}: {card.licence}.", notice))),
@@ -159,14 +168,21 @@ def source_of(card: models.card.Card, notice: str) -> Source | None:
 
 
 def load_sources(path: Path | None = None) -> Sources:
-    """Read `sources.toml` and the model cards.
+    """Read `sources.toml` and the shipped model cards.
 
     Args:
-        path: another file of the same form; by default the one that the environment's ``NMEBENCH_SOURCES`` names,
-            else the shipped one. A source of a card's name replaces the card's address.
+        path: a file in the format of `sources.toml`; by default the file that ``$NMEBENCH_SOURCES`` names, or the
+            shipped one. A source with a card's name replaces the address in the card.
 
     Raises:
-        InputError: the file can't be read or has a wrong entry.
+        InputError: the file can't be read or has an invalid entry.
+
+    Example:
+        >>> sources = load_sources()
+        >>> [source.file for source in sources.resolve("wflw")]
+        ['WFLW_annotations.tar.gz', 'WFLW_images.tar.gz']
+        >>> sources["wflw-images"].installed_path(Path("cache")).as_posix()
+        'cache/wflw/WFLW_images'
     """
     if path is None and (given := os.environ.get("NMEBENCH_SOURCES")):
         path = Path(given)
@@ -190,15 +206,15 @@ def load_sources(path: Path | None = None) -> Sources:
         for name, members in groups.items():
             for member in members:
                 if member not in sources:
-                    raise InputError(f"{where}: the group {name} names {member!r}, which isn't there")
+                    raise InputError(f"{where}: the group {name} names {member!r}, which is not in the list")
     except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{where}: not TOML ({error})") from error
+        raise InputError(f"{where}: not valid TOML ({error})") from error
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"])) or "entry"
         raise InputError(f"{where}: {error.title} {field}: {first['msg']}") from error
     notice = licences.get("weights", "")
-    cards = (source_of(models.card.load(name), notice) for name in models.card.shipped())
+    cards = (source_from_card(models.card.load(name), notice) for name in models.card.shipped())
     weights = {card.name: sources.get(card.name, card) for card in cards if card is not None}
     return Sources(
         {**sources, **weights},

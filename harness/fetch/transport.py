@@ -1,446 +1,403 @@
-"""Downloading one file over HTTP(S): bounded, resumable, patient, and never led astray.
+"""Download one file over HTTP(S): limited in size, resumed after interruptions, redirected only to known hosts.
 
-`pooch.retrieve` places and reuses files; its `HTTPDownloader` starts anew after every fault and follows any redirect,
-which an archive of WFLW's size on Drive doesn't bear. `ResumingDownloader` replaces its transport: what came stays in
-``NAME.part`` with the validator that it came with (``NAME.part.json``), and the next attempt, or the next command, asks
-for the rest (RFC 9110 sections 13.1.5 and 14: Range, If-Range).
+`requests` opens the connections and follows redirects, `urllib3` reads Retry-After, and `gdown` reads Google Drive's
+confirmation form. The rest is here because no download library does it: `pooch` starts again after every error,
+`gdown.download` resumes without checking that the file is still the same, and both follow redirects to any host and
+accept any size.
+
+The received bytes stay in ``NAME.part``, and ``NAME.part.json`` records which version of the file they belong to. The
+next attempt, or the next command, requests only the missing bytes (RFC 9110, section 13.1.5 If-Range, 14.2 Range).
 """
 
 from __future__ import annotations
 
 import contextlib
-import datetime
-import email.utils
+import json
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any, Protocol
-from urllib.parse import urljoin, urlsplit
+from typing import Any, Protocol
+from urllib.parse import urlsplit
 
-import pooch
 import requests
 import urllib3
 
 from nmebench.errors import InputError
-from nmebench.fetch.drive import confirmed
-from nmebench.fetch.partial_file import PartFile, PartRecord
 from nmebench.fetch.sources import Source
+from nmebench.files import write_atomically
 from nmebench.printable import shown
 
-__all__ = ["Policy", "Progress", "ResumingDownloader"]
+__all__ = ["Policy", "Progress", "download"]
 
-_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_RETRY_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 _PORTS = {"http": 80, "https": 443}
-_PAGE_BYTES = 1 << 20
-_HTML = re.compile(rb"\s*<(!doctype html|html|head|\?xml)", re.IGNORECASE)
+_MAX_REDIRECTS = 6
+_MAX_PAGE_BYTES = 1 << 20
 
 
 class Progress(Protocol):
-    """Called while a file comes in, with the bytes so far and in all; ``total`` is 0 while unknown."""
+    """A callback for progress: ``progress(file, done, total)`` in bytes; ``total`` is 0 while it is unknown."""
 
     def __call__(self, file: str, done: int, total: int, /) -> None:
-        """Report the bytes of ``file`` so far."""
+        """Report that ``done`` of ``total`` bytes of ``file`` have arrived."""
 
 
 @dataclass(frozen=True)
 class Policy:
-    """How patient a download is."""
+    """Timeouts and retries of a download."""
 
     connect_seconds: float = 10.0
     read_seconds: float = 30.0
-    """Longest silence."""
+    """Longest time without a byte."""
     attempts: int = 5
-    """Attempts in a row that bring nothing new."""
-    most_attempts: int = 100
-    """Attempts in all, those that bring something included."""
-    longest_wait: float = 60.0
-    """Longest pause in seconds, also where a server asks for more."""
-    redirects: int = 6
+    """Attempts in a row that bring no new byte before the download fails."""
+    max_attempts: int = 100
+    """All attempts, including those that bring new bytes."""
+    max_wait: float = 60.0
+    """Longest pause in seconds. If a server asks for more, the download fails."""
     chunk: int = 1 << 16
     sleep: Callable[[float], None] = time.sleep
 
 
-class _AgainError(Exception):
-    """An attempt failed in a way that another may mend; carries the pause that the server asked for."""
+class _RetryError(Exception):
+    """An attempt failed but the next one may succeed; ``wait`` is the pause in seconds that the server asked for."""
 
-    def __init__(self, why: str, wait: float | None = None) -> None:
-        super().__init__(why)
+    def __init__(self, reason: str, wait: float | None = None) -> None:
+        super().__init__(reason)
         self.wait = wait
 
 
+@dataclass(frozen=True)
+class _PartRecord:
+    """Which version of the file the bytes of a ``.part`` file belong to."""
+
+    address: str
+    """The source's address, without the tokens that redirects add."""
+    validator: str | None
+    """Strong ETag or Last-Modified date, for If-Range."""
+    total: int | None
+    """Size of the complete file in bytes."""
+
+
 class _Session(requests.Session):
-    """Leaves redirects to `_open`; requests would read a redirect's whole body into memory to look ahead."""
+    """A session that requests only addresses on a source's hosts, and never http after https."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__()
+        self.headers.update({"User-Agent": "nmebench", "Accept-Encoding": "identity"})
+        self.max_redirects = _MAX_REDIRECTS
+        self.source = source
+        self.address = source.address
+        self.previous: str | None = None
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
-        del resp
-        return None
-
-
-class ResumingDownloader(pooch.HTTPDownloader):  # type: ignore[misc]
-    """A `pooch` downloader for one source.
-
-    Args:
-        source: bounds, allowed hosts and, for Drive, the form to confirm.
-        part: where the partial file is kept between attempts and commands.
-        check: called with the complete partial file before it is handed over; raises InputError to refuse it, upon
-            which it is deleted.
-        policy: time limits and attempts.
-        progress: called with bytes.
-        note: called with a line when an attempt failed and another follows.
-    """
-
-    def __init__(
-        self,
-        source: Source,
-        part: Path,
-        *,
-        check: Callable[[Path], object],
-        policy: Policy,
-        progress: Progress | None = None,
-        note: Callable[[str], None] | None = None,
-    ) -> None:
-        super().__init__()
-        self.source = source
-        self.part = PartFile(part)
-        self.check = check
-        self.policy = policy
-        self.progress: Progress = progress or (lambda _file, _done, _total: None)
-        self.note = note or (lambda _line: None)
-
-    def __call__(self, url: str, output_file: str, pooch: Any = None, check_only: bool = False) -> None:
-        """Download ``url`` to ``output_file``.
-
-        Raises:
-            InputError: one line for everything that can go wrong; what came so far is kept where it can be used.
-        """
-        del pooch, check_only
-        self._patiently(url)
-        try:
-            self.check(self.part.path)
-        except InputError:
-            self.part.discard()
-            raise
-        self.part.hand_over(Path(output_file))
-
-    def _patiently(self, url: str) -> None:
-        fruitless = attempts = 0
-        with _Session() as session:
-            session.headers.update({"User-Agent": "nmebench", "Accept-Encoding": "identity"})
-            while attempts < self.policy.most_attempts:
-                attempts += 1
-                before = self.part.size
-                try:
-                    self._attempt(session, url)
-                    return
-                except _AgainError as error:
-                    fruitless = 1 if self.part.size > before else fruitless + 1
-                    why, asked = str(error), error.wait
-                if asked is not None and asked > self.policy.longest_wait:
-                    raise InputError(
-                        f"{self.source.file}: {why} and asks to wait {asked:.0f} s; give the same command again later"
-                        f"{self._kept()}"
-                    )
-                if fruitless >= self.policy.attempts:
-                    break
-                wait = asked if asked is not None else min(2.0 ** (fruitless - 1), self.policy.longest_wait)
-                self.note(f"{self.source.file}: {why}; again in {wait:g} s")
-                self.policy.sleep(wait)
-        raise InputError(
-            f"{self.source.file}: {why} ({attempts} attempts); check the connection and give the same command "
-            f"again{self._kept()}"
-        )
-
-    def _kept(self) -> str:
-        size = self.part.size
-        return f" (the first {size} bytes are kept and it goes on from there)" if size else ""
-
-    # One attempt ------------------------------------------------------------------------------------------------
-
-    def _attempt(self, session: requests.Session, url: str) -> None:
-        known = self.part.known(url)
-        offset = self.part.size if known else 0
-        headers = {"Range": f"bytes={offset}-"} if offset else {}
-        if offset and known and known.validator:
-            headers["If-Range"] = known.validator
-        with contextlib.ExitStack() as stack:
-            file = self._past_the_form(session, url, stack) if self.source.drive else url
-            response = self._open(session, file, headers, stack)[0]
-            self._judge(response, offset)
-            if self._is_page(response):
-                raise self._got_a_page()
-            total: int | None
-            if response.status_code == 206:
-                total = self._continued(response, offset, known)
-            elif response.status_code == 416:
-                if self._unsatisfied(response) == offset:
-                    return  # the part is the whole file
-                self.part.discard()
-                raise _AgainError("the server has another length than before")
-            else:
-                offset, total = 0, self._length(response)
-            self._bounded(total, offset)
-            with self._storing():
-                self.part.remember(PartRecord(url, self._validator(response), total))
-            self._receive(response, offset, total)
-
-    def _past_the_form(self, session: requests.Session, url: str, stack: contextlib.ExitStack) -> str:
-        """Where Drive keeps the file: behind a form for large ones. Asked without Range, which is the file's alone."""
-        response, here = self._open(session, url, {}, stack)
-        if not (response.ok and self._is_page(response)):
-            response.close()
-            return here
-        target = confirmed(self._page(response), self.source)
-        response.close()
-        self._allowed(target, here)
+        target = super().get_redirect_target(resp)
+        if target is not None:
+            resp.close()  # `requests` would read the redirect's body into memory, however long it is
+            self.address = target
         return target
 
-    def _open(
-        self,
-        session: requests.Session,
-        url: str,
-        headers: dict[str, str],
-        stack: contextlib.ExitStack,
-    ) -> tuple[requests.Response, str]:
-        """Ask, following redirects that stay on the source's hosts and keep encryption."""
-        here: str = url
-        came_from: str | None = None
-        for _ in range(self.policy.redirects + 1):
-            self._allowed(here, came_from)
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """Check and send the first request or a redirected one."""
+        self.address = request.url or ""
+        parts, start = urlsplit(self.address), urlsplit(self.source.address)
+        if parts.scheme not in _PORTS or not parts.hostname:
+            raise requests.exceptions.InvalidSchema(self.address)
+        if self.previous is not None and urlsplit(self.previous).scheme == "https" != parts.scheme:
+            raise _failed(self.source, f"{_host(self.previous)} redirects from https to http; nothing was downloaded")
+        port = parts.port or _PORTS[parts.scheme]
+        names = {f"{parts.hostname}:{port}"} | ({parts.hostname} if port == _PORTS[parts.scheme] else set())
+        own = {f"{start.hostname}:{start.port or _PORTS[start.scheme]}", f"{start.hostname}:443"}
+        if names.isdisjoint({*own, *self.source.hosts}):
+            allowed = ", ".join(sorted({_host(self.source.address), *self.source.hosts}))
+            found = f"redirected to another host, {_host(self.address)}; allowed: {allowed}; nothing was downloaded"
+            raise _failed(self.source, found)
+        self.previous = self.address
+        return super().send(request, **kwargs)
+
+
+def download(
+    source: Source,
+    target: Path,
+    *,
+    policy: Policy,
+    progress: Progress | None = None,
+    note: Callable[[str], None] | None = None,
+) -> None:
+    """Download a source's file to ``target``, resuming an earlier download that was interrupted.
+
+    The content is not verified.
+
+    Args:
+        source: the address, the allowed hosts and the size limits.
+        target: the file to write; its folder must exist. ``NAME.part`` and ``NAME.part.json`` beside it keep what
+            has arrived.
+        policy: timeouts and retries.
+        progress: called after each chunk.
+        note: called with one line before each retry.
+
+    Raises:
+        InputError: the download failed. ``target`` is unchanged, and received bytes are kept if they can be used.
+    """
+    _Download(
+        source, target, policy, progress or (lambda _file, _done, _total: None), note or (lambda _line: None)
+    ).run()
+
+
+class _Download:
+    def __init__(
+        self, source: Source, target: Path, policy: Policy, progress: Progress, note: Callable[[str], None]
+    ) -> None:
+        self.source = source
+        self.target = target
+        self.part = target.with_name(f"{target.name}.part")
+        self.record = target.with_name(f"{target.name}.part.json")
+        self.policy = policy
+        self.progress = progress
+        self.note = note
+
+    def run(self) -> None:
+        file, policy = self.source.file, self.policy
+        fruitless = 0
+        for attempt in range(1, policy.max_attempts + 1):
+            size = self._size()
             try:
-                response = session.get(
-                    here,
-                    headers=headers,
-                    stream=True,
-                    allow_redirects=False,
-                    timeout=(self.policy.connect_seconds, self.policy.read_seconds),
+                self._attempt()
+                self.part.replace(self.target)
+                self.record.unlink(missing_ok=True)
+                return
+            except _RetryError as error:
+                reason, asked = str(error), error.wait
+            fruitless = 1 if self._size() > size else fruitless + 1
+            wait = min(2.0 ** (fruitless - 1), policy.max_wait) if asked is None else asked
+            if wait > policy.max_wait:
+                raise InputError(
+                    f"{file}: {reason} and asks to wait {wait:.0f} s; repeat the command later{self._kept()}"
                 )
-            except requests.exceptions.SSLError as error:
-                raise InputError(
-                    f"{self.source.file}: the certificate of {_host(here)} can't be trusted; nothing was downloaded; "
-                    "set REQUESTS_CA_BUNDLE if your network has its own authority"
-                ) from error
-            except requests.exceptions.Timeout as error:
-                raise _AgainError(f"{_host(here)} didn't answer within {self.policy.read_seconds:g} s") from error
-            except (requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
-                raise _AgainError(f"no connection to {_host(here)}") from error
-            except (requests.exceptions.RequestException, UnicodeError, ValueError) as error:
-                raise InputError(
-                    f"{self.source.file}: {shown(here)[:120]} is no address to download from ({type(error).__name__})"
-                ) from error
-            stack.callback(response.close)
-            location = response.headers.get("Location")
-            if response.status_code not in _REDIRECTS or location is None:
-                return response, here
-            response.close()
-            target = location.encode("latin-1", "replace").decode("utf-8", "replace")
-            try:
-                here, came_from = urljoin(here, target), here
-            except ValueError:  # `_allowed` refuses it, with its own words
-                here, came_from = target, here
+            if fruitless >= policy.attempts or attempt == policy.max_attempts:
+                break
+            self.note(f"{file}: {reason}; trying again in {wait:g} s")
+            policy.sleep(wait)
         raise InputError(
-            f"{self.source.file}: {_host(url)} redirects more than {self.policy.redirects} times; {self._by_hand()}"
+            f"{file}: {reason} ({attempt} attempts); check the connection and repeat the command{self._kept()}"
         )
 
-    def _allowed(self, here: str, came_from: str | None) -> None:
+    def _attempt(self) -> None:
+        """Request the file, or its missing bytes, and append them to the ``.part`` file."""
+        record = self._read_record()
+        offset = self._size() if record else 0
+        headers = {"Range": f"bytes={offset}-"} if offset else {}
+        if offset and record and record.validator:
+            headers["If-Range"] = record.validator
+        with _Session(self.source) as session:
+            address = self._drive_address(session) if self.source.drive else self.source.address
+            with self._get(session, address, headers) as response:
+                if _is_page(response):
+                    page = "the server sent a web page instead of the file (a login, or an exhausted quota)"
+                    raise _failed(self.source, f"{page}; nothing was kept")
+                encoding = response.headers.get("Content-Encoding", "identity").lower()
+                # Some servers call a .tar.gz "gzip-encoded"; its bytes are stored as they are.
+                if encoding not in ("", "identity") and not self.source.file.endswith(("gz", "tgz")):
+                    raise _failed(self.source, f"sent with the encoding {shown(encoding)[:40]!r}, allowed: identity")
+                if response.status_code == 416:
+                    if response.headers.get("Content-Range") == f"bytes */{offset}":
+                        return  # the .part file is complete
+                    self._discard()
+                    raise _RetryError("the file at the server has changed its size")
+                if response.status_code == 206:
+                    total: int | None = self._resumed_total(response, offset, record)
+                else:
+                    length = response.headers.get("Content-Length", "")
+                    offset, total = 0, int(length) if length.isdigit() else None
+                self._check_size(total, offset)
+                self._receive(response, offset, total)
+
+    # Requests -------------------------------------------------------------------------------------------------------
+
+    def _get(self, session: _Session, address: str, headers: dict[str, str] | None = None) -> requests.Response:
+        """Return the response to a request, after redirects.
+
+        Raises:
+            _RetryError: no connection, no answer, or a status that may pass.
+            InputError: any other failure.
+        """
+        policy = self.policy
+        timeout = (policy.connect_seconds, policy.read_seconds)
         try:
-            split = urlsplit(here)
-            host, scheme = split.hostname or "", split.scheme.lower()
-            port = split.port or _PORTS.get(scheme)
-        except ValueError:
-            host, scheme, port = "", "", None
-        if scheme not in _PORTS or not host:
+            response = session.get(address, headers=headers, stream=True, timeout=timeout)
+        except InputError:
+            raise
+        except requests.exceptions.SSLError as error:
             raise InputError(
-                f"{self.source.file}: {'redirected to ' if came_from else ''}{shown(here)[:120]!r}, allowed: http and "
-                f"https addresses; nothing was downloaded; {self._by_hand()}"
-            )
-        start = urlsplit(self.source.address)
-        if "https" in (start.scheme, urlsplit(came_from or "").scheme) and scheme != "https":
-            raise InputError(
-                f"{self.source.file}: {_host(came_from or here)} redirects from https to http; nothing was downloaded; "
-                f"{self._by_hand()}"
-            )
-        allowed = {(start.hostname, start.port or _PORTS.get(start.scheme)), (start.hostname, 443)}
-        if (
-            (host, port) not in allowed
-            and f"{host}:{port}" not in self.source.hosts
-            and not (host in self.source.hosts and port == _PORTS[scheme])
-        ):
-            raise InputError(
-                f"{self.source.file}: redirected to another host, {shown(_host(here))[:80]}; allowed: "
-                f"{', '.join(sorted({_host(self.source.address), *self.source.hosts}))}; nothing was downloaded; "
-                f"{self._by_hand()}"
-            )
-
-    def _by_hand(self) -> str:
-        return (
-            f"download it in a browser from {self.source.page or self.source.address} and `nmebench data add "
-            f"{self.source.file}`"
-        )
-
-    # What an answer says ----------------------------------------------------------------------------------------
-
-    def _judge(self, response: requests.Response, offset: int) -> None:
+                f"{self.source.file}: the certificate of {_host(session.address)} can't be verified; nothing was "
+                "downloaded; if your network has its own authority, set REQUESTS_CA_BUNDLE to its certificate"
+            ) from error
+        except requests.exceptions.Timeout as error:
+            raise _RetryError(f"{_host(session.address)} didn't answer within {policy.read_seconds:g} s") from error
+        except (requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
+            raise _RetryError(f"no connection to {_host(session.address)}") from error
+        except requests.exceptions.TooManyRedirects as error:
+            raise _failed(self.source, f"{_host(address)} redirects more than {_MAX_REDIRECTS} times") from error
+        except (requests.exceptions.RequestException, ValueError) as error:
+            found = f"{'redirected to ' if session.previous else ''}{shown(session.address)[:120]!r}"
+            raise _failed(self.source, f"{found}, allowed: http and https addresses; nothing was downloaded") from error
         status = response.status_code
-        if status in (200, 206) or (status == 416 and offset):
-            encoding = response.headers.get("Content-Encoding", "identity").lower()
-            # Some servers call a .tar.gz "gzip-encoded"; its bytes are taken as they are.
-            if encoding not in ("", "identity") and not self.source.file.endswith(("gz", "tgz")):
-                raise InputError(
-                    f"{self.source.file}: sent with the encoding {shown(encoding)[:40]!r}, allowed: identity; "
-                    f"{self._by_hand()}"
-                )
-            return
-        said = f"{_host(response.url)} answered {status} {shown(response.reason or '')[:60]}".rstrip()
-        if status in _AGAIN:
-            raise _AgainError(said, _retry_after(response))
-        raise InputError(f"{self.source.file}: {said}; the file has moved or isn't public any more; {self._by_hand()}")
+        if status in (200, 206) or (status == 416 and headers):
+            return response
+        response.close()
+        answer = f"{_host(response.url)} answered {status} {shown(response.reason or '')[:60]}".rstrip()
+        if status in _RETRY_STATUS:
+            raise _RetryError(answer, _retry_after(response))
+        raise _failed(self.source, f"{answer}; the file was moved or is no longer public")
 
-    def _is_page(self, response: requests.Response) -> bool:
-        return response.headers.get("Content-Type", "").split(";")[0].strip().lower() in (
-            "text/html",
-            "application/xhtml+xml",
-        )
+    def _drive_address(self, session: _Session) -> str:
+        """Return the address of a file on Google Drive, which answers with a form first if the file is large.
 
-    def _page(self, response: requests.Response) -> str:
-        with _broken_lines():
-            data = response.raw.read(_PAGE_BYTES, decode_content=True)
-        return bytes(data).decode("utf-8", "replace")
+        The form is requested without Range, because Range would apply to the form.
+        """
+        from gdown.download import get_url_from_gdrive_confirmation
+        from gdown.exceptions import FileURLRetrievalError
 
-    def _got_a_page(self) -> InputError:
-        return InputError(
-            f"{self.source.file}: the server sent a web page instead of the file (a login, or a quota used up); "
-            f"nothing was kept; {self._by_hand()}"
-        )
+        with self._get(session, self.source.address) as response:
+            if not _is_page(response):
+                return response.url
+            with _stream_errors():
+                page = response.raw.read(_MAX_PAGE_BYTES, decode_content=True).decode("utf-8", "replace")
+        try:
+            return str(get_url_from_gdrive_confirmation(page))
+        except (FileURLRetrievalError, KeyError, AssertionError) as error:
+            reason = " ".join(str(error).split())[:160]
+            if not isinstance(error, FileURLRetrievalError) or reason.startswith("Cannot retrieve"):
+                reason = "it links to no file"
+            raise InputError(
+                f"{self.source.file}: Google Drive sent a page instead of the file ({reason}); try again in a day, or "
+                f"{self.source.manual_way}"
+            ) from error
 
-    def _length(self, response: requests.Response) -> int | None:
-        value = response.headers.get("Content-Length", "")
-        return int(value) if value.isdigit() else None
-
-    def _validator(self, response: requests.Response) -> str | None:
-        tag = response.headers.get("ETag", "")
-        # If-Range needs a strong validator (RFC 9110, 13.1.5).
-        return tag if tag.startswith('"') else response.headers.get("Last-Modified")
-
-    def _continued(self, response: requests.Response, offset: int, known: PartRecord | None) -> int:
+    def _resumed_total(self, response: requests.Response, offset: int, record: _PartRecord | None) -> int:
+        """Return the complete size from a partial response; discard the part if it doesn't continue the file."""
         match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", response.headers.get("Content-Range", ""))
-        total = int(match[3]) if match else None
-        if match is None or int(match[1]) != offset or total is None or (known and known.total not in (None, total)):
-            self.part.discard()
-            raise _AgainError("the server went on from another place than asked")
-        return total
+        if match and int(match[1]) == offset and record and record.total in (None, int(match[3])):
+            return int(match[3])
+        self._discard()
+        raise _RetryError("the server sent other bytes than requested")
 
-    def _unsatisfied(self, response: requests.Response) -> int | None:
-        match = re.fullmatch(r"bytes \*/(\d+)", response.headers.get("Content-Range", ""))
-        return int(match[1]) if match else None
-
-    def _bounded(self, total: int | None, offset: int) -> None:
+    def _check_size(self, total: int | None, offset: int) -> None:
+        """Compare the announced size with the expected size, the limit and the free space."""
         if total is None:
             return
         if self.source.bytes is not None and total != self.source.bytes:
-            self.part.discard()
-            raise InputError(
-                f"{self.source.file}: {total} bytes at its source, expected {self.source.bytes}; it is another file; "
-                f"{self._by_hand()}"
-            )
+            self._discard()
+            found = f"the server announces {total} bytes, expected {self.source.bytes}; it is another file"
+            raise _failed(self.source, found)
         if total > self.source.max_bytes:
-            self.part.discard()
-            raise self._too_long(total)
-        free = shutil.disk_usage(self.part.path.parent).free
+            raise self._too_large(total)
+        free = shutil.disk_usage(self.part.parent).free
         if total - offset > free:
             raise InputError(
-                f"{self.source.file}: needs {total - offset} bytes, but {shown(self.part.path.parent)} has {free} "
-                f"free; make room, or choose another cache with NMEBENCH_CACHE{self._kept()}"
+                f"{self.source.file}: needs {total - offset} bytes, but {shown(self.part.parent)} has {free} free; "
+                f"free some space, or choose another cache with NMEBENCH_CACHE{self._kept()}"
             )
 
-    def _too_long(self, size: int) -> InputError:
-        return InputError(
-            f"{self.source.file}: {size} bytes or more, allowed: {self.source.max_bytes}; nothing was kept; it is "
-            f"another file than expected; {self._by_hand()}"
-        )
+    def _too_large(self, size: int) -> InputError:
+        self._discard()
+        found = f"{size} or more bytes, allowed: {self.source.max_bytes}; it is another file than expected"
+        return _failed(self.source, f"{found}; nothing was kept")
 
-    # The partial file -------------------------------------------------------------------------------------------
+    # The .part file and its record ----------------------------------------------------------------------------------
+
+    def _size(self) -> int:
+        return self.part.stat().st_size if self.part.exists() else 0
+
+    def _kept(self) -> str:
+        size = self._size()
+        return f" (the first {size} bytes are kept and the download resumes there)" if size else ""
+
+    def _discard(self) -> None:
+        self.part.unlink(missing_ok=True)
+        self.record.unlink(missing_ok=True)
+
+    def _read_record(self) -> _PartRecord | None:
+        """Return the record if the ``.part`` file can be resumed; otherwise None, and the download starts again."""
+        try:
+            record = _PartRecord(**json.loads(self.record.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+        # Without a validator, the size shows at least that the file wasn't replaced by one of another size.
+        known = record.validator is not None or record.total is not None
+        return record if known and record.address == self.source.address else None
+
+    def _receive(self, response: requests.Response, offset: int, total: int | None) -> None:
+        """Record the version, append the response's body to the ``.part`` file and check that it is complete."""
+        tag = response.headers.get("ETag", "")
+        # If-Range needs a strong validator (RFC 9110, section 13.1.5).
+        validator = tag if tag.startswith('"') else response.headers.get("Last-Modified")
+        with self._disk_errors():
+            write_atomically(self.record, json.dumps(asdict(_PartRecord(self.source.address, validator, total))) + "\n")
+        done = offset
+        with contextlib.closing(self._append(response, offset)) as sizes:
+            for done in sizes:
+                self.progress(self.source.file, done, total or 0)
+        if done > self.source.max_bytes:
+            raise self._too_large(done)
+        if total is not None and done != total:
+            raise _RetryError(f"{done} of {total} bytes arrived")
+
+    def _append(self, response: requests.Response, offset: int) -> Generator[int, None, None]:
+        """Write the body's chunks and yield the size after each; stop after the first chunk beyond the limit."""
+        with _stream_errors(), self._disk_errors(), self.part.open("r+b" if offset else "wb") as file:
+            file.seek(offset)
+            file.truncate()
+            for chunk in response.raw.stream(self.policy.chunk, decode_content=False):
+                file.write(chunk)
+                file.flush()
+                offset += len(chunk)
+                yield offset
+                if offset > self.source.max_bytes:
+                    return
 
     @contextlib.contextmanager
-    def _storing(self) -> Iterator[None]:
+    def _disk_errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
             raise InputError(
-                f"{shown(self.part.path)}: {error.strerror}; make room or choose another cache with NMEBENCH_CACHE, "
-                f"then give the same command again{self._kept()}"
+                f"{shown(self.part)}: {error.strerror}; free some space or choose another cache with NMEBENCH_CACHE, "
+                f"then repeat the command{self._kept()}"
             ) from error
 
-    @contextlib.contextmanager
-    def _closing(self, file: IO[bytes]) -> Iterator[None]:
-        """Close, which writes what is buffered and so meets a full disk once more."""
-        try:
-            yield
-        finally:
-            with self._storing():
-                file.close()
 
-    def _receive(self, response: requests.Response, offset: int, total: int | None) -> None:
-        done = offset
-        with self._storing():
-            file = self.part.path.open("r+b" if offset else "wb")
-        with self._closing(file):
-            file.seek(offset)
-            file.truncate()
-            chunks = response.raw.stream(self.policy.chunk, decode_content=False)
-            while True:
-                with _broken_lines():
-                    chunk = next(chunks, b"")
-                if not chunk:
-                    break
-                if done == 0 and _HTML.match(chunk[:512]):
-                    self.part.discard()
-                    raise self._got_a_page()
-                if done + len(chunk) > self.source.max_bytes:
-                    self.part.discard()
-                    raise self._too_long(done + len(chunk))
-                with self._storing():
-                    file.write(chunk)
-                    file.flush()
-                done += len(chunk)
-                self.progress(self.source.file, done, total or 0)
-        if total is not None and done != total:
-            raise _AgainError(f"{done} of {total} bytes came")
+def _failed(source: Source, found: str) -> InputError:
+    return InputError(f"{source.file}: {found}; {source.manual_way}")
 
 
 @contextlib.contextmanager
-def _broken_lines() -> Iterator[None]:
-    """Faults while bytes come in: all of them may be mended by another attempt."""
+def _stream_errors() -> Iterator[None]:
+    """Raise _RetryError for every connection error while a body is read."""
     try:
         yield
-    except (urllib3.exceptions.ReadTimeoutError, TimeoutError) as error:
-        raise _AgainError("the connection went silent") from error
-    except (urllib3.exceptions.HTTPError, requests.exceptions.RequestException, ConnectionError) as error:
-        raise _AgainError("the connection was cut") from error
+    except urllib3.exceptions.ReadTimeoutError as error:
+        raise _RetryError("the connection stalled") from error
+    except urllib3.exceptions.HTTPError as error:
+        raise _RetryError("the connection was cut") from error
+
+
+def _is_page(response: requests.Response) -> bool:
+    kind = response.headers.get("Content-Type", "").split(";")[0].strip().lower()
+    return kind in ("text/html", "application/xhtml+xml")
 
 
 def _host(url: str) -> str:
-    return urlsplit(url).netloc.rpartition("@")[2] or shown(url)[:80]
+    """The host and port of a URL for a message, without user name and password."""
+    return shown(urlsplit(url).netloc.rpartition("@")[2])[:80]
 
 
 def _retry_after(response: requests.Response) -> float | None:
-    """Seconds that the server asks to wait (RFC 9110, 10.2.3: seconds or a date), or None."""
-    value = response.headers.get("Retry-After", "").strip()
-    if value.isdigit():
-        return float(value[:9])
-    when, sent = _date(value), _date(response.headers.get("Date", ""))
-    if when is None:
-        return None
-    # Against the server's own clock where it tells it: this machine's may be wrong.
-    return max(0.0, (when - (sent or datetime.datetime.now(datetime.UTC))).total_seconds())
-
-
-def _date(value: str) -> datetime.datetime | None:
+    """The pause in seconds that the server asks for (RFC 9110, section 10.2.3), or None."""
     try:
-        when = email.utils.parsedate_to_datetime(value)
-    except (ValueError, TypeError):
+        return min(urllib3.Retry().parse_retry_after(response.headers["Retry-After"]), 1e9)
+    except (KeyError, urllib3.exceptions.InvalidHeader, ValueError, OverflowError):
         return None
-    return when if when.tzinfo else when.replace(tzinfo=datetime.UTC)

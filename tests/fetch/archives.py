@@ -1,4 +1,4 @@
-"""Archives for tests: the real layout in small, and everything an archive can do wrong."""
+"""Archives for tests: small ones with WFLW's layout, and damaged or malicious ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 def tar(
     files: Mapping[str, bytes], *, extra: tuple[tarfile.TarInfo, ...] = (), compressed: bool = True, end: bool = True
 ) -> bytes:
-    """A tar of plain files, then of ``extra`` members; the same bytes every time."""
+    """Return a tar of plain files followed by the ``extra`` members; always the same bytes."""
     sink = io.BytesIO()
     with tarfile.open(fileobj=sink, mode="w", format=tarfile.GNU_FORMAT) as archive:
         for name, data in files.items():
@@ -22,8 +22,8 @@ def tar(
             archive.addfile(info, io.BytesIO(data))
         for info in extra:
             archive.addfile(info, io.BytesIO(bytes(info.size)) if info.size else None)
-        at = archive.offset
-    data = sink.getvalue() if end else sink.getvalue()[:at]
+        stop = archive.offset
+    data = sink.getvalue() if end else sink.getvalue()[:stop]
     return gzip.compress(data, mtime=0) if compressed else data
 
 
@@ -44,8 +44,8 @@ def zipped(files: Mapping[str, bytes], *, extra: tuple[tuple[zipfile.ZipInfo, by
     return sink.getvalue()
 
 
-def lying_zip(size: int) -> bytes:
-    """A zip whose directory says that its one member, `size` zeros, has one byte."""
+def zip_with_wrong_size(size: int) -> bytes:
+    """Return a zip whose directory states one byte for its only member, which has ``size`` zeros."""
     data = bytearray(zipped({"a.bin": bytes(size)}))
     directory = data.index(b"PK\x01\x02")
     struct.pack_into("<I", data, directory + 24, 1)

@@ -1,7 +1,8 @@
-"""Fixtures of the download tests: a scripted server, sources that point at it, and the table of faults."""
+"""Fixtures of the download tests: a scripted server, sources that point to it, and the table of faults."""
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import sys
 from collections.abc import Callable, Iterator
@@ -12,13 +13,14 @@ from typing import Any
 import pytest
 
 from nmebench.errors import InputError
-from nmebench.fetch import Policy, Source, Sources
+from nmebench.fetch import Policy, Source, Sources, load_sources
 
 HERE = Path(__file__).parent
+WEIGHTS = b"\x80\x02" + bytes(range(256)) * 20
 
 
 def sibling(name: str) -> ModuleType:
-    """A module of this folder, by path: the tests are no package."""
+    """Import a module of this folder by its path, because the tests are not a package."""
     full = f"nmebench_tests_fetch_{name}"
     if full not in sys.modules:
         spec = importlib.util.spec_from_file_location(full, HERE / f"{name}.py")
@@ -69,7 +71,7 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def policy() -> Policy:
-    """Fast and patient; remembers its pauses instead of taking them."""
+    """Short timeouts; pauses are recorded in ``policy.pauses`` instead of taken."""
     pauses: list[float] = []
     made = Policy(connect_seconds=2.0, read_seconds=0.3, attempts=3, chunk=1024, sleep=pauses.append)
     object.__setattr__(made, "pauses", pauses)
@@ -78,7 +80,7 @@ def policy() -> Policy:
 
 @pytest.fixture
 def source() -> Callable[..., Sources]:
-    """One source named ``thing``, as a table."""
+    """A function that makes `Sources` with one source named ``thing``."""
 
     def make(url: str | None = None, **fields: Any) -> Sources:
         values: dict[str, Any] = {
@@ -92,7 +94,10 @@ def source() -> Callable[..., Sources]:
 
 @pytest.fixture
 def refused(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., str]:
-    """Run a call that must fail with one line; with a title, the line is the table's of docs/faults.md."""
+    """A function that runs a call, expects a one-line InputError and returns the line.
+
+    With ``fault``, it also compares the line with the row of that title in docs/faults.md.
+    """
 
     def run(call: Callable[[], object], *, fault: str | None = None) -> str:
         with pytest.raises(InputError) as caught:
@@ -108,10 +113,37 @@ def refused(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., str
 
 
 def leftovers(cache: Path) -> set[str]:
-    """Everything in a cache except its lock."""
+    """All files in a cache except its lock, by their relative paths."""
     return {str(p.relative_to(cache)) for p in cache.rglob("*") if p.is_file() and p.name != ".nmebench.lock"}
 
 
 @pytest.fixture(name="leftovers")
 def leftovers_fixture() -> Callable[[Path], set[str]]:
     return leftovers
+
+
+@pytest.fixture
+def weights() -> bytes:
+    """The bytes of the checkpoint ``net``."""
+    return WEIGHTS
+
+
+@pytest.fixture
+def wflw_sources(server: Any, play: ModuleType, archives: ModuleType) -> Sources:
+    """WFLW's two archives, one of them behind Drive's form, and the checkpoint ``net`` on the local server."""
+    shipped = load_sources()
+    images = archives.tar(archives.IMAGES)
+    server.on("/annotations", play.serve(archives.tar(archives.ANNOTATIONS)))
+    server.on("/uc", play.serve(play.drive_page(server.url("/download")), mime="text/html"))
+    server.on("/download", play.serve(images))
+    server.on("/w.pth", play.serve(WEIGHTS))
+    prefix = hashlib.sha256(WEIGHTS).hexdigest()[:8]
+    table = {
+        "wflw-images": shipped["wflw-images"].model_copy(update={"drive_base": server.url(""), "hosts": ()}),
+        "wflw-annotations": shipped["wflw-annotations"].model_copy(update={"url": server.url("/annotations")}),
+        "net": Source(
+            name="net", file=f"net-{prefix}_20210125.pth", url=server.url("/w.pth"), hash_prefix=prefix,
+            max_bytes=1_000_000, licence="cite",
+        ),
+    }  # fmt: skip
+    return Sources(table, {"wflw": ("wflw-annotations", "wflw-images"), "weights": ("net",)})

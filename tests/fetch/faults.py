@@ -1,6 +1,6 @@
-"""docs/faults.md: one row for every fault that a test plays; the tests hold the rows to the real messages.
+"""docs/faults.md: one row per fault; the tests compare the rows with the real messages.
 
-``UPDATE_FAULTS=1 pytest tests/fetch tests/system`` writes the table anew from the messages that the tests saw.
+``UPDATE_FAULTS=1 pytest tests/fetch tests/system`` writes the rows from the messages that the tests see.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ HEAD = "| fault | what the user sees | exit code | test |\n|---|---|---|---|\n"
 
 
 def normal(line: str, *folders: Path) -> str:
-    """A message without what differs from run to run: folders, ports, long numbers, hashes."""
+    """Replace the parts of a message that differ between runs: folders, ports, long numbers, hashes."""
     for folder in folders:
         line = line.replace(str(folder), "DIR")
     line = re.sub(r"127\.0\.0\.1:\d+", "HOST", line)
     line = re.sub(r"(?<![\w.-])\d{4,}(?![\w-])", "N", line)
     line = re.sub(r"(?<![\w.-])[0-9a-f]{8,64}(?=[. ,;]|$)", "HASH", line)
-    # A library's own words for the damage, which change with its version.
+    # The library's description of the damage changes with its version.
     line = re.sub(r"cut short \((?!no end).*?\);", "cut short (REASON);", line)
     return line.replace("|", "\\|")
 
 
 def rows() -> dict[str, str]:
-    """The page's rows by fault."""
+    """Return the page's rows by fault."""
     text = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
     found = {}
     for line in text.splitlines():
@@ -39,7 +39,7 @@ def rows() -> dict[str, str]:
 
 
 def row(request: pytest.FixtureRequest, fault: str, line: str, code: int, *folders: Path) -> None:
-    """Hold one row of the page to what a test saw, or write it."""
+    """Compare one row of the page with a message, or write it if ``UPDATE_FAULTS`` is set."""
     test = f"{request.path.relative_to(PAGE.parents[1])}::{request.node.name}"
     made = f"| {fault} | `` {normal(line, *folders)} `` | {code} | `{test}` |"
     if os.environ.get("UPDATE_FAULTS"):

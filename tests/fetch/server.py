@@ -1,4 +1,4 @@
-"""A local HTTP(S) server that plays a good source and every bad one, by script."""
+"""A local HTTP(S) server whose responses are scripted, correct or faulty."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Step = Callable[[BaseHTTPRequestHandler, "FaultServer"], None]
 
 @dataclass
 class FaultServer:
-    """Routes hold steps: each request takes the next one, the last stays."""
+    """A running server. Each path has a list of responses: each request uses the next one, and the last one repeats."""
 
     http: ThreadingHTTPServer
     scheme: str
@@ -36,12 +36,12 @@ class FaultServer:
         return f"{self.scheme}://{self.netloc}{path}"
 
     def on(self, path: str, *steps: Step) -> str:
-        """Script a path (without its query); returns its address."""
+        """Set the responses of a path (without its query) and return its address."""
         self.routes[path] = list(steps)
         return self.url(path)
 
     def asked(self, path: str) -> list[Mapping[str, str]]:
-        """Headers of every request for a path."""
+        """Return the headers of every request for a path."""
         return [headers for asked, headers in self.log if asked.partition("?")[0] == path]
 
 
@@ -58,7 +58,7 @@ def serve(
     mime: str = "application/octet-stream",
     headers: Mapping[str, str] | None = None,
 ) -> Step:
-    """Send bytes, honouring Range and If-Range unless told otherwise; optionally cut or stall at an offset."""
+    """A response with the bytes; follows Range and If-Range if ``ranges``, and cuts or stalls at an offset if given."""
 
     def step(handler: BaseHTTPRequestHandler, server: FaultServer) -> None:
         start = 0
@@ -99,7 +99,7 @@ def serve(
 
 
 def status(code: int, *, body: bytes = b"", mime: str = "text/plain", **headers: str) -> Step:
-    """An answer with a status; header names with ``_`` for ``-``."""
+    """A response with a status; ``_`` in a header's name becomes ``-``."""
 
     def step(handler: BaseHTTPRequestHandler, server: FaultServer) -> None:
         handler.send_response(code)
@@ -118,7 +118,7 @@ def redirect(location: str, code: int = 302) -> Step:
 
 
 def hang_up() -> Step:
-    """Close the connection without a word."""
+    """Close the connection without a response."""
 
     def step(handler: BaseHTTPRequestHandler, server: FaultServer) -> None:
         handler.connection.close()
@@ -128,7 +128,7 @@ def hang_up() -> Step:
 
 
 def drive_page(action: str) -> bytes:
-    """Drive's "too large to scan" page: a form on one line, the token in hidden fields."""
+    """Drive's page for files that are too large to scan: a form on one line with the token in hidden fields."""
     return (
         "<!DOCTYPE html><html><head><title>Google Drive - Virus scan warning</title></head><body>"
         f'<form id="download-form" action="{action}" method="get">'
@@ -165,12 +165,12 @@ class _Quiet(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: object, address: object) -> None:
-        pass  # a client that hangs up is part of the play
+        pass  # clients hang up on purpose
 
 
 @contextlib.contextmanager
 def running(*, certificate: tuple[Path, Path] | None = None) -> Iterator[FaultServer]:
-    """A server on a free port of 127.0.0.1; HTTPS with a ``(certificate, key)``."""
+    """Run a server on a free port of 127.0.0.1; with a ``(certificate, key)`` it uses HTTPS."""
     handler = type("Handler", (_Handler,), {})
     http = _Quiet(("127.0.0.1", 0), handler)
     if certificate is not None:
@@ -191,9 +191,9 @@ def running(*, certificate: tuple[Path, Path] | None = None) -> Iterator[FaultSe
 
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:
-    """A self-made certificate for 127.0.0.1 and its key; skips without the openssl command."""
+    """Make a self-signed certificate for 127.0.0.1 and its key; skip the test without the openssl command."""
     if shutil.which("openssl") is None:
-        pytest.skip("no openssl command to make a certificate with")
+        pytest.skip("the openssl command is missing")
     certificate, key = folder / "cert.pem", folder / "key.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",

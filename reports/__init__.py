@@ -1,4 +1,4 @@
-"""The report of a run: one HTML file that needs no network, and its tables as Markdown and LaTeX."""
+"""Reports of runs: a self-contained HTML page, and the score tables as Markdown and LaTeX."""
 
 from __future__ import annotations
 

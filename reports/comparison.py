@@ -1,4 +1,4 @@
-"""The page of a comparison: runs side by side on their common faces, with paired differences to the first run."""
+"""The page of a comparison: runs side by side on their common faces, with paired differences from the first run."""
 
 from __future__ import annotations
 
@@ -9,126 +9,125 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nmebench.errors import InputError
-from nmebench.files import write_atomically
-from nmebench.reports.page import Section, assemble
-from nmebench.reports.render.text import (
-    count,
-    decimals,
-    number,
-    percent_faces,
-    pvalue,
-    say,
-    sentence_list,
-)
-from nmebench.reports.sections.differences import Scale
+from nmebench.reports.page import Section, assemble, write_page
+from nmebench.reports.render.difference_scale import DifferenceScale
+from nmebench.reports.render.text import adaptive_decimals, count, display, number, p_value, sentence_list
 
 if TYPE_CHECKING:
     from nmebench.compare import CellDifference, CellScores, Comparison
 
-__all__ = ["Line", "comparison_html", "write_comparison"]
+__all__ = ["ComparisonLine", "comparison_html", "write_comparison"]
 
 
 @dataclass(frozen=True)
-class Line:
-    """A cell of one run; texts are empty where the run has no such cell."""
+class ComparisonLine:
+    """A cell of one run; texts are empty if the run has no such cell."""
 
     label: str
     run: str
-    nme: tuple[tuple[float | None, str], ...]
-    """Value (percent) and text, by subset."""
+    nme: tuple[str, ...]
+    """By subset."""
     fr10: str
     auc10: str
-    difference: float | None
+    difference: DifferenceTexts | None
+    """None for the first run, and where there is nothing to compare."""
+    outcome: str
+
+
+@dataclass(frozen=True)
+class DifferenceTexts:
+    """A difference from the first run as texts, and its positions on the plot (0 to 100)."""
+
     text: str
     interval: str
-    p: float | None
-    p_text: str
-    words: str
-    at: float
+    p: str
+    position: float
     low: float
     high: float
-    beyond: bool
-    """Whether the difference lies outside the plot."""
+    outside: bool
+    """Whether the difference is outside the plot."""
 
 
-def _line(label: str, run: str, scores: CellScores | None, difference: CellDifference | None, scale: Scale) -> Line:
-    nme = () if scores is None else tuple((v, number(v, decimals(v, 3))) for v in scores.nme.values())
-    fr10, auc10 = ("", "") if scores is None else (number(scores.fr10, 2), number(scores.auc10, 4))
-    if difference is None:
-        words = "no such cell" if scores is None else ""
-        return Line(label, run, nme, fr10, auc10, None, "", "", None, "", words, 50, 50, 50, False)
-    known = np.isfinite(difference.low)
-    return Line(
-        label,
-        run,
-        nme,
-        fr10,
-        auc10,
-        difference.difference,
-        scale.signed(difference.difference),
-        f"{scale.signed(difference.low)} to {scale.signed(difference.high)}" if known else "",
-        difference.p,
-        pvalue(difference.p),
-        difference.result,
-        scale.at(difference.difference),
-        scale.at(difference.low if known else difference.difference),
-        scale.at(difference.high if known else difference.difference),
-        abs(difference.difference) > scale.reach,
+def comparison_html(comparison: Comparison) -> str:
+    """Render a comparison as a page; the same comparison gives the same bytes."""
+    ends = [e for row in comparison.rows for d in row.differences if d is not None for e in (d.low, d.high)]
+    scale = DifferenceScale.of(ends)
+    sentence, tone = _sentence(comparison)
+    groups = [
+        [
+            _line(display(row.label, 200), display(name, 80), scores, difference, scale)
+            for name, scores, difference in zip(comparison.names, row.scores, row.differences, strict=True)
+        ]
+        for row in comparison.rows
+    ]
+    summary = {
+        "sentence": sentence,
+        "tone": tone,
+        "runs": [
+            (display(name, 80), f"{comparison.faces} of {faces}")
+            for name, faces in zip(comparison.names, comparison.of, strict=True)
+        ],
+        "notes": [display(note, 500) for note in comparison.notes],
+    }
+    table = {
+        "groups": groups,
+        "subsets": [display(s, 40) for s in comparison.subsets],
+        "reach": scale.reach_text,
+        "first": display(comparison.names[0], 80),
+        "level": f"{100 * comparison.level:g}",
+        "compared": comparison.compared,
+    }
+    names = sentence_list([display(name, 40) for name in comparison.names])
+    return assemble(
+        [
+            Section("verdict", "Summary", "Summary", "comparison", summary),
+            Section("cells", "Cells", "Cell by cell", "comparison_cells", table),
+        ],
+        title=f"{display(comparison.dataset, 40)}: {names}",
+        subtitle=f"{count(comparison.faces, 'common face')}, {count(len(groups), 'cell')}",
+        version="",
+        data={"cells": [], "ced": None, "gallery": None, "best": None},
     )
 
 
 def _sentence(comparison: Comparison) -> tuple[str, str]:
     if not comparison.compared:
         return "Nothing was comparable: the runs have no cell in common.", "open"
-    words = Counter(d.result for row in comparison.rows for d in row.differences if d is not None)
-    parts = [f"{words[w]} {w}" for w in ("worse", "better") if words[w]]
-    if words["no difference"]:
-        parts.append(f"{words['no difference']} without a significant difference")
-    text = f"{count(comparison.compared, 'comparison')} with {say(comparison.names[0], 60)}: {sentence_list(parts)}."
-    return text, "bad" if words["worse"] else "good" if words["better"] else "open"
+    outcomes = Counter(d.result for row in comparison.rows for d in row.differences if d is not None)
+    parts = [f"{outcomes[name]} {name}" for name in ("worse", "better") if outcomes[name]]
+    if outcomes["no difference"]:
+        parts.append(f"{outcomes['no difference']} without a significant difference")
+    first = display(comparison.names[0], 60)
+    text = f"{count(comparison.compared, 'comparison')} with {first}: {sentence_list(parts)}."
+    return text, "bad" if outcomes["worse"] else "good" if outcomes["better"] else "open"
 
 
-def comparison_html(comparison: Comparison) -> str:
-    """The page as text; the same bytes for the same comparison."""
-    ends = [e for row in comparison.rows for d in row.differences if d is not None for e in (d.low, d.high)]
-    scale = Scale.of(ends)
-    sentence, tone = _sentence(comparison)
-    groups = [
-        [
-            _line(say(row.label, 200), say(name, 80), scores, difference, scale)
-            for name, scores, difference in zip(comparison.names, row.scores, row.differences, strict=True)
-        ]
-        for row in comparison.rows
-    ]
-    runs = [
-        (say(name, 80), percent_faces(comparison.faces, whole))
-        for name, whole in zip(comparison.names, comparison.of, strict=True)
-    ]
-    summary = {
-        "sentence": sentence,
-        "tone": tone,
-        "runs": runs,
-        "notes": [say(note, 500) for note in comparison.notes],
-    }
-    table = {
-        "groups": groups,
-        "subsets": [say(s, 40) for s in comparison.subsets],
-        "reach": scale.text,
-        "first": say(comparison.names[0], 80),
-        "level": f"{100 * comparison.level:g}",
-        "compared": comparison.compared,
-    }
-    names = sentence_list([say(name, 40) for name in comparison.names])
-    return assemble(
-        [
-            Section("verdict", "Summary", "Summary", "comparison.html.j2", summary),
-            Section("cells", "Cells", "Cell by cell", "comparison_cells.html.j2", table),
-        ],
-        title=f"{say(comparison.dataset, 40)}: {names}",
-        subtitle=f"{count(comparison.faces, 'common face')}, {count(len(groups), 'cell')}",
-        version="",
-        data={"cells": [], "ced": None, "gallery": None, "best": None},
+def _line(
+    label: str, run: str, scores: CellScores | None, difference: CellDifference | None, scale: DifferenceScale
+) -> ComparisonLine:
+    if scores is None:
+        return ComparisonLine(label, run, (), "", "", None, "no such cell")
+    return ComparisonLine(
+        label,
+        run,
+        tuple(number(v, adaptive_decimals(v, 3)) for v in scores.nme.values()),
+        number(scores.fr10, 2),
+        number(scores.auc10, 4),
+        None if difference is None else _difference(difference, scale),
+        "" if difference is None else difference.result,
+    )
+
+
+def _difference(found: CellDifference, scale: DifferenceScale) -> DifferenceTexts:
+    known = bool(np.isfinite(found.low))
+    return DifferenceTexts(
+        scale.signed(found.difference),
+        f"{scale.signed(found.low)} to {scale.signed(found.high)}" if known else "",
+        p_value(found.p),
+        scale.position(found.difference),
+        scale.position(found.low if known else found.difference),
+        scale.position(found.high if known else found.difference),
+        scale.outside(found.difference),
     )
 
 
@@ -138,9 +137,4 @@ def write_comparison(comparison: Comparison, out: Path) -> Path:
     Raises:
         InputError: ``out`` can't be written.
     """
-    text = comparison_html(comparison)
-    try:
-        write_atomically(Path(out), text)
-    except OSError as error:
-        raise InputError(f"{out}: can't be written ({error.strerror}); give another file") from error
-    return Path(out)
+    return write_page(comparison_html(comparison), out)

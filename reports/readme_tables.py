@@ -1,6 +1,6 @@
-"""The README's tables, from committed runs: cog calls these (`nox -s readme`), nobody types a result.
+"""The README's tables, made from committed runs: cog calls these functions (`nox -s readme`).
 
-A committed run holds ``run.json`` and ``scores.csv`` alone, without landmarks and pictures.
+A committed run has only ``run.json`` and ``scores.csv``, without landmarks and pictures.
 """
 
 from __future__ import annotations
@@ -10,87 +10,108 @@ from pathlib import Path
 from typing import Any
 
 from nmebench.protocol import SUBSETS
+from nmebench.reports.render import markdown
+from nmebench.reports.render.text import DASH
 from nmebench.runs.run_store import Run
 
 __all__ = ["by_decoder", "by_subset", "provenance_line"]
 
-Row = dict[str, Any]
-
-
-def _rows(run: Run) -> dict[tuple[str, str, str, str], Row]:
-    return {(row["model"], row["decoder"], row["flip"], row["subset"]): row for row in run.score_rows()}
-
-
-def _nme(row: Row | None) -> str:
-    """NME with as many decimals as its interval lets one read."""
-    if row is None:
-        return "–"
-    nme = float(row["nme"])
-    if nme >= 1000:  # an unbounded decoder that left the picture: its digits mean nothing
-        return f"{nme:.0e}"
-    return f"{nme:.4f}" if nme < 0.1 else f"{nme:.3f}"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int) -> str:
-    """A GitHub table; the first ``texts`` columns are flush left."""
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * texts + "--:|" * (len(head) - texts)]
-    lines.extend("| " + " | ".join(row) + " |" for row in rows)
-    return "\n".join(lines)
+_ORACLE = "oracle"
+"""The model that makes heatmaps from the ground truth; it is not listed among the networks."""
 
 
 def by_subset(folder: str, *, decoders: Sequence[str], flip: str, models: Sequence[str] | None = None) -> str:
-    """NME (percent) of networks x decoders on every subset, with the 95 % interval of the whole set."""
+    """NME, percent, of networks x decoders on every subset, with the 95 % interval for ``test``.
+
+    Args:
+        folder: a committed run.
+        decoders: rows of each network; a decoder that did not run is left out.
+        flip: the flip test.
+        models: networks; by default all of the run's except the oracle.
+
+    Returns:
+        A GitHub table.
+
+    Raises:
+        InputError: a file of the run is missing or damaged.
+    """
     run = Run.open(Path(folder))
-    scores = _rows(run)
+    scores = _scores(run)
     subsets = [name for name in SUBSETS if name in run.record.dataset.counts]
-    chosen = models or [model.name for model in run.record.models if model.name != "oracle"]
     rows = []
-    for model in chosen:
+    for model in models or _networks(run):
         for decoder in decoders:
-            whole = scores.get((model, decoder, flip, "test"))
-            if whole is None:
+            test = scores.get((model, decoder, flip, "test"))
+            if test is None:
                 continue
-            interval = f" [{whole['nme_low']:.3f}, {whole['nme_high']:.3f}]" if float(whole["nme"]) >= 0.1 else ""
+            interval = f" [{test['nme_low']:.3f}, {test['nme_high']:.3f}]" if float(test["nme"]) >= 0.1 else ""
             values = [_nme(scores.get((model, decoder, flip, subset))) for subset in subsets[1:]]
-            rows.append([model, decoder, _nme(whole) + interval, *values])
+            rows.append([model, decoder, _nme(test) + interval, *values])
     head = ["network", "decoder", *(f"{name} ({run.record.dataset.counts[name]})" for name in subsets)]
-    return _table(head, rows, texts=2)
+    return markdown.table(head, rows, text_columns=2)
 
 
 def by_decoder(folder: str, *, flip: str, floors: str | None = None) -> str:
-    """NME (percent, every face) of every decoder: a column a network, and the decoder's floor on perfect maps.
+    """NME over all faces, percent, of every decoder: one column per network, best decoder of the first network first.
 
     Args:
-        folder: a committed sweep.
-        flip: the test-time option.
-        floors: another committed run of the oracle, on real geometry, for one more column.
+        folder: a committed run.
+        flip: the flip test.
+        floors: a committed run of the oracle on real geometry; it adds a column with each decoder's floor on perfect
+            heatmaps.
+
+    Returns:
+        A GitHub table.
+
+    Raises:
+        InputError: a file of a run is missing or damaged.
     """
     run = Run.open(Path(folder))
-    scores = _rows(run)
-    other = Run.open(Path(floors)) if floors else None
-    real = {row["decoder"]: row for row in other.score_rows() if row["subset"] == "test"} if other else {}
-    networks = [model.name for model in run.record.models if model.name != "oracle"]
+    scores = _scores(run)
+    floor_run = Run.open(Path(floors)) if floors else None
+    floor = {row["decoder"]: row for row in floor_run.score_rows() if row["subset"] == "test"} if floor_run else {}
+    networks = _networks(run)
     head = ["decoder", *networks]
-    if other:
-        head.append(f"floor: perfect maps on WFLW's geometry ({other.record.dataset.faces} faces)")
+    if floor_run:
+        head.append(f"floor: perfect maps on WFLW's geometry ({floor_run.record.dataset.faces} faces)")
     rows = []
     for decoder in dict.fromkeys(cell.decoder for cell in run.record.cells):
         values = [_nme(scores.get((name, decoder, flip, "test"))) for name in networks]
-        rows.append([decoder, *values, *([_nme(real.get(decoder))] if other else [])])
-    rows.sort(key=lambda row: [float(value) if value != "–" else 1e9 for value in row[1:2]])
-    return _table(head, rows, texts=1)
+        rows.append([decoder, *values, *([_nme(floor.get(decoder))] if floor_run else [])])
+    rows.sort(key=lambda row: [float(value) if value != DASH else 1e9 for value in row[1:2]])
+    return markdown.table(head, rows, text_columns=1)
 
 
 def provenance_line(folder: str) -> str:
-    """What a committed run ran on, in a line."""
+    """One line on the data, the versions and the engine of a committed run, with a link to its scores.
+
+    Raises:
+        InputError: a file of the run is missing or damaged.
+    """
     run = Run.open(Path(folder))
-    made_with = run.record.provenance
-    engines = ", ".join(dict.fromkeys(model.engine for model in run.record.models if model.name != "oracle"))
-    versions = ", ".join(
-        f"{name} {made_with.packages[name]}" for name in ("torch", "timm") if name in made_with.packages
-    )
+    packages = run.record.provenance.packages
+    engines = ", ".join(dict.fromkeys(model.engine for model in run.record.models if model.name != _ORACLE))
+    versions = ", ".join(f"{name} {packages[name]}" for name in ("torch", "timm") if name in packages)
     return (
         f"{run.record.dataset.describe()} of {run.record.dataset.name}, {len(run.record.cells)} cells, "
         f"{run.record.normaliser} NME in percent; {versions}{', engine ' + engines if engines else ''}; "
         f"scores: [{folder}/scores.csv]({folder}/scores.csv)"
     )
+
+
+def _networks(run: Run) -> list[str]:
+    return [model.name for model in run.record.models if model.name != _ORACLE]
+
+
+def _scores(run: Run) -> dict[tuple[str, str, str, str], dict[str, Any]]:
+    return {(row["model"], row["decoder"], row["flip"], row["subset"]): row for row in run.score_rows()}
+
+
+def _nme(row: dict[str, Any] | None) -> str:
+    """NME with three decimals, four below 0.1 %, and none from 1000 %, which only a diverged decoder reaches."""
+    if row is None:
+        return DASH
+    nme = float(row["nme"])
+    if nme >= 1000:
+        return f"{nme:.0e}"
+    return f"{nme:.4f}" if nme < 0.1 else f"{nme:.3f}"

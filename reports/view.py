@@ -1,8 +1,8 @@
-"""A run as the report sees it: its cells in order, their labels and colours, their scores and errors as arrays."""
+"""A run as the report's sections read it: cells with labels and colours, scores and errors as arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,40 +10,58 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nmebench.protocol import SUBSETS
-from nmebench.reports.render.text import say
+from nmebench.reports.render.text import display
 from nmebench.runs.run_store import Run
+from nmebench.scoring import subset_masks
 
-__all__ = ["COLOURS", "CellView", "RunView", "ordered_subsets"]
+__all__ = ["COLOURS", "CellView", "RunView"]
 
-#: Colours of the theme (``--s0`` to ``--s7`` in ``assets/theme-*.css``); later series take them again, dashed.
 COLOURS = 8
+"""Number of colours in a theme (``--s0`` to ``--s7`` in ``assets/theme-*.css``); further series repeat them, dashed."""
 
 _PARTS = ("model", "decoder", "flip", "box")
+_FLIP_TEXTS = {"none": "no flip test", "flip": "flip test", "flip+shift": "flip test, shifted"}
 
 
 @dataclass(frozen=True)
 class CellView:
-    """A cell of the run with what the page needs to name and colour it."""
+    """A cell of a run with its labels and its colour."""
 
     index: int
+    """Position in the run's list of cells."""
     id: str
     model: str
     decoder: str
     flip: str
     box: str
     series: int
-    """Number of the colour: of the network, or of the decoder when there is one network only."""
-
-    several: tuple[str, ...] = ()
-    """What differs between the run's cells."""
+    """Number of the cell's network, or of its decoder if the run has one network. It selects the colour."""
+    differing: tuple[str, ...] = ()
+    """The parts, such as ``decoder``, that differ between the run's cells."""
 
     @property
-    def short(self) -> str:
-        """The cell by what tells it from the others."""
-        parts = {"model": say(self.model, 60), "decoder": say(self.decoder, 60), "flip": self.options}
-        parts["box"] = f"box {say(self.box, 40)}"
-        return " · ".join(parts[name] for name in self.several or ("model", "decoder"))
+    def names(self) -> tuple[str, str, str, str]:
+        """Network, decoder, flip test and box, printable."""
+        return (display(self.model, 80), display(self.decoder, 80), display(self.flip, 40), display(self.box, 40))
+
+    @property
+    def short_label(self) -> str:
+        """The parts that distinguish the cell from the run's other cells."""
+        parts = {"model": display(self.model, 60), "decoder": display(self.decoder, 60), "flip": self.flip_text}
+        parts["box"] = f"box {display(self.box, 40)}"
+        return " · ".join(parts[name] for name in self.differing or ("model", "decoder"))
+
+    @property
+    def label(self) -> str:
+        """All parts: network, decoder, flip test, box."""
+        return (
+            f"{display(self.model, 60)} · {display(self.decoder, 60)} · {self.flip_text} · box {display(self.box, 40)}"
+        )
+
+    @property
+    def flip_text(self) -> str:
+        """The flip test as the page words it."""
+        return _FLIP_TEXTS.get(self.flip, display(self.flip, 40))
 
     @property
     def colour(self) -> int:
@@ -52,30 +70,13 @@ class CellView:
 
     @property
     def dashed(self) -> bool:
-        """Whether the colour is used a second time."""
+        """Whether the line is dashed because an earlier series has the same colour."""
         return self.series // COLOURS % 2 == 1
-
-    @property
-    def options(self) -> str:
-        """Test-time options in words."""
-        return {"none": "no flip test", "flip": "flip test", "flip+shift": "flip test, shifted"}.get(
-            self.flip, say(self.flip, 40)
-        )
-
-    @property
-    def label(self) -> str:
-        """The cell in one line: network, decoder, flip, box."""
-        return f"{say(self.model, 60)} · {say(self.decoder, 60)} · {self.options} · box {say(self.box, 40)}"
-
-
-def ordered_subsets(names: Sequence[str]) -> tuple[str, ...]:
-    """WFLW's subsets in the papers' order, then any others by name."""
-    return tuple(s for s in SUBSETS if s in names) + tuple(sorted(set(names) - set(SUBSETS)))
 
 
 @dataclass(frozen=True)
 class RunView:
-    """A run, read once for all sections."""
+    """A run's cells, faces and scores, read once and shared by all sections."""
 
     run: Run
 
@@ -83,47 +84,42 @@ class RunView:
     def cells(self) -> tuple[CellView, ...]:
         """The cells in the run's order."""
         records = self.run.record.cells
-        by_model = len({c.model for c in records}) > 1
-        several = tuple(name for name in _PARTS if len({getattr(c, name) for c in records}) > 1)
-        keys = list(dict.fromkeys(c.model if by_model else c.decoder for c in records))
+        key = "model" if len({c.model for c in records}) > 1 else "decoder"
+        series = list(dict.fromkeys(getattr(c, key) for c in records))
+        differing = tuple(part for part in _PARTS if len({getattr(c, part) for c in records}) > 1)
         return tuple(
-            CellView(
-                i, c.id, c.model, c.decoder, c.flip, c.box, keys.index(c.model if by_model else c.decoder), several
-            )
+            CellView(i, c.id, c.model, c.decoder, c.flip, c.box, series.index(getattr(c, key)), differing)
             for i, c in enumerate(records)
         )
 
     @cached_property
     def masks(self) -> Mapping[str, NDArray[np.bool_]]:
-        """Subset to bool ``[N]``, in the papers' order, empty subsets left out; ``test`` is always there."""
-        faces = self.run.faces
-        masks = {"test": np.ones(len(faces), bool)} | dict(faces.subsets)
-        return {s: masks[s] for s in ordered_subsets(list(masks)) if masks[s].any() or s == "test"}
+        """Subset to bool ``[N]`` in the order of published tables; empty subsets are left out, except ``test``."""
+        return {name: mask for name, mask in subset_masks(self.run).items() if name == "test" or mask.any()}
 
     @cached_property
     def nme(self) -> NDArray[np.float64]:
-        """NME of every face, percent, ``[C, N]``."""
+        """NME per cell and face, percent, ``[C, N]``."""
         per_face = self.run.per_face
         return np.stack([per_face[c.id] for c in self.cells]) if self.cells else np.empty((0, 0))
 
     @cached_property
     def scores(self) -> Mapping[tuple[str, str], Mapping[str, Any]]:
         """Rows of ``scores.csv`` by cell and subset."""
-        rows: list[dict[str, Any]] = self.run.scores.to_dict("records")  # type: ignore[assignment]
-        return {(str(row["cell"]), str(row["subset"])): row for row in rows}
+        return {(str(row["cell"]), str(row["subset"])): row for row in self.run.score_rows()}
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Networks that have cells, in order."""
-        return tuple(dict.fromkeys(c.model for c in self.cells))
+        """Networks that have cells, in the order of the cells."""
+        return self.distinct("model")
 
-    def distinct(self, attribute: str) -> tuple[str, ...]:
-        """Values of ``model``, ``decoder``, ``flip`` or ``box`` over the cells, in order."""
-        return tuple(dict.fromkeys(str(getattr(c, attribute)) for c in self.cells))
+    def distinct(self, part: str) -> tuple[str, ...]:
+        """Distinct values of ``model``, ``decoder``, ``flip`` or ``box``, in the order of the cells."""
+        return tuple(dict.fromkeys(str(getattr(c, part)) for c in self.cells))
 
     @cached_property
     def best_of_model(self) -> Mapping[str, CellView]:
-        """The cell with the lowest NME over all faces, for each network."""
+        """For each network the cell with the lowest NME over all faces."""
         means = self.nme.mean(1)
         best: dict[str, CellView] = {}
         for cell in self.cells:
@@ -133,16 +129,16 @@ class RunView:
 
     @cached_property
     def baseline(self) -> tuple[int | None, ...]:
-        """For each cell the index of the one it is compared with: same network, flip and box, but the plain decoder.
+        """For each cell the index of the cell with the plain decoder and the same network, flip test and box.
 
-        Plain is ``argmax`` where it was run, else the first decoder. None for a cell that is its own baseline.
+        The plain decoder is ``argmax`` if it ran, else the first decoder. Its own cells have None.
         """
         groups: dict[tuple[str, str, str], list[CellView]] = {}
         for cell in self.cells:
             groups.setdefault((cell.model, cell.flip, cell.box), []).append(cell)
-        found: list[int | None] = [None] * len(self.cells)
+        baseline: list[int | None] = [None] * len(self.cells)
         for group in groups.values():
             plain = next((c for c in group if c.decoder.partition(":")[0] == "argmax"), group[0])
             for cell in group:
-                found[cell.index] = None if cell is plain else plain.index
-        return tuple(found)
+                baseline[cell.index] = None if cell is plain else plain.index
+        return tuple(baseline)

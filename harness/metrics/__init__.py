@@ -9,11 +9,10 @@ from nmebench.metrics.auc import auc, auc_hrnet, auc_per_face
 from nmebench.metrics.ced import ced, ced_counts
 from nmebench.metrics.failure_rate import failure_rate, failures, failures_per_face
 from nmebench.metrics.nme import nme, nme_per_group, nme_per_landmark, pooled_nme
-from nmebench.metrics.per_face import MetricName, per_face
+from nmebench.metrics.per_face import per_face
 from nmebench.metrics.point_error import point_errors
 
 __all__ = [
-    "MetricName",
     "auc",
     "auc_hrnet",
     "auc_per_face",

@@ -6,12 +6,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import simpson
 
+from nmebench.protocol import THRESHOLD
+
 __all__ = ["auc", "auc_hrnet", "auc_per_face"]
 
 Array = NDArray[np.float64]
 
 
-def auc(nme: ArrayLike, threshold: float = 10.0) -> float:
+def auc(nme: ArrayLike, threshold: float = THRESHOLD) -> float:
     """Area under the cumulative error distribution from 0 to ``threshold``, as a fraction of ``threshold``.
 
     This is the exact integral of the step function, ``mean(max(0, threshold - nme)) / threshold``, which is the mean
@@ -37,7 +39,7 @@ def auc(nme: ArrayLike, threshold: float = 10.0) -> float:
     return float(below.mean() / threshold) if below.size else float("nan")
 
 
-def auc_per_face(nme: ArrayLike, threshold: float = 10.0) -> Array:
+def auc_per_face(nme: ArrayLike, threshold: float = THRESHOLD) -> Array:
     """Contribution of each face to the AUC: ``max(0, threshold - nme) / threshold``.
 
     Source: the definition of :func:`auc`, before the mean over faces.
@@ -63,7 +65,7 @@ def _below_threshold(nme: ArrayLike, threshold: float) -> Array:
     return below
 
 
-def auc_hrnet(nme: ArrayLike, threshold: float = 10.0, step: float = 0.01) -> float:
+def auc_hrnet(nme: ArrayLike, threshold: float = THRESHOLD, step: float = 0.01) -> float:
     """AUC by Simpson's rule on a grid, as most papers' scripts compute it. Use it for parity only.
 
     The grid is ``np.arange(0, threshold + step, step)`` in fractions. For some thresholds (0.05 and 0.07 with a step

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nmebench.protocol import THRESHOLD
+
 __all__ = ["failure_rate", "failures", "failures_per_face"]
 
 
-def failures_per_face(nme: ArrayLike, threshold: float = 10.0) -> NDArray[np.bool_]:
+def failures_per_face(nme: ArrayLike, threshold: float = THRESHOLD) -> NDArray[np.bool_]:
     """Whether each face fails: its NME is above the threshold, or NaN.
 
     A face exactly at the threshold does not fail. A face whose NME is NaN does: ``nme > threshold`` is false for NaN
@@ -31,7 +33,7 @@ def failures_per_face(nme: ArrayLike, threshold: float = 10.0) -> NDArray[np.boo
     return failed
 
 
-def failures(nme: ArrayLike, threshold: float = 10.0) -> int:
+def failures(nme: ArrayLike, threshold: float = THRESHOLD) -> int:
     """Number of faces that fail, by :func:`failures_per_face`.
 
     Source: see :func:`failures_per_face`.
@@ -47,7 +49,7 @@ def failures(nme: ArrayLike, threshold: float = 10.0) -> int:
     return int(np.count_nonzero(failures_per_face(nme, threshold)))
 
 
-def failure_rate(nme: ArrayLike, threshold: float = 10.0) -> float:
+def failure_rate(nme: ArrayLike, threshold: float = THRESHOLD) -> float:
     """Share of faces that fail, by :func:`failures_per_face`.
 
     Source: FR@10 of WFLW, W. Wu et al., "Look at Boundary: A Boundary-Aware Face Alignment Algorithm" (CVPR 2018).

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nmebench.metrics.auc import auc_per_face
 from nmebench.metrics.failure_rate import failures_per_face
+from nmebench.protocol import METRICS, MetricName
 from nmebench.suggest import unknown
 
-__all__ = ["MetricName", "per_face"]
-
-MetricName = Literal["nme", "fr", "auc"]
+__all__ = ["per_face"]
 
 
-def per_face(nme: ArrayLike, metric: MetricName, threshold: float = 10.0) -> NDArray[np.float64]:
+def per_face(nme: ArrayLike, metric: MetricName) -> NDArray[np.float64]:
     """The values whose mean over faces is the metric, so that intervals and paired tests treat all metrics alike.
+
+    Source: the definitions of :func:`nme`, :func:`failure_rate` and :func:`auc`, before the mean over faces.
 
     Args:
         nme: percent, any shape.
-        metric: ``nme``, ``fr`` or ``auc``.
-        threshold: percent; FR and AUC use it.
+        metric: ``nme``, ``fr10`` or ``auc10``.
 
     Returns:
         float64, of the shape of ``nme``: the NME itself (percent), 100 for a failure and 0 otherwise (percent), or
@@ -32,15 +30,15 @@ def per_face(nme: ArrayLike, metric: MetricName, threshold: float = 10.0) -> NDA
         ValueError: the metric is unknown.
 
     Example:
-        >>> per_face([2.0, 14.0], "fr").tolist()
+        >>> per_face([2.0, 14.0], "fr10").tolist()
         [0.0, 100.0]
-        >>> per_face([2.0, 14.0], "auc").tolist()
+        >>> per_face([2.0, 14.0], "auc10").tolist()
         [0.8, 0.0]
     """
     if metric == "nme":
         return np.asarray(nme, np.float64)
-    if metric == "fr":
-        return 100.0 * failures_per_face(nme, threshold)
-    if metric == "auc":
-        return auc_per_face(nme, threshold)
-    raise ValueError(unknown("metric", metric, get_args(MetricName)))
+    if metric == "fr10":
+        return np.where(failures_per_face(nme), 100.0, 0.0)
+    if metric == "auc10":
+        return auc_per_face(nme)
+    raise ValueError(unknown("metric", metric, METRICS))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -12,12 +10,11 @@ from numpy.typing import NDArray
 
 from nmebench import metrics
 from nmebench.errors import InputError
-from nmebench.metrics import MetricName
-from nmebench.protocol import SUBSETS
+from nmebench.protocol import METRICS, SUBSETS
 from nmebench.runs.run_store import Run
 from nmebench.statistics import bootstrap
 
-__all__ = ["COLUMNS", "METRICS", "score", "subset_masks"]
+__all__ = ["COLUMNS", "score", "subset_masks"]
 
 Array = NDArray[np.float64]
 
@@ -44,9 +41,6 @@ COLUMNS: Final = (
     "cell",
 )
 """Columns of ``scores.csv``: NME and FR are percent, AUC is a fraction; ``_low`` and ``_high`` are 95 % intervals."""
-
-METRICS: Final[Mapping[str, MetricName]] = MappingProxyType({"nme": "nme", "fr10": "fr", "auc10": "auc"})
-"""The metric of each column; FR and AUC have the threshold of 10 %."""
 
 
 def subset_masks(run: Run) -> dict[str, NDArray[np.bool_]]:
@@ -110,10 +104,7 @@ def score(run: Run, *, resamples: int = 2000, seed: int = 0) -> pd.DataFrame:
         if not mask.any() or not per_face:
             continue
         values, clusters = all_nme[:, mask], run.faces.clusters[mask]
-        intervals = {
-            name: bootstrap(values, clusters, metric, resamples=resamples, seed=seed)
-            for name, metric in METRICS.items()
-        }
+        intervals = {m: bootstrap(values, clusters, m, resamples=resamples, seed=seed) for m in METRICS}
         for index, cell in enumerate(record.cells):
             rows.append(
                 {

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
-from nmebench.metrics import MetricName, per_face
+from nmebench.metrics import per_face
+from nmebench.protocol import MetricName
 from nmebench.statistics.clusters import cluster_sums
 
 __all__ = ["Interval", "bootstrap"]
@@ -85,7 +86,6 @@ def bootstrap(
     clusters: ArrayLike,
     metric: MetricName,
     *,
-    threshold: float = 10.0,
     resamples: int = 2000,
     seed: int = 0,
     level: float = 0.95,
@@ -101,8 +101,7 @@ def bootstrap(
     Args:
         values: NME per face, percent, ``[N]``, or ``[M, N]`` for M cells on the same faces.
         clusters: int ``[N]``, the number of each face's photograph.
-        metric: ``nme``, ``fr`` or ``auc``.
-        threshold: percent; FR and AUC use it.
+        metric: ``nme``, ``fr10`` or ``auc10``.
         resamples: number of bootstrap samples.
         seed: seed of the resampling. All cells share it, which keeps them comparable.
         level: confidence level.
@@ -119,12 +118,10 @@ def bootstrap(
         >>> print(f"{found.estimate:.2f} [{found.low:.2f}, {found.high:.2f}]")
         6.00 [3.50, 9.75]
     """
-    if not 0 < level < 1 or resamples < 2 or threshold <= 0:
-        raise ValueError(
-            f"level {level} must be between 0 and 1, resamples {resamples} above 1 and threshold {threshold} above 0"
-        )
+    if not 0 < level < 1 or resamples < 2:
+        raise ValueError(f"level {level} must be between 0 and 1, and resamples {resamples} at least 2")
     v = np.asarray(values, np.float64)
-    sums, faces = cluster_sums(per_face(np.atleast_2d(v), metric, threshold), clusters)
+    sums, faces = cluster_sums(per_face(np.atleast_2d(v), metric), clusters)
     estimate = sums.sum(axis=1) / faces.sum()
     if len(faces) == 1:
         low = high = np.full_like(estimate, np.nan)
@@ -135,7 +132,7 @@ def bootstrap(
         # the side on which they count must not depend on the last bit.
         centre = _exact_product(np.ones((1, len(faces))), sums)[0] / faces.sum()
         low, high = _bca(centre, resampled, sums - estimate[:, None] * faces, level)
-    if metric == "fr":
+    if metric == "fr10":
         reach = 100 * (1 - ((1 - level) / 2) ** (1 / len(faces)))
         low = np.where(estimate == 0, 0.0, np.where(estimate == 100, 100 - reach, low))
         high = np.where(estimate == 0, reach, np.where(estimate == 100, 100.0, high))

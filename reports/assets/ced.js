@@ -1,4 +1,4 @@
-// Cumulative curves: another subset, values under the pointer or at the slider, one curve brought forward.
+// Cumulative curves: select a subset, read values at the pointer or the slider, highlight a curve.
 if (data.ced && byId("ced-figures")) {
   const holder = byId("ced-figures");
   const slider = byId("ced-x");
@@ -23,7 +23,7 @@ if (data.ced && byId("ced-figures")) {
   const totals = (axis, subset, cell) => {
     const key = `${axis.name}/${subset}/${cell}`;
     if (!sums[key]) {
-      // Increments; -n stands for n zeros in a row, and zeros at the end are left out.
+      // Increments: -n is a run of n zeros, and trailing zeros are left out.
       let total = 0;
       const found = [];
       for (const step of axis.axis.steps[subset][cell]) {
@@ -83,7 +83,7 @@ if (data.ced && byId("ced-figures")) {
   let last = "";
   for (const figure of figures) {
     figure.svg.addEventListener("pointermove", (event) => {
-      // Scrolling moves the figure under a pointer at rest: that is no request for other values.
+      // Scrolling moves the figure under a resting pointer. That must not change the values.
       const position = `${event.clientX} ${event.clientY}`;
       if (position === last) return;
       last = position;

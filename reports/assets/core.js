@@ -1,4 +1,4 @@
-// What the parts of the page share: the data, the filters' state and who wants to know when it changes.
+// Shared by all scripts of the page: the data, small helpers, and the cells that the filters show.
 const data = JSON.parse(document.getElementById("data").textContent);
 const all = (selector, root = document) => Array.from(root.querySelectorAll(selector));
 const byId = (id) => document.getElementById(id);

@@ -1,4 +1,4 @@
-// Filters by network, decoder, flip test and box: they hide rows and curves of the whole page. And the metric's tabs.
+// Filters by network, decoder, flip test and box: they hide rows and curves in all sections. Tabs that select a metric.
 {
   const bar = byId("filters");
   if (bar) {

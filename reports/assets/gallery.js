@@ -1,4 +1,4 @@
-// The faces behind a number: worst, median or most improved, with ground truth and prediction drawn over the crop.
+// The gallery: worst, median or most improved faces, with ground truth and prediction drawn over the crop.
 if (data.gallery && byId("gallery")) {
   const { cells, faces, keys, subsets } = data.gallery;
   const space = "http://www.w3.org/2000/svg";
@@ -10,7 +10,7 @@ if (data.gallery && byId("gallery")) {
   cells.forEach((cell, i) => cellChoice.append(make("option", cell.label, { value: i })));
   subsets.forEach((subset, i) => subsetChoice.append(make("option", subset, { value: i })));
 
-  // Points are base64 of little-endian uint16: 0 stands for -0.5 of the frame, 65535 for 1.5.
+  // Points are base64 of little-endian uint16: 0 is -0.5 of the frame, 65535 is 1.5.
   const unpack = (text, face) => {
     const bytes = atob(text);
     const at = (i) => (bytes.charCodeAt(i) | (bytes.charCodeAt(i + 1) << 8)) / 32767.5 - 0.5;
@@ -59,7 +59,7 @@ if (data.gallery && byId("gallery")) {
     const shown = (cell[chosen] && cell[chosen][subset]) || [];
     const titles = {
       worst: `Worst faces of ${subsets[Number(subsetChoice.value)]}`,
-      median: "Faces round the median",
+      median: "Faces around the median",
       improved: base ? `Most improved against ${data.cells[cell.base].decoder_name}` : "Most improved by the decoder",
     };
     byId("g-heading").textContent = titles[chosen];
@@ -68,8 +68,8 @@ if (data.gallery && byId("gallery")) {
     list.replaceChildren();
     if (!shown.length) {
       list.append(make("li", chosen === "improved" && !base
-        ? "This cell has the plain decoder itself: choose another cell."
-        : "No face to show."));
+        ? "This cell uses the plain decoder. Choose another cell."
+        : "There are no faces to show."));
     }
     for (const number of shown) {
       const face = faces[number];

@@ -1,4 +1,4 @@
-// Numbers of a table are one stop of the Tab key; arrow keys go from number to number.
+// Keyboard: Tab reaches the numbers of a table as one stop, arrow keys move between the numbers.
 for (const table of all("table.cells")) {
   const links = () => all("tbody tr:not([hidden])", table).map((row) => all("a[data-show]", row)).filter((row) => row.length);
   const flat = links().flat();

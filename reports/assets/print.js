@@ -1,4 +1,4 @@
-// Paper shows everything: folded parts open while the page is printed.
+// Printing opens folded parts. The navigation marks the section in view.
 {
   let folded = [];
   addEventListener("beforeprint", () => {

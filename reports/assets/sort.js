@@ -1,4 +1,5 @@
-// Sorting by the heads of tables. Rows (or whole bodies, where a row brings notes along) keep their first order on ties.
+// Sorting by column heads. Ties keep their first order. A table with several bodies is sorted by body, so that a row keeps
+// its notes.
 {
   const key = (row, column) => {
     const cell = row.cells[column];

@@ -1,4 +1,4 @@
-// The switch between light and dark; without it the page follows the system.
+// The button that switches between light and dark. By default the page follows the system.
 {
   const button = byId("theme");
   const root = document.documentElement;

@@ -1,1 +1,1 @@
-"""Text and SVG for the report."""
+"""Rendering of the report: text, SVG figures, Markdown tables and the scale of difference plots."""

@@ -1,14 +1,15 @@
-"""Matplotlib figures as SVG that may stand inside a page: themed by its colours, small, the same bytes every time.
+"""Matplotlib figures as inline SVG: small, deterministic, and coloured by the page's theme.
 
-Colours: a figure is drawn in the sentinel colours of :data:`INK`, :data:`MUTED`, :data:`GRID` and :func:`series`, which
-become the page's CSS variables, so that one figure serves the light and the dark theme. Text stays text.
+A figure is drawn in the placeholder colours :data:`INK`, :data:`MUTED`, :data:`GRID` and :func:`series`, which
+:func:`render` replaces by the page's CSS variables. One figure therefore serves the light and the dark theme. Text
+stays text.
 """
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,8 +18,9 @@ from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-__all__ = ["GRID", "INK", "MUTED", "axes_box", "figure", "render", "series"]
+__all__ = ["GRID", "INK", "MUTED", "axes_box", "figure", "line_style", "log_x_axis", "render", "series"]
 
 INK, MUTED, GRID = "#010203", "#010204", "#010205"
 
@@ -54,7 +56,7 @@ _STYLE: Mapping[Any, Any] = {
 
 @contextmanager
 def _style() -> Iterator[None]:
-    """The house style over matplotlib's defaults, whatever the user's matplotlibrc says; undone afterwards."""
+    """Apply the report's style over matplotlib's defaults, ignoring the user's matplotlibrc; restore it on exit."""
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(dict(_STYLE))
@@ -62,12 +64,25 @@ def _style() -> Iterator[None]:
 
 
 def series(number: int) -> str:
-    """Sentinel of the theme's colour ``number`` (0 to 7)."""
+    """Placeholder of the theme's colour ``number`` (0 to 7)."""
     return f"#0102{0x10 + number:02x}"
 
 
+def line_style(dashed: bool) -> Any:
+    """Matplotlib's line style of a solid or dashed series."""
+    return (0, (4, 2)) if dashed else "-"
+
+
+def log_x_axis(axes: Axes, ticks: Sequence[float]) -> None:
+    """Make the x axis logarithmic with ticks at these values and no others."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
 def figure(width: float, height: float) -> tuple[Figure, Axes]:
-    """An empty figure of the house style, ``width`` x ``height`` inches, without pyplot and its global state."""
+    """An empty figure in the report's style, ``width`` x ``height`` inches. It uses no pyplot and no global state."""
     with _style():
         drawing = Figure(figsize=(width, height), facecolor="none", layout="constrained")
         FigureCanvasSVG(drawing)
@@ -76,9 +91,13 @@ def figure(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def render(drawing: Figure, name: str, *, title: str, description: str) -> Markup:
-    """The figure as an ``<svg>`` element with title and description; ``name`` makes its ids unique in the page.
+    """Render a figure as an ``<svg>`` element.
 
-    A ``gid`` of the form ``cell-3`` on an artist becomes ``data-cell="3"`` on its group.
+    Args:
+        drawing: the figure. A ``gid`` of the form ``cell-3`` on an artist becomes ``data-cell="3"`` on its group.
+        name: prefix that makes the element's ids unique in the page.
+        title: accessible name.
+        description: accessible description.
     """
     sink = io.BytesIO()
     with _style():
@@ -102,7 +121,7 @@ def render(drawing: Figure, name: str, *, title: str, description: str) -> Marku
         f'<svg class="figure" viewBox="{view[1]}" role="img" aria-labelledby="{name}-title {name}-desc">'
         f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(description)}</desc>'
     )
-    return Markup(head + body)  # noqa: S704 - matplotlib's own markup and escaped text
+    return Markup(head + body)  # noqa: S704 - matplotlib's markup and escaped text
 
 
 def _rounded(match: re.Match[str]) -> str:
@@ -112,7 +131,7 @@ def _rounded(match: re.Match[str]) -> str:
 
 
 def axes_box(drawing: Figure, axes: Axes) -> tuple[float, float, float, float]:
-    """Left, top, width and height of the axes in the SVG's units (points), for scripts that draw on it."""
+    """Left, top, width and height of the axes in the SVG's units (points); the page's script draws on them."""
     with _style():
         drawing.canvas.draw()
         box = axes.get_position()

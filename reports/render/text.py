@@ -1,4 +1,4 @@
-"""What a run says, as text that can stand in a page: no lone surrogates, no control characters, no endless fields."""
+"""Text for the page: printable fields, numbers and sentences."""
 
 from __future__ import annotations
 
@@ -6,49 +6,49 @@ import math
 import os
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from markupsafe import Markup, escape
 
 __all__ = [
     "DASH",
-    "LONGEST",
+    "FIELD_LIMIT",
+    "adaptive_decimals",
+    "adaptive_number",
     "count",
-    "decimals",
-    "fine",
+    "display",
     "number",
-    "percent_faces",
+    "p_value",
     "prose",
-    "pvalue",
-    "say",
     "sentence_list",
     "signed",
 ]
 
-#: Characters of a field that a page shows; the rest is cut, and the page says so.
-LONGEST = 200
+FIELD_LIMIT: Final = 200
+"""Number of characters of a field that the page shows; longer fields are cut with a note."""
 
-#: Stands for a number that isn't there.
-DASH = "–"
+DASH: Final = "–"
+"""Shown in place of a missing number."""
 
 
-def say(value: Any, limit: int = LONGEST) -> str:
-    r"""One printable line of at most ``limit`` characters and a note on what was cut.
+def display(value: Any, limit: int = FIELD_LIMIT) -> str:
+    r"""Return a value as one printable line of at most ``limit`` characters, with a note if it is cut.
 
-    Control characters and bytes that are not UTF-8 (lone surrogates in file names) become escapes; letters of every
-    script, emoji and marks that steer the writing direction stay: the page isolates them with ``<bdi>``.
+    Control characters and bytes that are not UTF-8 (lone surrogates in file names) become escapes. Letters of every
+    script, emoji and direction marks stay, because the page isolates names with ``<bdi>``.
 
-    >>> say("a\x1bb")
-    'a\\x1bb'
-    >>> say("x" * 1000, limit=4)
-    'xxxx… (cut, 1000 characters)'
+    Example:
+        >>> display("a\x1bb")
+        'a\\x1bb'
+        >>> display("x" * 1000, limit=4)
+        'xxxx… (cut, 1000 characters)'
     """
     text = os.fsdecode(value) if isinstance(value, bytes) else str(value)
     note = f"… (cut, {len(text)} characters)" if len(text) > limit else ""
-    return "".join(_visible(char) for char in text[:limit]) + note
+    return "".join(_escaped(char) for char in text[:limit]) + note
 
 
-def _visible(char: str) -> str:
+def _escaped(char: str) -> str:
     point = ord(char)
     if 0xDC80 <= point <= 0xDCFF:
         return f"\\x{point - 0xDC00:02x}"
@@ -60,16 +60,26 @@ def _visible(char: str) -> str:
 
 
 def number(value: Any, digits: int = 2) -> str:
-    """A number with a fixed count of digits, or a dash for None and NaN."""
+    """A number with a fixed number of decimals; a dash for None, NaN and infinity.
+
+    Example:
+        >>> number(3.14159), number(None)
+        ('3.14', '–')
+    """
     if value is None or value == "" or not math.isfinite(float(value)):
         return DASH
     return f"{float(value):.{digits}f}"
 
 
-def decimals(value: float | None, digits: int = 2) -> int:
-    """Digits behind the point that keep two significant ones: the floors of decoders are 0.0008 %, not 0.00 %.
+def adaptive_decimals(value: float | None, digits: int = 2) -> int:
+    """Number of decimals that keeps two significant digits of a small number.
 
-    None for the thousands, which only a decoder that fails altogether gives.
+    The floor of a decoder on ideal heatmaps is 0.0008 %, not 0.00 %. Numbers from 1000, which only a diverged decoder
+    reaches, have no decimals.
+
+    Example:
+        >>> adaptive_decimals(0.00081), adaptive_decimals(3.98), adaptive_decimals(121188.0)
+        (5, 2, 0)
     """
     if value is None or not math.isfinite(value) or value == 0:
         return digits
@@ -78,13 +88,18 @@ def decimals(value: float | None, digits: int = 2) -> int:
     return min(9, max(digits, 1 - math.floor(math.log10(abs(value)))))
 
 
-def fine(value: float | None, digits: int = 2) -> str:
-    """A number with ``digits`` digits, or more where it is so small that they would all be zeros."""
-    return number(value, decimals(value, digits))
+def adaptive_number(value: float | None, digits: int = 2) -> str:
+    """A number with the decimals of :func:`adaptive_decimals`."""
+    return number(value, adaptive_decimals(value, digits))
 
 
 def signed(value: Any, digits: int = 2) -> str:
-    """A difference with its sign (a true minus), or a dash."""
+    """A difference with its sign (a minus sign, not a hyphen), or a dash.
+
+    Example:
+        >>> signed(0.5), signed(-0.5), signed(-0.001)
+        ('+0.50', '−0.50', '0.00')
+    """
     text = number(value, digits)
     if text == DASH:
         return text
@@ -93,29 +108,44 @@ def signed(value: Any, digits: int = 2) -> str:
     return text.replace("-", "−") if text.startswith("-") else f"+{text}"
 
 
-def pvalue(value: Any) -> str:
-    """A probability as papers print it: three digits, or ``< 0.001``."""
+def p_value(value: Any) -> str:
+    """A p value with three decimals, or ``< 0.001``.
+
+    Example:
+        >>> p_value(0.04), p_value(0.0004)
+        ('0.040', '< 0.001')
+    """
     if value is None or not math.isfinite(float(value)):
         return DASH
     return "< 0.001" if float(value) < 0.001 else f"{float(value):.3f}"
 
 
 def count(value: int, noun: str) -> str:
-    """``1 face``, ``2500 faces``, ``2 boxes``."""
+    """A number with its noun in the singular or plural.
+
+    Example:
+        >>> count(1, "face"), count(2500, "face"), count(2, "box")
+        ('1 face', '2500 faces', '2 boxes')
+    """
     plural = f"{noun}es" if noun.endswith(("x", "s")) else f"{noun}s"
     return f"{value} {noun if value == 1 else plural}"
 
 
-def percent_faces(failures: int, faces: int) -> str:
-    """A failure rate as the count that it is: ``9 of 143``."""
-    return f"{failures} of {faces}"
-
-
 def prose(text: str) -> Markup:
-    """A sentence, escaped, its `commands` in backticks set as code."""
+    """A sentence as escaped HTML; text in backticks is set as code.
+
+    Example:
+        >>> prose("run `nmebench check RUN`")
+        Markup('run <code>nmebench check RUN</code>')
+    """
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped first
 
 
 def sentence_list(words: Sequence[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
+    """Words joined by commas and ``and``.
+
+    Example:
+        >>> sentence_list(["a", "b", "c"])
+        'a, b and c'
+    """
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)

@@ -9,17 +9,23 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from nmebench.reports.render.text import fine, say
+from nmebench import metrics
+from nmebench.reports.render.text import adaptive_number, display
 from nmebench.reports.view import CellView, RunView
 
-__all__ = ["Dot", "GroupRow", "Landmarks", "MeanFace", "mean_face", "per_landmark", "section"]
+__all__ = ["GroupRow", "LandmarkDot", "LandmarkErrors", "MeanFace", "mean_face", "per_landmark", "section"]
+
+Array = NDArray[np.float64]
 
 _WIDTH = 240.0
+_MARGIN = 14.0
+_STEPS = 5
+"""Number of steps of the colour scale."""
 
 
 @dataclass(frozen=True)
-class Dot:
-    """A landmark of the mean face: place and radius in the drawing's units, step of the colour scale (0 to 4)."""
+class LandmarkDot:
+    """A landmark of the mean face: position and radius in the drawing's units, and step of the colour scale."""
 
     index: int
     x: float
@@ -31,16 +37,16 @@ class Dot:
 
 @dataclass(frozen=True)
 class MeanFace:
-    """The mean face of a network's best cell."""
+    """The mean face with the errors of a network's best cell."""
 
     cell: CellView
-    dots: tuple[Dot, ...]
+    dots: tuple[LandmarkDot, ...]
     worst: str
 
 
 @dataclass(frozen=True)
 class GroupRow:
-    """NME by group, percent, and how dark each is tinted (0 to 1, over the whole table)."""
+    """NME by group, percent, and the tint of each value (0 to 1, relative to the table's largest)."""
 
     cell: CellView
     texts: tuple[str, ...]
@@ -49,104 +55,111 @@ class GroupRow:
 
 
 @dataclass(frozen=True)
-class Landmarks:
-    """The section: faces with one scale, the groups' table and the scale's steps."""
+class LandmarkErrors:
+    """Mean faces on one scale, the scale's steps, and the table of groups."""
 
     faces: tuple[MeanFace, ...]
     groups: tuple[tuple[str, int], ...]
+    """Name and number of landmarks."""
     rows: tuple[GroupRow, ...]
     height: float
     steps: tuple[str, ...]
-    table: NDArray[np.float64]
+    table: Array
+    """NME per cell and landmark, percent, ``[C, K]``."""
 
     @cached_property
     def viewbox(self) -> str:
-        """The drawing's frame."""
+        """The SVG's view box."""
         return f"0 0 {_WIDTH:.0f} {self.height:.0f}"
 
 
-def per_landmark(view: RunView) -> NDArray[np.float64]:
-    """Mean error of every landmark over the normaliser, percent, ``[C, K]``; NaN where nothing is known."""
+def per_landmark(view: RunView) -> Array:
+    """NME per cell and landmark, percent, ``[C, K]``."""
     faces = view.run.faces
-    table = []
-    for cell in view.cells:
-        error = np.hypot(*np.moveaxis(view.run.landmarks(cell.id).astype(np.float64) - faces.landmarks, 2, 0))
-        relative = 100.0 * error / faces.normaliser[:, None]
-        known = np.isfinite(relative)
-        total, seen = np.where(known, relative, 0).sum(0), known.sum(0)
-        table.append(np.where(seen > 0, total / np.maximum(seen, 1), np.nan))
-    return np.stack(table)
-
-
-def mean_face(
-    landmarks: NDArray[np.float64], centre: NDArray[np.float64], size: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Mean of faces ``[N, K, 2]`` after each was put into its box's frame: ``[K, 2]`` as fractions of the box."""
-    inside = (landmarks - centre[:, None]) / size[:, None]
-    known = np.isfinite(inside)
-    mean: NDArray[np.float64] = np.where(known, inside, 0).sum(0) / np.maximum(known.sum(0), 1)
-    return mean
-
-
-def _dots(shape: NDArray[np.float64], error: NDArray[np.float64], high: float) -> tuple[Dot, ...]:
-    radii = 1.6 + 5.4 * np.sqrt(np.clip(np.nan_to_num(error) / high, 0, 1))
-    steps = np.clip((5 * np.nan_to_num(error) / high).astype(int), 0, 4)
-    return tuple(
-        Dot(i, round(float(x), 1), round(float(y), 1), round(float(r), 2), int(s), fine(e))
-        for i, ((x, y), r, s, e) in enumerate(zip(shape, radii, steps, error, strict=True))
+    return np.stack(
+        [
+            metrics.nme_per_landmark(
+                metrics.point_errors(view.run.landmarks(cell.id), faces.landmarks), faces.normaliser
+            )
+            for cell in view.cells
+        ]
     )
 
 
-def _groups(groups: Mapping[str, list[int]], points: int) -> dict[str, list[int]]:
-    inside = {name: [i for i in members if 0 <= i < points] for name, members in groups.items()}
-    return {name: members for name, members in sorted(inside.items(), key=lambda item: (item[1] or [0])[0]) if members}
+def mean_face(landmarks: Array, centre: Array, size: Array) -> Array:
+    """The mean of all faces, each in the frame of its box.
+
+    Args:
+        landmarks: ``[N, K, 2]`` image px.
+        centre: ``[N, 2]`` image px.
+        size: ``[N, 2]`` image px.
+
+    Returns:
+        ``[K, 2]`` as fractions of the box; (0, 0) is its centre.
+    """
+    inside = (landmarks - centre[:, None]) / size[:, None]
+    known = np.isfinite(inside)
+    mean: Array = np.where(known, inside, 0).sum(0) / np.maximum(known.sum(0), 1)
+    return mean
 
 
-def section(view: RunView) -> Landmarks | None:
-    """Mean faces of every network's best cell and the groups of all cells; None for a run without faces or cells."""
+def section(view: RunView) -> LandmarkErrors | None:
+    """Mean faces of each network's best cell and the groups of all cells; None without faces or cells."""
     faces = view.run.faces
     if not view.cells or not len(faces):
         return None
     table = per_landmark(view)
     shape = mean_face(faces.landmarks, faces.centre, faces.size)
-    low, extent = shape.min(0), np.maximum(np.ptp(shape, axis=0), 1e-9)
-    scale = (_WIDTH - 28) / extent[0]
-    drawn = 14 + (shape - low) * scale
-    best = [view.best_of_model[m] for m in view.models]
-    shown = table[[c.index for c in best]]
-    high = max(float(np.nanpercentile(shown, 98)) if np.isfinite(shown).any() else 1.0, 1e-9)
-
+    extent = np.maximum(np.ptp(shape, axis=0), 1e-9)
+    scale = (_WIDTH - 2 * _MARGIN) / extent[0]
+    points = _MARGIN + (shape - shape.min(0)) * scale
+    best = list(view.best_of_model.values())
+    high = max(float(np.nanpercentile(table[[c.index for c in best]], 98)), 1e-9)
     groups = _groups(view.run.record.dataset.groups, table.shape[1])
-    values = (
-        np.stack([np.nanmean(table[:, members], axis=1) for members in groups.values()], axis=1) if groups else None
-    )
-    rows: tuple[GroupRow, ...] = ()
-    if values is not None:
-        top = max(float(np.nanmax(values)), 1e-9)
-        rows = tuple(
-            GroupRow(
-                cell,
-                tuple(fine(v) for v in values[cell.index]),
-                tuple(float(v) for v in values[cell.index]),
-                tuple(round(float(v) / top, 3) if np.isfinite(v) else 0.0 for v in values[cell.index]),
-            )
-            for cell in view.cells
-        )
-    return Landmarks(
+    return LandmarkErrors(
         faces=tuple(
-            MeanFace(cell, _dots(drawn, table[cell.index], high), _worst(table[cell.index], groups)) for cell in best
+            MeanFace(cell, _dots(points, table[cell.index], high), _worst(table[cell.index], groups)) for cell in best
         ),
         groups=tuple((name, len(members)) for name, members in groups.items()),
-        rows=rows,
-        height=round(float(28 + extent[1] * scale), 1),
-        steps=tuple(f"{high * i / 5:.2g}–{high * (i + 1) / 5:.2g}" for i in range(5)),
+        rows=_group_rows(view, table, groups),
+        height=round(float(2 * _MARGIN + extent[1] * scale), 1),
+        steps=tuple(f"{high * i / _STEPS:.2g}–{high * (i + 1) / _STEPS:.2g}" for i in range(_STEPS)),
         table=table,
     )
 
 
-def _worst(error: NDArray[np.float64], groups: Mapping[str, list[int]]) -> str:
-    if not np.isfinite(error).any():
-        return ""
+def _dots(points: Array, error: Array, high: float) -> tuple[LandmarkDot, ...]:
+    radii = 1.6 + 5.4 * np.sqrt(np.clip(np.nan_to_num(error) / high, 0, 1))
+    steps = np.clip((_STEPS * np.nan_to_num(error) / high).astype(int), 0, _STEPS - 1)
+    return tuple(
+        LandmarkDot(i, round(float(x), 1), round(float(y), 1), round(float(r), 2), int(s), adaptive_number(e))
+        for i, ((x, y), r, s, e) in enumerate(zip(points, radii, steps, error, strict=True))
+    )
+
+
+def _groups(groups: Mapping[str, list[int]], points: int) -> dict[str, list[int]]:
+    """Groups in the order of their first landmark, without landmarks that the faces do not have."""
+    known = {name: [i for i in members if 0 <= i < points] for name, members in groups.items()}
+    return {name: members for name, members in sorted(known.items(), key=lambda item: (item[1] or [0])[0]) if members}
+
+
+def _group_rows(view: RunView, table: Array, groups: Mapping[str, list[int]]) -> tuple[GroupRow, ...]:
+    if not groups:
+        return ()
+    values = np.stack([np.nanmean(table[:, members], axis=1) for members in groups.values()], axis=1)
+    top = max(float(np.nanmax(values)), 1e-9)
+    return tuple(
+        GroupRow(
+            cell,
+            tuple(adaptive_number(v) for v in values[cell.index]),
+            tuple(float(v) for v in values[cell.index]),
+            tuple(round(float(v) / top, 3) if np.isfinite(v) else 0.0 for v in values[cell.index]),
+        )
+        for cell in view.cells
+    )
+
+
+def _worst(error: Array, groups: Mapping[str, list[int]]) -> str:
     index = int(np.nanargmax(error))
-    group = next((say(name, 40) for name, members in groups.items() if index in members), None)
-    return f"largest: landmark {index}{f' ({group})' if group else ''}, {fine(error[index])} %"
+    group = next((display(name, 40) for name, members in groups.items() if index in members), None)
+    return f"largest: landmark {index}{f' ({group})' if group else ''}, {adaptive_number(error[index])} %"

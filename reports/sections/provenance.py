@@ -1,4 +1,4 @@
-"""What a number in this report depends on, and how to make it again."""
+"""Provenance: the code, data and weights that the numbers depend on, and the command that repeats the run."""
 
 from __future__ import annotations
 
@@ -8,17 +8,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nmebench.reports.render.text import number, say
-from nmebench.reports.view import CellView, RunView
+from nmebench.reports.render.text import DASH, display, number
+from nmebench.reports.view import RunView
+from nmebench.runs.run_store import ModelRecord
 
-__all__ = ["ModelFacts", "ProvenanceFacts", "Speed", "command", "counts_table", "section", "speed"]
+__all__ = [
+    "ModelFacts",
+    "ProvenanceFacts",
+    "ProvenanceSection",
+    "RunTimes",
+    "command",
+    "provenance",
+    "section",
+    "times",
+]
 
 _CARD_FIELDS = ("licence", "license", "source", "paper", "input", "output", "test")
 
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """A network as it ran: labels and values, cut where a card's field is overlong."""
+    """A network of the run: labels and values; long fields of its card are cut."""
 
     name: str
     facts: tuple[tuple[str, str], ...]
@@ -26,7 +36,7 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class ProvenanceFacts:
-    """Facts about the code, the data and the networks."""
+    """The command and configuration, and facts about the code, the data and the networks."""
 
     command: str
     code: tuple[tuple[str, str], ...]
@@ -39,124 +49,140 @@ class ProvenanceFacts:
 
 
 def command(words: list[str]) -> str:
-    """The command that repeats the run, for a shell. The output folder reads ``RUN``: it changes no number."""
+    """The command that repeats the run, quoted for a shell.
+
+    The output folder is replaced by ``RUN``, because it does not affect any number.
+
+    Example:
+        >>> command(["nmebench", "run", "--data", "wflw:My Data", "-o", "/tmp/run"])
+        "nmebench run --data 'wflw:My Data' -o RUN"
+    """
     shown: list[str] = []
     for word in words:
         if shown and shown[-1] in ("-o", "--output", "--out"):
             word = "RUN"
         elif word.startswith(("--output=", "--out=")):
             word = f"{word.partition('=')[0]}=RUN"
-        shown.append(say(word, 300))
+        shown.append(display(word, 300))
     return " ".join(shlex.quote(word) for word in shown)
 
 
-def _plain(value: Any) -> str:
+def _card_text(value: Any) -> str:
     if isinstance(value, str):
-        return say(value)
-    return say(json.dumps(value, ensure_ascii=False, sort_keys=True, default=str))
+        return display(value)
+    return display(json.dumps(value, ensure_ascii=False, sort_keys=True, default=str))
 
 
-def _model(model: Any) -> ModelFacts:
+def _model(model: ModelRecord) -> ModelFacts:
     facts = [
-        ("Architecture", say(model.architecture)),
-        ("Weights", say(model.weights_name or "none")),
-        ("SHA-256 of the weights", say(model.weights_sha256 or "–")),
-        ("Parameters", f"{model.parameters:,}" if model.parameters is not None else "–"),
+        ("Architecture", display(model.architecture)),
+        ("Weights", display(model.weights_name or "none")),
+        ("SHA-256 of the weights", display(model.weights_sha256 or DASH)),
+        ("Parameters", f"{model.parameters:,}" if model.parameters is not None else DASH),
         ("Input", "{} × {} px".format(*model.input_size)),
-        ("Heatmaps", "{} × {} px".format(*model.heatmap_size) if model.heatmap_size else "none: gives landmarks"),
+        (
+            "Heatmaps",
+            "{} × {} px".format(*model.heatmap_size) if model.heatmap_size else "none, the network outputs landmarks",
+        ),
         ("Engine", _engine(model)),
     ]
     if model.renamed:
         facts.append(("Renamed weights", str(model.renamed)))
-    facts.extend((f"Card: {field}", _plain(model.card[field])) for field in _CARD_FIELDS if field in model.card)
-    return ModelFacts(say(model.name, 80), tuple(facts))
+    facts.extend((f"Card: {field}", _card_text(model.card[field])) for field in _CARD_FIELDS if field in model.card)
+    return ModelFacts(display(model.name, 80), tuple(facts))
 
 
-def _engine(model: Any) -> str:
+def _engine(model: ModelRecord) -> str:
     if model.engine_difference is None:
-        return say(model.engine)
-    return f"{say(model.engine)} (largest difference to float32 torch: {model.engine_difference:.1e})"
+        return display(model.engine)
+    return f"{display(model.engine)} (largest difference from float32 torch: {model.engine_difference:.1e})"
 
 
-def section(view: RunView) -> ProvenanceFacts:
-    """Everything but the machine and its timings, which differ between two runs of the same thing."""
+def provenance(view: RunView) -> ProvenanceFacts:
+    """All facts except the machine and its timings, which differ between two equal runs."""
     record = view.run.record
     code = record.provenance
-    commit = say(code.git_commit or "not known", 80)
+    commit = display(code.git_commit or "unknown", 80)
     if code.git_dirty:
         commit += " with uncommitted changes"
     return ProvenanceFacts(
         command=command(code.command),
         code=(
-            ("nmebench", say(code.nmebench, 40)),
+            ("nmebench", display(code.nmebench, 40)),
             ("Commit", commit),
-            ("SHA-256 of the sources", say(code.code_sha256 or "–", 80)),
-            ("Python", say(code.python, 40)),
+            ("SHA-256 of the sources", display(code.code_sha256 or DASH, 80)),
+            ("Python", display(code.python, 40)),
             ("Threads", str(code.threads)),
             ("Deterministic algorithms", "yes" if code.deterministic else "no"),
             ("Seed", str(code.seed)),
         ),
-        packages=tuple((say(name, 60), say(version, 60)) for name, version in sorted(code.packages.items())),
+        packages=tuple((display(name, 60), display(version, 60)) for name, version in sorted(code.packages.items())),
         data=(
-            ("Faces", say(record.dataset.describe())),
-            ("Split", say(record.dataset.split, 60)),
-            ("Read as", say(record.dataset.format, 60)),
-            ("Landmark scheme", say(record.dataset.scheme, 60)),
-            ("Errors are divided by", say(record.normaliser, 60)),
+            ("Faces", display(record.dataset.describe())),
+            ("Split", display(record.dataset.split, 60)),
+            ("Format", display(record.dataset.format, 60)),
+            ("Landmark scheme", display(record.dataset.scheme, 60)),
+            ("Normaliser", display(record.normaliser, 60)),
         ),
-        files=tuple((say(f.name, 120), f"{f.bytes:,}", say(f.sha256, 80)) for f in record.dataset.files),
-        notes=tuple(say(note, 400) for note in record.dataset.notes),
+        files=tuple((display(f.name, 120), f"{f.bytes:,}", display(f.sha256, 80)) for f in record.dataset.files),
+        notes=tuple(display(note, 400) for note in record.dataset.notes),
         models=tuple(_model(model) for model in record.models),
         configuration=_cut(json.dumps(record.configuration, ensure_ascii=False, indent=1, sort_keys=True)),
     )
 
 
 def _cut(text: str, limit: int = 4000) -> str:
-    lines = "\n".join(say(line, 300) for line in text[:limit].splitlines())
+    lines = "\n".join(display(line, 300) for line in text[:limit].splitlines())
     return lines + (f"\n… (cut, {len(text)} characters)" if len(text) > limit else "")
 
 
-def counts_table(view: RunView) -> tuple[tuple[str, ...], tuple[tuple[CellView, tuple[int | None, ...]], ...]]:
-    """What decoders counted: the names, and a row for every cell that counted something."""
-    records = [view.run.record.cells[c.index].counts for c in view.cells]
-    names = tuple(sorted({name for counts in records for name in counts}))
-    rows = tuple(
-        (cell, tuple(counts.get(name) for name in names))
-        for cell, counts in zip(view.cells, records, strict=True)
-        if counts
-    )
-    return names, rows
+@dataclass(frozen=True)
+class RunTimes:
+    """Seconds by stage and by cell, and the machine."""
+
+    stages: tuple[tuple[str, str], ...]
+    """Wall-clock seconds of the thread that drives the network; they sum to the total."""
+    workers: tuple[tuple[str, str], ...]
+    """CPU seconds of the other threads."""
+    cells: tuple[tuple[str, str], ...]
+    """CPU seconds of each cell."""
+    host: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
-class Speed:
-    """Seconds by stage and by cell, and the machine they were taken on."""
+class ProvenanceSection:
+    """Provenance, and the times if the page shows them."""
 
-    stages: tuple[tuple[str, str], ...]
-    """Of the thread that drives the network; they add up to the total."""
-    workers: tuple[tuple[str, str], ...]
-    """The processor's, of the threads beside it."""
-    cells: tuple[tuple[str, str], ...]
-    host: tuple[tuple[str, str], ...]
+    facts: ProvenanceFacts
+    times: RunTimes | None
+
+
+def section(view: RunView, *, timings: bool = False) -> ProvenanceSection:
+    """Provenance of the run; with ``timings`` also the times and the machine."""
+    return ProvenanceSection(provenance(view), times(view) if timings else None)
+
+
+def times(view: RunView) -> RunTimes:
+    """``timings.json`` and the machine. They differ between two equal runs, so pages leave them out by default."""
+    timings = dict(view.run.timings)
+    total = {name: value for name, value in timings.items() if isinstance(value, int | float)}
+    stages, cells = timings.get("stages"), timings.get("cells")
+    labels = {c.id: c.label for c in view.cells}
+    by_label = {labels.get(k, k): v for k, v in cells.items()} if isinstance(cells, Mapping) else {}
+    host = tuple((display(k, 60), display(v, 120)) for k, v in sorted(view.run.record.provenance.host.items()))
+    return RunTimes(
+        _seconds({**total, **(stages if isinstance(stages, Mapping) else {})}),
+        _seconds(timings.get("workers")),
+        _seconds(by_label),
+        host,
+    )
 
 
 def _seconds(value: Any) -> tuple[tuple[str, str], ...]:
     if not isinstance(value, Mapping):
         return ()
     return tuple(
-        (say(name, 120), number(seconds, 2))
+        (display(name, 120), number(seconds, 2))
         for name, seconds in sorted(value.items())
         if isinstance(seconds, int | float)
     )
-
-
-def speed(view: RunView) -> Speed:
-    """``timings.json`` and the machine: asked for on purpose only, because they differ between equal runs."""
-    timings = dict(view.run.timings)
-    flat = {name: value for name, value in timings.items() if isinstance(value, int | float)}
-    nested, cells = timings.get("stages"), timings.get("cells")
-    labels = {c.id: c.label for c in view.cells}
-    by_cell = {labels.get(k, k): v for k, v in cells.items()} if isinstance(cells, Mapping) else {}
-    host = tuple((say(k, 60), say(v, 120)) for k, v in sorted(view.run.record.provenance.host.items()))
-    stages = _seconds({**flat, **(nested if isinstance(nested, Mapping) else {})})
-    return Speed(stages, _seconds(timings.get("workers")), _seconds(by_cell), host)

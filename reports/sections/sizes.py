@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from markupsafe import Markup
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import NDArray
 
 from nmebench.reports.render import svg
-from nmebench.reports.render.text import fine
+from nmebench.reports.render.text import adaptive_number
 from nmebench.reports.view import CellView, RunView
 
-__all__ = ["SizeRow", "Sizes", "bins", "section"]
+__all__ = ["SizePlot", "SizeRow", "bins", "section"]
 
 _BINS = 8
 _FEWEST = 5
+"""Fewest faces in a bin."""
 
 
 @dataclass(frozen=True)
@@ -28,22 +28,38 @@ class SizeRow:
 
 
 @dataclass(frozen=True)
-class Sizes:
-    """The plot and the same numbers as a table."""
+class SizePlot:
+    """The plot, and the same values as a table."""
 
     figure: Markup
     bins: tuple[tuple[str, int], ...]
+    """Range of sizes, px, and number of faces."""
     rows: tuple[SizeRow, ...]
 
 
 def bins(size: NDArray[np.float64], count: int = _BINS) -> list[NDArray[np.int64]]:
-    """Faces in bins of equal count, from small to large, ties kept in the order of the faces."""
+    """Split faces into bins of equal count, from small to large; ties keep the order of the faces.
+
+    Args:
+        size: ``[N]`` px.
+        count: number of bins; fewer if a bin would have fewer than 5 faces.
+
+    Returns:
+        Indices of the faces in each bin.
+
+    Example:
+        >>> [part.tolist() for part in bins(np.array([5.0, 1, 9, 3, 7, 2, 8, 4, 6, 0]), count=2)]
+        [[9, 1, 5, 3, 7], [0, 8, 4, 6, 2]]
+    """
     order = np.argsort(size, kind="stable")
     return [part for part in np.array_split(order, max(1, min(count, len(order) // _FEWEST))) if len(part)]
 
 
-def section(view: RunView) -> Sizes | None:
-    """NME of each network's best cell over eight bins of face size (square root of the box's area, image px)."""
+def section(view: RunView) -> SizePlot | None:
+    """Plot the NME of each network's best cell over eight bins of face size; None for fewer than 10 faces.
+
+    Face size is the square root of the area of the face's box, in image px.
+    """
     faces = view.run.faces
     if not view.cells or len(faces) < 2 * _FEWEST:
         return None
@@ -52,11 +68,8 @@ def section(view: RunView) -> Sizes | None:
     middle = np.array([np.median(size[part]) for part in parts])
     drawing, axes = svg.figure(4.6, 3.0)
     if middle[0] > 0 and middle[-1] / middle[0] > 3:
-        axes.set_xscale("log")
         ticks = [m * 10**e for e in range(5) for m in (1, 2, 5) if middle[0] * 0.8 < m * 10**e < middle[-1] * 1.25]
-        axes.xaxis.set_major_locator(FixedLocator(ticks))
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        svg.log_x_axis(axes, ticks)
     rows = []
     best = list(view.best_of_model.values())
     for place, cell in enumerate(best):
@@ -74,9 +87,9 @@ def section(view: RunView) -> Sizes | None:
             capsize=2,
             marker="o",
             markersize=3.5,
-            linestyle=(0, (4, 2)) if cell.dashed else "-",
+            linestyle=svg.line_style(cell.dashed),
         )
-        rows.append(SizeRow(cell, tuple(fine(m) for m in mean)))
+        rows.append(SizeRow(cell, tuple(adaptive_number(m) for m in mean)))
     axes.set_ylim(bottom=0)
     axes.set_xlabel("face size in the photograph, px")
     axes.set_ylabel("mean NME, %")
@@ -84,7 +97,7 @@ def section(view: RunView) -> Sizes | None:
         drawing,
         "sizes",
         title="NME against face size",
-        description="Mean NME with 95 % intervals over bins of equal count; the numbers are in the table below.",
+        description="Mean NME with 95 % intervals over bins of equal count; the table below has the same values.",
     )
     ranges = tuple((f"{size[part].min():.0f}–{size[part].max():.0f}", len(part)) for part in parts)
-    return Sizes(figure, ranges, tuple(rows))
+    return SizePlot(figure, ranges, tuple(rows))

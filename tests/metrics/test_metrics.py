@@ -107,10 +107,18 @@ def test_no_faces_give_nan(function):
 
 @given(FACES, st.floats(0.5, 20))
 def test_fr_and_auc_are_means_of_their_values_per_face(values, threshold):
-    assert metrics.per_face(values, "fr", threshold).mean() == metrics.failure_rate(values, threshold)
-    assert metrics.per_face(values, "auc", threshold).mean() == pytest.approx(
+    assert 100 * metrics.failures_per_face(values, threshold).mean() == pytest.approx(
+        metrics.failure_rate(values, threshold), rel=1e-12
+    )
+    assert metrics.auc_per_face(values, threshold).mean() == pytest.approx(
         metrics.auc(values, threshold), rel=1e-12, abs=1e-15
     )
+
+
+@given(FACES)
+def test_per_face_selects_the_metric(values):
+    assert metrics.per_face(values, "fr10").mean() == metrics.failure_rate(values)
+    np.testing.assert_array_equal(metrics.per_face(values, "auc10"), metrics.auc_per_face(values))
     np.testing.assert_array_equal(metrics.per_face(values, "nme"), values)
 
 
@@ -123,5 +131,5 @@ def test_ced_divides_its_counts(values, threshold):
 
 
 def test_unknown_metric_is_refused():
-    with pytest.raises(ValueError, match=r"unknown metric 'acu'; did you mean 'auc'\? \(known: nme, fr, auc\)"):
+    with pytest.raises(ValueError, match=r"unknown metric 'acu'; did you mean 'auc10'\? \(known: nme, fr10, auc10\)"):
         metrics.per_face([1.0], "acu")

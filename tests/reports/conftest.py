@@ -1,4 +1,4 @@
-"""A run folder as a sweep would leave it, drawn from a seed: networks x decoders x flips x boxes, clustered faces."""
+"""Run folders like those of a sweep, drawn from a seed: networks x decoders x flips x boxes, clustered faces."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def _scores(record: RunRecord, faces: FaceTable, per_face: dict[str, np.ndarray]
 
 
 def verdict(record: RunRecord) -> Verdict:
-    """What ``check`` writes: one row of every status."""
+    """A verdict as ``check`` writes it, with a row of every status."""
     cell = record.cells[0]
     cause = CauseFinding(
         cause="flip shift", detail="without the one-pixel shift the NMEs are 6.99.", explains=True, explained=0.97
@@ -171,7 +171,7 @@ def build_run(
     seed: int = 7,
     **record_fields: Any,
 ) -> Run:
-    """Write a whole run folder to ``path`` (made when missing) and open it."""
+    """Write a complete run folder to ``path``, which is created if it is missing, and open it."""
     rng = np.random.default_rng(seed)
     path.mkdir(parents=True, exist_ok=True)
     names = image_names or [f"{i * 4 // 5 % 61}--Event/{i * 4 // 5 % 61}_Event_{i * 4 // 5}.jpg" for i in range(faces)]
@@ -292,13 +292,13 @@ def build_run(
 
 @pytest.fixture(scope="session")
 def make_run() -> Callable[..., Run]:
-    """The builder of drawn runs."""
+    """Function that builds runs; see :func:`build_run`."""
     return build_run
 
 
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Two networks, three decoders, two boxes, 60 faces of which some share a photograph."""
+    """Two networks, three decoders, two boxes, and 60 faces, some of which share a photograph."""
     return build_run(
         tmp_path_factory.mktemp("small") / "run",
         models=MODELS[:2],

@@ -1,4 +1,4 @@
-"""The page in a real browser: what a reader, a keyboard and a screen reader find there."""
+"""The page in a browser: layout, keyboard, accessibility, downloads and printing."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def page_file(small_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def open_page(browser: Any, page_file: Path) -> Iterator[Callable[..., Any]]:
-    """Open the report; afterwards: nothing was requested but the file, and no error was logged."""
+    """Open a page; afterwards check that it requested no other file and logged no error."""
     pages, wrong = [], []
 
     def opened(file: Path = page_file, **options: Any) -> Any:
@@ -70,7 +70,7 @@ def _column(page: Any, table: str, number: int) -> list[str]:
     return found
 
 
-def test_every_section_is_there_and_named(open_page: Callable[..., Any]) -> None:
+def test_every_section_has_a_heading_and_a_link(open_page: Callable[..., Any]) -> None:
     page = open_page()
     assert page.eval_on_selector_all("main > section", "s => s.map(x => x.id)") == SECTIONS
     assert page.eval_on_selector_all("main > section > h2", "s => s.every(x => x.textContent.trim())")
@@ -122,7 +122,7 @@ def test_metric_tabs_show_one_table(open_page: Callable[..., Any]) -> None:
     assert page.locator("[data-metric]:visible").evaluate_all("t => t.map(x => x.dataset.metric)") == ["auc10"]
 
 
-def test_a_number_leads_to_its_faces_in_one_click(open_page: Callable[..., Any], small_run: Run) -> None:
+def test_clicking_a_number_shows_its_faces(open_page: Callable[..., Any], small_run: Run) -> None:
     page = open_page()
     link = page.locator("[data-metric=nme] tbody tr").nth(3).locator("a[data-show]").nth(2)
     link.click()
@@ -151,7 +151,7 @@ def test_most_improved_faces_show_both_predictions(open_page: Callable[..., Any]
     assert page.locator("#gallery .predicted:visible").count() == 0
 
 
-def test_arrow_keys_walk_over_the_numbers(open_page: Callable[..., Any]) -> None:
+def test_arrow_keys_move_between_numbers(open_page: Callable[..., Any]) -> None:
     page = open_page()
     assert page.locator("[data-metric=nme] a[data-show][tabindex='0']").count() == 1
     page.locator("[data-metric=nme] a[data-show]").first.focus()
@@ -162,7 +162,7 @@ def test_arrow_keys_walk_over_the_numbers(open_page: Callable[..., Any]) -> None
     assert page.locator("#g-cell").input_value() == "1"
 
 
-def test_curves_give_values_under_the_pointer_and_by_subset(open_page: Callable[..., Any], small_run: Run) -> None:
+def test_curves_show_values_at_the_pointer_and_by_subset(open_page: Callable[..., Any], small_run: Run) -> None:
     page = open_page()
     figure = page.locator("figure[data-axis=linear] svg")
     figure.scroll_into_view_if_needed()
@@ -180,7 +180,7 @@ def test_curves_give_values_under_the_pointer_and_by_subset(open_page: Callable[
     assert texts[0] == f"{100 * best:.1f} %"
 
 
-def test_dark_by_system_and_by_switch(open_page: Callable[..., Any]) -> None:
+def test_dark_theme_by_system_and_by_button(open_page: Callable[..., Any]) -> None:
     def brightness(page: Any) -> int:
         colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
         return sum(int(part) for part in colour.removeprefix("rgb(").removesuffix(")").split(","))
@@ -216,7 +216,7 @@ def test_prints_everything(open_page: Callable[..., Any], tmp_path: Path) -> Non
 def test_axe_finds_no_serious_violation(open_page: Callable[..., Any], scheme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
     page = open_page(color_scheme=scheme)
-    # axe looks at what is open: bring up every folded part and the last of the metrics as well.
+    # axe ignores folded parts: open all of them.
     page.evaluate("for (const d of document.querySelectorAll('details')) d.open = true")
     found = axe.Axe().run(page).response["violations"]
     serious = {
@@ -225,7 +225,7 @@ def test_axe_finds_no_serious_violation(open_page: Callable[..., Any], scheme: s
     assert serious == {}
 
 
-def test_downloads_are_files_of_the_page(open_page: Callable[..., Any], small_run: Run) -> None:
+def test_downloads_are_embedded_in_the_page(open_page: Callable[..., Any], small_run: Run) -> None:
     page = open_page()
     with page.expect_download() as waited:
         page.locator("#downloads a", has_text="scores.csv").click()
@@ -234,9 +234,7 @@ def test_downloads_are_files_of_the_page(open_page: Callable[..., Any], small_ru
     assert len(text.splitlines()) == 1 + len(small_run.scores)
 
 
-def test_script_does_not_run_from_names(
-    browser: Any, open_page: Callable[..., Any], make_run: Any, tmp_path: Path
-) -> None:
+def test_names_cannot_run_scripts(browser: Any, open_page: Callable[..., Any], make_run: Any, tmp_path: Path) -> None:
     attack = "</script><script>window.hit=1</script><img src=x onerror='window.hit=2'>"
     run = make_run(
         tmp_path / "run",
@@ -257,7 +255,7 @@ def test_script_does_not_run_from_names(
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1280, "dark")])
-def test_comparison_page_is_as_clean(
+def test_comparison_page_is_accessible(
     open_page: Callable[..., Any], small_run: Run, tmp_path: Path, width: int, scheme: str
 ) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")

@@ -17,7 +17,7 @@ from nmebench.runs.run_store import Run
 
 @pytest.fixture(scope="module")
 def comparison(small_run: Run, make_run: Callable[..., Run], tmp_path_factory: pytest.TempPathFactory) -> Comparison:
-    """The run against one whose first cell is 0.3 points worse and that lacks the second network."""
+    """Compare the run with one whose first cell is 0.3 points worse and that has no second network."""
     other = make_run(
         tmp_path_factory.mktemp("other") / "candidate",
         models=[m.name for m in small_run.record.models[:1]],
@@ -34,7 +34,7 @@ def comparison(small_run: Run, make_run: Callable[..., Run], tmp_path_factory: p
     return compare([small_run, Run.open(other.path)], names=["base", "candidate"])
 
 
-def test_page_says_what_got_worse(comparison: Comparison) -> None:
+def test_page_marks_the_worse_cell(comparison: Comparison) -> None:
     text = reports.comparison_html(comparison)
     assert comparison.compared == 12
     assert "12 comparisons with base: 1 worse and 11 without a significant difference." in text
@@ -46,7 +46,7 @@ def test_page_says_what_got_worse(comparison: Comparison) -> None:
     assert "no such cell" in text
 
 
-def test_page_is_the_same_twice_and_written_whole(comparison: Comparison, tmp_path: Path) -> None:
+def test_page_is_deterministic_and_written_atomically(comparison: Comparison, tmp_path: Path) -> None:
     out = reports.write_comparison(comparison, tmp_path / "compare.html")
     assert out.read_text(encoding="utf-8") == reports.comparison_html(comparison)
     assert [p.name for p in tmp_path.iterdir()] == ["compare.html"]
@@ -58,7 +58,7 @@ def test_names_are_escaped(comparison: Comparison) -> None:
     assert "<img" not in text
 
 
-def test_nothing_comparable_is_said(comparison: Comparison) -> None:
+def test_sentence_when_nothing_is_comparable(comparison: Comparison) -> None:
     rows = tuple(replace(row, differences=(None, None)) for row in comparison.rows)
     text = reports.comparison_html(replace(comparison, rows=rows))
     assert "Nothing was comparable" in text

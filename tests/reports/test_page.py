@@ -1,4 +1,4 @@
-"""The whole page: self-contained, the same bytes every time, small, quick, harmless."""
+"""The page: self-contained, deterministic, small, fast to make, and safe with hostile names."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def text(small_run: Run) -> str:
 
 
 class _Tags(HTMLParser):
-    """Start tags with their attributes."""
+    """Collects the start tags with their attributes."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ def test_nothing_is_loaded_from_outside(text: str) -> None:
     assert not re.search(r"url\((?!#)", text)
 
 
-def test_policy_allows_this_script_alone(text: str) -> None:
+def test_policy_allows_only_the_page_script(text: str) -> None:
     policy = next(a["content"] for t, a in _Tags(text).tags if a.get("http-equiv") == "Content-Security-Policy")
     assert policy is not None
     assert policy.startswith("default-src 'none'")
@@ -70,11 +70,11 @@ def test_ids_are_unique_and_references_resolve(text: str) -> None:
             assert (attributes["href"] or "")[1:] in ids
 
 
-def test_two_renders_are_the_same_bytes(small_run: Run, text: str) -> None:
+def test_two_renders_have_the_same_bytes(small_run: Run, text: str) -> None:
     assert reports.html(Run.open(small_run.path)) == text
 
 
-def test_same_run_elsewhere_on_another_machine_gives_the_same_bytes(small_run: Run, text: str, tmp_path: Path) -> None:
+def test_folder_machine_and_times_do_not_change_the_bytes(small_run: Run, text: str, tmp_path: Path) -> None:
     copy = tmp_path / "elsewhere"
     shutil.copytree(small_run.path, copy)
     record = json.loads((copy / "run.json").read_text())
@@ -85,7 +85,7 @@ def test_same_run_elsewhere_on_another_machine_gives_the_same_bytes(small_run: R
     assert reports.html(Run.open(copy)) == text
 
 
-def test_script_data_is_json_that_cannot_end_its_element(text: str) -> None:
+def test_script_data_cannot_end_its_element(text: str) -> None:
     found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text)
     assert found is not None
     data = json.loads(found[1])
@@ -93,7 +93,7 @@ def test_script_data_is_json_that_cannot_end_its_element(text: str) -> None:
     assert "<" not in found[1]
 
 
-def test_write_is_atomic_and_gives_the_path(small_run: Run, tmp_path: Path, text: str) -> None:
+def test_write_is_atomic_and_returns_the_path(small_run: Run, tmp_path: Path, text: str) -> None:
     out = tmp_path / "report.html"
     out.write_text("old")
     assert reports.write(small_run, out) == out
@@ -101,7 +101,7 @@ def test_write_is_atomic_and_gives_the_path(small_run: Run, tmp_path: Path, text
     assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
 
 
-def test_bad_places_are_said_in_one_line(small_run: Run, tmp_path: Path) -> None:
+def test_unwritable_output_is_a_one_line_error(small_run: Run, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="can't be written") as caught:
         reports.write(small_run, tmp_path / "missing" / "report.html")
     assert "\n" not in str(caught.value)
@@ -156,7 +156,7 @@ def test_hostile_text_is_escaped(make_run: Callable[..., Run], tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_full_sweep_is_quick_and_small(make_run: Callable[..., Run], tmp_path: Path) -> None:
+def test_large_run_is_fast_and_small(make_run: Callable[..., Run], tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", models=("net-a", "net-b"), faces=2500, side=256)
     assert len(run.record.cells) == 40
     start = time.monotonic()

@@ -14,8 +14,8 @@ from nmebench.statistics.bootstrap import _exact_product, _resampling_counts
 
 METRICS = {
     "nme": lambda v: float(np.mean(v)),
-    "fr": lambda v: metrics.failure_rate(v),
-    "auc": lambda v: metrics.auc(v),
+    "fr10": lambda v: metrics.failure_rate(v),
+    "auc10": lambda v: metrics.auc(v),
 }
 
 
@@ -54,9 +54,9 @@ def test_limits_match_a_slow_bca(metric):
     ("metric", "images", "mean"),
     [
         pytest.param("nme", 300, 4.5, id="nme"),
-        pytest.param("auc", 300, 4.5, id="auc"),
-        pytest.param("fr", 300, 7.0, id="fr"),
-        pytest.param("fr", 300, 4.5, id="fr-few-failures"),
+        pytest.param("auc10", 300, 4.5, id="auc10"),
+        pytest.param("fr10", 300, 7.0, id="fr10"),
+        pytest.param("fr10", 300, 4.5, id="fr-few-failures"),
         pytest.param("nme", 1500, 4.5, id="nme-full-test-set", marks=pytest.mark.slow),
     ],
 )
@@ -84,9 +84,9 @@ def test_ignoring_photographs_gives_too_narrow_intervals():
 def test_many_cells_at_once_match_one_by_one():
     values = np.stack([simulate(np.random.default_rng(5), 50)[0] + i for i in range(4)])
     clusters = simulate(np.random.default_rng(5), 50)[1]
-    together = bootstrap(values, clusters, "auc", resamples=300)
+    together = bootstrap(values, clusters, "auc10", resamples=300)
     for i in range(4):
-        alone = bootstrap(values[i], clusters, "auc", resamples=300)
+        alone = bootstrap(values[i], clusters, "auc10", resamples=300)
         assert (together.low[i], together.high[i]) == (alone.low, alone.high)
 
 
@@ -103,7 +103,7 @@ def test_effect_of_seed_labels_and_level():
 @pytest.mark.parametrize("failing", [False, True], ids=["none-fails", "all-fail"])
 def test_interval_is_binomial_when_none_or_all_fail(failing):
     values = np.full(143, 20.0 if failing else 4.0)
-    found = bootstrap(values, np.arange(143), "fr")
+    found = bootstrap(values, np.arange(143), "fr10")
     exact = stats.binomtest(143 if failing else 0, 143).proportion_ci(0.95, method="exact")
     assert (found.low, found.high) == pytest.approx((100 * exact.low, 100 * exact.high))
 
@@ -165,5 +165,5 @@ def test_bad_input_is_refused(values, clusters, options, message):
 
 
 def test_unknown_metric_is_refused():
-    with pytest.raises(ValueError, match=r"unknown metric 'median'.*\(known: nme, fr, auc\)"):
+    with pytest.raises(ValueError, match=r"unknown metric 'median'.*\(known: nme, fr10, auc10\)"):
         bootstrap([1.0, 2.0], [0, 1], "median")

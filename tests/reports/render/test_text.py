@@ -1,4 +1,4 @@
-"""Text of a run, made fit for a page."""
+"""Printable fields, numbers and sentences."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import pytest
 
 from nmebench.reports.render.text import (
     count,
+    display,
     number,
+    p_value,
     prose,
-    pvalue,
-    say,
     sentence_list,
     signed,
 )
@@ -26,13 +26,13 @@ from nmebench.reports.render.text import (
         pytest.param(12, "12", id="a number"),
     ],
 )
-def test_say(value: object, shown: str) -> None:
-    assert say(value) == shown
-    say(value).encode("utf-8")
+def test_display_escapes(value: object, shown: str) -> None:
+    assert display(value) == shown
+    display(value).encode("utf-8")
 
 
-def test_say_cuts_and_says_so() -> None:
-    text = say("x" * 10_000_000, limit=50)
+def test_display_cuts_with_a_note() -> None:
+    text = display("x" * 10_000_000, limit=50)
     assert text == "x" * 50 + "… (cut, 10000000 characters)"
 
 
@@ -50,15 +50,15 @@ def test_signed(value: object, shown: str) -> None:
 
 
 @pytest.mark.parametrize(("value", "shown"), [(0.0004, "< 0.001"), (0.04, "0.040"), (float("nan"), "–"), (1, "1.000")])
-def test_pvalue(value: float, shown: str) -> None:
-    assert pvalue(value) == shown
+def test_p_value(value: float, shown: str) -> None:
+    assert p_value(value) == shown
 
 
-def test_words() -> None:
+def test_lists_and_plurals() -> None:
     assert sentence_list(["a", "b", "c"]) == "a, b and c"
     assert sentence_list([]) == ""
     assert [count(1, "face"), count(2, "face"), count(2, "box")] == ["1 face", "2 faces", "2 boxes"]
 
 
-def test_prose_escapes_before_it_marks_code() -> None:
+def test_prose_escapes_and_marks_code() -> None:
     assert prose("run `nmebench <b>` & wait") == "run <code>nmebench &lt;b&gt;</code> &amp; wait"

@@ -1,4 +1,4 @@
-"""Which faces a page shows, and where their points lie."""
+"""Which faces the page shows, and the positions of their points."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def _unpack(text: str) -> np.ndarray:
     return np.frombuffer(base64.b64decode(text), "<u2").reshape(-1, 2) / 32767.5 - 0.5
 
 
-def test_pack_and_back() -> None:
+def test_packed_points_unpack() -> None:
     points = np.array([[0.0, 1.0], [0.25, 0.75], [-9.0, 9.0], [np.nan, 0.5]])
     back = _unpack(gallery.pack(points))
     np.testing.assert_allclose(back, [[0, 1], [0.25, 0.75], [-0.5, 1.5], [-0.5, 0.5]], atol=2e-5)
 
 
-def test_worst_median_and_improved_are_who_they_say(small_run: Run) -> None:
+def test_worst_median_and_improved_faces(small_run: Run) -> None:
     view = RunView(small_run)
     found = gallery.section(view)
     assert found is not None
@@ -42,7 +42,7 @@ def test_worst_median_and_improved_are_who_they_say(small_run: Run) -> None:
             assert [gain[i] for i in entry["improved"]["test"]] == sorted(gain[gain > 0], reverse=True)[:6]
 
 
-def test_points_lie_on_the_picture(small_run: Run) -> None:
+def test_points_are_in_the_frame_of_the_picture(small_run: Run) -> None:
     view = RunView(small_run)
     found = gallery.section(view)
     assert found is not None
@@ -62,7 +62,7 @@ def test_points_lie_on_the_picture(small_run: Run) -> None:
     assert cv2.imdecode(np.frombuffer(base64.b64decode(entry["picture"]), np.uint8), 1) is not None
 
 
-def test_every_reference_resolves(small_run: Run) -> None:
+def test_every_listed_face_has_data(small_run: Run) -> None:
     found = gallery.section(RunView(small_run))
     assert found is not None
     for entry in found.data["cells"]:
@@ -84,20 +84,20 @@ def test_pictures_can_be_left_out(small_run: Run) -> None:
     assert all(face["picture"] is None for face in found.data["faces"].values())
 
 
-def test_a_run_without_or_with_broken_pictures_says_so(make_run: Callable[..., Run], tmp_path: Path) -> None:
+def test_reason_for_missing_pictures(make_run: Callable[..., Run], tmp_path: Path) -> None:
     small = {"models": ("net",), "decoders": ("argmax",), "flips": ("none",), "faces": 12}
     bare = gallery.section(RunView(make_run(tmp_path / "bare", pictures=False, **small)))
     assert bare is not None
-    assert bare.reason == "the run stored none."
+    assert bare.reason == "The run has no stored pictures."
     run = make_run(tmp_path / "broken", **small)
     broken = [type(t)(b"no picture", t.size, t.warp) for t in run.thumbnails or ()]
     again = Run.create(run.path, run.record, run.faces, thumbnails=broken)
     found = gallery.section(RunView(Run.open(again.path)))
     assert found is not None
-    assert found.reason == "no stored picture could be read."
+    assert found.reason == "No stored picture could be read."
 
 
-def test_budgets_hold(small_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_budgets_are_kept(small_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gallery, "PICTURE_BUDGET", 20_000)
     monkeypatch.setattr(gallery, "PER_CELL", 0)
     monkeypatch.setattr(gallery, "POINT_BUDGET", 120_000)

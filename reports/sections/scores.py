@@ -1,0 +1,156 @@
+"""Score tables: networks x decoders x subsets, with intervals; the best of each column and its ties are marked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from nmebench import metrics
+from nmebench.protocol import MetricName
+from nmebench.reports.render.text import DASH, adaptive_decimals, number
+from nmebench.reports.view import CellView, RunView
+from nmebench.statistics import best_and_ties
+
+__all__ = ["METRIC_COLUMNS", "BestScore", "MetricColumn", "MetricTable", "ScoreRow", "ScoreValue", "best", "section"]
+
+
+@dataclass(frozen=True)
+class MetricColumn:
+    """A metric of ``scores.csv`` and how the page names and prints it."""
+
+    key: MetricName
+    """Column of ``scores.csv``."""
+    name: str
+    long_name: str
+    unit: str
+    digits: int
+    lower_is_better: bool
+
+
+METRIC_COLUMNS: Final = (
+    MetricColumn("nme", "NME", "normalised mean error", "%", 2, True),
+    MetricColumn("fr10", "FR@10", "failure rate: faces with an NME above 10 %", "%", 2, True),
+    MetricColumn("auc10", "AUC@10", "area under the cumulative error curve up to 10 %", "fraction", 4, False),
+)
+
+
+@dataclass(frozen=True)
+class ScoreValue:
+    """A score, its interval and its mark."""
+
+    value: float | None
+    text: str
+    interval: str
+    mark: str
+    """``best``, ``tie`` (not significantly different from the best) or empty."""
+    count: str
+    """For a failure rate the number of faces that fail, such as ``9``; empty for the other metrics."""
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """One cell's scores over the subsets."""
+
+    cell: CellView
+    values: tuple[ScoreValue, ...]
+
+
+@dataclass(frozen=True)
+class MetricTable:
+    """One metric: a column per subset, a row per cell."""
+
+    metric: MetricColumn
+    subsets: tuple[tuple[str, str], ...]
+    """Name and number of faces: ``326``, or ``24 of 326`` if the subset is partial."""
+    rows: tuple[ScoreRow, ...]
+    interval_note: str
+
+
+@dataclass(frozen=True)
+class BestScore:
+    """The cell with the lowest NME over all faces."""
+
+    cell: CellView
+    nme: str
+    interval: str
+
+
+def section(view: RunView) -> tuple[MetricTable, ...]:
+    """The tables of NME, FR and AUC; empty for a run without cells."""
+    return tuple(_table(view, column) for column in METRIC_COLUMNS) if view.cells else ()
+
+
+def _table(view: RunView, column: MetricColumn) -> MetricTable:
+    digits = _digits(view, column)
+    marks = {
+        subset: best_and_ties(
+            metrics.per_face(view.nme[:, mask], column.key),
+            view.run.faces.clusters[mask],
+            lower_is_better=column.lower_is_better,
+        )
+        for subset, mask in view.masks.items()
+    }
+    rows = tuple(
+        ScoreRow(
+            cell,
+            tuple(
+                _value(view.scores.get((cell.id, subset), {}), column, digits, marks[subset][cell.index])
+                for subset in view.masks
+            ),
+        )
+        for cell in view.cells
+    )
+    return MetricTable(column, tuple((s, _faces(view, s)) for s in view.masks), rows, _interval_note(view))
+
+
+def _value(score: Any, column: MetricColumn, digits: int, mark: str) -> ScoreValue:
+    value, low, high = (_finite(score.get(f"{column.key}{end}")) for end in ("", "_low", "_high"))
+    failures = _finite(score.get("fr10_count")) if column.key == "fr10" else None
+    shown = adaptive_decimals(value, digits) if column.key == "nme" else digits
+    return ScoreValue(
+        value,
+        number(value, shown),
+        "" if low is None or high is None else f"{low:.{shown}f}–{high:.{shown}f}",
+        mark if value is not None else "",
+        "" if failures is None else f"{failures:.0f}",
+    )
+
+
+def _digits(view: RunView, column: MetricColumn) -> int:
+    """The metric's decimals, and one more for NME if some cell is below 1 %, as on ideal heatmaps."""
+    if column.key != "nme" or not view.nme.size:
+        return column.digits
+    return column.digits + int(np.nanmin(np.nanmean(view.nme, axis=1)) < 1)
+
+
+def _finite(value: Any) -> float | None:
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        return None
+    return found if math.isfinite(found) else None
+
+
+def _faces(view: RunView, subset: str) -> str:
+    faces, expected = int(view.masks[subset].sum()), view.run.record.dataset.expected.get(subset)
+    return f"{faces}" if expected in (None, faces) else f"{faces} of {expected}"
+
+
+def _interval_note(view: RunView) -> str:
+    score = next(iter(view.scores.values()), {})
+    if _finite(score.get("nme_low")) is None:
+        return "This run has no stored intervals."
+    return "Ranges are 95 % bootstrap intervals over photographs."
+
+
+def best(tables: Sequence[MetricTable]) -> BestScore | None:
+    """The cell with the lowest NME over all faces; None without scores."""
+    rows = [r for table in tables[:1] for r in table.rows if r.values[0].value is not None]
+    if not rows:
+        return None
+    row = min(rows, key=lambda row: row.values[0].value or 0.0)
+    return BestScore(row.cell, row.values[0].text, row.values[0].interval or DASH)

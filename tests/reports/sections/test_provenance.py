@@ -1,0 +1,52 @@
+"""Provenance: the command, facts, and times on request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from nmebench import reports
+from nmebench.reports.sections import provenance
+from nmebench.reports.view import RunView
+from nmebench.runs.run_store import Run
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        pytest.param(["nmebench", "run", "-o", "/tmp/a b"], "nmebench run -o RUN", id="folder"),
+        pytest.param(["nmebench", "--output=/tmp/x"], "nmebench --output=RUN", id="folder with ="),
+        pytest.param(["nmebench", "--data", "wflw:My Data"], "nmebench --data 'wflw:My Data'", id="quoted"),
+    ],
+)
+def test_command_is_quoted_for_a_shell(words: list[str], shown: str) -> None:
+    assert provenance.command(words) == shown
+
+
+def test_long_card_fields_are_cut_with_a_note(make_run: Any, tmp_path: Any) -> None:
+    run = make_run(
+        tmp_path / "run",
+        models=("net",),
+        decoders=("argmax",),
+        flips=("none",),
+        faces=10,
+        card={"source": "x" * 10_000_000},
+    )
+    facts = dict(provenance.provenance(RunView(run)).models[0].facts)
+    assert facts["Card: source"].endswith("(cut, 10000000 characters)")
+    assert len(reports.html(run)) < 1_000_000
+
+
+def test_provenance_has_uncommitted_changes_but_not_the_machine(small_run: Run) -> None:
+    found = provenance.provenance(RunView(small_run))
+    assert dict(found.code)["Commit"].endswith("with uncommitted changes")
+    text = reports.html(small_run)
+    assert "an x86-64" not in text
+    assert str(small_run.path) not in text
+
+
+def test_page_has_times_on_request(small_run: Run) -> None:
+    text = reports.html(small_run, timings=True)
+    assert "an x86-64" in text
+    assert "80.25" in text

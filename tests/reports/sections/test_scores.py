@@ -1,0 +1,69 @@
+"""The score tables and their marks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nmebench import metrics
+from nmebench.protocol import SUBSETS
+from nmebench.reports.sections import scores as score_section
+from nmebench.reports.view import RunView
+from nmebench.runs.run_store import Run
+
+
+def test_every_score_is_the_stored_one(small_run: Run) -> None:
+    scores = small_run.scores.set_index(["cell", "subset"])
+    found = score_section.section(RunView(small_run))
+    assert [t.metric.key for t in found] == ["nme", "fr10", "auc10"]
+    for table in found:
+        assert tuple(s for s, _ in table.subsets) == SUBSETS
+        assert len(table.rows) == len(small_run.record.cells)
+        digits = {"nme": 2, "fr10": 2, "auc10": 4}[table.metric.key]
+        for row in table.rows:
+            for subset, value in zip(SUBSETS, row.values, strict=True):
+                stored = scores.loc[(row.cell.id, subset)]
+                assert value.text == f"{stored[table.metric.key]:.{digits}f}"
+                low, high = stored[f"{table.metric.key}_low"], stored[f"{table.metric.key}_high"]
+                assert value.interval == f"{low:.{digits}f}–{high:.{digits}f}"
+
+
+def test_heads_show_partial_subsets(small_run: Run) -> None:
+    heads = dict(score_section.section(RunView(small_run))[0].subsets)
+    assert heads["test"] == "60 of 2500"
+    assert heads["pose"].endswith(" of 326")
+
+
+def test_best_is_the_extreme_of_its_column(small_run: Run) -> None:
+    for table in score_section.section(RunView(small_run)):
+        for column in range(len(table.subsets)):
+            values = [row.values[column] for row in table.rows]
+            numbers = [v.value for v in values if v.value is not None]
+            best = [v.value for v in values if v.mark == "best"]
+            # One of several equal numbers is best, the others are ties.
+            assert best == [min(numbers) if table.metric.lower_is_better else max(numbers)]
+            assert all(v.mark for v in values if v.value == best[0])
+
+
+def test_nme_below_one_percent_has_a_third_decimal(make_run: object, tmp_path: object) -> None:
+    run = make_run(tmp_path / "run", models=("oracle",), decoders=("argmax", "dark"), faces=20)  # type: ignore[operator]
+    tiny = {cell: nme / 20 for cell, nme in run.per_face.items()}
+    scores = run.scores.assign(nme=run.scores["nme"] / 20)
+    run.write_scores(scores, tiny)
+    text = score_section.section(RunView(Run.open(run.path)))[0].rows[0].values[0].text
+    assert len(text.partition(".")[2]) == 3
+
+
+def test_values_per_face_average_to_the_scores(small_run: Run) -> None:
+    view = RunView(small_run)
+    for column in score_section.METRIC_COLUMNS:
+        means = metrics.per_face(view.nme, column.key).mean(1)
+        stored = [view.scores[(c.id, "test")][column.key] for c in view.cells]
+        np.testing.assert_allclose(means, stored, rtol=1e-8)
+
+
+def test_best_is_the_lowest_nme_over_all_faces(small_run: Run) -> None:
+    found = score_section.best(score_section.section(RunView(small_run)))
+    assert found is not None
+    means = {cell: nme.mean() for cell, nme in small_run.per_face.items()}
+    assert found.cell.id == min(means, key=lambda cell: means[cell])
+    assert score_section.best(()) is None

@@ -1,12 +1,19 @@
-"""What a newcomer meets first: the README's two commands, the jobs, the pages that it links to."""
+"""Tests of the repository: the README's two commands, links, pinned versions, and commands named in texts."""
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import pytest
+import typer
 from packaging.requirements import Requirement
+
+from nmebench.cli.entry import app
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -17,9 +24,9 @@ def test_first_fenced_block_is_two_commands() -> None:
     assert commands == ["python -m pip install nox && nox -s reproduce", "nox -s tests"]
 
 
-def test_links_of_the_readme_and_the_docs_lead_somewhere() -> None:
+def test_links_in_the_documentation_exist() -> None:
     broken = []
-    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             if "://" not in target and not (page.parent / target).exists():
                 broken.append(f"{page.name}: {target}")
@@ -43,7 +50,7 @@ def test_constraints_pin_every_dependency_within_its_range() -> None:
     assert pins["torch"].startswith("2.")
 
 
-def test_every_python_file_of_the_packages_is_small_enough_to_read() -> None:
+def test_python_files_are_short() -> None:
     long = {
         str(file.relative_to(ROOT)): lines
         for package in ("harness", "models", "decoders", "reports")
@@ -51,3 +58,67 @@ def test_every_python_file_of_the_packages_is_small_enough_to_read() -> None:
         if (lines := len(file.read_text(encoding="utf-8").splitlines())) > 450
     }
     assert long == {}
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """File name and text of every page, template, and string in the sources (with X for the values of f-strings)."""
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "reports/templates").glob("*.j2")]:
+        yield page.name, page.read_text(encoding="utf-8")
+    for folder in ("harness", "models", "decoders", "reports", "docs/tools"):
+        for file in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    yield str(file.relative_to(ROOT)), node.value
+                elif isinstance(node, ast.JoinedStr):
+                    parts = [part.value if isinstance(part, ast.Constant) else "X" for part in node.values]
+                    yield str(file.relative_to(ROOT)), "".join(map(str, parts))
+
+
+def problem(command: str) -> str | None:
+    """The first word of a command line ``nmebench ...`` that doesn't exist; None if all exist."""
+    found: Any = typer.main.get_command(app)
+    words = command.split("#")[0].split()[1:]
+    while words and hasattr(found, "commands") and not words[0].startswith("-"):
+        if words[0] not in found.commands:
+            return words[0]
+        found = found.commands[words.pop(0)]
+    options = {option for parameter in found.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    named = (word.partition("=")[0].rstrip(",.;") for word in words if re.match(r"--?[a-z]", word))
+    return next((option for option in named if option not in options | {"--help"}), None)
+
+
+def test_named_commands_and_options_exist() -> None:
+    named = [
+        (name, match[0])
+        for name, text in texts()
+        for match in re.finditer(r"(?<=`)nmebench [a-z][^`\n]*|^ *nmebench [a-z]+ (?:-|[A-Z]).*$", text, re.MULTILINE)
+    ]
+    assert len(named) > 50
+    assert [f"{name}: {command}" for name, command in named if problem(command.strip())] == []
+
+
+@pytest.mark.parametrize(
+    ("command", "word"),
+    [
+        pytest.param("nmebench gate RUN --baseline FILE --update", None, id="right"),
+        pytest.param("nmebench data fetch wflw --accept-licence", None, id="group"),
+        pytest.param("nmebench reproduce --update", "--update", id="option"),
+        pytest.param("nmebench data get wflw", "get", id="command"),
+    ],
+)
+def test_wrong_commands_are_found(command: str, word: str | None) -> None:
+    assert problem(command) == word
+
+
+def test_named_jobs_exist() -> None:
+    jobs = re.findall(r"^@nox\.session\ndef (\w+)", (ROOT / "noxfile.py").read_text(encoding="utf-8"), re.MULTILINE)
+    named = {(name, job) for name, text in texts() for job in re.findall(r"`?nox -s ([a-z]+)", text)}
+    assert len(named) > 5
+    assert sorted((name, job) for name, job in named if job not in jobs) == []
+
+
+def test_named_files_exist() -> None:
+    """Paths in backticks; patterns and upper-case placeholders are left out."""
+    path = re.compile(r"`((?:harness|models|decoders|reports|docs|tests)/[\w./-]+)`")
+    missing = {(name, file) for name, text in texts() for file in path.findall(text) if not (ROOT / file).exists()}
+    assert sorted((name, file) for name, file in missing if file == file.lower()) == []

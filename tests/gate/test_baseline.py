@@ -1,0 +1,63 @@
+"""Tests of baseline files: round trip, size, and damaged files."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from nmebench.errors import InputError
+from nmebench.gate import Baseline, gate, make_baseline
+
+DARK = ("net", "dark", "flip+shift", "landmarks")
+
+
+def test_round_trip_and_size(make_run, many_faces, predictions, tmp_path):
+    """40 cells of 500 faces take less than 300 KB; the NME per face is kept to half a quantum."""
+    cells = {
+        (f"net{i}", "dark", "none", "landmarks"): many_faces.landmarks
+        + (1 + i / 40) * (predictions[DARK] - many_faces.landmarks)
+        for i in range(40)
+    }
+    run = make_run(cells, table=many_faces)
+    path = tmp_path / "baseline.json"
+    baseline = make_baseline(run)
+    baseline.write(path)
+    assert path.stat().st_size < 300_000
+    back = Baseline.read(path)
+    assert back == baseline
+    for cell, nme in run.per_face.items():
+        assert np.abs(back.face_nme(cell) - nme).max() <= 0.5e-4 + 1e-12
+    assert gate(run, back).passed
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        pytest.param(lambda raw: raw.update(schema_version=2), "schema_version", id="version"),
+        pytest.param(lambda raw: raw.update(extra=1), "extra", id="unknown-field"),
+        pytest.param(lambda raw: raw.pop("cells"), "cells", id="no-cells"),
+    ],
+)
+def test_bad_files(baseline, tmp_path, change, message):
+    raw = baseline.model_dump(mode="json")
+    change(raw)
+    path = tmp_path / "baseline.json"
+    path.write_text(json.dumps(raw))
+    with pytest.raises(InputError, match=message) as error:
+        Baseline.read(path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["!", "AAAA", ""], ids=["no-base64", "no-zlib", "nothing"])
+def test_damaged_faces(run, baseline, text):
+    raw = baseline.model_dump()
+    next(iter(raw["cells"].values()))["per_face"] = text
+    with pytest.raises(InputError, match="the stored faces are damaged"):
+        gate(run, Baseline.model_validate(raw))
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(InputError, match="--update"):
+        Baseline.read(tmp_path / "none.json")

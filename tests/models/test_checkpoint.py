@@ -1,4 +1,4 @@
-"""Checkpoints that are damaged, foreign, incomplete or hostile: one line each, and the network left as it was."""
+"""Damaged, incomplete and malicious checkpoints give a one-line error and leave the network unchanged."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from nmebench.models.naming import Naming
 
 
 class Small(nn.Module):
-    """A network small enough to break in every way."""
+    """A small network."""
 
     namings = (Naming("own", ()), Naming("other", (("old.", "conv."),)))
 
@@ -42,7 +42,8 @@ def state() -> dict[str, Tensor]:
     return {k: v.clone() for k, v in Small().state_dict().items()}
 
 
-def _refused(path: Path) -> str:
+def _error(path: Path) -> str:
+    """The one-line error of loading a file; the network must stay unchanged."""
     module = Small()
     before = {k: v.clone() for k, v in module.state_dict().items()}
     with pytest.raises(CheckpointError) as error:
@@ -54,7 +55,9 @@ def _refused(path: Path) -> str:
     return line
 
 
-class _Bomb:
+class _ShellCommand:
+    """An object whose unpickling runs a shell command."""
+
     def __init__(self, target: Path) -> None:
         self.target = target
 
@@ -63,32 +66,32 @@ class _Bomb:
 
 
 @pytest.mark.parametrize("style", ["torch zip", "torch legacy", "plain pickle", "inside state_dict"])
-def test_pickle_that_executes_code_does_not(tmp_path: Path, state: dict[str, Tensor], style: str) -> None:
+def test_pickle_that_runs_code_is_refused(tmp_path: Path, state: dict[str, Tensor], style: str) -> None:
     target = tmp_path / "executed"
-    path = tmp_path / "bomb.pth"
-    bomb = _Bomb(target)
+    path = tmp_path / "malicious.pth"
+    malicious = _ShellCommand(target)
     if style == "plain pickle":
-        path.write_bytes(pickle.dumps(bomb))
+        path.write_bytes(pickle.dumps(malicious))
     elif style == "inside state_dict":
-        torch.save({"state_dict": state, "meta": bomb}, path)
+        torch.save({"state_dict": state, "meta": malicious}, path)
     else:
-        torch.save(bomb, path, _use_new_zipfile_serialization=style == "torch zip")
-    assert "it was not run" in _refused(path)
+        torch.save(malicious, path, _use_new_zipfile_serialization=style == "torch zip")
+    assert "it was not run" in _error(path)
     assert not target.exists()
-    # The bomb itself is live: an ordinary unpickler runs it.
-    pickle.loads(pickle.dumps(bomb))
+    # The file is malicious: an ordinary unpickler runs the command.
+    pickle.loads(pickle.dumps(malicious))
     assert target.exists()
 
 
-def test_getattr_in_a_pickle_gets_nothing(tmp_path: Path, state: dict[str, Tensor]) -> None:
+def test_getattr_in_a_pickle_does_nothing(tmp_path: Path, state: dict[str, Tensor]) -> None:
     path = tmp_path / "w.pth"
     torch.save({"state_dict": state, "meta": {"x": getattr}}, path)
     assert set(checkpoint.read(path)) == set(state)
     torch.save({"state_dict": {**state, "fc": getattr}}, path)
-    assert "not tensors: fc" in _refused(path)
+    assert "not tensors: fc" in _error(path)
 
 
-def test_what_mmengine_keeps_beside_the_parameters_is_stepped_over(
+def test_mmengines_other_objects_are_skipped(
     tmp_path: Path, state: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = types.ModuleType("mmengine.logging.history_buffer")
@@ -123,7 +126,7 @@ def _save(path: Path, content: object) -> Path:
     return path
 
 
-def _holds_itself(_: dict[str, Tensor]) -> object:
+def _containing_itself(_: dict[str, Tensor]) -> object:
     table: dict[str, object] = {}
     table["state_dict"] = table
     return table
@@ -134,7 +137,7 @@ def _without(state: dict[str, Tensor], *keys: str) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         pytest.param(lambda s: _without(s, "bn.weight"), "bn.weight is missing", id="one key missing"),
         pytest.param(
@@ -154,7 +157,7 @@ def _without(state: dict[str, Tensor], *keys: str) -> dict[str, Tensor]:
             id="wrong shape",
         ),
         pytest.param(
-            lambda s: {**s, "conv.weight": torch.zeros(1).expand(10**12)}, "of another shape", id="claims a terabyte"
+            lambda s: {**s, "conv.weight": torch.zeros(1).expand(10**12)}, "of another shape", id="shape of a terabyte"
         ),
         pytest.param(
             lambda s: {**s, "bn.weight": torch.full((4,), float("nan"))}, "bn.weight is NaN or infinite", id="NaN"
@@ -174,29 +177,29 @@ def _without(state: dict[str, Tensor], *keys: str) -> dict[str, Tensor]:
             lambda s: {**s, "conv.bias": torch.zeros(4, dtype=torch.complex64)}, "torch.complex64", id="complex"
         ),
         pytest.param(lambda s: {**s, "conv.bias": torch.zeros(4).to_sparse()}, "sparse", id="sparse"),
-        pytest.param(lambda s: {**s, "old.bias": s["conv.bias"]}, "old.bias is unexpected", id="both namings at once"),
-        pytest.param(lambda s: {**s, "epoch": 3}, "not tensors: epoch", id="a number among the parameters"),
+        pytest.param(lambda s: {**s, "old.bias": s["conv.bias"]}, "old.bias is unexpected", id="two namings at once"),
+        pytest.param(lambda s: {**s, "epoch": 3}, "not tensors: epoch", id="number among the parameters"),
         pytest.param(lambda s: {}, "holds no parameters", id="an empty table"),
         pytest.param(lambda s: {"state_dict": {}}, "holds no parameters", id="an empty state_dict"),
         pytest.param(lambda s: torch.zeros(3), "holds no parameters (it holds a Tensor)", id="a tensor"),
-        pytest.param(_holds_itself, "not tensors", id="a table that holds itself"),
+        pytest.param(_containing_itself, "not tensors", id="table that contains itself"),
         pytest.param(lambda s: [1, 2], "holds no parameters (it holds a list)", id="a list"),
         pytest.param(lambda s: {"meta": {"a": 1}}, "not tensors", id="no parameters at all"),
     ],
 )
-def test_unfit_parameters(
-    tmp_path: Path, state: dict[str, Tensor], change: Callable[[dict[str, Tensor]], object], says: str
+def test_parameters_that_do_not_fit(
+    tmp_path: Path, state: dict[str, Tensor], change: Callable[[dict[str, Tensor]], object], message: str
 ) -> None:
-    assert says in _refused(_save(tmp_path / "w.pth", change(state)))
+    assert message in _error(_save(tmp_path / "w.pth", change(state)))
 
 
-def _lying_safetensors(shape: list[int], end: int) -> bytes:
+def _wrong_safetensors(shape: list[int], end: int) -> bytes:
     header = json.dumps({"conv.bias": {"dtype": "F32", "shape": shape, "data_offsets": [0, end]}}).encode()
     return struct.pack("<Q", len(header)) + header + bytes(16)
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "says"),
+    ("name", "content", "message"),
     [
         pytest.param("w.pth", b"", "is empty (0 bytes)", id="0 bytes"),
         pytest.param("w.pth", b"<!DOCTYPE html><html>quota exceeded</html>", "is a web page", id="HTML"),
@@ -209,40 +212,42 @@ def _lying_safetensors(shape: list[int], end: int) -> bytes:
         pytest.param(
             "w.safetensors", struct.pack("<Q", 2**60) + b"{}", "not a valid safetensors file", id="header too long"
         ),
-        pytest.param("w.safetensors", _lying_safetensors([4], 400), "not a valid safetensors file", id="offsets lie"),
-        pytest.param("w.safetensors", _lying_safetensors([400], 16), "not a valid safetensors file", id="shape lies"),
+        pytest.param("w.safetensors", _wrong_safetensors([4], 400), "not a valid safetensors file", id="wrong offsets"),
+        pytest.param("w.safetensors", _wrong_safetensors([400], 16), "not a valid safetensors file", id="wrong shape"),
         pytest.param(
-            "w.safetensors", _lying_safetensors([2**62, 4], 16), "not a valid safetensors file", id="shape overflows"
+            "w.safetensors", _wrong_safetensors([2**62, 4], 16), "not a valid safetensors file", id="shape overflows"
         ),
-        pytest.param("w.pth", _lying_safetensors([400], 16), "not a valid safetensors file", id="told by content"),
+        pytest.param(
+            "w.pth", _wrong_safetensors([400], 16), "not a valid safetensors file", id="recognised by content"
+        ),
     ],
 )
-def test_files_that_are_no_checkpoint(tmp_path: Path, name: str, content: bytes, says: str) -> None:
+def test_files_that_are_not_checkpoints(tmp_path: Path, name: str, content: bytes, message: str) -> None:
     path = tmp_path / name
     path.write_bytes(content)
-    assert says in _refused(path)
+    assert message in _error(path)
 
 
-def test_truncated_at_every_tenth(tmp_path: Path, state: dict[str, Tensor]) -> None:
-    whole = _save(tmp_path / "whole.pth", state).read_bytes()
+def test_truncated_files_are_refused(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    complete = _save(tmp_path / "complete.pth", state).read_bytes()
     for tenth in range(1, 10):
         path = tmp_path / f"cut{tenth}.pth"
-        path.write_bytes(whole[: len(whole) * tenth // 10])
-        assert path.name in _refused(path)
+        path.write_bytes(complete[: len(complete) * tenth // 10])
+        assert path.name in _error(path)
 
 
-def test_compressed_zip_is_refused(tmp_path: Path, state: dict[str, Tensor]) -> None:
+def test_compressed_zip_is_error(tmp_path: Path, state: dict[str, Tensor]) -> None:
     source = _save(tmp_path / "w.pth", {**state, "conv.weight": torch.zeros(1_000_000)})
     path = tmp_path / "small.pth"
     with zipfile.ZipFile(source) as a, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as b:
         for item in a.infolist():
             b.writestr(item.filename, a.read(item))
-    assert "torch.save never compresses" in _refused(path)
+    assert "torch.save never compresses" in _error(path)
 
 
 def test_missing_file_and_directory(tmp_path: Path) -> None:
-    assert "can't be read: No such file" in _refused(tmp_path / "absent.pth")
-    assert "can't be read" in _refused(tmp_path)
+    assert "can't be read: No such file" in _error(tmp_path / "absent.pth")
+    assert "can't be read" in _error(tmp_path)
 
 
 def test_hash_in_the_name_is_verified(tmp_path: Path, state: dict[str, Tensor]) -> None:
@@ -251,7 +256,7 @@ def test_hash_in_the_name_is_verified(tmp_path: Path, state: dict[str, Tensor]) 
     good = path.rename(tmp_path / f"w-{digest[:8]}_20210125.pth")
     assert checkpoint.load(Small(), good).sha256 == digest
     bad = good.rename(tmp_path / "w-00c0ffee_20210125.pth")
-    line = _refused(bad)
+    line = _error(bad)
     assert f"begins with {digest[:8]}, its name says 00c0ffee" in line
 
 
@@ -292,12 +297,12 @@ def test_renaming_and_missing_counters_are_reported(tmp_path: Path, state: dict[
     assert torch.equal(module.conv.weight, state["conv.weight"])
 
 
-def test_the_format_of_torch_before_1_6(tmp_path: Path, state: dict[str, Tensor]) -> None:
+def test_format_of_torch_before_1_6(tmp_path: Path, state: dict[str, Tensor]) -> None:
     path = tmp_path / "w.pth"
     torch.save({"state_dict": state}, path, _use_new_zipfile_serialization=False)
     assert checkpoint.load(Small(), path).naming == "own"
 
 
-def test_plain_metadata_beside_the_parameters_is_fine(tmp_path: Path, state: dict[str, Tensor]) -> None:
+def test_plain_metadata_is_accepted(tmp_path: Path, state: dict[str, Tensor]) -> None:
     path = _save(tmp_path / "w.pth", {"meta": {"epoch": 60, "names": ("a", 1.5)}, "state_dict": state, "optimizer": {}})
     assert set(checkpoint.read(path)) == set(state)

@@ -1,4 +1,4 @@
-"""HRNetV2-W18 against mmpose's own heatmaps, under every naming of its checkpoint."""
+"""HRNetV2-W18 against mmpose's own heatmaps, with each naming of its checkpoint."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def expected(shared: Path) -> NDArray[np.float32]:
 
 
 @pytest.fixture(scope="module")
-def blank() -> nn.Module:
+def untrained_network() -> nn.Module:
     return HRNetV2()
 
 
@@ -65,7 +65,7 @@ def test_heatmaps_equal_mmposes(loaded_network: nn.Module, images: Tensor, expec
     assert _difference(loaded_network, images, expected) < TOLERANCE
 
 
-def test_timms_nearest_upsampling_is_another_network(
+def test_timms_nearest_upsampling_gives_other_heatmaps(
     weights: Path, images: Tensor, expected: NDArray[np.float32]
 ) -> None:
     module = models.create("hrnetv2-w18", weights, fusion="nearest")
@@ -75,7 +75,7 @@ def test_timms_nearest_upsampling_is_another_network(
 def test_flipped_pass_equals_mmposes(
     shared: Path, loaded_network: nn.Module, images: Tensor, expected: NDArray[np.float32]
 ) -> None:
-    """``heatmaps_flip_shifted``: the maps of the mirrored input, mirrored back, pairs exchanged, moved by one px."""
+    """Heatmaps of the mirrored input, mirrored back, left and right landmarks swapped, moved right by one px."""
     table = json.loads((shared / "oracle/preproc/flip_indices.json").read_text())
     indices = table["mmpose"]
     with torch.inference_mode():
@@ -88,7 +88,7 @@ def test_flipped_pass_equals_mmposes(
         assert float(np.abs(mean - file["heatmaps_fliptest"]).max()) < TOLERANCE
 
 
-def _one_x(state: dict[str, Tensor]) -> dict[str, Tensor]:
+def _mmpose_1x(state: dict[str, Tensor]) -> dict[str, Tensor]:
     head = {"0": "conv_layers.0", "1": "conv_layers.1", "3": "final_layer"}
 
     def name(key: str) -> str:
@@ -100,11 +100,11 @@ def _one_x(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name(k): v for k, v in state.items()}
 
 
-def _official(state: dict[str, Tensor]) -> dict[str, Tensor]:
+def _official_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {k.removeprefix("backbone.").replace("keypoint_head.final_layer.", "head."): v for k, v in state.items()}
 
 
-def _module(state: dict[str, Tensor]) -> dict[str, Tensor]:
+def _with_module_prefix(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {f"module.{k}": v for k, v in state.items()}
 
 
@@ -112,15 +112,23 @@ def _module(state: dict[str, Tensor]) -> dict[str, Tensor]:
     ("rename", "wrap", "naming", "renamed"),
     [
         pytest.param(dict, "state_dict", "mmpose 0.x", 9, id="mmpose 0.x"),
-        pytest.param(_one_x, "state_dict", "mmpose 1.x", 0, id="mmpose 1.x"),
-        pytest.param(_official, None, "official HRNet", 1839, id="official"),
-        pytest.param(lambda s: _module(_official(s)), "state_dict", "official HRNet", 1839, id="official, parallel"),
-        pytest.param(lambda s: _module(_one_x(s)), "model", "mmpose 1.x", 0, id="1.x, parallel, model wrapper"),
+        pytest.param(_mmpose_1x, "state_dict", "mmpose 1.x", 0, id="mmpose 1.x"),
+        pytest.param(_official_names, None, "official HRNet", 1839, id="official"),
+        pytest.param(
+            lambda s: _with_module_prefix(_official_names(s)),
+            "state_dict",
+            "official HRNet",
+            1839,
+            id="official, parallel",
+        ),
+        pytest.param(
+            lambda s: _with_module_prefix(_mmpose_1x(s)), "model", "mmpose 1.x", 0, id="1.x, parallel, model wrapper"
+        ),
     ],
 )
-def test_every_naming_loads(
+def test_each_naming_loads(
     state: dict[str, Tensor],
-    blank: nn.Module,
+    untrained_network: nn.Module,
     tmp_path: Path,
     rename: Callable[[dict[str, Tensor]], dict[str, Tensor]],
     wrap: str | None,
@@ -131,21 +139,23 @@ def test_every_naming_loads(
     tensors = rename(state)
     torch.save({wrap: tensors, "meta": {"epoch": 60}} if wrap else tensors, file)
     with torch.no_grad():
-        for value in blank.state_dict().values():
+        for value in untrained_network.state_dict().values():
             value.zero_()
-    loaded = checkpoint.load(blank, file)
+    loaded = checkpoint.load(untrained_network, file)
     assert loaded.naming == naming
     assert sum(loaded.renamed.values()) == renamed
-    wanted = _one_x(state)  # our own names are mmpose 1.x's
-    assert set(blank.state_dict()) == set(wanted)
-    assert all(torch.equal(value, wanted[key]) for key, value in blank.state_dict().items())
+    wanted = _mmpose_1x(state)  # this project uses the names of mmpose 1.x
+    assert set(untrained_network.state_dict()) == set(wanted)
+    assert all(torch.equal(value, wanted[key]) for key, value in untrained_network.state_dict().items())
 
 
-def test_float16_safetensors_are_upcast(state: dict[str, Tensor], blank: nn.Module, tmp_path: Path) -> None:
+def test_float16_safetensors_become_float32(
+    state: dict[str, Tensor], untrained_network: nn.Module, tmp_path: Path
+) -> None:
     file = tmp_path / "weights.safetensors"
-    half = {k: v.half() if v.is_floating_point() else v for k, v in _one_x(state).items()}
+    half = {k: v.half() if v.is_floating_point() else v for k, v in _mmpose_1x(state).items()}
     safetensors.torch.save_file(half, file)
-    module = blank
+    module = untrained_network
     checkpoint.load(module, file)
     kinds = {v.dtype for v in module.state_dict().values()}
     assert kinds == {torch.float32, torch.int64}
@@ -153,7 +163,7 @@ def test_float16_safetensors_are_upcast(state: dict[str, Tensor], blank: nn.Modu
     assert torch.equal(module.state_dict()[key], half[key].float())
 
 
-def test_switches_all_upsampling_layers() -> None:
+def test_all_upsampling_layers_are_switched() -> None:
     module = HRNetV2()
     layers = [m for m in module.modules() if isinstance(m, nn.Upsample)]
     assert len(layers) == 31

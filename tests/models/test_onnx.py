@@ -1,4 +1,4 @@
-"""ONNX networks: made here with the onnx package, so that every kind of graph can be had."""
+"""ONNX networks; most graphs are made with the onnx package to cover every kind."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from nmebench import models
 from nmebench.models import card
 
 
-def _graph(
+def _write_graph(
     path: Path,
     *,
     shape: Sequence[int | str] = ("n", 3, 8, 8),
     outputs: Sequence[str] = ("landmarks",),
     channels: int = 3,
 ) -> Path:
-    """``landmarks``: the flattened first rows of the input, [N, 8]; ``maps``: the input itself, [N, 3, 8, 8]."""
+    """Write a graph whose ``landmarks`` ``[N, 8]`` are the input's first row and whose ``maps`` are the input."""
     batch = shape[0]
     nodes = [
         helper.make_node("Slice", ["image", "start", "end", "axes"], ["row"]),
@@ -54,7 +54,7 @@ def _graph(
 @pytest.mark.parametrize("batch", ["n", 1], ids=["open batch", "batch of 1"])
 @pytest.mark.parametrize(("unit", "scale"), [("crop-fraction", 8.0), ("input-px", 1.0)])
 def test_landmarks_in_input_px(tmp_path: Path, batch: int | str, unit: str, scale: float) -> None:
-    path = _graph(tmp_path / "x.onnx", shape=(batch, 3, 8, 8))
+    path = _write_graph(tmp_path / "x.onnx", shape=(batch, 3, 8, 8))
     module = models.create("onnx", path, kind="landmarks", unit=unit, threads=1)
     images = torch.rand(3, 3, 8, 8)
     found = module(images)["landmarks"]
@@ -62,15 +62,15 @@ def test_landmarks_in_input_px(tmp_path: Path, batch: int | str, unit: str, scal
     assert torch.allclose(found, images[:, 0, 0].reshape(3, 4, 2) * scale)
 
 
-def test_landmarks_of_a_crop_that_is_not_square(tmp_path: Path) -> None:
-    path = _graph(tmp_path / "x.onnx", shape=(1, 3, 4, 8))
+def test_landmarks_of_a_non_square_crop(tmp_path: Path) -> None:
+    path = _write_graph(tmp_path / "x.onnx", shape=(1, 3, 4, 8))
     images = torch.rand(1, 3, 4, 8)
     found = models.create("onnx", path, kind="landmarks", unit="crop-fraction")(images)["landmarks"]
     assert torch.allclose(found, images[:, 0, 0].reshape(1, 4, 2) * torch.tensor([8.0, 4.0]))
 
 
 def test_heatmaps_and_choice_of_output(tmp_path: Path) -> None:
-    path = _graph(tmp_path / "x.onnx", outputs=("landmarks", "maps"))
+    path = _write_graph(tmp_path / "x.onnx", outputs=("landmarks", "maps"))
     images = torch.rand(2, 3, 8, 8)
     assert torch.equal(models.create("onnx", path, kind="heatmaps")(images)["heatmaps"], images)
     named = models.create("onnx", path, kind="landmarks", unit="input-px", output_name="landmarks")
@@ -80,74 +80,76 @@ def test_heatmaps_and_choice_of_output(tmp_path: Path) -> None:
 
 
 def test_ambiguous_output_is_refused(tmp_path: Path) -> None:
-    path = _graph(tmp_path / "x.onnx", outputs=("landmarks",))
+    path = _write_graph(tmp_path / "x.onnx", outputs=("landmarks",))
     with pytest.raises(models.ModelError, match="output_name must say which output holds the heatmaps"):
         models.create("onnx", path, kind="heatmaps")
 
 
 @pytest.mark.parametrize(
-    ("options", "says"),
+    ("options", "message"),
     [
         pytest.param({"kind": "landmarks"}, "landmarks need unit=", id="no unit"),
         pytest.param({"kind": "points"}, "kind 'points' is unknown", id="kind"),
         pytest.param({"kind": "heatmaps", "threads": 0}, "threads=0 must be at least 1", id="no threads"),
     ],
 )
-def test_bad_options(tmp_path: Path, options: dict[str, object], says: str) -> None:
-    with pytest.raises(models.ModelError, match=says):
-        models.create("onnx", _graph(tmp_path / "x.onnx"), **options)
+def test_wrong_options(tmp_path: Path, options: dict[str, object], message: str) -> None:
+    with pytest.raises(models.ModelError, match=message):
+        models.create("onnx", _write_graph(tmp_path / "x.onnx"), **options)
 
 
 @pytest.mark.parametrize(
-    ("shape", "says"),
+    ("shape", "message"),
     [
         pytest.param((4, 3, 8, 8), "batches of exactly 4", id="batch of 4"),
         pytest.param(("n", 1, 8, 8), "reads 1 channels, not 3", id="grey"),
     ],
 )
-def test_unfit_inputs(tmp_path: Path, shape: tuple[int | str, ...], says: str) -> None:
-    with pytest.raises(models.ModelError, match=says):
-        models.create("onnx", _graph(tmp_path / "x.onnx", shape=shape), kind="landmarks", unit="input-px")
+def test_graphs_with_another_input(tmp_path: Path, shape: tuple[int | str, ...], message: str) -> None:
+    with pytest.raises(models.ModelError, match=message):
+        models.create("onnx", _write_graph(tmp_path / "x.onnx", shape=shape), kind="landmarks", unit="input-px")
 
 
-def test_wrong_input_size_says_both(tmp_path: Path) -> None:
-    module = models.create("onnx", _graph(tmp_path / "x.onnx"), kind="landmarks", unit="input-px")
+def test_error_for_a_wrong_input_size_names_both_sizes(tmp_path: Path) -> None:
+    module = models.create("onnx", _write_graph(tmp_path / "x.onnx"), kind="landmarks", unit="input-px")
     with pytest.raises(models.ModelError, match=r"reads \(8, 8\) \(width, height\), not \(16, 8\)"):
         module(torch.zeros(1, 3, 8, 16))
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
         pytest.param(b"", "is empty", id="0 bytes"),
         pytest.param(b"<html></html>", "no ONNX network", id="HTML"),
         pytest.param(bytes(100), "no ONNX network", id="zeros"),
     ],
 )
-def test_bad_files(tmp_path: Path, content: bytes, says: str) -> None:
+def test_files_that_are_not_onnx(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "x.onnx"
     path.write_bytes(content)
-    with pytest.raises(models.CheckpointError, match=says) as error:
+    with pytest.raises(models.CheckpointError, match=message) as error:
         models.create("onnx", path)
     assert "\n" not in str(error.value)
 
 
-def test_outputs_that_are_no_landmarks(tmp_path: Path) -> None:
-    module = models.create("onnx", _graph(tmp_path / "x.onnx", shape=("n", 3, 1, 7)), kind="landmarks", unit="input-px")
+def test_outputs_that_are_not_landmarks(tmp_path: Path) -> None:
+    module = models.create(
+        "onnx", _write_graph(tmp_path / "x.onnx", shape=("n", 3, 1, 7)), kind="landmarks", unit="input-px"
+    )
     with pytest.raises(models.ModelError, match=r"gives \[2, 7\], not 2 times K"):
         module(torch.zeros(2, 3, 1, 7))
 
 
-def test_outputs_that_are_no_heatmaps(tmp_path: Path) -> None:
-    path = _graph(tmp_path / "x.onnx")
+def test_outputs_that_are_not_heatmaps(tmp_path: Path) -> None:
+    path = _write_graph(tmp_path / "x.onnx")
     module = models.create("onnx", path, kind="heatmaps", output_name="landmarks")
     with pytest.raises(models.ModelError, match=r"gives \[2, 8\], not heatmaps \[2, K, h, w\]"):
         module(torch.zeros(2, 3, 8, 8))
 
 
-def test_a_graph_that_fails_is_one_line(tmp_path: Path) -> None:
+def test_failing_graph_gives_a_one_line_error(tmp_path: Path) -> None:
     module = models.create(
-        "onnx", _graph(tmp_path / "x.onnx", shape=("n", 3, "h", "w")), kind="landmarks", unit="input-px"
+        "onnx", _write_graph(tmp_path / "x.onnx", shape=("n", 3, "h", "w")), kind="landmarks", unit="input-px"
     )
     with pytest.raises(models.ModelError, match=r"fails on \[1, 1, 8, 8\]") as error:
         module(torch.zeros(1, 1, 8, 8))
@@ -157,23 +159,23 @@ def test_a_graph_that_fails_is_one_line(tmp_path: Path) -> None:
 def test_missing_and_truncated_file(tmp_path: Path) -> None:
     with pytest.raises(models.CheckpointError, match="can't be read: No such file"):
         models.create("onnx", tmp_path / "absent.onnx")
-    whole = _graph(tmp_path / "x.onnx").read_bytes()
+    complete = _write_graph(tmp_path / "x.onnx").read_bytes()
     cut = tmp_path / "cut.onnx"
-    cut.write_bytes(whole[: len(whole) // 2])
+    cut.write_bytes(complete[: len(complete) // 2])
     with pytest.raises(models.CheckpointError, match="no ONNX network"):
         models.create("onnx", cut)
 
 
 def test_weights_in_another_file_are_refused(tmp_path: Path) -> None:
-    model = onnx.load(_graph(tmp_path / "x.onnx"))
+    model = onnx.load(_write_graph(tmp_path / "x.onnx"))
     path = tmp_path / "external.onnx"
     onnx.save(model, path, save_as_external_data=True, size_threshold=0, location="weights.bin")
     with pytest.raises(models.CheckpointError, match="keeps its weights in another file"):
         models.create("onnx", path)
 
 
-def test_a_card_gives_kind_and_unit(tmp_path: Path) -> None:
-    _graph(tmp_path / "x.onnx")
+def test_card_sets_kind_and_unit(tmp_path: Path) -> None:
+    _write_graph(tmp_path / "x.onnx")
     text = (
         'name = "x"\narchitecture = "onnx"\nweights = "x.onnx"\n[input]\nsize = [8, 8]\n'
         '[output]\nkind = "landmarks"\nunit = "crop-fraction"\n'

@@ -1,4 +1,4 @@
-"""The oracle's maps against mmpose's encoder and against a loop over pixels."""
+"""The oracle's heatmaps against mmpose's encoder and a loop over pixels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nmebench import models
 from nmebench.models.oracle import gaussians
 
 
-def _slow(points: NDArray[np.float64], size: int, sigma: float) -> NDArray[np.float64]:
+def _loop_over_pixels(points: NDArray[np.float64], size: int, sigma: float) -> NDArray[np.float64]:
     maps = np.zeros((len(points), size, size))
     for k, (px, py) in enumerate(points):
         reach = 3 * sigma
@@ -34,7 +34,7 @@ POINTS = [[31.3, 7.77], [0.0, 0.0], [-2.4, 70.1], [63.0, 30.5], [-7.0, 5.0], [-7
 def test_maps_equal_a_loop_over_pixels(sigma: float) -> None:
     points = np.array([*POINTS, [np.nan, 3.0], [np.inf, 3.0]])
     found = gaussians(torch.from_numpy(points), (64, 64), sigma).numpy()
-    assert np.abs(found - _slow(points, 64, sigma)).max() < 1e-15
+    assert np.abs(found - _loop_over_pixels(points, 64, sigma)).max() < 1e-15
 
 
 def test_maps_equal_mmposes_encoder(shared: Path) -> None:
@@ -48,13 +48,13 @@ def test_udp_convention_equals_mmposes_encoder(shared: Path) -> None:
     with np.load(shared / "oracle/preproc/faces4.npz") as file:
         landmarks, expected = file["transformed_keypoints"], file["enc_udp"]
     found = models.create("oracle", convention="udp")(torch.from_numpy(landmarks))["heatmaps"].numpy()
-    # mmpose's UDP targets are cut off beyond 3 sigma round the centre; inside they are the same Gaussians.
+    # mmpose's UDP targets are zero beyond 3 sigma from the centre; within that they are the same Gaussians.
     inside = expected > 0
     assert inside.mean() > 0.005
     assert np.abs(found - expected)[inside].max() < 2e-6
 
 
-def test_points_outside_leave_their_tail_or_nothing() -> None:
+def test_points_outside_the_map_leave_a_tail_or_nothing() -> None:
     landmarks = torch.tensor([[[-8.0, 128.0], [-29.0, 128.0], [float("nan"), 1.0]]])
     maps = models.create("oracle")(landmarks)["heatmaps"][0]
     assert maps[0].amax() == pytest.approx(math.exp(-(2**2) / 8))
@@ -62,12 +62,12 @@ def test_points_outside_leave_their_tail_or_nothing() -> None:
     assert maps[2].count_nonzero() == 0
 
 
-def _face(seed: int, count: int) -> Tensor:
+def _random_faces(seed: int, count: int) -> Tensor:
     return torch.rand(count, 98, 2, generator=torch.Generator().manual_seed(seed)) * 256
 
 
-def test_noise_belongs_to_the_face_not_to_the_batch() -> None:
-    faces = _face(0, 3)
+def test_noise_depends_on_the_face_and_not_on_the_batch() -> None:
+    faces = _random_faces(0, 3)
     module = models.create("oracle", noise=0.1, seed=7)
     together = module(faces)["heatmaps"]
     alone = torch.cat([module(face[None])["heatmaps"] for face in faces.flip(0)]).flip(0)
@@ -79,11 +79,11 @@ def test_noise_belongs_to_the_face_not_to_the_batch() -> None:
     assert not torch.equal(together, models.create("oracle", noise=0.1, seed=8)(faces)["heatmaps"])
 
 
-def test_global_generator_is_left_alone() -> None:
+def test_global_random_generator_is_not_used() -> None:
     torch.manual_seed(3)
     expected = torch.rand(4)
     torch.manual_seed(3)
-    models.create("oracle", noise=0.5)(_face(0, 2))
+    models.create("oracle", noise=0.5)(_random_faces(0, 2))
     assert torch.equal(torch.rand(4), expected)
 
 
@@ -95,7 +95,7 @@ def test_size_and_input_size() -> None:
 
 
 def test_input_is_not_changed_and_wrong_shapes_are_refused() -> None:
-    faces = _face(1, 2)
+    faces = _random_faces(1, 2)
     copy = faces.clone()
     module = models.create("oracle", noise=0.1)
     assert module.reads == "landmarks"

@@ -18,7 +18,7 @@ from nmebench.models import registry
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_importing_models_imports_no_torch() -> None:
+def test_importing_models_imports_neither_torch_nor_timm() -> None:
     code = (
         "import sys; from nmebench import models; models.names(); models.card.shipped(); "
         "print(*({'torch', 'timm'} & set(sys.modules)))"
@@ -46,7 +46,7 @@ def test_table_is_read_only() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "says"),
+    ("name", "options", "message"),
     [
         pytest.param("hrnetv2-w81", {}, "did you mean 'hrnetv2-w18'", id="near name"),
         pytest.param("zzzz", {}, "unknown model 'zzzz' (known: hrnetv2-w18, heatmap-hrnet-small", id="far name"),
@@ -54,7 +54,7 @@ def test_table_is_read_only() -> None:
         pytest.param("oracle", {"sgima": 2}, "no option 'sgima'; did you mean 'sigma'?", id="near option"),
         pytest.param("oracle", {"sigma": 0}, "sigma=0", id="sigma 0"),
         pytest.param("oracle", {"sigma": float("nan")}, "sigma=nan", id="sigma NaN"),
-        pytest.param("oracle", {"sigma": "2"}, "can't be made with sigma='2'", id="a string for a number"),
+        pytest.param("oracle", {"sigma": "2"}, "can't be made with sigma='2'", id="string instead of a number"),
         pytest.param("oracle", {"noise": -1}, "noise=-1 must be 0 or more", id="negative noise"),
         pytest.param("oracle", {"convention": "ubp"}, "'stride' or 'udp'", id="convention"),
         pytest.param("hrnetv2-w18", {"fusion": "cubic"}, "fusion 'cubic' is unknown", id="fusion"),
@@ -63,10 +63,10 @@ def test_table_is_read_only() -> None:
         pytest.param("onnx", {}, "onnx needs weights", id="onnx without a file"),
     ],
 )
-def test_bad_requests_are_one_line(name: str, options: dict[str, Any], says: str) -> None:
+def test_wrong_names_and_options_give_a_one_line_error(name: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(models.ModelError) as error:
         models.create(name, **options)
-    assert says in str(error.value)
+    assert message in str(error.value)
     assert "\n" not in str(error.value)
 
 
@@ -87,7 +87,7 @@ def constant() -> nn.Module:
     return _Constant()
 
 
-def test_entry_points_add_networks_and_replace_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_entry_points_add_networks_but_replace_no_built_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "third_party_network", sys.modules[__name__])
     targets = {"constant": "third_party_network:constant", "broken": "no.such.module:f", "oracle": "nowhere:f"}
     points = {name: [EntryPoint(name, target, "nmebench.models")] for name, target in targets.items()}

@@ -1,4 +1,4 @@
-"""DeepPose: input px, and both namings of mmpose's checkpoints."""
+"""DeepPose: units of the landmarks, and the namings of mmpose's checkpoints."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_fractions_become_input_px(state: dict[str, Tensor]) -> None:
     assert torch.allclose(found, raw * torch.tensor([96.0, 64.0]))
 
 
-def test_pool_and_linear_layer_by_hand(state: dict[str, Tensor]) -> None:
+def test_pooling_and_linear_layer_equal_their_definition(state: dict[str, Tensor]) -> None:
     module = models.create("regression", points=5, backbone="resnet18", unit="input-px")
     module.load_state_dict(state)
     images = torch.randn(1, 3, 64, 64)
@@ -59,7 +59,7 @@ def test_pool_and_linear_layer_by_hand(state: dict[str, Tensor]) -> None:
         assert torch.allclose(module(images)["landmarks"].flatten(1), expected, atol=1e-5)
 
 
-def test_the_published_networks_are_resnet50() -> None:
+def test_defaults_are_the_published_resnet50() -> None:
     module = models.create("regression")
     assert module.state_dict()["head.fc.weight"].shape == (196, 2048)
     assert "backbone.layer3.5.conv3.weight" in module.state_dict()

@@ -83,7 +83,7 @@ def _options(card: Card) -> dict[str, Any]:
         if accepts(make, field_name):
             options[field_name] = value
         elif field_name == "unit":
-            raise CardError(f"card {card.name}: output.unit means nothing to {card.architecture}; leave it out")
+            raise CardError(f"card {card.name}: {card.architecture} takes no output.unit; remove it")
     return options
 
 

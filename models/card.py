@@ -138,7 +138,7 @@ class Reported(_Table):
     auc10: Mapping[Name, Fraction] = Field(default_factory=dict)
     """Area under the CED up to 10 % as a fraction by subset."""
     source: Line
-    """Where the table was published."""
+    """Publication of the table."""
     tolerance: Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]
     """Largest difference of NME that counts as agreement, in percent points."""
     decoder: Spec | None = None
@@ -155,7 +155,7 @@ class Reported(_Table):
 
 
 class Training(_Table):
-    """How the weights were trained, for networks trained with nmebench."""
+    """Training of a network that was trained with nmebench."""
 
     command: Line
     """The command that trained them."""

@@ -27,7 +27,7 @@ from nmebench.models.errors import CheckpointError
 from nmebench.models.hash_in_name import hash_in_name
 from nmebench.models.naming import Naming
 
-__all__ = ["Loaded", "load", "read", "verify"]
+__all__ = ["LoadedCheckpoint", "load", "read", "verify"]
 
 WRAPPERS = ("state_dict", "model_state_dict", "model")
 """Keys under which training code stores the parameters."""
@@ -62,7 +62,7 @@ class _Placeholder:
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedCheckpoint:
     """The result of loading a checkpoint."""
 
     sha256: str
@@ -269,7 +269,9 @@ def _check_values(path: Path, wanted: Mapping[str, Tensor], given: Mapping[str, 
     return values
 
 
-def load(module: nn.Module, path: str | Path, *, sha256: str | None = None, hash_prefix: str | None = None) -> Loaded:
+def load(
+    module: nn.Module, path: str | Path, *, sha256: str | None = None, hash_prefix: str | None = None
+) -> LoadedCheckpoint:
     """Load a checkpoint into a network strictly: exactly its parameters, with their shapes and finite values.
 
     ``module.namings`` lists the code bases whose parameter names are understood. The naming with the fewest differences
@@ -310,4 +312,4 @@ def load(module: nn.Module, path: str | Path, *, sha256: str | None = None, hash
     for key in missing_counters:
         values[key] = wanted[key]
     module.load_state_dict(values, strict=True)
-    return Loaded(found, naming.name, rules, len(missing_counters))
+    return LoadedCheckpoint(found, naming.name, rules, len(missing_counters))

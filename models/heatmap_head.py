@@ -65,8 +65,8 @@ class HeatmapHead(nn.Module):
     convolution of ``width`` channels, but the concatenation at stride 4 is never held in memory. Each map is resized to
     the next finer one and added to it, so that the expensive resize to stride 4 happens once.
 
-    The last layer is initialised near zero: an untrained network gives almost empty maps, which is what a Gaussian
-    target is almost everywhere.
+    The last layer is initialised near zero: an untrained network gives almost empty maps, and a Gaussian target is
+    zero almost everywhere.
     """
 
     def __init__(self, channels: Sequence[int], points: int, *, width: int = 64) -> None:

@@ -70,7 +70,7 @@ class Oracle(nn.Module):
         seed: int = 0,
         convention: Literal["stride", "udp"] = "stride",
     ) -> None:
-        """Set what the heatmaps look like.
+        """Set the shape of the heatmaps and their noise.
 
         Args:
             sigma: standard deviation of the Gaussians in heatmap px.

@@ -13,7 +13,7 @@ __all__ = ["TableProtocol", "table_protocol"]
 
 @dataclass(frozen=True, slots=True)
 class TableProtocol:
-    """How a reported table was measured; None for what the card leaves open."""
+    """The test protocol of one reported table; None for a setting that the card does not state."""
 
     decoder: str | None
     """A decoder's spec as the card writes it; :data:`nmebench.protocol.DIRECT` for a network that gives landmarks."""

@@ -72,7 +72,7 @@ def create(spec: str, module: nn.Module, *, threads: int | None = None, **option
 
     Args:
         spec: an engine's name, with options such as ``cuda:precision=bf16``. ``auto`` selects the fastest exact engine
-            that is installed; ``engine.name`` tells which.
+            that is installed; ``engine.name`` is its name.
         module: a network in eval mode on the CPU; not changed. A network with its own runtime keeps it.
         threads: number of threads of the CPU engines; None takes torch's number.
         **options: further options of the engine; they replace those in ``spec``.

@@ -31,12 +31,12 @@ class Engine(abc.ABC):
     device: str = "cpu"
     """Device of the outputs: ``cpu`` or ``cuda``."""
     details: dict[str, Any]
-    """Versions, threads and changes to the network, for the run's record; equal for two equal runs.
+    """Versions, threads and changes to the network, which a run stores; equal for two equal runs.
 
     Preparing the engine can add entries.
     """
     prepared: str = ""
-    """What ``prepare`` did, if that depends on the cache; stored in ``timings.json``."""
+    """The action of ``prepare``, if it depends on the cache; stored in ``timings.json``."""
 
     def prepare(self, images: Tensor) -> None:  # noqa: B027 - most engines have nothing to prepare
         """Fold, convert or compile the network for images of this size.

@@ -60,7 +60,7 @@ def auc_per_face(nme: ArrayLike, threshold: float = THRESHOLD) -> Array:
 
 
 def _below_threshold(nme: ArrayLike, threshold: float) -> Array:
-    """How far each NME is below the threshold, in percent points; 0 at or above it and for NaN."""
+    """Threshold minus NME, in percent points; 0 at or above the threshold and for NaN."""
     below: Array = np.fmax(threshold - np.asarray(nme, np.float64), 0.0)
     return below
 

@@ -92,8 +92,8 @@ def bootstrap(
 ) -> Interval:
     """Bootstrap interval of NME, FR or AUC over faces that come in photographs.
 
-    If no face fails, or every face does, resampling can't tell how far the true failure rate may be. The interval is
-    then the exact binomial one over photographs: for 0 failures in C photographs its upper limit is
+    If no face fails, or every face does, resampling can't bound the true failure rate. The interval is then
+    the exact binomial one over photographs: for 0 failures in C photographs its upper limit is
     ``1 - ((1 - level) / 2) ** (1 / C)``.
 
     Source: Efron (1987), Davison and Hinkley (1997); see the module's docstring.

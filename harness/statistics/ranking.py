@@ -1,4 +1,4 @@
-"""Ranking of cells, with ties where the data can't tell them apart."""
+"""Ranking of cells, with ties where a difference is not significant."""
 
 from __future__ import annotations
 

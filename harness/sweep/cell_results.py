@@ -19,9 +19,9 @@ class Result(NamedTuple):
     """What one cell's decoder returned for one batch of B faces."""
 
     landmarks: np.ndarray
-    """float32 ``[B, K, 2]`` image px."""
+    """``[B, K, 2]`` image px; stored as float32."""
     confidence: np.ndarray
-    """float32 ``[B, K]``."""
+    """``[B, K]``; stored as float32."""
     counts: Mapping[str, int]
     """The decoder's counters, such as ``empty``."""
 
@@ -42,7 +42,9 @@ class CellResults:
         """
         self.store = store
         self.batches = batches
-        self._counts = [_counts(store.read(number)) for number in range(len(batches))]
+        self._counts = [
+            {cell: result.counts for cell, result in self._read(number).items()} for number in range(len(batches))
+        ]
 
     def missing(self, batch: int, cells: Collection[str]) -> set[str]:
         """Return the keys among ``cells`` that have no result for a batch."""
@@ -54,12 +56,16 @@ class CellResults:
         Raises:
             OSError: the disk is full or the folder can't be written.
         """
-        arrays = (self.store.read(batch) or {}) if self._counts[batch] else {}
-        for cell, result in results.items():
-            arrays[f"{cell}.landmarks"] = np.asarray(result.landmarks, np.float32)
-            arrays[f"{cell}.confidence"] = np.asarray(result.confidence, np.float32)
-        counts = _counts(arrays) | {cell: dict(result.counts) for cell, result in results.items()}
-        self.store.write(batch, arrays | {"counts": np.asarray(json.dumps(counts))})
+        everything = {**(self._read(batch) if self._counts[batch] else {}), **results}
+        counts = {cell: dict(result.counts) for cell, result in everything.items()}
+        self.store.write(
+            batch,
+            {
+                "landmarks": np.stack([np.asarray(r.landmarks, np.float32) for r in everything.values()]),
+                "confidence": np.stack([np.asarray(r.confidence, np.float32) for r in everything.values()]),
+                "cells": np.asarray(json.dumps(counts)),
+            },
+        )
         self._counts[batch] = counts
 
     def read(self, cells: Collection[str]) -> Iterator[tuple[np.ndarray, dict[str, Result]]]:
@@ -69,20 +75,13 @@ class CellResults:
             InputError: a stored batch was removed or damaged since this sweep wrote or checked it.
         """
         for number, rows in enumerate(self.batches):
-            arrays = self.store.read(number)
-            if arrays is None or set(cells) - _counts(arrays).keys():
+            stored = self._read(number)
+            if set(cells) - stored.keys():
                 raise InputError(
                     f"{self.store.folder}: batch {number} was removed or damaged during the sweep; run the same "
                     "command again, which computes it again"
                 )
-            counts = _counts(arrays)
-            yield (
-                rows,
-                {
-                    cell: Result(arrays[f"{cell}.landmarks"], arrays[f"{cell}.confidence"], counts[cell])
-                    for cell in cells
-                },
-            )
+            yield rows, {cell: stored[cell] for cell in cells}
 
     def counts(self, cell: str) -> dict[str, int]:
         """Return a cell's counters, summed over all batches and sorted by name."""
@@ -91,7 +90,13 @@ class CellResults:
             total.update(batch.get(cell, {}))
         return dict(sorted(total.items()))
 
-
-def _counts(arrays: Mapping[str, np.ndarray] | None) -> dict[str, dict[str, int]]:
-    """Counters by cell key; empty for a batch that isn't stored."""
-    return dict(json.loads(arrays["counts"].item())) if arrays and "counts" in arrays else {}
+    def _read(self, batch: int) -> dict[str, Result]:
+        """Return the stored results of a batch by cell key; none where its file is missing or damaged."""
+        stored = self.store.read(batch)
+        if stored is None:
+            return {}
+        counts: dict[str, dict[str, int]] = json.loads(stored["cells"].item())
+        return {
+            cell: Result(landmarks, confidence, counts[cell])
+            for cell, landmarks, confidence in zip(counts, stored["landmarks"], stored["confidence"], strict=True)
+        }

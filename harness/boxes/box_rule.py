@@ -22,14 +22,14 @@ class Boxes:
     name: str
     """The rule's name."""
     source: str
-    """What the box is made from. Boxes from ``ground-truth landmarks`` leak the answer; every result says so."""
+    """The data that the box is made from, stored with every result: ``ground-truth landmarks`` leak the answer."""
     padding: float
     centre: NDArray[np.float64]
     """[N, 2] image px."""
     size: NDArray[np.float64]
     """[N, 2] width and height in image px, padding included."""
     sampling: Sampling
-    """How the box is resampled, see :data:`nmebench.geometry.crop.Sampling`."""
+    """The resampling, see :data:`nmebench.geometry.crop.Sampling`."""
 
     def for_input(self, input_size: tuple[int, int]) -> Boxes:
         """Return the boxes, grown around their centres to the aspect ratio of the network's input.
@@ -64,7 +64,7 @@ class BoxRule(Protocol):
     summary: ClassVar[str]
     """One line about the rule."""
     source: ClassVar[str]
-    """What the box is made from."""
+    """The data that the box is made from."""
 
     @property
     def padding(self) -> float:
@@ -74,7 +74,7 @@ class BoxRule(Protocol):
         """Compute the boxes.
 
         Raises:
-            InputError: the dataset lacks what the rule needs, or a face's box is empty.
+            InputError: the dataset lacks data that the rule needs, or a face's box is empty.
         """
 
 

@@ -75,7 +75,7 @@ def load(
         InputError: one line with the file, the line and the way out.
 
     Example:
-        >>> load("wflv:/data/WFLW")
+        >>> load("wflv:/data/WFLW")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
             ...
         nmebench.errors.InputError: unknown dataset 'wflv'; did you mean 'wflw'? (known: wflw, wflw-geometry, ...

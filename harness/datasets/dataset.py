@@ -51,7 +51,7 @@ class Dataset:
     files: tuple[FileHash, ...]
     """The annotation files that were read."""
     notes: tuple[str, ...] = ()
-    """What a reader of the results should know about the files, one line each."""
+    """Remarks about the files for readers of the results, one line each."""
     split: str = "test"
 
     def __len__(self) -> int:
@@ -60,7 +60,7 @@ class Dataset:
 
     @property
     def complete(self) -> bool:
-        """Whether every expected subset is present with its expected count."""
+        """True when every expected subset is present with its expected count."""
         return all(
             subset in self.subsets and int(self.subsets[subset].sum()) == count
             for subset, count in self.expected.items()

@@ -1,4 +1,4 @@
-"""The annotation formats of WFLW: file names, readers, and how to tell a file's format from its content.
+"""The annotation formats of WFLW: file names, readers and detection from a file's content.
 
 A new format is one reader in ``readers/``, one line in FORMATS and one rule in :func:`detect_format`.
 """
@@ -45,7 +45,7 @@ def check_format(format: str | None) -> None:  # noqa: A002
         InputError: the name is not in FORMATS.
 
     Example:
-        >>> check_format("hrnet_csv")
+        >>> check_format("hrnet_csv")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
             ...
         nmebench.errors.InputError: unknown format 'hrnet_csv'; did you mean 'hrnet-csv'? (known: official-attr, ...

@@ -35,7 +35,7 @@ class DatasetSource:
     """A kind of dataset, as the registry in :mod:`nmebench.datasets` names it."""
 
     summary: str
-    """One line: how to write the spec and what it names."""
+    """One line: the form of the spec and the data that it names."""
     load: Loader
 
 

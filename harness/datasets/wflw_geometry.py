@@ -51,7 +51,7 @@ def load(place: str | None, *, spec: str, format: str | None = None, split: str 
     scheme = load_scheme("wflw98")
     for key, kinds in {**_REQUIRED, **_OPTIONAL}.items():
         if key in table and table[key].dtype.kind not in kinds:
-            raise InputError(f"{name}: {key} holds {table[key].dtype}, which is not what a geometry archive has there")
+            raise InputError(f"{name}: {key} holds {table[key].dtype}, which is the wrong type: not a geometry archive")
     count = table["full98"].size
     shapes: dict[str, tuple[int, ...]] = {
         "image": (count,),

@@ -49,7 +49,7 @@ class Header(NamedTuple):
     """px, before EXIF orientation is applied."""
     height: int
     complete: bool
-    """Whether the file contains the end of the image."""
+    """True when the file contains the end of the image."""
 
 
 def read(path: str | os.PathLike[str]) -> NDArray[np.uint8]:

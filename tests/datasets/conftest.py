@@ -13,13 +13,12 @@ import cv2
 import numpy as np
 import pytest
 
-SUBSETS = ("pose", "expression", "illumination", "makeup", "occlusion", "blur")
-WORDS = ("largepose", "expression", "illumination", "makeup", "occlusion", "blur")
+LIST_NAMES = ("largepose", "expression", "illumination", "makeup", "occlusion", "blur")
 
 
 @dataclass(frozen=True)
 class Tiny:
-    """Where the files are and what they hold."""
+    """The files and their content."""
 
     root: Path
     images: tuple[str, ...]
@@ -54,7 +53,7 @@ class Tiny:
         }
 
     def edit(self, file: Path, change: Callable[[str], str]) -> None:
-        """Rewrites a file by a function of its text."""
+        """Rewrite a file by a function of its text."""
         file.write_bytes(change(file.read_text(encoding="utf-8")).encode())
 
 
@@ -99,7 +98,7 @@ def _write_csv(file: Path, tiny: Tiny, chosen: list[int]) -> None:
 
 
 def build(root: Path) -> Tiny:
-    """Writes the dataset under ``root``."""
+    """Write the dataset under ``root``."""
     rng = np.random.default_rng(98)
     images = ("0--A/a 1.jpg", "0--A/b.jpg", "1--B/c.jpg", "1--B/c.jpg", "1--B/d'd.jpg", "2--C/e.jpg")
     angle = np.linspace(0, 2 * np.pi, 98, endpoint=False)
@@ -138,7 +137,7 @@ def build(root: Path) -> Tiny:
     )
     for word, chosen in [
         (None, list(range(6))),
-        *((w, np.flatnonzero(attributes[:, i]).tolist()) for i, w in enumerate(WORDS)),
+        *((w, np.flatnonzero(attributes[:, i]).tolist()) for i, w in enumerate(LIST_NAMES)),
     ]:
         end = "" if word is None else f"_{word}"
         tiny.list.with_name(f"list_98pt_test{end}.txt").write_text("".join(plain[i] for i in chosen), encoding="utf-8")
@@ -149,12 +148,12 @@ def build(root: Path) -> Tiny:
 
 @pytest.fixture(scope="session")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
-    """The dataset that nobody writes to."""
+    """The dataset that all tests share; tests must not change it."""
     return build(tmp_path_factory.mktemp("original") / "wflw")
 
 
 @pytest.fixture
 def tiny(original: Tiny, tmp_path: Path) -> Tiny:
-    """A fresh copy of the dataset, for a test to damage."""
+    """A copy of the dataset that a test may change."""
     shutil.copytree(original.root, tmp_path / "wflw")
     return replace(original, root=tmp_path / "wflw")

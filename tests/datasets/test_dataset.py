@@ -25,7 +25,7 @@ def test_limit_keeps_the_first_faces(tiny: Any) -> None:
 
 
 def test_dataset_is_picklable(tiny: Any) -> None:
-    """Worker processes get it that way."""
+    """Datasets are sent to worker processes."""
     dataset = datasets.load(f"wflw:{tiny.root}")
     copy = pickle.loads(pickle.dumps(dataset))
     np.testing.assert_array_equal(copy.landmarks, dataset.landmarks)

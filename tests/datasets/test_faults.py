@@ -24,7 +24,7 @@ Plant = Callable[[Any], object]
 
 
 def load_everything(tiny: Any, file: str, box: str = "landmarks") -> str:
-    """Do what a sweep does before its network runs (faces, boxes, photographs); return the message or the notes."""
+    """Load faces, boxes and photographs as a sweep does; return the message or the notes."""
     try:
         dataset = datasets.load(f"wflw:{getattr(tiny, file)}")
         boxes.create(box)(dataset)

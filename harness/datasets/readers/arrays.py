@@ -25,7 +25,7 @@ __all__ = ["MAX_BYTES", "NpzArchive", "read_npy"]
 MAX_BYTES = 2**30
 """The largest file that is read, packed and unpacked; 2500 faces of 98 landmarks take 4 MB."""
 
-#: What zipfile, zlib, bz2, lzma and numpy's header parser raise on damaged or foreign files. RuntimeError covers
+#: Exceptions of zipfile, zlib, bz2, lzma and numpy's header parser for damaged or foreign files. RuntimeError covers
 #: encrypted members, unknown compression methods and headers nested too deeply; LookupError covers missing members.
 _DAMAGED: Final = (
     zipfile.BadZipFile,

@@ -62,7 +62,7 @@ def gather(entries: Iterable[Entry], name: str, points: int) -> AnnotatedFaces:
     """Convert rows to arrays.
 
     Args:
-        entries: what a reader yields.
+        entries: rows and errors from a reader.
         name: the file, for messages.
         points: the number of landmarks K.
 

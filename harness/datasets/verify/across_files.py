@@ -25,7 +25,7 @@ def check_counts(count: int, subsets: Masks, expected: Mapping[str, int], name: 
         count: the number of faces in the file.
         subsets: masks ``[N]`` by subset.
         expected: counts of the complete test set by subset.
-        name: the file, for the findings.
+        name: the file that the findings name.
         into: receives the findings.
     """
     total = expected["test"]
@@ -48,7 +48,7 @@ def check_subsets(
     Args:
         first: masks ``[N]`` by subset, of the first file.
         second: the same, of the second file.
-        names: the two files, for the findings.
+        names: the two files that the findings name.
         lines: ``[N]`` lines of the first file.
         into: receives the findings.
     """

@@ -27,7 +27,7 @@ def check_photographs(
     Args:
         faces: the annotated faces.
         folder: the folder that image names are relative to.
-        name: the annotation file, for the findings.
+        name: the annotation file that the findings name.
         into: receives the findings and facts.
         declared: (width, height) by image, where the annotation file declares them.
     """

@@ -11,7 +11,7 @@ from typing import Any, Literal
 __all__ = ["Collector", "Report", "ServedProtocol", "Severity", "VerifyFinding"]
 
 Severity = Literal["error", "warning", "note"]
-"""How serious a finding is.
+"""The severity of a finding.
 
 ``error``: numbers would be wrong or the file can't be used. ``warning``: other readers may fail, or a person should
 look. ``note``: a fact, not a defect.
@@ -47,7 +47,7 @@ class ServedProtocol:
     name: str
     served: bool
     reason: str
-    """Why not, or ``yes``."""
+    """The reason against it, or ``yes``."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether there is no error and no warning."""
+        """True when there is no error and no warning."""
         return all(finding.severity == "note" for finding in self.findings)
 
     @property

@@ -1,4 +1,4 @@
-"""HRNet's csv: what is read and what is refused with file and line."""
+"""HRNet's csv: valid files are read, wrong ones are refused with file and line."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_csv_of_comments_has_no_faces() -> None:
 
 
 def test_columns_are_found_by_name(tiny: Any) -> None:
-    """Swapped columns are no trap when the header swaps with them."""
+    """Columns in another order are read correctly when the header has the same order."""
     rows = [line.split(",") for line in tiny.csv.read_text().splitlines()]
     tiny.csv.write_text("\n".join(",".join(reversed(row)) for row in rows))
     dataset = datasets.load(f"wflw:{tiny.csv}", format="hrnet-csv")

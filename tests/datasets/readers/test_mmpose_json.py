@@ -1,4 +1,4 @@
-"""mmpose's json: what is refused, with file and position."""
+"""mmpose's json: wrong files are refused with file and position."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""WFLW's official lists: what is read and what is refused with file and line."""
+"""WFLW's official lists: valid files are read, wrong ones are refused with file and line."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ FACE = st.tuples(
 
 
 def as_text(kind: str, faces: list[tuple[str, list[float], list[float], list[bool]]]) -> str:
-    """The faces as a file of a format."""
+    """Write faces in a format."""
     if kind.startswith("official"):
         lines = []
         for name, points, rect, flags in faces:

@@ -11,7 +11,7 @@ from nmebench.datasets.verify.report import Collector
 
 
 def test_real_geometry_has_no_findings(shared: Path) -> None:
-    """2168 real faces, among them all of the large-pose subset: none is called degenerate, mirrored or damaged."""
+    """None of 2168 real faces, with all of the large-pose subset, is reported as degenerate, mirrored or damaged."""
     dataset = datasets.load(f"wflw-geometry:{shared / 'wflw-geometry'}")
     into = Collector()
     faces = AnnotatedFaces(dataset.images, dataset.lines, dataset.landmarks, None, None, None)

@@ -30,7 +30,7 @@ def codes(report: Report) -> set[str]:
 
 
 def in_line(file: str, number: int, change: Callable[[list[str]], list[str]]) -> Plant:
-    """Changes the tokens of one line of a list or the cells of one line of the csv."""
+    """Change the tokens of one line of a list or the cells of one line of the csv."""
 
     def plant(tiny: Any) -> None:
         path = getattr(tiny, file)
@@ -43,12 +43,12 @@ def in_line(file: str, number: int, change: Callable[[list[str]], list[str]]) ->
 
 
 def in_text(file: str, change: Callable[[str], str]) -> Plant:
-    """Changes a file's text."""
+    """Change a file's text."""
     return lambda tiny: tiny.edit(getattr(tiny, file), change)
 
 
 def in_json(change: Callable[[dict[str, Any]], object]) -> Plant:
-    """Changes the json's content."""
+    """Change the json's content."""
 
     def plant(tiny: Any) -> None:
         table = json.loads(tiny.json.read_text())
@@ -88,7 +88,7 @@ def swap_columns(tokens: list[str]) -> list[str]:
 
 
 def coincident_landmarks(tokens: list[str]) -> list[str]:
-    """All landmarks on one spot but for the nose."""
+    """Put all landmarks on one point."""
     return [*(["40.0", "41.0"] * 98), *tokens[196:]]
 
 
@@ -193,7 +193,7 @@ DEFECTS = [
         None,
     ),
     (
-        "strangers in a subset",
+        "other faces in a subset",
         lambda t: shutil.copy(t.list, t.list.with_name("list_98pt_test_blur.txt")),
         "subsets-disagree",
         "attr",

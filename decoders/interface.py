@@ -66,7 +66,7 @@ class Decoder(ABC):
     name: ClassVar[str]
     """The registered name."""
     source: ClassVar[str]
-    """Where the definition comes from: a section of a paper or a file of a repository."""
+    """The origin of the definition: a section of a paper or a file of a repository."""
     schema: ClassVar[Mapping[str, Option]] = {}
     """The options that the decoder accepts."""
     needs: ClassVar[tuple[str, ...]] = ("heatmaps",)

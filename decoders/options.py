@@ -37,7 +37,7 @@ class Option:
     choices: tuple[str, ...] = ()
     """The allowed texts; empty for any."""
     odd: bool = False
-    """Whether an integer must be odd."""
+    """True if the integer must be odd."""
 
     @property
     def type(self) -> type[bool] | type[int] | type[float] | type[str]:
@@ -103,7 +103,7 @@ class Option:
         return value if self.type is int and isinstance(value, int) else _WRONG_TYPE
 
     def _is_allowed(self, value: object) -> bool:
-        """Whether a value of the right type is in the range or one of the choices."""
+        """Return True if a value of the right type is in range or one of the choices."""
         if value is None:
             return self.default is None
         if self.choices:

@@ -2,8 +2,8 @@
 
     python docs/tools/decoder_study.py
 
-What is drawn: Gaussians with peak 1 on 64 x 64 pixels at positions that are known exactly, seeded. Each number is the
-mean distance in heatmap px between the position and what the decoder gives, over 1960 peaks. Takes about a minute.
+The study draws seeded Gaussians with peak 1 on 64 x 64 pixels at exactly known positions. Each number is the mean
+distance in heatmap px between the true and the decoded position over 1960 peaks. Takes about a minute.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ STUDIED = [
     "megvii",
     "fan",
 ]
-# fan and megvii carry half a pixel on purpose, which would only squeeze the scale.
+# fan and megvii include half a pixel by definition, which would only compress the scale of the plots.
 PLOTTED = [spec for spec in STUDIED if spec not in {"megvii", "fan", "barycentre:form=ldeq"}]
 
 
@@ -54,49 +54,49 @@ class Regime:
     axis: str
     values: tuple[float, ...]
     shown: tuple[float, ...]
-    """The values that the table has."""
+    """The values in the table."""
     draw: Callable[[float], tuple[torch.Tensor, torch.Tensor]]
-    """From a value to true positions ``[N, K, 2]`` and heatmaps."""
+    """Draws, for a value, true positions ``[N, K, 2]`` in heatmap px and heatmaps."""
     floor: float = 1e-4
-    """Smaller errors are drawn as this; they are rounding."""
+    """Smaller errors are rounding and are plotted at this value."""
 
 
 def rng(seed: int) -> torch.Generator:
-    """A seeded generator."""
+    """Return a seeded generator."""
     return torch.Generator().manual_seed(seed)
 
 
 def anywhere(seed: int, margin: float = 14.0) -> torch.Tensor:
-    """Positions in general place, ``margin`` px from every border."""
+    """Return random positions at least ``margin`` px from every border."""
     return torch.rand(FACES, POINTS, 2, generator=rng(seed), dtype=torch.float64) * (SIDE - 1 - 2 * margin) + margin
 
 
 def with_noise(maps: torch.Tensor, amount: float, seed: int) -> torch.Tensor:
-    """White noise added."""
+    """Return the maps plus white noise with standard deviation ``amount``."""
     return maps + amount * torch.randn(maps.shape, generator=rng(seed))
 
 
 def phase(value: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """x at a given fraction from the pixel's centre, y anywhere."""
+    """Draw peaks with x at ``value`` px from the centre of a pixel, and any y."""
     centres = anywhere(1)
     centres[..., 0] = centres[..., 0].round() + value
     return centres, gaussians(centres, SIDE, SIDE, 2.0)
 
 
 def sigma(value: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Gaussians of another width."""
+    """Draw Gaussians with sigma ``value`` px."""
     centres = anywhere(2)
     return centres, gaussians(centres, SIDE, SIDE, value)
 
 
 def noise(value: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Noise of a given standard deviation."""
+    """Draw Gaussians with noise of standard deviation ``value``."""
     centres = anywhere(3)
     return centres, with_noise(gaussians(centres, SIDE, SIDE, 2.0), value, 4)
 
 
 def border(value: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """``value`` px, give or take half a pixel, from one of the four borders."""
+    """Draw peaks ``value`` px, plus or minus half a pixel, from one of the four borders."""
     centres = anywhere(5)
     away = value + torch.rand(FACES, POINTS, generator=rng(6), dtype=torch.float64) - 0.5
     side = torch.randint(0, 4, (FACES, POINTS), generator=rng(7))
@@ -127,13 +127,13 @@ REGIMES = [
 
 
 def error(spec: str, centres: torch.Tensor, maps: torch.Tensor) -> float:
-    """Mean distance, heatmap px."""
+    """Return the mean distance between true and decoded positions, heatmap px."""
     found = decoders.from_spec(spec)(maps).landmarks
     return float((found - centres).norm(dim=-1).mean())
 
 
 def measured(regime: Regime) -> dict[str, list[float]]:
-    """Errors by decoder, in the order of the regime's values."""
+    """Return the errors of each decoder, in the order of the regime's values."""
     rows: dict[str, list[float]] = {spec: [] for spec in STUDIED}
     for value in regime.values:
         centres, maps = regime.draw(value)
@@ -143,20 +143,20 @@ def measured(regime: Regime) -> dict[str, list[float]]:
 
 
 def number(value: float) -> str:
-    """Two significant digits, and nothing that another machine's rounding changes."""
+    """Format an error with two decimals, or three below 0.1, so that another machine's rounding doesn't change it."""
     if value > SIDE:
         return f"> {SIDE}"
     return "< 0.001" if value < 1e-3 else f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
+    """Return a Markdown table."""
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
 
 
 def regime_table(regime: Regime, rows: dict[str, list[float]]) -> str:
-    """Errors by decoder at the values that are shown, the smallest in bold."""
+    """Return the table of errors by decoder at the shown values, the smallest in bold."""
     columns = [regime.values.index(value) for value in regime.shown]
     best = {column: min(row[column] for row in rows.values()) for column in columns}
 
@@ -169,7 +169,7 @@ def regime_table(regime: Regime, rows: dict[str, list[float]]) -> str:
 
 
 def winners_table(results: dict[str, dict[str, list[float]]]) -> str:
-    """The decoder with the smallest error for each value of each regime."""
+    """Return the table of the best decoders for each value of each regime."""
     body = []
     for regime in REGIMES:
         rows = results[regime.name]
@@ -193,7 +193,7 @@ def winners_table(results: dict[str, dict[str, list[float]]]) -> str:
 
 
 def kernels_table(amount: float) -> str:
-    """DARK's error by blur kernel and width of the map."""
+    """Return the table of DARK's error by blur kernel and sigma of the map, with noise of ``amount``."""
     kernels, widths = (3, 5, 7, 9, 11, 13, 17, 23), (1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
     rows = {
         width: [
@@ -211,7 +211,7 @@ def kernels_table(amount: float) -> str:
 
 
 def border_kernels_table() -> str:
-    """DARK's error by blur kernel and distance to the border."""
+    """Return the table of DARK's error by blur kernel and distance to the border."""
     kernels, distances = (3, 5, 7, 11, 17), (2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
     body = []
     for distance in distances:
@@ -222,7 +222,7 @@ def border_kernels_table() -> str:
 
 
 def family_table() -> str:
-    """What ``describe`` says."""
+    """Return the table of built-in decoders, from ``describe``."""
     body = []
     for name in decoders.names():
         info = decoders.describe(name)
@@ -234,13 +234,13 @@ def family_table() -> str:
     return table(["name", "what it does", "options", "needs", "px", "bound", "source"], body)
 
 
-# Paul Tol's "bright" and "muted" qualitative schemes, told apart by dashes as well.
+# Paul Tol's "bright" and "muted" qualitative schemes; dashes also distinguish the lines.
 COLOURS = ["#000000", "#4477aa", "#cc3311", "#ee7733", "#228833", "#88aa33", "#aa3377", "#66ccee", "#999933", "#bbbbbb"]
 DASHES = ["-", "--", "-", "--", "-", "--", "-", "-", "--", "-"]
 
 
 def plot(regime: Regime, rows: dict[str, list[float]]) -> None:
-    """One regime as a line a decoder, labelled at its end."""
+    """Plot one regime with one line per decoder, labelled at its end."""
     figure, axes = plt.subplots(figsize=(8, 4.6), layout="constrained")
     ends = []
     for spec, colour, dash in zip(PLOTTED, COLOURS, DASHES, strict=True):
@@ -257,7 +257,7 @@ def plot(regime: Regime, rows: dict[str, list[float]]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     ticks = [tick for tick in (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0) if regime.floor <= tick <= highest * 1.4]
     axes.set_yticks(ticks, [f"≤ {tick:g}" if tick == regime.floor else f"{tick:g}" for tick in ticks])
-    # Labels at the lines' ends, pushed apart from the lowest up.
+    # Put labels at the ends of the lines, moved apart from the lowest up.
     low, high = np.log10(axes.get_ylim())
     step = (high - low) / 19
     ends.sort(key=lambda end: (end[0], end[1]))
@@ -286,20 +286,20 @@ def plot(regime: Regime, rows: dict[str, list[float]]) -> None:
 
 
 CEILING = 15.0
-"""Larger errors are drawn as this; the plot's top."""
+"""Top of the plots; larger errors are plotted at this value."""
 
 
 def replaced(page: str, name: str, text: str) -> str:
-    """The page with the part between ``<!-- study: name -->`` and ``<!-- end -->`` replaced."""
+    """Return the page with the part between ``<!-- study: name -->`` and ``<!-- end -->`` replaced."""
     pattern = re.compile(rf"(<!-- study: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
     found, number_of = pattern.subn(lambda match: f"{match.group(1)}\n{text}\n\n{match.group(2)}", page)
     if number_of != 1:
-        raise SystemExit(f"{PAGE.name} has {number_of} places for {name}; it should have one")
+        raise SystemExit(f"{PAGE.name} has {number_of} places for the table {name!r}; it should have one")
     return found
 
 
 def main() -> None:
-    """Measure, plot, write the tables into the page."""
+    """Measure, plot and write the tables into the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=[regime.name for regime in REGIMES], help="draw one plot, write no table")
     only = parser.parse_args().only

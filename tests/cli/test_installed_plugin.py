@@ -11,8 +11,6 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).resolve().parents[2]
-
 DECODER = '''"""A third-party decoder: the maximum, moved by the slope between its neighbours on each axis."""
 
 import torch
@@ -44,6 +42,16 @@ slope = "nmebench_slope:Slope"
 py-modules = ["nmebench_slope"]
 """
 
+CONFTEST = 'pytest_plugins = ["nmebench.decoders.pytest_plugin"]\n'
+
+TESTS = """import pytest
+
+
+@pytest.mark.decoder_contract("slope")
+def test_contract(decoder_check):
+    decoder_check()
+"""
+
 
 def test_decoder_plugin_of_fifteen_lines(tmp_path: Path, wflw: Path) -> None:
     package = tmp_path / "package"
@@ -55,8 +63,8 @@ def test_decoder_plugin_of_fifteen_lines(tmp_path: Path, wflw: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", str(python.parents[1])], check=True)
     find = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
     own = subprocess.run([str(python), "-c", find], check=True, capture_output=True, text=True).stdout.strip()
-    # Torch is gigabytes, so the new environment also reads this one's packages.
-    (Path(own) / "behind.pth").write_text(f"{sysconfig.get_paths()['purelib']}\n{ROOT}\n")
+    # Torch is gigabytes, so the new environment also reads this one's packages, including nmebench.
+    (Path(own) / "shared.pth").write_text(f"import site; site.addsitedir({sysconfig.get_paths()['purelib']!r})\n")
     install = [str(python), "-m", "pip", "install", "--quiet", "--no-deps", str(package)]
     subprocess.run(install, check=True)
 
@@ -67,6 +75,12 @@ def test_decoder_plugin_of_fifteen_lines(tmp_path: Path, wflw: Path) -> None:
     assert "the README of nmebench-slope" in nmebench("list", "decoders").stdout
     contract = nmebench("contract", "slope")
     assert contract.returncode == 0, contract.stdout + contract.stderr
+    (package / "conftest.py").write_text(CONFTEST)
+    (package / "test_slope.py").write_text(TESTS)
+    command = [str(python), "-m", "pytest", "-q", "--strict-markers", "-p", "no:cacheprovider"]
+    tested = subprocess.run(command, capture_output=True, text=True, check=False, cwd=package)
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+    assert " passed" in tested.stdout
     out = tmp_path / "run"
     swept = nmebench("run", "--data", f"wflw:{wflw}", "--model", "oracle", "--decoder", "slope", "-o", out)
     assert swept.returncode == 0, swept.stderr

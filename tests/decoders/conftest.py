@@ -1,4 +1,4 @@
-"""Heatmaps to decode."""
+"""Heatmaps for the tests of decoders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ORACLE_SETS = ("border_s2", "clean_s2", "flat_degenerate", "guard_positions", "p
 
 @pytest.fixture(scope="session")
 def oracle(shared: Path) -> Callable[[str], dict[str, np.ndarray]]:
-    """Reads one set of heatmaps with what mmpose, HRNet and DarkPose decode from them."""
+    """A function that reads one set of heatmaps with the landmarks that mmpose, HRNet and DarkPose decode from them."""
 
     def read(name: str) -> dict[str, np.ndarray]:
         with np.load(shared / "oracle" / "decoders" / f"{name}.npz") as stored:
@@ -27,7 +27,7 @@ def oracle(shared: Path) -> Callable[[str], dict[str, np.ndarray]]:
 
 @pytest.fixture
 def noisy() -> torch.Tensor:
-    """``[3, 7, 40, 56]``: Gaussians of many widths, some over the border, with noise."""
+    """Heatmaps ``[3, 7, 40, 56]``: Gaussians with several sigmas, some beyond the border, plus noise."""
     generator = torch.Generator().manual_seed(11)
     size = torch.tensor([56.0, 40.0])
     centres = torch.rand(3, 7, 2, generator=generator, dtype=torch.float64) * (size + 1) - 1

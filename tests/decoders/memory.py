@@ -1,8 +1,8 @@
-"""Peak memory of decoders: run as a program, prints JSON {spec: multiple of the heatmaps' bytes}.
+"""A program that prints the peak memory of decoders as JSON {spec: multiple of the heatmaps' bytes}.
 
-What is measured is the process's resident memory as the kernel counts it (VmHWM of /proc/self/status, reset through
-/proc/self/clear_refs), so that torch's, numpy's and OpenCV's allocations all count. glibc is told to give blocks of
-64 KiB and more back at once (MALLOC_MMAP_THRESHOLD_), or freed memory of one decoder would be invisible in the next.
+It measures the process's resident memory as the kernel counts it (VmHWM of /proc/self/status, reset through
+/proc/self/clear_refs), so that allocations of torch, numpy and OpenCV all count. MALLOC_MMAP_THRESHOLD_ makes glibc
+return blocks of at least 64 KiB at once: otherwise the next decoder could reuse freed memory unnoticed.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def main(specs: list[str]) -> None:
             outputs = maps.contiguous(memory_format=torch.channels_last)
         size = sum(v.nbytes for v in (outputs.values() if isinstance(outputs, dict) else [outputs]))
         few = {k: v[:1] for k, v in outputs.items()} if isinstance(outputs, dict) else outputs[:1]
-        decoder(few)  # libraries' own buffers
+        decoder(few)  # allocates the libraries' own buffers
         CLEAR.write_text("5")
         before = kilobytes("VmRSS")
         decoder(outputs)

@@ -1,6 +1,6 @@
-"""Slow, independent references: one map at a time, plain numpy in float64, straight from the definitions.
+"""Slow, independent reference decoders: one map at a time, plain numpy in float64, written from the definitions.
 
-Each takes one map ``[H, W]`` and gives (x, y) in heatmap px.
+Each takes one map ``[H, W]`` and returns (x, y) in heatmap px.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SMALL[9] = [count / 256 for count in (4, 13, 30, 51, 60, 51, 30, 13, 4)]
 
 
 def kernel(size: int, sigma: float | None = None) -> list[float]:
-    """OpenCV's documented coefficients."""
+    """The coefficients that OpenCV documents."""
     if sigma is None and size in SMALL:
         return SMALL[size]
     width = sigma if sigma is not None else 0.3 * ((size - 1) / 2 - 1) + 0.8
@@ -27,7 +27,7 @@ def kernel(size: int, sigma: float | None = None) -> list[float]:
 
 
 def blurred(heatmap: Map, size: int, sigma: float | None = None) -> Map:
-    """Blurred with zeros outside, rescaled to the old maximum."""
+    """The map blurred with zeros outside and rescaled to its old maximum."""
     weights = np.array(kernel(size, sigma))
     half = size // 2
     height, width = heatmap.shape
@@ -144,8 +144,8 @@ def parabola(heatmap: Map, fit: str = "log") -> tuple[float, float]:
     values = np.log(np.maximum(heatmap, 1e-10)) if fit == "log" else heatmap
 
     def vertex(before: float, here: float, after: float) -> float:
-        bend = before - 2 * here + after
-        return 0.0 if bend == 0 else 0.5 * (before - after) / bend
+        curvature = before - 2 * here + after
+        return 0.0 if curvature == 0 else 0.5 * (before - after) / curvature
 
     height, width = heatmap.shape
     dx = vertex(values[y, x - 1], values[y, x], values[y, x + 1]) if 0 < x < width - 1 else 0.0
@@ -170,7 +170,7 @@ def soft_argmax(heatmap: Map, temperature: float = 16.0) -> tuple[float, float]:
 
 
 def local_soft_argmax(heatmap: Map, window: int = 5, temperature: float = 10.0) -> tuple[float, float]:
-    """The window may reach over the edge, where values are 0."""
+    """The window may extend beyond the map, where values are 0."""
     height, width = heatmap.shape
     at_x, at_y = top(heatmap)
     highest = heatmap.max()
@@ -198,12 +198,12 @@ def top_k(heatmap: Map, k: int = 9) -> tuple[float, float]:
 
 
 def simcc(bins: NDArray[np.float64]) -> float:
-    """Bins on one axis."""
+    """Position in bins on one axis."""
     return float(max(range(len(bins)), key=lambda i: (bins[i], -i)))
 
 
 def simcc_dark(bins: NDArray[np.float64], size: int = 37) -> float:
-    """Bins on one axis."""
+    """Position in bins on one axis."""
     at = int(simcc(bins))
     weights = np.array(kernel(size))
     padded = np.pad(bins, size // 2)

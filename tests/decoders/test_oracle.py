@@ -1,4 +1,4 @@
-"""Decoders against what mmpose 1.x and 0.x, the official HRNet face code and DarkPose decode from the same maps."""
+"""Decoders compared with mmpose 1.x and 0.x, the official HRNet face code and DarkPose on the same stored maps."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from .conftest import ORACLE_SETS
 
 EVERY_SET = [pytest.param(name, id=name) for name in ORACLE_SETS]
 
-# Landmarks where float32 logarithms, as mmpose takes them, move DARK-UDP by more than 8e-6 px: the Hessian's smaller
-# eigenvalue divides the rounding error. (set, face, landmark): determinant of the Hessian. At the right and bottom
+# (set, face, landmark): determinant of the Hessian, for landmarks where mmpose's float32 logarithms move DARK-UDP by
+# more than 8e-6 px, because the rounding error is divided by the Hessian's smaller eigenvalue. At the right and bottom
 # edges the edge padding even makes it a saddle (negative determinant).
 NEAR_SINGULAR = {
     ("border_s2", 0, 48): -4.62e-4,
@@ -56,15 +56,15 @@ def test_argmax_and_quarter_offset_are_exact(oracle, name, spec, key):
 
 @pytest.mark.parametrize("name", EVERY_SET)
 @pytest.mark.parametrize("spec", ["quarter-offset:rule=hrnet", "hrnet"])
-def test_official_hrnet_is_exact_one_and_a_half_pixels_on(oracle, name, spec):
-    """Ours are 0-based without the half pixel that the official code adds: + 1 and + 0.5."""
+def test_official_hrnet_is_exactly_one_and_a_half_pixels_larger(oracle, name, spec):
+    """The official code counts from 1 and adds half a pixel; ours counts from 0 and adds none."""
     stored = oracle(name)
     np.testing.assert_array_equal(decode(spec, stored["hm"]) + 1.5, stored["off_refined_plus0p5_1based"])
 
 
 @pytest.mark.parametrize("name", EVERY_SET)
-def test_hrnet_convention_gives_the_official_whole_image_pixels(oracle, name):
-    """``trunc(to_image(x + 0.5)) + 1`` with the oracle's centre (150.3, 120.7) and scale 1.1 * 200 px."""
+def test_hrnet_convention_gives_the_official_integer_image_pixels(oracle, name):
+    """``trunc(to_image(x + 0.5)) + 1`` for the stored centre (150.3, 120.7) and scale 1.1 * 200 px."""
     stored = oracle(name)
     landmarks = decode("hrnet", stored["hm"]).astype(np.float64) + 0.5
     size, centre = 1.1 * 200, np.array([150.3, 120.7])
@@ -82,8 +82,8 @@ def test_scores_are_the_maxima(oracle, name):
 @pytest.mark.parametrize("name", EVERY_SET)
 @pytest.mark.parametrize("spec", ["dark", "dark:path=whole"])
 @pytest.mark.parametrize("key", ["mm1_dark_hm", "mm0_unbiased_hm", "darkpose_hm"])
-def test_dark_is_within_1e5_px_of_every_landmark(oracle, name, spec, key):
-    """No exception for near-singular Hessians was needed; the authors answer empty maps with (0, 0)."""
+def test_dark_is_within_1e_minus_5_px_of_every_landmark(oracle, name, spec, key):
+    """Near-singular Hessians need no exception. DarkPose returns (0, 0) for empty maps."""
     stored = oracle(name)
     expected = stored[key]
     if key == "darkpose_hm":
@@ -93,7 +93,7 @@ def test_dark_is_within_1e5_px_of_every_landmark(oracle, name, spec, key):
 
 @pytest.mark.parametrize("name", EVERY_SET)
 @pytest.mark.parametrize("spec", ["dark-udp", "dark-udp:path=whole"])
-def test_dark_udp_is_within_1e5_px_apart_from_the_listed_near_singular_hessians(oracle, name, spec):
+def test_dark_udp_is_within_1e_minus_5_px_except_for_the_listed_near_singular_hessians(oracle, name, spec):
     stored = oracle(name)
     error = np.abs(decode(spec, stored["hm"]) - stored["mm1_udp_hm"]).max(axis=-1)
     full = (stored["mm1_score"] > 0) & np.isfinite(stored["mm1_udp_hm"]).all(axis=-1)
@@ -107,7 +107,7 @@ def test_dark_udp_is_within_1e5_px_apart_from_the_listed_near_singular_hessians(
 
 
 @pytest.mark.parametrize("name", EVERY_SET)
-def test_the_listed_hessians_have_the_listed_determinants(oracle, name):
+def test_listed_hessians_have_the_listed_determinants(oracle, name):
     from .reference import dark_udp_hessian
 
     stored = oracle(name)
@@ -120,9 +120,9 @@ def test_the_listed_hessians_have_the_listed_determinants(oracle, name):
 
 
 @pytest.mark.parametrize("name", EVERY_SET)
-def test_megvii_is_exact_apart_from_two_listed_maps(oracle, name):
-    """Map 8 of the degenerate set (a constant 3e38) overflows in mmpose; at map 12 of the plateaus the blurred
-    neighbours are equal, so that rounding decides the sign of the step.
+def test_megvii_is_exact_except_for_the_listed_maps(oracle, name):
+    """Map 8 of the degenerate set (a constant 3e38) overflows in mmpose. In map 12 of the plateaus the blurred
+    neighbours are equal, so rounding decides the sign of the step.
     """
     stored = oracle(name)
     error = np.abs(decode("megvii", stored["hm"]) - stored["mm0_megvii_hm"]).max(axis=-1)

@@ -1,4 +1,4 @@
-"""Every decoder against a slow reference, written from the definition: one landmark at a time, float64."""
+"""Every decoder compared with a slow reference from its definition: one landmark at a time, in float64."""
 
 from __future__ import annotations
 
@@ -65,28 +65,29 @@ MADE = {
 }
 
 
-def slowly(reference_of: Callable, maps: torch.Tensor) -> np.ndarray:
+def decode_slowly(reference_of: Callable, maps: torch.Tensor) -> np.ndarray:
+    """Landmarks ``[N, K, 2]`` of maps ``[N, K, H, W]`` by a reference of one map."""
     return np.array([[reference_of(plane) for plane in face] for face in maps.numpy().astype(np.float64)])
 
 
 @pytest.mark.parametrize(("spec", "reference_of"), CASES)
-def test_decoder_is_its_definition(spec, reference_of, noisy) -> None:
+def test_decoder_equals_its_definition(spec, reference_of, noisy) -> None:
     found = decoders.from_spec(spec)(noisy).landmarks.numpy()
-    expected = slowly(reference_of, noisy)
-    # A Newton step divides by the Hessian: on these noisy maps float32's rounding then shows in the third decimal.
+    expected = decode_slowly(reference_of, noisy)
+    # A Newton step divides by the Hessian, which amplifies float32's rounding on these noisy maps to the third decimal.
     np.testing.assert_allclose(found, expected, rtol=2e-4, atol=2e-4)
 
 
-def test_barycentre_star_is_its_definition_on_non_negative_maps(noisy) -> None:
+def test_barycentre_star_equals_its_definition_on_non_negative_maps(noisy) -> None:
     maps = noisy.clamp_min(0)
     found = decoders.create("barycentre")(maps).landmarks.numpy()
-    np.testing.assert_allclose(found, slowly(reference.barycentre, maps), rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(found, decode_slowly(reference.barycentre, maps), rtol=1e-5, atol=1e-4)
 
 
-def test_barycentre_star_tends_to_the_middle_where_1e6_bounds_the_mass() -> None:
+def test_barycentre_star_tends_to_the_middle_where_the_mass_is_below_1e_minus_6() -> None:
     maps = gaussians(torch.tensor([[[4.0, 5.0]]]), 21, 31, 1.0) * 1e-8
     found = decoders.create("barycentre")(maps).landmarks.numpy()
-    np.testing.assert_allclose(found, slowly(reference.barycentre, maps), rtol=1e-5)
+    np.testing.assert_allclose(found, decode_slowly(reference.barycentre, maps), rtol=1e-5)
     assert 10 < found[0, 0, 0] < 15
 
 
@@ -94,7 +95,7 @@ def test_barycentre_star_tends_to_the_middle_where_1e6_bounds_the_mass() -> None
     ("name", "reference_of"),
     [pytest.param("simcc", reference.simcc, id="simcc"), pytest.param("simcc-dark", reference.simcc_dark, id="dark")],
 )
-def test_simcc_is_its_definition(name, reference_of) -> None:
+def test_simcc_equals_its_definition(name, reference_of) -> None:
     decoder = decoders.create(name)
     centres = torch.rand(2, 9, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64) * 66 - 1
     outputs = {
@@ -122,32 +123,32 @@ def test_heatmap_offset_adds_the_offset_at_the_maximum() -> None:
 
 
 @pytest.mark.parametrize("size", [3, 5, 7, 9, 11, 17, 31])
-def test_blur_is_opencvs(size, noisy) -> None:
-    """Whole and at a few pixels, against cv2.GaussianBlur on the zero-padded map as mmpose calls it."""
+def test_blur_equals_opencv(size, noisy) -> None:
+    """Complete maps and single pixels equal cv2.GaussianBlur of the zero-padded map, as mmpose calls it."""
     maps = noisy.view(-1, 40, 56)
     blur = Blur(size)
     maxima = find_maxima(maps, size // 2 + 2)
-    places = ((0, 0), (1, 0), (-1, 2), (2, -2))
+    offsets = ((0, 0), (1, 0), (-1, 2), (2, -2))
     whole = torch.cat([part.clone() for _, part in blur.complete_maps(maps)])
-    at = blur.at_offsets(maxima.window, places)
+    at = blur.at_offsets(maxima.window, offsets)
     for index, plane in enumerate(maps.numpy()):
         padded = np.pad(plane, size // 2)
         expected = cv2.GaussianBlur(padded, (size, size), 0)[size // 2 : -(size // 2), size // 2 : -(size // 2)]
         np.testing.assert_allclose(whole[index].numpy(), expected, rtol=0, atol=3e-7)
-        for place, (dx, dy) in enumerate(places):
+        for number, (dx, dy) in enumerate(offsets):
             row, column = int(maxima.y[index]) + dy, int(maxima.x[index]) + dx
             if 0 <= row < 40 and 0 <= column < 56:
-                assert float(at[index, place]) == pytest.approx(expected[row, column], abs=3e-7)
+                assert float(at[index, number]) == pytest.approx(expected[row, column], abs=3e-7)
 
 
 @pytest.mark.parametrize("size", [9, 11, 13, 17, 45])
-def test_kernel_is_opencvs_documented_formula(size) -> None:
+def test_kernel_equals_opencvs_documented_formula(size) -> None:
     np.testing.assert_allclose(Blur(size).kernel.numpy(), reference.kernel(size), rtol=1e-6)
 
 
 @pytest.mark.parametrize(("height", "width"), [(40, 56), (9, 56), (40, 9), (5, 4), (1, 1)])
 @pytest.mark.parametrize("radius", [1, 4, 7])
-def test_windows_hold_zeros_outside_the_map(height, width, radius) -> None:
+def test_windows_are_zero_outside_the_map(height, width, radius) -> None:
     generator = torch.Generator().manual_seed(0)
     maps = torch.rand(200, height, width, generator=generator) + 1
     x = torch.randint(0, width, (200,), generator=generator)
@@ -169,8 +170,8 @@ def test_windows_hold_zeros_outside_the_map(height, width, radius) -> None:
     levels=st.integers(1, 6),
     k=st.integers(1, 40),
 )
-def test_maximum_and_largest_pixels_hold_for_ties_and_any_size(seed, height, width, levels, k) -> None:
-    """Few distinct values, so that ties abound: argmax takes the first, top-k has the right values at its places."""
+def test_maximum_and_largest_pixels_are_right_for_ties_and_any_size(seed, height, width, levels, k) -> None:
+    """Few distinct values give many ties: argmax takes the first, top-k has the right values at its indices."""
     generator = torch.Generator().manual_seed(seed)
     maps = torch.randint(0, levels, (3, height, width), generator=generator).to(torch.float32)
     maxima = find_maxima(maps)
@@ -192,23 +193,23 @@ def test_maximum_and_largest_pixels_hold_for_ties_and_any_size(seed, height, wid
     noise=st.floats(0, 0.05),
     seed=st.integers(0, 1000),
 )
-def test_dark_local_is_dark_whole(x, y, sigma, peak, noise, seed) -> None:
-    """The short cut may not show: both paths agree wherever the whole path's own answer is well conditioned."""
+def test_dark_paths_auto_and_whole_agree(x, y, sigma, peak, noise, seed) -> None:
+    """The paths agree wherever the result of the path ``whole`` is well conditioned."""
     generator = torch.Generator().manual_seed(seed)
     maps = gaussians(torch.tensor([[[x, y]]]), 48, 64, sigma) * peak
     maps = maps + noise * peak * torch.randn(maps.shape, generator=generator)
     for name in ("dark", "dark-udp"):
-        short = MADE[name](maps).landmarks
+        auto = MADE[name](maps).landmarks
         whole = MADE[f"{name}:path=whole"](maps).landmarks
         step = (whole - MADE["argmax"](maps).landmarks).abs().max()
         if step < 2:
-            assert float((short - whole).abs().max()) < 2e-3
+            assert float((auto - whole).abs().max()) < 2e-3
 
 
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10_000), scale=st.floats(0.01, 100))
-def test_log_decoders_dont_see_a_factor(seed, scale) -> None:
-    """Multiplying a map by a constant moves nothing where only ratios are read."""
+def test_factor_on_the_map_moves_no_landmark(seed, scale) -> None:
+    """These decoders read only ratios of values."""
     generator = torch.Generator().manual_seed(seed)
     centres = torch.rand(1, 4, 2, generator=generator, dtype=torch.float64) * 40 + 10
     maps = gaussians(centres, 60, 60, 2.0) + 0.05

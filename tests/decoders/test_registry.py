@@ -12,18 +12,18 @@ from nmebench import decoders
 from nmebench.decoders.errors import DecoderError
 from nmebench.decoders.interface import Decoded
 
-FAMILY = [
+BUILT_IN = [
     "argmax", "quarter-offset", "dark", "dark-udp", "udp", "parabola", "local-soft-argmax", "soft-argmax",
     "barycentre", "top-k", "megvii", "fan", "hrnet", "heatmap-offset", "simcc", "simcc-dark",
 ]  # fmt: skip
 
 
-def test_the_family_is_complete() -> None:
-    assert decoders.names()[: len(FAMILY)] == FAMILY
+def test_built_in_decoders_are_listed_in_order() -> None:
+    assert decoders.names()[: len(BUILT_IN)] == BUILT_IN
 
 
-@pytest.mark.parametrize("name", FAMILY)
-def test_describe_says_what_a_list_needs(name) -> None:
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_describe_has_every_field_of_a_list(name) -> None:
     info = decoders.describe(name)
     assert info.name == name
     assert info.summary.endswith(".")
@@ -35,7 +35,7 @@ def test_describe_says_what_a_list_needs(name) -> None:
     assert all(option.doc and option.allowed for option in info.options.values())
 
 
-@pytest.mark.parametrize("name", FAMILY)
+@pytest.mark.parametrize("name", BUILT_IN)
 def test_default_spec_is_the_name(name) -> None:
     assert decoders.create(name).spec == name
     assert decoders.from_spec(name).options == decoders.create(name).options
@@ -100,25 +100,25 @@ def test_create_refuses_values_of_another_type(value) -> None:
         decoders.create("dark", kernel=value)
 
 
-def test_one_tensor_isnt_enough_for_two_outputs() -> None:
+def test_one_tensor_is_refused_where_two_outputs_are_needed() -> None:
     with pytest.raises(DecoderError, match="simcc needs the outputs simcc_x, simcc_y by name; it got one tensor"):
         decoders.create("simcc")(torch.rand(1, 2, 8, 8))
 
 
-def test_missing_output_names_those_there_and_the_nearest() -> None:
+def test_missing_output_names_the_given_ones_and_the_nearest() -> None:
     outputs = {"heatmap": torch.rand(1, 2, 8, 8), "landmarks": torch.rand(1, 2, 2)}
     with pytest.raises(DecoderError, match="the network gave heatmap, landmarks; did you mean 'heatmap'"):
         decoders.create("argmax")(outputs)
 
 
-def test_unused_outputs_are_left_alone() -> None:
+def test_unused_outputs_are_ignored() -> None:
     maps = torch.rand(1, 2, 8, 8)
     found = decoders.create("argmax")({"heatmaps": maps, "landmarks": torch.rand(1)})
     assert torch.equal(found.landmarks, decoders.create("argmax")(maps).landmarks)
 
 
 @pytest.mark.parametrize("shape", [(2, 8, 8), (1, 2, 0, 8), (1, 2, 8, 0)])
-def test_wrong_shape_says_the_right_one(shape) -> None:
+def test_wrong_shape_is_refused(shape) -> None:
     with pytest.raises(DecoderError, match="shape"):
         decoders.create("dark")(torch.zeros(shape))
 
@@ -137,20 +137,20 @@ def test_decoded_unpacks_and_is_frozen() -> None:
         decoded.landmarks = landmarks
 
 
-def test_gradients_dont_matter() -> None:
+def test_landmarks_have_no_gradient() -> None:
     maps = torch.rand(1, 2, 16, 16, requires_grad=True)
     for name in ("argmax", "dark", "soft-argmax"):
         assert not decoders.create(name)(maps).landmarks.requires_grad
 
 
 PLUGIN = '''
-"""Somebody's decoder."""
+"""A third-party decoder."""
 from nmebench.decoders.interface import HeatmapDecoder
 
 class Corner(HeatmapDecoder):
-    """The pixel's corner rather than its centre."""
+    """The corner of the maximum's pixel instead of its centre."""
     name = "corner"
-    source = "nobody's paper, section 3"
+    source = "section 3 of the paper that defines it"
     bound = 1.5
     exempt = {"flip": "a corner has no mirror image"}
 
@@ -158,25 +158,25 @@ class Corner(HeatmapDecoder):
         return maxima.xy - 0.5
 
 class Nameless(HeatmapDecoder):
-    """Says nothing of itself."""
+    """Has no name, source or bound."""
     def refine(self, maps, maxima):
         return maxima.xy
 
 class Idle(HeatmapDecoder):
-    """Doesn't decode."""
+    """Has no refine method."""
     name = "idle"
-    source = "nobody"
+    source = "none"
     bound = 1.0
 '''
 
 
 @pytest.fixture
 def install(tmp_path, monkeypatch):
-    """Puts a distribution on the path: the module ``somebody`` and the given entry points."""
-    (tmp_path / "somebody.py").write_text(PLUGIN)
+    """A function that puts a distribution on the path: the module ``third_party`` and the given entry points."""
+    (tmp_path / "third_party.py").write_text(PLUGIN)
     (tmp_path / "shaky.py").write_text("raise OSError('libfoo.so: cannot open\\nmore')\n")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "somebody", raising=False)
+    monkeypatch.delitem(sys.modules, "third_party", raising=False)
 
     def add(distribution: str, **entries: str) -> None:
         folder = tmp_path / f"{distribution}-1.2.dist-info"
@@ -188,13 +188,16 @@ def install(tmp_path, monkeypatch):
     return add
 
 
-def test_plugin_is_listed_described_and_holds_to_the_contract(install) -> None:
+def test_plugin_is_listed_described_and_passes_the_contract(install) -> None:
     from nmebench.decoders.contract import run_checks
 
-    install("somebodys", corner="somebody:Corner")
-    assert decoders.names() == [*FAMILY, "corner"]
+    install("corner-decoder", corner="third_party:Corner")
+    assert decoders.names() == [*BUILT_IN, "corner"]
     info = decoders.describe("corner")
-    assert (info.summary, info.origin) == ("The pixel's corner rather than its centre.", "somebodys 1.2")
+    assert (info.summary, info.origin) == (
+        "The corner of the maximum's pixel instead of its centre.",
+        "corner-decoder 1.2",
+    )
     assert {result.outcome for result in run_checks("corner")} <= {"passed", "skipped", "exempt"}
     assert decoders.broken() == {}
     maps = torch.zeros(1, 1, 8, 8)
@@ -208,20 +211,20 @@ def test_plugin_is_listed_described_and_holds_to_the_contract(install) -> None:
         pytest.param(
             {"shaky": "shaky:Decoder"}, "shaky", "shaky 1.2 can't be loaded from shaky:Decoder: OSError", id="crash"
         ),
-        pytest.param({"gone": "somebody:Gone"}, "gone", "AttributeError", id="no-such-class"),
-        pytest.param({"odd": "somebody:HeatmapDecoder"}, "odd", "doesn't define name, source, bound", id="the-base"),
+        pytest.param({"gone": "third_party:Gone"}, "gone", "AttributeError", id="no-such-class"),
+        pytest.param({"odd": "third_party:HeatmapDecoder"}, "odd", "doesn't define name, source, bound", id="the-base"),
         pytest.param(
-            {"nameless": "somebody:Nameless"}, "nameless", "doesn't define name, source, bound", id="nameless"
+            {"nameless": "third_party:Nameless"}, "nameless", "doesn't define name, source, bound", id="nameless"
         ),
-        pytest.param({"idle": "somebody:Idle"}, "idle", "doesn't define refine", id="abstract"),
-        pytest.param({"other": "somebody:Corner"}, "other", "has the name 'corner'", id="two-names"),
+        pytest.param({"idle": "third_party:Idle"}, "idle", "doesn't define refine", id="abstract"),
+        pytest.param({"other": "third_party:Corner"}, "other", "has the name 'corner'", id="two-names"),
         pytest.param({"text": "os:sep"}, "text", "isn't a subclass", id="not-a-class"),
         pytest.param(
-            {"argmax": "somebody:Corner"}, "argmax", "built in, and shaky 1.2 registers the same", id="shadow"
+            {"argmax": "third_party:Corner"}, "argmax", "built in, and shaky 1.2 registers the same", id="shadow"
         ),
     ],
 )
-def test_broken_plugin_is_named_when_used_and_hurts_nobody_else(install, entries, name, message) -> None:
+def test_broken_plugin_is_named_when_used_and_leaves_others_usable(install, entries, name, message) -> None:
     install("shaky", **entries)
     assert name in decoders.names()
     assert list(decoders.broken()) == [name]
@@ -233,9 +236,9 @@ def test_broken_plugin_is_named_when_used_and_hurts_nobody_else(install, entries
     assert decoders.create("dark").spec == "dark"
 
 
-def test_two_distributions_of_one_name_are_both_named(install) -> None:
-    install("one", corner="somebody:Corner")
-    install("two", corner="somebody:Corner")
+def test_name_of_two_distributions_is_refused_and_both_are_named(install) -> None:
+    install("one", corner="third_party:Corner")
+    install("two", corner="third_party:Corner")
     with pytest.raises(DecoderError, match=r"registered by (one 1.2 and two 1.2|two 1.2 and one 1.2)"):
         decoders.create("corner")
 

@@ -1,4 +1,4 @@
-"""Soft-argmax on maps whose values lie far apart, as those of untrained networks do."""
+"""Soft-argmax on maps with a wide range of values, such as those of untrained networks."""
 
 from __future__ import annotations
 

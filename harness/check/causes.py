@@ -19,7 +19,7 @@ from nmebench.geometry import scheme
 from nmebench.protocol import DIRECT
 from nmebench.runs.run_store import CellRecord, FaceTable, ModelRecord, Run
 
-__all__ = ["CAUSES", "Cause", "Overrides", "Rescore", "Situation"]
+__all__ = ["CAUSES", "Cause", "DeviatingCell", "Overrides", "Rescore"]
 
 Array = NDArray[np.float64]
 Overrides = Mapping[str, Any]
@@ -27,7 +27,7 @@ Overrides = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Situation:
+class DeviatingCell:
     """A cell that deviates, and the settings with which it was measured."""
 
     run: Run
@@ -50,17 +50,18 @@ class Situation:
         return self.cell.decoder != DIRECT
 
     @property
-    def own_padding(self) -> float | None:
-        """The box rule's default padding; None for a rule that isn't installed."""
+    def default_padding(self) -> float | None:
+        """The box rule's default padding; None for a rule without padding or one that isn't installed."""
         try:
-            return float(getattr(boxes.create(self.cell.box), "padding", np.nan))
+            padding = getattr(boxes.create(self.cell.box), "padding", None)
         except InputError:
             return None
+        return None if padding is None else float(padding)
 
     @property
     def padding(self) -> float | None:
         """The padding used in the run."""
-        return self.configuration.get("box_padding") or self.own_padding
+        return self.configuration.get("box_padding") or self.default_padding
 
     @property
     def colour(self) -> str:
@@ -91,15 +92,15 @@ class Rescore:
     normaliser: Array
 
 
-def _no_reruns(_: Situation) -> tuple[Overrides, ...]:
+def _no_reruns(_: DeviatingCell) -> tuple[Overrides, ...]:
     return ()
 
 
-def _no_rescores(_: Situation) -> tuple[Rescore, ...]:
+def _no_rescores(_: DeviatingCell) -> tuple[Rescore, ...]:
     return ()
 
 
-def _no_suspicion(_: Situation) -> str | None:
+def _no_suspicion(_: DeviatingCell) -> str | None:
     return None
 
 
@@ -111,80 +112,80 @@ class Cause:
     description: str
     source: str
     """The public threads that describe it, or the measurement that found it."""
-    reruns: Callable[[Situation], tuple[Overrides, ...]] = _no_reruns
+    reruns: Callable[[DeviatingCell], tuple[Overrides, ...]] = _no_reruns
     """Returns the settings to measure again with."""
-    rescores: Callable[[Situation], tuple[Rescore, ...]] = _no_rescores
+    rescores: Callable[[DeviatingCell], tuple[Rescore, ...]] = _no_rescores
     """Returns the changed landmarks or normalisers to score."""
-    suspect: Callable[[Situation], str | None] = _no_suspicion
+    suspect: Callable[[DeviatingCell], str | None] = _no_suspicion
     """Returns a sentence when the run's record already points to this cause, else None."""
 
 
-def _other_paddings(s: Situation) -> tuple[Overrides, ...]:
-    usual = (s.own_padding, 1.25, 1.2, 1.1, 1.0, 1.3, 1.6)
+def _other_paddings(s: DeviatingCell) -> tuple[Overrides, ...]:
+    usual = (s.default_padding, 1.25, 1.2, 1.1, 1.0, 1.3, 1.6)
     different = dict.fromkeys(p for p in usual if p is not None and s.padding is not None and abs(p - s.padding) > 1e-9)
     return tuple({"box_padding": padding} for padding in different)
 
 
-def _suspect_padding(s: Situation) -> str | None:
-    if s.padding is None or s.own_padding is None or abs(s.padding - s.own_padding) < 1e-9:
+def _suspect_padding(s: DeviatingCell) -> str | None:
+    if s.padding is None or s.default_padding is None or abs(s.padding - s.default_padding) < 1e-9:
         return None
-    return f"this run used padding {s.padding:g}, the box rule's default is {s.own_padding:g}"
+    return f"this run used padding {s.padding:g}, the box rule's default is {s.default_padding:g}"
 
 
-def _other_boxes(s: Situation) -> tuple[Overrides, ...]:
+def _other_boxes(s: DeviatingCell) -> tuple[Overrides, ...]:
     return tuple({"boxes": (name,)} for name in boxes.names() if name != s.cell.box)
 
 
-def _other_shift(s: Situation) -> tuple[Overrides, ...]:
+def _other_shift(s: DeviatingCell) -> tuple[Overrides, ...]:
     other = {"flip": "flip+shift", "flip+shift": "flip"}.get(s.cell.flip)
     return ({"flip": (other,)},) if other else ()
 
 
-def _other_flip(s: Situation) -> tuple[Overrides, ...]:
+def _other_flip(s: DeviatingCell) -> tuple[Overrides, ...]:
     others = ("flip+shift", "flip") if s.cell.flip == "none" else ("none",)
     return tuple({"flip": (other,)} for other in others)
 
 
-def _other_fusion(s: Situation) -> tuple[Overrides, ...]:
+def _other_fusion(s: DeviatingCell) -> tuple[Overrides, ...]:
     if s.fusion is None:
         return ()
     options = dict(s.configuration.get("options") or {})
     return ({"options": {**options, "fusion": "nearest" if s.fusion == "bilinear" else "bilinear"}},)
 
 
-def _suspect_fusion(s: Situation) -> str | None:
+def _suspect_fusion(s: DeviatingCell) -> str | None:
     return "this run upsampled by nearest neighbour" if s.fusion == "nearest" else None
 
 
-def _other_colour(s: Situation) -> tuple[Overrides, ...]:
+def _other_colour(s: DeviatingCell) -> tuple[Overrides, ...]:
     if s.model.architecture == "oracle":
         return ()
     return ({"colour": "bgr" if s.colour == "rgb" else "rgb"},)
 
 
-def _suspect_colour(s: Situation) -> str | None:
+def _suspect_colour(s: DeviatingCell) -> str | None:
     card = s.card_input.get("colour")
     return f"this run used {s.colour} images, the card says {card}" if card and s.colour != card else None
 
 
-def _suspect_opencv(s: Situation) -> str | None:
+def _suspect_opencv(s: DeviatingCell) -> str | None:
     major = s.opencv.partition(".")[0]
     return f"this run used OpenCV {s.opencv}" if major.isdigit() and int(major) >= 5 else None
 
 
-def _other_decoders(s: Situation) -> tuple[Overrides, ...]:
+def _other_decoders(s: DeviatingCell) -> tuple[Overrides, ...]:
     if not s.heatmaps:
         return ()
     usual = ("dark", "quarter-offset", "quarter-offset:rule=mmpose0", "argmax", "dark-udp", "hrnet")
     return tuple({"decoders": (name,)} for name in usual if name != s.cell.decoder)
 
 
-def _in_image(faces: FaceTable, s: Situation, offset: float) -> Array:
+def _in_image(faces: FaceTable, s: DeviatingCell, offset: float) -> Array:
     """Convert an offset in input px to image px, ``[N, 1, 2]``."""
     return (offset * faces.size / np.asarray(s.model.input_size, np.float64))[:, None, :]
 
 
-def _half_pixel_shifts(s: Situation) -> tuple[Rescore, ...]:
+def _half_pixel_shifts(s: DeviatingCell) -> tuple[Rescore, ...]:
     """Landmarks moved by half an input or heatmap px; only for the first box rule, as no other boxes are stored."""
     faces = s.run.faces
     if s.cell.box != s.run.record.cells[0].box or min(s.model.input_size) < 1 or not (faces.size > 0).all():
@@ -207,12 +208,12 @@ def _half_pixel_shifts(s: Situation) -> tuple[Rescore, ...]:
     )
 
 
-def _truncated_landmarks(s: Situation) -> tuple[Rescore, ...]:
+def _truncated_landmarks(s: DeviatingCell) -> tuple[Rescore, ...]:
     landmarks = np.trunc(s.run.landmarks(s.cell.id).astype(np.float64))
     return (Rescore("landmarks truncated to whole image px", landmarks, s.run.faces.normaliser),)
 
 
-def _other_normalisers(s: Situation) -> tuple[Rescore, ...]:
+def _other_normalisers(s: DeviatingCell) -> tuple[Rescore, ...]:
     try:
         points = scheme.load(s.run.record.dataset.scheme)
     except InputError:
@@ -265,7 +266,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         "OpenCV 5",
-        "OpenCV 5 interpolates differently: up to a tenth of a crop's values move by up to 3 levels.",
+        "OpenCV 5 interpolates differently: up to a tenth of a crop's values differ by up to 3 levels.",
         "measured on OpenCV 4.11 to 4.14 and 5",
         suspect=_suspect_opencv,
     ),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from nmebench import metrics
-from nmebench.check.causes import CAUSES, Cause, Overrides, Rescore, Situation
+from nmebench.check.causes import CAUSES, Cause, DeviatingCell, Overrides, Rescore
 from nmebench.check.verdict import CauseFinding, Verdict, VerdictRow
 from nmebench.errors import InputError
 from nmebench.runs.run_store import CellRecord, Run
@@ -75,12 +75,12 @@ def diagnose(
         return []
     rows = [r for r in verdict.rows if r.cell == cell and r.metric == "nme" and r.measured is not None]
     record = run.cell(cell)
-    situation = Situation(run, record, run.model(record.model))
-    suspicions = {cause.name: cause.suspect(situation) for cause in causes}
+    deviating = DeviatingCell(run, record, run.model(record.model))
+    suspicions = {cause.name: cause.suspect(deviating) for cause in causes}
     findings: dict[str, CauseFinding] = {}
-    search = _Search(run, situation, rows, rerun)
+    search = _Search(run, deviating, rows, rerun)
     # Causes that the record points to first, then those with the fewest reruns: a full explanation ends the search.
-    for cause in sorted(causes, key=lambda c: (suspicions[c.name] is None, len(c.reruns(situation)))):
+    for cause in sorted(causes, key=lambda c: (suspicions[c.name] is None, len(c.reruns(deviating)))):
         findings[cause.name] = search.test(cause, suspicions[cause.name])
     order = {cause.name: number for number, cause in enumerate(causes)}
 
@@ -95,9 +95,9 @@ def diagnose(
 class _Search:
     """Tests causes one by one until one explains the deviation."""
 
-    def __init__(self, run: Run, situation: Situation, rows: Sequence[VerdictRow], rerun: Rerun | None) -> None:
+    def __init__(self, run: Run, deviating: DeviatingCell, rows: Sequence[VerdictRow], rerun: Rerun | None) -> None:
         self._run = run
-        self._situation = situation
+        self._deviating = deviating
         self._rows = rows
         self._rerun = rerun
         self._masks = subset_masks(run)
@@ -108,14 +108,14 @@ class _Search:
         """Test every alternative of a cause and return the one that explains most of the deviation."""
         results: list[CauseFinding] = []
         failed = ""
-        for rescore in cause.rescores(self._situation) if self._rows else ():
+        for rescore in cause.rescores(self._deviating) if self._rows else ():
             results.append(self._finding(cause, rescore.label, {}, self._rescored(rescore)))
-        for overrides in cause.reruns(self._situation) if self._rows else ():
+        for overrides in cause.reruns(self._deviating) if self._rows else ():
             label = _label(overrides)
             nme = self._from_another_cell(overrides)
             if nme is None and self._rerun is not None and self._explanation is None:
                 try:
-                    nme = dict(self._rerun(self._situation.cell, overrides))
+                    nme = dict(self._rerun(self._deviating.cell, overrides))
                 except InputError as error:  # for example, these annotations have no rectangles
                     failed = f" {label} can't be measured: {error}."
             if nme is not None:
@@ -127,7 +127,7 @@ class _Search:
             if best.explains and (best.explained or 0) >= FULL_EXPLANATION and best.overrides:
                 self._explanation = cause.name
             return best.model_copy(update={"detail": _join(cause.description, suspicion, best.detail + failed)})
-        testable = bool(cause.reruns(self._situation)) and bool(self._rows)
+        testable = bool(cause.reruns(self._deviating)) and bool(self._rows)
         if not testable:
             why = "" if suspicion else "Not tested."
         elif self._explanation is not None:
@@ -148,7 +148,7 @@ class _Search:
         labels = {"decoders": "decoder", "flip": "flip", "boxes": "box"}
         if not set(overrides) <= set(labels):
             return None
-        wanted = self._situation.cell.model_copy(update={labels[k]: v[0] for k, v in overrides.items()})
+        wanted = self._deviating.cell.model_copy(update={labels[k]: v[0] for k, v in overrides.items()})
         for cell in self._run.record.cells:
             if (cell.model, cell.decoder, cell.flip, cell.box) == (
                 wanted.model,

@@ -33,7 +33,7 @@ class RoundedValue:
         return f"{self.value:.{self.decimals}f}"
 
     def interval(self, tolerance: float | Decimal = 0) -> tuple[float, float]:
-        """The range that prints as this value, low inclusive and high exclusive, widened by a tolerance on each side."""
+        """The range that prints as this value, low inclusive and high exclusive, widened by a tolerance both ways."""
         reach = Decimal(5).scaleb(-self.decimals - 1) + Decimal(str(tolerance))
         return float(self.value - reach), float(self.value + reach)
 

@@ -60,9 +60,10 @@ class _Member:
 
 
 class _Limits:
-    """Limits of one archive, and what it has used of them.
+    """Counts the members and bytes of one archive and enforces its limits.
 
-    The sizes that headers state are counted: `tarfile` and `zipfile` never return more bytes of a member than that.
+    The stated sizes are counted, because `tarfile` and `zipfile` never return more bytes of a member than its header
+    states.
     """
 
     def __init__(self, archive: Path, *, max_bytes: int, max_files: int, max_ratio: float) -> None:
@@ -107,7 +108,7 @@ class _Limits:
         return PurePosixPath(*parts)
 
     def check_ratio(self, unpacked: int) -> None:
-        """Raise InputError if ``unpacked`` bytes are more than the compression ratio allows."""
+        """Raise InputError if ``unpacked`` bytes exceed the compression ratio."""
         if unpacked > _MIN_RATIO_BYTES and unpacked > self.max_ratio * max(self.packed, 1):
             raise self.refused(
                 f"{unpacked} or more bytes from {self.packed}", f"a compression ratio of at most {self.max_ratio:g}"
@@ -282,7 +283,7 @@ def unpack(
 
     Args:
         archive: a zip, tar or tar.gz file; its content decides, not its name.
-        target: the folder to make. If it was made from the same archive, it is left as it is.
+        target: the folder to make. A folder that was made from the same archive is kept unchanged.
         max_bytes: largest total size of the files, in bytes.
         max_files: largest number of members, folders included.
         max_ratio: largest number of unpacked bytes per byte of the archive.
@@ -296,6 +297,15 @@ def unpack(
     Raises:
         InputError: the archive is unsafe, damaged or lacks an expected file, ``target`` is another folder, or the
             disk is full. Nothing is left behind.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as name:
+        ...     folder = Path(name)
+        ...     with zipfile.ZipFile(folder / "data.zip", "w") as file:
+        ...         file.writestr("WFLW_images/0--Parade/0_1.jpg", b"...")
+        ...     _ = unpack(folder / "data.zip", folder / "out", max_bytes=100, max_files=5, top="WFLW_images")
+        ...     sorted(path.name for path in (folder / "out").rglob("*.jpg"))
+        ['0_1.jpg']
     """
     with _one_line_errors(archive):
         sha256 = sha256 or file_sha256(archive)
@@ -304,8 +314,8 @@ def unpack(
             if origin is not None and origin.sha256 == sha256:
                 return target
             raise InputError(
-                f"{shown(target)}: already exists and wasn't unpacked from {shown(archive.name)}; move it away, or use "
-                "it as it is"
+                f"{shown(target)}: already exists and wasn't unpacked from {shown(archive.name)}; use it, or move "
+                "it away"
             )
         target.parent.mkdir(parents=True, exist_ok=True)
         # Remove what killed commands left. No running command is affected, because the caller has locked the cache.

@@ -97,7 +97,7 @@ def install(source: Source, file: Path, sha256: str, cache: Path, *, origin: str
     """Unpack a verified archive, or move a verified file to its path, and record it in the lock file.
 
     Args:
-        source: what the file is.
+        source: the source that the file belongs to.
         file: the verified file; an archive stays where it is.
         sha256: its hash.
         cache: the cache folder.

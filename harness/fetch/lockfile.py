@@ -63,7 +63,16 @@ def read(cache: Path) -> dict[str, LockEntry]:
 
 
 def record(cache: Path, name: str, entry: LockEntry) -> None:
-    """Add a file to the lock file; an existing entry is never changed."""
+    """Add a file to the lock file; an existing entry is never changed.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     record(Path(folder), "net", LockEntry("net.pth", "3f8e0c2c", 5, "by hand"))
+        ...     record(Path(folder), "net", LockEntry("net.pth", "00000000", 6, "by hand"))
+        ...     read(Path(folder))["net"].sha256
+        '3f8e0c2c'
+    """
     files = read(cache)
     if name in files:
         return

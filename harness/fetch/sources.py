@@ -90,7 +90,7 @@ class Source(BaseModel):
 
     @property
     def manual_way(self) -> str:
-        """How a user gets the file with a browser, for messages."""
+        """The instruction to download the file in a browser and add it, used in messages."""
         return (
             f"download {self.file} in a browser from {self.page or self.address}, then run `nmebench data add "
             f"{self.file}`"

@@ -197,7 +197,7 @@ class _Download:
             with self._get(session, address, headers) as response:
                 if _is_page(response):
                     page = "the server sent a web page instead of the file (a login, or an exhausted quota)"
-                    raise _failed(self.source, f"{page}; nothing was kept")
+                    raise _failed(self.source, f"{page}; the page was not stored")
                 encoding = response.headers.get("Content-Encoding", "identity").lower()
                 # Some servers call a .tar.gz "gzip-encoded"; its bytes are stored as they are.
                 if encoding not in ("", "identity") and not self.source.file.endswith(("gz", "tgz")):
@@ -280,8 +280,9 @@ class _Download:
     def _resumed_total(self, response: requests.Response, offset: int, record: _PartRecord | None) -> int:
         """Return the complete size from a partial response; discard the part if it doesn't continue the file."""
         match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", response.headers.get("Content-Range", ""))
-        if match and int(match[1]) == offset and record and record.total in (None, int(match[3])):
-            return int(match[3])
+        total = int(match[3]) if match else 0
+        if match and int(match[1]) == offset and (record is None or record.total in (None, total)):
+            return total
         self._discard()
         raise _RetryError("the server sent other bytes than requested")
 

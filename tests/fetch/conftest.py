@@ -32,14 +32,14 @@ def sibling(name: str) -> ModuleType:
     return sys.modules[full]
 
 
-play = sibling("server")
+responses = sibling("server")
 archives = sibling("archives")
 faults = sibling("faults")
 
 
-@pytest.fixture(name="play")
-def play_fixture() -> ModuleType:
-    return play
+@pytest.fixture(name="responses")
+def responses_fixture() -> ModuleType:
+    return responses
 
 
 @pytest.fixture(name="archives")
@@ -49,13 +49,13 @@ def archives_fixture() -> ModuleType:
 
 @pytest.fixture
 def server() -> Iterator[Any]:
-    with play.running() as running:
+    with responses.running() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    return play.make_certificate(tmp_path_factory.mktemp("certificate"))
+    return responses.make_certificate(tmp_path_factory.mktemp("certificate"))
 
 
 @pytest.fixture
@@ -129,14 +129,14 @@ def weights() -> bytes:
 
 
 @pytest.fixture
-def wflw_sources(server: Any, play: ModuleType, archives: ModuleType) -> Sources:
+def wflw_sources(server: Any, responses: ModuleType, archives: ModuleType) -> Sources:
     """WFLW's two archives, one of them behind Drive's form, and the checkpoint ``net`` on the local server."""
     shipped = load_sources()
     images = archives.tar(archives.IMAGES)
-    server.on("/annotations", play.serve(archives.tar(archives.ANNOTATIONS)))
-    server.on("/uc", play.serve(play.drive_page(server.url("/download")), mime="text/html"))
-    server.on("/download", play.serve(images))
-    server.on("/w.pth", play.serve(WEIGHTS))
+    server.on("/annotations", responses.serve(archives.tar(archives.ANNOTATIONS)))
+    server.on("/uc", responses.serve(responses.drive_page(server.url("/download")), mime="text/html"))
+    server.on("/download", responses.serve(images))
+    server.on("/w.pth", responses.serve(WEIGHTS))
     prefix = hashlib.sha256(WEIGHTS).hexdigest()[:8]
     table = {
         "wflw-images": shipped["wflw-images"].model_copy(update={"drive_base": server.url(""), "hosts": ()}),

@@ -49,7 +49,7 @@ def test_unpacks_all_files_and_records_the_archive(tmp_path: Path, archives: Mod
     assert origin is not None
     assert origin.packed == len(data)
     assert list_files(archive)[0].startswith("WFLW_images/")
-    # The second call leaves the folder as it is.
+    # The second call keeps the folder unchanged.
     (target / "0--Event" / "0_0.jpg").write_bytes(b"mine")
     assert unpack(archive, target, **BOUNDS) == target
     assert (target / "0--Event" / "0_0.jpg").read_bytes() == b"mine"

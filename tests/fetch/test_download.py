@@ -62,14 +62,14 @@ def test_an_unknown_name(wflw_sources, cache, refused) -> None:
     ids=["quota", "no-link", "no-address", "another-host", "again"],
 )
 def test_unusable_drive_pages(
-    wflw_sources, server, play, cache, policy, refused, leftovers, fault, page, expected
+    wflw_sources, server, responses, cache, policy, refused, leftovers, fault, page, expected
 ) -> None:
     pages = {
-        "quota": play.QUOTA_PAGE,
-        "another host": play.drive_page("https://files.example.com/download"),
-        "again": play.drive_page(server.url("/uc")),
+        "quota": responses.QUOTA_PAGE,
+        "another host": responses.drive_page("https://files.example.com/download"),
+        "again": responses.drive_page(server.url("/uc")),
     }
-    server.on("/uc", play.serve(pages.get(page, page), mime="text/html"))
+    server.on("/uc", responses.serve(pages.get(page, page), mime="text/html"))
     line = refused(
         lambda: fetch("wflw-images", cache=cache, sources=wflw_sources, policy=policy, accept_licence=True), fault=fault
     )
@@ -78,33 +78,33 @@ def test_unusable_drive_pages(
     assert leftovers(cache) == set()
 
 
-def test_a_download_behind_drives_form_is_resumed(wflw_sources, server, play, archives, cache, policy) -> None:
+def test_a_download_behind_drives_form_is_resumed(wflw_sources, server, responses, archives, cache, policy) -> None:
     images = archives.tar(archives.IMAGES)
-    server.on("/download", play.serve(images, cut_at=len(images) - 500), play.serve(images))
+    server.on("/download", responses.serve(images, cut_at=len(images) - 500), responses.serve(images))
     fetch("wflw-images", cache=cache, sources=wflw_sources, policy=policy, accept_licence=True)
     assert "If-Range" in server.asked("/download")[1]
 
 
 @pytest.mark.parametrize("cut", [400, 4], ids=["half", "checksum"])
 def test_a_truncated_archive_is_deleted(
-    wflw_sources, server, play, archives, cache, policy, refused, leftovers, cut
+    wflw_sources, server, responses, archives, cache, policy, refused, leftovers, cut
 ) -> None:
     data = archives.tar(archives.IMAGES)
-    server.on("/download", play.serve(data[:-cut]))
+    server.on("/download", responses.serve(data[:-cut]))
     line = refused(
         lambda: fetch("wflw-images", cache=cache, sources=wflw_sources, policy=policy, accept_licence=True),
         fault="the archive on the server is cut short" if cut == 400 else None,
     )
     assert "damaged or cut short" in line
     assert leftovers(cache) == set()
-    server.on("/download", play.serve(data))
+    server.on("/download", responses.serve(data))
     fetch("wflw-images", cache=cache, sources=wflw_sources, policy=policy, accept_licence=True)
 
 
 def test_an_archive_without_the_expected_files_is_not_recorded(
-    wflw_sources, server, play, archives, cache, policy, refused, leftovers
+    wflw_sources, server, responses, archives, cache, policy, refused, leftovers
 ) -> None:
-    server.on("/download", play.serve(archives.tar({"notes.txt": b"hello"})))
+    server.on("/download", responses.serve(archives.tar({"notes.txt": b"hello"})))
     with pytest.raises(InputError, match="contains no"):
         fetch("wflw-images", cache=cache, sources=wflw_sources, policy=policy, accept_licence=True)
     assert leftovers(cache) == set()
@@ -127,9 +127,9 @@ def test_a_file_behind_a_web_page_is_not_fetched(cache, refused) -> None:
     assert "nmebench data add" in line
 
 
-def test_the_users_own_card(server, play, cache, tmp_path, policy, refused, weights):
+def test_the_users_own_card(server, responses, cache, tmp_path, policy, refused, weights):
     prefix = hashlib.sha256(weights).hexdigest()[:8]
-    url = server.on(f"/mine-{prefix}.pth", play.serve(weights))
+    url = server.on(f"/mine-{prefix}.pth", responses.serve(weights))
     card = tmp_path / "mine.toml"
     text = 'name = "mine"\narchitecture = "hrnetv2-w18"\nlicence = "for tests"\n'
     card.write_text(f'{text}weights = {{ url = "{url}" }}\n')

@@ -12,14 +12,14 @@ from nmebench.fetch.lockfile import LOCK_NAME, lock_cache, read
 
 
 def test_a_changed_file_at_the_server_is_refused(
-    wflw_sources, server, play, archives, cache, policy, refused, leftovers
+    wflw_sources, server, responses, archives, cache, policy, refused, leftovers
 ) -> None:
     fetch("wflw-annotations", cache=cache, sources=wflw_sources, policy=policy, accept_licence=True)
     recorded = read(cache)["wflw-annotations"]
     assert recorded.bytes == len(archives.tar(archives.ANNOTATIONS))
     # The folder is lost, and the server has another file now.
     shutil.rmtree(cache / "wflw")
-    server.on("/annotations", play.serve(archives.tar({**archives.ANNOTATIONS, "WFLW_annotations/new": b"1"})))
+    server.on("/annotations", responses.serve(archives.tar({**archives.ANNOTATIONS, "WFLW_annotations/new": b"1"})))
     line = refused(
         lambda: fetch("wflw-annotations", cache=cache, sources=wflw_sources, policy=policy, accept_licence=True),
         fault="the file at the server has changed since the first download",

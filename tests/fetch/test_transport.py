@@ -22,8 +22,8 @@ def fetch_bytes(sources: Sources, cache: Path, policy: Policy, **options: Any) -
     return fetch("thing", cache=cache, sources=sources, policy=policy, **options).read_bytes()
 
 
-def test_downloads_reports_progress_and_cleans_up(server, play, source, cache, policy, leftovers) -> None:
-    sources = source(server.on("/thing", play.serve(DATA)))
+def test_downloads_reports_progress_and_cleans_up(server, responses, source, cache, policy, leftovers) -> None:
+    sources = source(server.on("/thing", responses.serve(DATA)))
     seen: list[tuple[str, int, int]] = []
     assert fetch_bytes(sources, cache, policy, progress=lambda f, d, t: seen.append((f, d, t))) == DATA
     assert seen[-1] == ("thing.bin", len(DATA), len(DATA))
@@ -43,8 +43,8 @@ def test_downloads_reports_progress_and_cleans_up(server, play, source, cache, p
         pytest.param({"etag": None}, id="same-length"),
     ],
 )
-def test_a_cut_connection_is_resumed(server, play, source, cache, policy, options) -> None:
-    url = server.on("/thing", play.serve(DATA, cut_at=9000, **options), play.serve(DATA, **options))
+def test_a_cut_connection_is_resumed(server, responses, source, cache, policy, options) -> None:
+    url = server.on("/thing", responses.serve(DATA, cut_at=9000, **options), responses.serve(DATA, **options))
     notes: list[str] = []
     assert fetch_bytes(source(url), cache, policy, note=notes.append) == DATA
     assert notes == ["thing.bin: the connection was cut; trying again in 1 s"]
@@ -56,25 +56,33 @@ def test_a_cut_connection_is_resumed(server, play, source, cache, policy, option
     assert policy.pauses == [1.0]
 
 
-def test_a_file_that_changed_in_between_is_downloaded_from_the_start(server, play, source, cache, policy) -> None:
-    url = server.on("/thing", play.serve(b"old" * 5000, cut_at=9000), play.serve(DATA, etag='"v2"'))
+def test_a_file_that_changed_in_between_is_downloaded_from_the_start(server, responses, source, cache, policy) -> None:
+    url = server.on("/thing", responses.serve(b"old" * 5000, cut_at=9000), responses.serve(DATA, etag='"v2"'))
     assert fetch_bytes(source(url), cache, policy) == DATA
 
 
-def test_a_file_of_another_size_is_downloaded_from_the_start(server, play, source, cache, policy) -> None:
+def test_a_file_of_another_size_is_downloaded_from_the_start(server, responses, source, cache, policy) -> None:
     url = server.on(
-        "/thing", play.serve(b"old" * 5000, etag=None, cut_at=9000), play.serve(DATA, etag=None), play.serve(DATA)
+        "/thing",
+        responses.serve(b"old" * 5000, etag=None, cut_at=9000),
+        responses.serve(DATA, etag=None),
+        responses.serve(DATA),
     )
     assert fetch_bytes(source(url), cache, policy) == DATA
 
 
-def test_a_server_without_ranges_sends_from_the_start(server, play, source, cache, policy) -> None:
-    url = server.on("/thing", play.serve(DATA, cut_at=9000), play.serve(DATA, ranges=False))
+def test_a_server_without_ranges_sends_from_the_start(server, responses, source, cache, policy) -> None:
+    url = server.on("/thing", responses.serve(DATA, cut_at=9000), responses.serve(DATA, ranges=False))
     assert fetch_bytes(source(url), cache, policy) == DATA
 
 
-def test_a_complete_part_file_needs_no_download(server, play, source, cache, policy) -> None:
-    url = server.on("/thing", play.serve(DATA))
+def test_a_partial_response_of_the_complete_file_is_accepted(server, responses, source, cache, policy) -> None:
+    partial = responses.status(206, body=DATA, Content_Range=f"bytes 0-{len(DATA) - 1}/{len(DATA)}")
+    assert fetch_bytes(source(server.on("/thing", partial)), cache, policy) == DATA
+
+
+def test_a_complete_part_file_needs_no_download(server, responses, source, cache, policy) -> None:
+    url = server.on("/thing", responses.serve(DATA))
     part = cache / "downloads" / "thing.bin.part"
     part.parent.mkdir(parents=True)
     part.write_bytes(DATA)
@@ -85,8 +93,8 @@ def test_a_complete_part_file_needs_no_download(server, play, source, cache, pol
     assert server.asked("/thing")[0]["Range"] == f"bytes={len(DATA)}-"
 
 
-def test_a_part_file_longer_than_the_file_is_discarded(server, play, source, cache, policy) -> None:
-    url = server.on("/thing", play.serve(DATA))
+def test_a_part_file_longer_than_the_file_is_discarded(server, responses, source, cache, policy) -> None:
+    url = server.on("/thing", responses.serve(DATA))
     part = cache / "downloads" / "thing.bin.part"
     part.parent.mkdir(parents=True)
     part.write_bytes(DATA + b"more")
@@ -97,29 +105,31 @@ def test_a_part_file_longer_than_the_file_is_discarded(server, play, source, cac
 @pytest.mark.parametrize(
     "damage", ["{", '{"address": 1}', '{"address": "http://elsewhere/", "validator": "x", "total": 1}']
 )
-def test_a_part_file_of_unknown_origin_is_not_resumed(server, play, source, cache, policy, damage) -> None:
+def test_a_part_file_of_unknown_origin_is_not_resumed(server, responses, source, cache, policy, damage) -> None:
     part = cache / "downloads" / "thing.bin.part"
     part.parent.mkdir(parents=True)
     part.write_bytes(b"x" * 100)
     part.with_name("thing.bin.part.json").write_text(damage)
-    assert fetch_bytes(source(server.on("/thing", play.serve(DATA))), cache, policy) == DATA
+    assert fetch_bytes(source(server.on("/thing", responses.serve(DATA))), cache, policy) == DATA
     assert "Range" not in server.asked("/thing")[0]
 
 
-def test_chunked_and_gzip_labelled_archives_are_stored_unchanged(server, play, archives, source, cache, policy) -> None:
+def test_chunked_and_gzip_labelled_archives_are_stored_unchanged(
+    server, responses, archives, source, cache, policy
+) -> None:
     data = archives.tar(archives.IMAGES)
-    url = server.on("/thing", play.serve(data, chunked=True, headers={"Content-Encoding": "x-gzip"}))
+    url = server.on("/thing", responses.serve(data, chunked=True, headers={"Content-Encoding": "x-gzip"}))
     root = fetch("thing", cache=cache, policy=policy, sources=source(url, file="thing.tar.gz", unpacks_to="thing"))
     assert (root / "WFLW_images/0--Event/0_0.jpg").read_bytes() == archives.IMAGES["WFLW_images/0--Event/0_0.jpg"]
 
 
-def test_waits_as_retry_after_says(server, play, source, cache, policy) -> None:
+def test_waits_as_retry_after_says(server, responses, source, cache, policy) -> None:
     url = server.on(
         "/thing",
-        play.status(429, Retry_After="7"),
-        play.status(503, Retry_After="Sat, 01 Jan 2022 00:00:09 GMT"),
-        play.status(503, Retry_After="soon"),
-        play.serve(DATA),
+        responses.status(429, Retry_After="7"),
+        responses.status(503, Retry_After="Sat, 01 Jan 2022 00:00:09 GMT"),
+        responses.status(503, Retry_After="soon"),
+        responses.serve(DATA),
     )
     # The dated Retry-After is in the past, so there is no pause.
     patient = Policy(read_seconds=0.3, attempts=5, chunk=1024, sleep=policy.sleep)
@@ -169,9 +179,9 @@ FAULTS: dict[str, tuple[Callable[[ModuleType, Any], list[Any]], str, dict[str, A
 
 
 @pytest.mark.parametrize("fault", [pytest.param(name, id=name.replace(" ", "-").replace(":", "")) for name in FAULTS])
-def test_a_fault_is_one_line(server, play, source, cache, policy, refused, leftovers, fault) -> None:
+def test_a_fault_is_one_line(server, responses, source, cache, policy, refused, leftovers, fault) -> None:
     steps, expected, fields = FAULTS[fault]
-    url = server.on("/thing", *steps(play, server))
+    url = server.on("/thing", *steps(responses, server))
     line = refused(lambda: fetch_bytes(source(url, **fields), cache, policy), fault=fault)
     assert expected in line
     assert not (cache / "weights").exists()
@@ -191,24 +201,33 @@ def test_invalid_addresses(source, cache, policy, refused, url) -> None:
     assert "allowed: http and https" in refused(lambda: fetch_bytes(source(url), cache, policy))
 
 
-def test_a_redirect_to_a_listed_host_is_followed(server, play, source, cache, policy) -> None:
-    with play.running() as mirror:
-        there = mirror.on("/there", play.serve(DATA))
-        url = server.on("/thing", play.redirect("/moved"), play.redirect("/moved"))
-        server.on("/moved", play.redirect(there))
+def test_a_redirect_to_a_listed_host_is_followed(server, responses, source, cache, policy) -> None:
+    with responses.running() as mirror:
+        there = mirror.on("/there", responses.serve(DATA))
+        url = server.on("/thing", responses.redirect("/moved"), responses.redirect("/moved"))
+        server.on("/moved", responses.redirect(there))
         assert fetch_bytes(source(url, hosts=(mirror.netloc,)), cache, policy) == DATA
 
 
-def test_received_bytes_are_kept_for_the_next_command(server, play, source, cache, policy, refused) -> None:
-    sources = source(server.on("/thing", play.serve(DATA, cut_at=9000), play.status(503)))
+def test_a_redirected_download_is_resumed(server, responses, source, cache, policy) -> None:
+    server.on("/moved", responses.serve(DATA, cut_at=9000), responses.serve(DATA))
+    assert fetch_bytes(source(server.on("/thing", responses.redirect("/moved"))), cache, policy) == DATA
+    first, second = server.asked("/moved")
+    assert "Range" not in first
+    assert second["Range"].startswith("bytes=")
+    assert second["If-Range"] == '"v1"'
+
+
+def test_received_bytes_are_kept_for_the_next_command(server, responses, source, cache, policy, refused) -> None:
+    sources = source(server.on("/thing", responses.serve(DATA, cut_at=9000), responses.status(503)))
     assert "bytes are kept" in refused(lambda: fetch_bytes(sources, cache, policy))
-    server.on("/thing", play.serve(DATA))
+    server.on("/thing", responses.serve(DATA))
     assert fetch_bytes(sources, cache, policy) == DATA
     assert int(server.asked("/thing")[-1]["Range"].removeprefix("bytes=").rstrip("-")) > 0
 
 
-def test_an_interrupt_keeps_the_received_bytes(server, play, source, cache, policy, leftovers) -> None:
-    sources = source(server.on("/thing", play.serve(DATA)))
+def test_an_interrupt_keeps_the_received_bytes(server, responses, source, cache, policy, leftovers) -> None:
+    sources = source(server.on("/thing", responses.serve(DATA)))
 
     def stop(file: str, done: int, total: int) -> None:
         if done > 5000:
@@ -222,10 +241,10 @@ def test_an_interrupt_keeps_the_received_bytes(server, play, source, cache, poli
 
 
 def test_too_little_disk_space_is_noticed_before_the_download(
-    server, play, source, cache, policy, refused, monkeypatch
+    server, responses, source, cache, policy, refused, monkeypatch
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=10))
-    sources = source(server.on("/thing", play.serve(DATA)))
+    sources = source(server.on("/thing", responses.serve(DATA)))
     assert "10 free" in refused(
         lambda: fetch_bytes(sources, cache, policy), fault="too little disk space for the download"
     )
@@ -234,17 +253,19 @@ def test_too_little_disk_space_is_noticed_before_the_download(
 # HTTPS ---------------------------------------------------------------------------------------------------------------
 
 
-def test_https_with_an_own_certificate_authority(play, certificate, source, cache, policy, monkeypatch) -> None:
+def test_https_with_an_own_certificate_authority(responses, certificate, source, cache, policy, monkeypatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[0]))
-    with play.running(certificate=certificate) as server:
-        url = server.on("/thing", play.serve(DATA, cut_at=9000), play.serve(DATA))
+    with responses.running(certificate=certificate) as server:
+        url = server.on("/thing", responses.serve(DATA, cut_at=9000), responses.serve(DATA))
         assert fetch_bytes(source(url), cache, policy) == DATA
 
 
-def test_an_untrusted_certificate(play, certificate, source, cache, policy, refused, leftovers, monkeypatch) -> None:
+def test_an_untrusted_certificate(
+    responses, certificate, source, cache, policy, refused, leftovers, monkeypatch
+) -> None:
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
-    with play.running(certificate=certificate) as server:
-        sources = source(server.on("/thing", play.serve(DATA)))
+    with responses.running(certificate=certificate) as server:
+        sources = source(server.on("/thing", responses.serve(DATA)))
         assert "can't be verified" in refused(
             lambda: fetch_bytes(sources, cache, policy), fault="an untrusted certificate"
         )
@@ -254,19 +275,19 @@ def test_an_untrusted_certificate(play, certificate, source, cache, policy, refu
 
 
 def test_https_is_never_redirected_to_http(
-    play, certificate, server, source, cache, policy, refused, monkeypatch
+    responses, certificate, server, source, cache, policy, refused, monkeypatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[0]))
-    with play.running(certificate=certificate) as safe:
-        plain = server.on("/thing", play.serve(DATA))
-        sources = source(safe.on("/thing", play.redirect(plain)), hosts=(server.netloc,))
+    with responses.running(certificate=certificate) as safe:
+        plain = server.on("/thing", responses.serve(DATA))
+        sources = source(safe.on("/thing", responses.redirect(plain)), hosts=(server.netloc,))
         assert "from https to http" in refused(
             lambda: fetch_bytes(sources, cache, policy), fault="a redirect from https to http"
         )
     assert server.asked("/thing") == []
 
 
-def test_a_server_that_sends_nothing(server, play, source, cache, policy, refused):
+def test_a_server_that_sends_nothing(server, responses, source, cache, policy, refused):
     def silent(handler, running):
         running.closing.wait(5)
 
@@ -275,9 +296,9 @@ def test_a_server_that_sends_nothing(server, play, source, cache, policy, refuse
     assert "didn't answer within 0.3 s" in line
 
 
-def test_attempts_are_limited_even_if_each_brings_new_bytes(server, play, source, cache, policy, refused):
+def test_attempts_are_limited_even_if_each_brings_new_bytes(server, responses, source, cache, policy, refused):
     """The server cuts the connection after every kilobyte."""
-    steps = [play.serve(DATA, cut_at=(number + 1) * 1100) for number in range(4)]
+    steps = [responses.serve(DATA, cut_at=(number + 1) * 1100) for number in range(4)]
     sources = source(server.on("/thing", *steps))
     short = Policy(read_seconds=0.3, attempts=3, max_attempts=3, chunk=1024, sleep=policy.sleep)
     line = refused(lambda: fetch_bytes(sources, cache, short), fault="the connection is cut again and again")
@@ -285,15 +306,15 @@ def test_attempts_are_limited_even_if_each_brings_new_bytes(server, play, source
     assert "are kept" in line
 
 
-def test_a_small_file_on_drive_has_no_form(server, play, source, cache, policy):
-    server.on("/uc", play.serve(DATA, cut_at=9000), play.serve(DATA))
+def test_a_small_file_on_drive_has_no_form(server, responses, source, cache, policy):
+    server.on("/uc", responses.serve(DATA, cut_at=9000), responses.serve(DATA))
     sources = source(drive="FILEID", drive_base=server.url(""))
     assert fetch_bytes(sources, cache, policy) == DATA
     assert server.log[0][0] == "/uc?id=FILEID&export=download"
 
 
-def test_a_disk_that_fills_up_keeps_the_received_bytes(server, play, source, cache, policy, refused, monkeypatch):
-    sources = source(server.on("/thing", play.serve(DATA)))
+def test_a_disk_that_fills_up_keeps_the_received_bytes(server, responses, source, cache, policy, refused, monkeypatch):
+    sources = source(server.on("/thing", responses.serve(DATA)))
     original_open = Path.open
 
     class Full:
@@ -331,7 +352,7 @@ def test_a_disk_that_fills_up_keeps_the_received_bytes(server, play, source, cac
     assert fetch_bytes(sources, cache, policy) == DATA
 
 
-def test_the_body_of_a_redirect_is_not_read(server, play, source, cache, policy):
+def test_the_body_of_a_redirect_is_not_read(server, responses, source, cache, policy):
     """`requests` would read it into memory, however long it is."""
 
     def endless_redirect(handler, running):
@@ -342,6 +363,6 @@ def test_the_body_of_a_redirect_is_not_read(server, play, source, cache, policy)
         handler.wfile.write(b"x" * 1000)
         running.closing.wait(5)
 
-    server.on("/there", play.serve(DATA))
+    server.on("/there", responses.serve(DATA))
     assert fetch_bytes(source(server.on("/thing", endless_redirect)), cache, policy) == DATA
     assert policy.pauses == []

@@ -70,62 +70,52 @@ def store_predictions(
         ...     len(run.scores), run.record.cells[0].id
         (1, 'mine__direct__none__none')
     """
-    file = Path(str(predictions).partition("::")[0])
-    with writing(out, overwrite=overwrite) as work:
-        dataset = datasets.load(data, format=format)
-        landmarks, _ = scoring.import_predictions(predictions, images=dataset.images)
-        if landmarks.shape != dataset.landmarks.shape:
-            raise InputError(
-                f"{predictions}: {landmarks.shape[0]} faces with {landmarks.shape[1]} landmarks, but {data} has "
-                f"{dataset.landmarks.shape[0]} with {dataset.landmarks.shape[1]}; give one row per face, in the order "
-                "of the dataset's list"
-            )
-        normaliser_name = normaliser or dataset.scheme.default_normaliser
-        distances = scheme.normaliser(dataset.scheme, dataset.landmarks, normaliser_name)
-        low, high = dataset.landmarks.min(axis=1), dataset.landmarks.max(axis=1)
-        cell = cell_id(name, DIRECT, "none", "none")
-        record = RunRecord(
-            kind="score",
-            configuration={
-                "data": data,
-                "predictions": predictions.name,
-                "name": name,
-                "normaliser": normaliser_name,
-            },
-            normaliser=normaliser_name,
-            dataset=dataset_record(dataset),
-            models=[
-                ModelRecord(
-                    name=name,
-                    architecture="predictions",
-                    card={
-                        "name": name,
-                        "predictions": predictions.name,
-                        "sha256": file_sha256(file),
-                    },
-                    input_size=(0, 0),
-                    engine="none (predictions)",
-                )
-            ],
-            cells=[CellRecord(id=cell, model=name, decoder=DIRECT, flip="none", box="none")],
-            provenance=provenance.collect(command=command, threads=1, deterministic=True, seed=0),
+    dataset = datasets.load(data, format=format)
+    landmarks, _ = scoring.import_predictions(predictions, images=dataset.images)
+    if landmarks.shape != dataset.landmarks.shape:
+        raise InputError(
+            f"{predictions}: {landmarks.shape[0]} faces with {landmarks.shape[1]} landmarks, but {data} has "
+            f"{dataset.landmarks.shape[0]} with {dataset.landmarks.shape[1]}; give one row per face, in the order of "
+            "the dataset's list"
         )
+    normaliser_name = normaliser or dataset.scheme.default_normaliser
+    distances = scheme.normaliser(dataset.scheme, dataset.landmarks, normaliser_name)
+    low, high = dataset.landmarks.min(axis=1), dataset.landmarks.max(axis=1)
+    cell = cell_id(name, DIRECT, "none", "none")
+    record = RunRecord(
+        kind="score",
+        configuration={"data": data, "predictions": predictions.name, "name": name, "normaliser": normaliser_name},
+        normaliser=normaliser_name,
+        dataset=dataset_record(dataset),
+        models=[
+            ModelRecord(
+                name=name,
+                architecture="predictions",
+                card={
+                    "name": name,
+                    "predictions": predictions.name,
+                    "sha256": file_sha256(Path(str(predictions).partition("::")[0])),
+                },
+                input_size=(0, 0),
+                engine="none (predictions)",
+            )
+        ],
+        cells=[CellRecord(id=cell, model=name, decoder=DIRECT, flip="none", box="none")],
+        provenance=provenance.collect(command=command, threads=1, deterministic=True, seed=0),
+    )
+    faces = FaceTable(
+        image=dataset.images,
+        line=dataset.lines,
+        landmarks=dataset.landmarks,
+        normaliser=distances,
+        subsets=dataset.subsets,
+        centre=(low + high) / 2,
+        size=high - low,
+    )
+    with writing(out, overwrite=overwrite) as work:
         staging = work / "run"
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir()
         Run.write_cell(staging, cell, landmarks, np.ones(landmarks.shape[:2], np.float32))
-        run = Run.create(
-            staging,
-            record,
-            FaceTable(
-                image=dataset.images,
-                line=dataset.lines,
-                landmarks=dataset.landmarks,
-                normaliser=distances,
-                subsets=dataset.subsets,
-                centre=(low + high) / 2,
-                size=high - low,
-            ),
-        )
-        scoring.score(run)
+        scoring.score(Run.create(staging, record, faces))
         return publish(staging, out)

@@ -69,7 +69,7 @@ def test_csv_with_image_names_must_be_in_list_order(tmp_path):
         pytest.param("face,x0,y0\n0,1\n", "row 2 has 2 fields", id="short-row"),
         pytest.param("face,x0,y0\n0,1,a\n", "row 2: landmark 0 y is 'a', not a number", id="text"),
         pytest.param("face,x0,y0\n0,1,1_0.5\n", "row 2: landmark 0 y is '1_0.5', not a number", id="underscore"),
-        pytest.param("face,x0,y0\n0,1,\"2,5\"\n", "write a decimal point", id="decimal-comma"),
+        pytest.param('face,x0,y0\n0,1,"2,5"\n', "write a decimal point", id="decimal-comma"),
         pytest.param("face,x0,y0\n1_0,1,2\n", "column face has '1_0'", id="face-underscore"),
         pytest.param("face,x0,y0\n0,1,nan\n", "row 2: landmark 0 y is nan, not a finite number", id="nan"),
         pytest.param("face,x0,y0\n0,1,2\n2,1,2\n", "face 1 is missing", id="missing-face"),

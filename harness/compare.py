@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nmebench import metrics
 from nmebench.errors import InputError
+from nmebench.printable import markdown_cell
 from nmebench.runs.run_store import CellRecord, Run
 from nmebench.scoring import subset_masks
 from nmebench.statistics import PairedDifference, holm, paired_difference
@@ -288,12 +289,8 @@ def _difference_text(difference: CellDifference) -> str:
 
 def markdown(comparison: Comparison) -> str:
     """Return a Markdown table with NME by subset, FR, AUC and the difference to the first run."""
-
-    def safe(text: str) -> str:
-        return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
-
     head = ["cell", "run", *(f"NME {s}" for s in comparison.subsets), "FR@10", "AUC@10", "difference to the first run"]
-    out = [f"**{safe(comparison.summary)}**", "", f"| {' | '.join(head)} |"]
+    out = [f"**{markdown_cell(comparison.summary)}**", "", f"| {' | '.join(head)} |"]
     out.append(f"|---|---|{'--:|' * (len(comparison.subsets) + 2)}---|")
     for row in comparison.rows:
         for name, scores, difference in zip(comparison.names, row.scores, row.differences, strict=True):
@@ -303,6 +300,6 @@ def markdown(comparison: Comparison) -> str:
                 cells = [f"{scores.nme[s]:.4f}" for s in comparison.subsets]
                 cells += [f"{scores.fr10:.2f}", f"{scores.auc10:.4f}"]
                 cells.append("" if difference is None else _difference_text(difference))
-            out.append(f"| {safe(row.label)} | {safe(name)} | {' | '.join(cells)} |")
-    out += ["", *(f"- {safe(note)}" for note in comparison.notes)] if comparison.notes else []
+            out.append(f"| {markdown_cell(row.label)} | {markdown_cell(name)} | {' | '.join(cells)} |")
+    out += ["", *(f"- {markdown_cell(note)}" for note in comparison.notes)] if comparison.notes else []
     return "\n".join(out) + "\n"

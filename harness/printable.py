@@ -1,10 +1,11 @@
-"""Names of files, printable on one line whatever bytes they hold."""
+"""Text from outside, such as file and model names, made safe for one line of a terminal or a Markdown table."""
 
 from __future__ import annotations
 
 import os
+import re
 
-__all__ = ["shown"]
+__all__ = ["markdown_cell", "shown"]
 
 
 def shown(name: str | os.PathLike[str]) -> str:
@@ -20,6 +21,16 @@ def shown(name: str | os.PathLike[str]) -> str:
         two\\nlines.jpg
     """
     return "".join(char if char.isprintable() else _escaped(char) for char in os.fspath(name))
+
+
+def markdown_cell(text: str) -> str:
+    """Return text for a cell of a Markdown table: on one line, with the characters of Markdown and HTML escaped.
+
+    Example:
+        >>> print(markdown_cell("net_a|<b>"))
+        net\\_a\\|\\<b\\>
+    """
+    return re.sub(r"([\\|<>`*_\[\]])", r"\\\1", text).replace("\n", " ")
 
 
 def _escaped(char: str) -> str:

@@ -114,6 +114,6 @@ def test_text_and_markdown(make_run, noise):
     assert text[-1] == found.summary
     assert any("no such cell" in line for line in text)
     page = markdown(found)
-    assert "a\\|&lt;b>" in page
+    assert "a\\|\\<b\\>" in page
     table = [line for line in page.splitlines() if line.startswith("|")]
     assert {line.replace("\\|", "").count("|") for line in table} == {9}

@@ -31,6 +31,7 @@ CHECKED = (
     "harness/files.py",
     "harness/gate",
     "harness/paths.py",
+    "harness/printable.py",
     "harness/protocol.py",
     "harness/published",
     "harness/registry.py",

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nmebench.printable import shown
+from nmebench.printable import markdown_cell, shown
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,17 @@ def test_name_is_one_printable_line(name: str | Path, text: str) -> None:
 def test_any_name_is_printable_and_encodable(name: str) -> None:
     assert shown(name).isprintable()
     shown(name).encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        pytest.param("net, dark", "net, dark", id="plain"),
+        pytest.param("a|b", r"a\|b", id="column-separator"),
+        pytest.param("<script>", r"\<script\>", id="html"),
+        pytest.param("net__dark*`x`[y]", r"net\_\_dark\*\`x\`\[y\]", id="markup"),
+        pytest.param("two\nlines", "two lines", id="newline"),
+    ],
+)
+def test_markdown_cell(text: str, cell: str) -> None:
+    assert markdown_cell(text) == cell

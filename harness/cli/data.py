@@ -16,7 +16,7 @@ app = typer.Typer(no_args_is_help=True, help="Download, draw, add and verify dat
 @app.command()
 def make(
     name: Annotated[str, typer.Argument(help="Name of the dataset: synthface.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Output folder; must not exist.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Output folder; must be new or empty.")],
     faces: Annotated[int, typer.Option(help="Number of faces to draw.")] = 500,
     seed: Annotated[int, typer.Option(help="Random seed of the faces.")] = 0,
     split: Annotated[str, typer.Option(help="Split: test or train.")] = "test",

@@ -26,6 +26,7 @@ from nmebench.cli import (
     train,
 )
 from nmebench.errors import InputError
+from nmebench.printable import shown
 
 __all__ = ["app", "main"]
 
@@ -103,9 +104,7 @@ _OUT_OF_MEMORY = (
 
 def _print_error(line: str) -> None:
     """Print one line to standard error, with control characters escaped."""
-    text = " ".join(line.split())
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    sys.stderr.write(shown.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
+    sys.stderr.write(shown(" ".join(line.split())) + "\n")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -6,6 +6,7 @@ import re
 from xml.etree import ElementTree  # only writes: nothing is parsed
 
 from nmebench.gate.gate_run import GateResult, GateRow
+from nmebench.printable import markdown_cell
 
 __all__ = ["junit", "lines", "markdown"]
 
@@ -33,14 +34,11 @@ def lines(result: GateResult) -> list[str]:
 def markdown(result: GateResult) -> str:
     """Return a summary for a pull request: the result, then a table with the failed cells first."""
 
-    def safe(text: str) -> str:
-        return re.sub(r"([\\|<>`*_\[\]])", r"\\\1", text).replace("\n", " ")
-
     def number(value: float | None, form: str) -> str:
         return "" if value is None else format(value, form)
 
     out = [
-        f"### {'✅' if result.passed else '❌'} {safe(result.summary)}",
+        f"### {'✅' if result.passed else '❌'} {markdown_cell(result.summary)}",
         "",
         "| cell | result | subset | NME before | NME now | difference (95 % interval) | p (Holm) | why |"
         if result.level == 0.95
@@ -51,14 +49,14 @@ def markdown(result: GateResult) -> str:
     for row in sorted(result.rows, key=lambda r: not r.failed):
         interval = "" if row.low is None or row.high is None else f" ({row.low:+.4f} to {row.high:+.4f})"
         cells = [
-            safe(row.cell),
+            markdown_cell(row.cell),
             f"**{row.outcome}**" if row.failed else row.outcome,
             row.subset if row.compared else "",
             number(row.before, ".4f"),
             number(row.after, ".4f"),
             number(row.difference, "+.4f") + interval,
             number(row.p, ".3g"),
-            safe(row.reason),
+            markdown_cell(row.reason),
         ]
         out.append(f"| {' | '.join(cells)} |")
     return "\n".join(out) + "\n"

@@ -72,7 +72,7 @@ class _RetryError(Exception):
 
 @dataclass(frozen=True)
 class _PartRecord:
-    """Which version of the file the bytes of a ``.part`` file belong to."""
+    """Identifies the version of the file that a ``.part`` file contains."""
 
     address: str
     """The source's address, without the tokens that redirects add."""

@@ -83,17 +83,7 @@ def input_to_heatmap(
 ) -> Points:
     """Map input px to heatmap px: the inverse of :func:`heatmap_to_input`.
 
-    Args:
-        landmarks: ``[..., 2]`` input px.
-        convention: one of CONVENTIONS.
-        heatmap_size: (width, height) of the maps.
-        input_size: (width, height) of the crop.
-
-    Returns:
-        ``[..., 2]`` heatmap px.
-
-    Raises:
-        InputError: the convention is unknown.
+    ``landmarks`` is ``[..., 2]`` input px, the result ``[..., 2]`` heatmap px; the other arguments are the same.
 
     Example:
         >>> sizes = {"heatmap_size": (64, 64), "input_size": (256, 256)}
@@ -147,18 +137,8 @@ def image_to_input(
 ) -> Points:
     """Map image px to input px: the inverse of :func:`input_to_image`.
 
-    Args:
-        landmarks: ``[N, K, 2]`` image px (or ``[K, 2]`` with one centre and size).
-        input_size: (width, height) of the crop.
-        centre: ``[N, 2]`` centres of the boxes, image px.
-        size: ``[N, 2]`` sizes of the padded boxes, image px.
-        convention: ``udp`` multiplies by ``input_size - 1``, as its crop does.
-
-    Returns:
-        Input px, in the shape of ``landmarks``.
-
-    Raises:
-        InputError: the convention is unknown.
+    ``landmarks`` is ``[N, K, 2]`` image px (or ``[K, 2]``), the result has the same shape in input px; the other
+    arguments are the same.
 
     Example:
         >>> box = {"centre": [300.0, 200.0], "size": [320.0, 320.0]}

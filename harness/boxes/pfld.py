@@ -23,7 +23,7 @@ class PfldBox:
     """
 
     name: ClassVar[str] = "pfld"
-    summary: ClassVar[str] = "whole-pixel square round the landmarks, crop and resize, as PFLD"
+    summary: ClassVar[str] = "whole-pixel square around the landmarks, crop and resize, as PFLD"
     source: ClassVar[str] = "ground-truth landmarks"
     padding: float = 1.2
 

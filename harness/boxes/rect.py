@@ -23,7 +23,7 @@ class RectBox:
     """
 
     name: ClassVar[str] = "rect"
-    summary: ClassVar[str] = "square round the rectangle in the official list"
+    summary: ClassVar[str] = "square around the rectangle in the official list"
     source: ClassVar[str] = "the annotation file's rectangle"
     padding: float = 1.25
 

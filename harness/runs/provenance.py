@@ -1,4 +1,4 @@
-"""Provenance of a run: code, package versions, threads and machine."""
+"""Collects the provenance of a run: code, package versions, threads and machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nmebench.source_hash import code_hash
 
 __all__ = ["collect", "versions"]
 
-#: Packages whose version may move a landmark.
+#: Distributions whose version can change a landmark.
 PACKAGES = (
     "numpy", "opencv-python-headless", "torch", "torchvision", "timm", "onnxruntime", "openvino", "scipy", "pandas",
     "pyarrow", "matplotlib",
@@ -24,7 +24,12 @@ PACKAGES = (
 
 
 def versions(names: Iterable[str] = PACKAGES) -> dict[str, str]:
-    """Installed versions by distribution; one that isn't installed is absent."""
+    """Return the installed version of each distribution; one that isn't installed is absent.
+
+    Example:
+        >>> list(versions(["numpy", "no-such-distribution"]))
+        ['numpy']
+    """
     found = {}
     for name in names:
         try:
@@ -39,7 +44,7 @@ def _git(*arguments: str) -> str | None:
     if not (root / ".git").exists():
         return None
     try:
-        done = subprocess.run(  # noqa: S603 - fixed words, no shell
+        done = subprocess.run(  # noqa: S603 - constant arguments, no shell
             ["git", "-C", str(root), *arguments],  # noqa: S607 - the user's own git
             capture_output=True, text=True, timeout=20, check=False,
         )  # fmt: skip
@@ -58,7 +63,16 @@ def _processor() -> str:
 
 
 def collect(*, command: Sequence[str], threads: int, deterministic: bool, seed: int) -> Provenance:
-    """The provenance of a run that starts now. No clock and no path of this machine goes in."""
+    """Return the provenance of the running process.
+
+    It contains no time and no path, so that two equal runs store the same bytes.
+
+    Args:
+        command: the command line.
+        threads: torch's threads.
+        deterministic: whether torch's deterministic algorithms are enabled.
+        seed: the seed of the sweep.
+    """
     status = _git("status", "--porcelain", "--untracked-files=no")
     return Provenance(
         nmebench=importlib.metadata.version("nmebench"),

@@ -1,4 +1,4 @@
-"""What ``run.json`` holds: typed records, a docstring under every field, versioned."""
+"""The typed records of ``run.json`` (schema version 1). A docstring follows every field that needs one."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class _Record(BaseModel):
 
 
 class DatasetRecord(_Record):
-    """The faces that were measured."""
+    """The dataset that was measured."""
 
     name: str
-    """``wflw``, ``synthface``, ...: decides which reported tables apply."""
+    """``wflw``, ``synthface`` and so on; ``check`` reads the reported tables of this name."""
     spec: str
-    """What the user gave, such as ``wflw:PATH``."""
+    """The data set as the user named it, such as ``wflw:PATH``."""
     format: str
     """The annotation format that was read."""
     scheme: str
@@ -40,98 +40,104 @@ class DatasetRecord(_Record):
     faces: int
     """Faces in this run."""
     expected: dict[str, int] = Field(default_factory=dict)
-    """Faces of the complete set by subset, where that is known."""
+    """Faces of the complete dataset by subset; empty where the numbers are not known."""
     counts: dict[str, int] = Field(default_factory=dict)
-    """Faces in this run by subset; a subset that the files don't tell is absent."""
+    """Faces in this run by subset; a subset that the annotation files don't define is absent."""
     groups: dict[str, list[int]] = Field(default_factory=dict)
-    """Named groups of landmarks of the scheme."""
+    """Landmark indices of each named group of the scheme."""
     files: list[FileHash] = Field(default_factory=list)
+    """The annotation files."""
     notes: list[str] = Field(default_factory=list)
-
+    """Remarks of the reader, one line each."""
     coverage: str = ""
-    """How much of the whole this is, in words: ``143 of 2500 faces``."""
+    """The part of the complete dataset that was measured: ``143 of 2500 faces``."""
 
     @property
     def complete(self) -> bool:
-        """Whether every subset has the number of faces of the complete set."""
+        """True if every subset has as many faces as in the complete dataset."""
         return bool(self.expected) and all(self.counts.get(s) == n for s, n in self.expected.items())
 
     def describe(self) -> str:
-        """Such as ``143 of 2500 faces``, or ``500 faces`` where no complete set is known."""
+        """Return ``coverage``, or ``500 faces`` where the size of the complete dataset is not known."""
         return self.coverage or f"{self.faces} faces"
 
 
 class ModelRecord(_Record):
-    """A network, as it ran."""
+    """A network and how it was run."""
 
     name: str
     """The card's name; unique in a run."""
     architecture: str
     card: dict[str, Any]
-    """The whole card, as JSON; its ``reported`` tables are what ``check`` compares with."""
+    """The complete model card as JSON; ``check`` compares with its ``reported`` tables."""
     card_file: str | None = None
-    """Name of the card's file, or None for a model without a card."""
+    """File name of the card; None for a model without a card."""
     weights_sha256: str | None = None
     weights_name: str | None = None
     parameters: int | None = None
     renamed: int = 0
-    """Weights whose names were translated from another code base's."""
+    """Number of weights whose names were translated from those of another code base."""
     input_size: tuple[int, int]
-    """Width, height of the crop, input px."""
+    """Width, height of the crop in input px."""
     heatmap_size: tuple[int, int] | None = None
-    """Width, height of the heatmaps, or None when the network gives landmarks."""
+    """Width, height of the heatmaps in heatmap px; None for a network that outputs landmarks."""
     engine: str = "torch"
     engine_details: dict[str, Any] = Field(default_factory=dict)
     engine_difference: float | None = None
-    """Largest absolute difference to plain float32 torch on the run's first faces."""
+    """Largest absolute difference to plain float32 torch on faces of the first batch."""
     batch_size: int | None = None
-    """Faces a batch."""
+    """Faces per batch."""
 
 
 class CellRecord(_Record):
-    """One combination of network, decoder and test-time options."""
+    """One combination of network, decoder, flip test and box rule."""
 
     id: str
+    """The name of the cell's files, made by :func:`nmebench.runs.run_store.cell_id`."""
     model: str
     decoder: str
-    """Canonical decoder spec, such as ``dark:kernel=17``; ``direct`` for networks that give landmarks."""
+    """Canonical decoder spec, such as ``dark:kernel=17``; ``direct`` for a network that outputs landmarks."""
     flip: Flip
     box: str
     convention: str = "stride"
+    """The decoder's map from heatmap px to input px, one of :data:`nmebench.protocol.CONVENTIONS`."""
     counts: dict[str, int] = Field(default_factory=dict)
-    """What the decoder counted over all landmarks: ``empty`` maps, ``steps_over_1px`` and the like."""
+    """The decoder's counters over all landmarks, such as ``empty`` (maps) and ``steps_over_1px``."""
 
 
 class Provenance(_Record):
-    """Everything that a number may depend on besides data and weights."""
+    """Code, packages and settings that a number may depend on besides data and weights."""
 
     nmebench: str
+    """Version of nmebench."""
     git_commit: str | None = None
     git_dirty: bool | None = None
     code_sha256: str = ""
-    """Hash over the source files of ``harness``, ``models`` and ``decoders``."""
+    """SHA-256 over the source files of ``harness``, ``models`` and ``decoders``."""
     command: list[str] = Field(default_factory=list)
     packages: dict[str, str] = Field(default_factory=dict)
+    """Installed versions by distribution."""
     python: str = ""
     threads: int = 0
     deterministic: bool = False
     seed: int = 0
     host: dict[str, str] = Field(default_factory=dict)
-    """Processor, system and memory of the machine: informative, never part of a comparison."""
+    """Processor, system and memory of the machine; informative, never compared."""
 
 
 class RunRecord(_Record):
-    """``run.json``."""
+    """The content of ``run.json``."""
 
     schema_version: int = SCHEMA_VERSION
     kind: Literal["sweep", "score"] = "sweep"
+    """``sweep``: networks were run; ``score``: stored predictions were scored."""
     title: str = ""
     configuration: dict[str, Any] = Field(default_factory=dict)
-    """The sweep as it was asked for; enough to ask for it again."""
+    """The options of the sweep; sufficient to repeat it."""
     normaliser: str = "inter-ocular"
     dataset: DatasetRecord
     models: list[ModelRecord]
     cells: list[CellRecord]
     provenance: Provenance
     not_run: list[str] = Field(default_factory=list)
-    """What was left out and how to get it, a sentence each."""
+    """One sentence per part that was left out, with the way to get it."""

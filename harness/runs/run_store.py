@@ -1,20 +1,20 @@
-"""The run folder: what a sweep measured, typed, versioned and complete enough to score and report again.
+"""The run folder: everything that a sweep measured, sufficient to score and report it again.
 
 Layout (schema version 1)::
 
     RUN/
       run.json              RunRecord: configuration, provenance, dataset, models, cells
-      faces.parquet         one row a face: position, annotation line, image, subsets, ground truth, box, normaliser
-      landmarks/CELL.npy    float32 [N, K, 2] image px, one file a cell
-      confidence/CELL.npy   float32 [N, K], the decoder's scores
-      per_face.parquet      cell, face, nme (percent)
-      scores.csv            one row for every cell and subset
-      thumbnails.parquet    optional: JPEG of every face's crop and the map from image px to it
-      timings.json          seconds by stage; the one file that differs between two runs of the same thing
-      verdict.json          what ``nmebench check`` found
+      faces.parquet         one row per face: position, annotation line, image, subsets, ground truth, box, normaliser
+      landmarks/CELL.npy    float32 [N, K, 2] image px, one file per cell
+      confidence/CELL.npy   float32 [N, K], the decoder's scores, one file per cell
+      per_face.parquet      one row per cell and face: NME in percent
+      scores.csv            one row per cell and subset: NME, FR, AUC and their intervals
+      thumbnails.parquet    optional, one row per face: JPEG of the crop and the map from image px to it
+      timings.json          seconds by stage; the only file that differs between two equal runs
+      verdict.json          the result of ``nmebench check``; absent until it was run
 
-Everything but ``timings.json`` and ``run.json``'s ``provenance.host`` is a function of code, data and weights: two runs
-give the same bytes.
+Two runs of the same code, data and weights write the same bytes, except for ``timings.json`` and the
+``provenance.host`` of ``run.json``.
 """
 
 from __future__ import annotations
@@ -62,40 +62,51 @@ __all__ = [
 
 @dataclass(frozen=True)
 class FaceTable:
-    """The faces of a run, arrays of one length.
-
-    ``landmarks`` ``[N, K, 2]`` image px (ground truth), ``normaliser`` ``[N]`` image px, ``centre`` and ``size``
-    ``[N, 2]`` image px (the padded box of the first box rule), ``subsets`` name to bool ``[N]``.
-    """
+    """The N faces of a run as arrays."""
 
     image: Sequence[str]
+    """``[N]``: the image's path as the annotation file names it."""
     line: np.ndarray
+    """int ``[N]``: the 1-based line, or position, in the annotation file."""
     landmarks: np.ndarray
+    """``[N, K, 2]`` image px: the ground truth."""
     normaliser: np.ndarray
+    """``[N]`` image px: the distance by which errors are divided."""
     subsets: Mapping[str, np.ndarray]
+    """bool ``[N]`` by subset."""
     centre: np.ndarray
+    """``[N, 2]`` image px: centre of the box of the run's first box rule."""
     size: np.ndarray
+    """``[N, 2]`` image px: width and height of that box, padding included."""
 
     def __len__(self) -> int:
+        """The number of faces."""
         return len(self.image)
 
     @cached_property
     def clusters(self) -> np.ndarray:
-        """int ``[N]``: a number for each source image; faces of one photograph are not independent."""
+        """int ``[N]``: the number of each face's photograph. Faces of one photograph are not independent."""
         return np.unique(np.asarray(self.image, dtype=object).astype(str), return_inverse=True)[1]
 
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """A face's crop: JPEG bytes, its ``(width, height)`` and the 2x3 map from image px to its pixels."""
+    """The crop of one face as a small JPEG."""
 
     jpeg: bytes
     size: tuple[int, int]
+    """Width, height in thumbnail px."""
     warp: np.ndarray
+    """``[2, 3]``: the affine map from image px to thumbnail px."""
 
 
 def cell_id(model: str, decoder: str, flip: str, box: str) -> str:
-    """A cell's name as a file name: lower-case letters, digits and ``.=+_-`` alone."""
+    """Return the id of a cell, which is also its file name: lower-case letters, digits and ``.=+_-`` only.
+
+    Example:
+        >>> cell_id("My Net/2", "dark:kernel=17", "flip+shift", "landmarks")
+        'my-net-2__dark-kernel=17__flip+shift__landmarks'
+    """
     parts = (re.sub(r"[^a-z0-9.=+_-]+", "-", part.lower()).strip("-.") for part in (model, decoder, flip, box))
     return "__".join(parts)
 
@@ -118,17 +129,30 @@ def _json(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder. ``Run.open`` checks the version and the record; the rest is read when asked for."""
+    """A run folder; the module's docstring lists its files.
+
+    :meth:`open` reads ``run.json`` and checks its version. Every other file is read on first access and cached:
+
+    * ``faces.parquet`` by :attr:`faces`, ``thumbnails.parquet`` by :attr:`thumbnails`, ``timings.json`` by
+      :attr:`timings`;
+    * ``landmarks/CELL.npy`` by :meth:`landmarks` and ``confidence/CELL.npy`` by :meth:`confidence`, not cached;
+    * ``scores.csv`` by :attr:`scores` and ``per_face.parquet`` by :attr:`per_face`;
+    * ``verdict.json`` by :meth:`read_json`.
+
+    :meth:`create`, :meth:`write_cell` and :meth:`write_scores` write a new run in a staging folder, which
+    :func:`nmebench.runs.run_writer.publish` moves to its place. After that, only ``nmebench score`` replaces
+    ``scores.csv`` and ``per_face.parquet``, and :meth:`write_json` adds files such as ``verdict.json``.
+    """
 
     path: Path
     record: RunRecord
 
     @classmethod
     def open(cls, path: Path | str) -> Run:
-        """Open an existing run.
+        """Open a stored run.
 
         Raises:
-            InputError: there is no run at ``path``, or it is damaged or of a newer schema.
+            InputError: there is no run at ``path``, or ``run.json`` is damaged or has another schema version.
         """
         path = Path(path)
         file = path / "run.json"
@@ -158,9 +182,17 @@ class Run:
         thumbnails: Sequence[Thumbnail] | None = None,
         timings: Mapping[str, Any] | None = None,
     ) -> Run:
-        """Write record, faces and thumbnails of a new run; ``add_cell`` follows, ``run.json`` makes it a run.
+        """Write ``faces.parquet``, ``thumbnails.parquet``, ``timings.json`` and, last of all, ``run.json``.
 
-        The folder must exist. Landmarks of cells are written by :meth:`write_cell` before this is called.
+        Write the cells with :meth:`write_cell` or :class:`~nmebench.runs.run_writer.CellWriter` before, and score the
+        run afterwards.
+
+        Args:
+            path: the folder; it must exist.
+            record: the content of ``run.json``.
+            faces: the content of ``faces.parquet``.
+            thumbnails: one per face, or None to store none.
+            timings: the content of ``timings.json``, or None to write none.
         """
         flat = pa.array(
             np.asarray(faces.landmarks, np.float64).reshape(len(faces), -1).tolist(), pa.list_(pa.float64())
@@ -199,13 +231,25 @@ class Run:
 
     @staticmethod
     def write_cell(path: Path, cell: str, landmarks: np.ndarray, confidence: np.ndarray) -> None:
-        """Store a cell's raw landmarks ``[N, K, 2]`` image px and confidence ``[N, K]``, both as float32."""
+        """Write ``landmarks/CELL.npy`` and ``confidence/CELL.npy``.
+
+        Args:
+            path: the run folder.
+            cell: the cell's id.
+            landmarks: ``[N, K, 2]`` image px; stored as float32.
+            confidence: ``[N, K]``; stored as float32.
+        """
         for folder, array in (("landmarks", landmarks), ("confidence", confidence)):
             (path / folder).mkdir(exist_ok=True)
             write_atomically(path / folder / f"{cell}.npy", _npy(np.asarray(array, np.float32)))
 
     def write_scores(self, scores: pd.DataFrame, per_face: Mapping[str, np.ndarray]) -> None:
-        """Store ``scores.csv`` and the NME of every face by cell (percent)."""
+        """Write ``scores.csv`` and ``per_face.parquet``.
+
+        Args:
+            scores: one row per cell and subset.
+            per_face: NME in percent, ``[N]`` by cell id.
+        """
         table = pa.table(
             {
                 "cell": pa.array(
@@ -234,7 +278,11 @@ class Run:
 
     @cached_property
     def faces(self) -> FaceTable:
-        """The faces, their ground truth and subsets."""
+        """The faces with their ground truth and subsets.
+
+        Raises:
+            InputError: ``faces.parquet`` can't be read.
+        """
         table = pq.read_table(io.BytesIO(self._read("faces.parquet")))
         column = {name: table.column(name) for name in table.column_names}
         flat = column["landmarks"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
@@ -253,7 +301,11 @@ class Run:
         )
 
     def cell(self, cell: str) -> CellRecord:
-        """The record of a cell by its id."""
+        """Return the record of a cell by its id.
+
+        Raises:
+            InputError: the run has no such cell.
+        """
         for record in self.record.cells:
             if record.id == cell:
                 return record
@@ -262,7 +314,11 @@ class Run:
         )
 
     def model(self, name: str) -> ModelRecord:
-        """The record of a network by its name."""
+        """Return the record of a network by its name.
+
+        Raises:
+            InputError: the run has no such network.
+        """
         for record in self.record.models:
             if record.name == name:
                 return record
@@ -271,16 +327,28 @@ class Run:
         )
 
     def landmarks(self, cell: str) -> np.ndarray:
-        """Raw landmarks of a cell, float32 ``[N, K, 2]`` image px."""
+        """Return the raw landmarks of a cell, float32 ``[N, K, 2]`` image px.
+
+        Raises:
+            InputError: the file can't be read.
+        """
         return np.asarray(np.load(io.BytesIO(self._read(f"landmarks/{cell}.npy")), allow_pickle=False))
 
     def confidence(self, cell: str) -> np.ndarray:
-        """The decoder's scores of a cell, float32 ``[N, K]``."""
+        """Return the decoder's scores of a cell, float32 ``[N, K]``.
+
+        Raises:
+            InputError: the file can't be read.
+        """
         return np.asarray(np.load(io.BytesIO(self._read(f"confidence/{cell}.npy")), allow_pickle=False))
 
     @cached_property
     def per_face(self) -> Mapping[str, np.ndarray]:
-        """NME of every face by cell id, percent, float64 ``[N]``."""
+        """NME of every face in percent, float64 ``[N]`` by cell id.
+
+        Raises:
+            InputError: ``per_face.parquet`` can't be read.
+        """
         table = pq.read_table(io.BytesIO(self._read("per_face.parquet")))
         cells = np.asarray(table.column("cell").to_pylist(), dtype=object)
         nme = table.column("nme").to_numpy()
@@ -288,16 +356,20 @@ class Run:
 
     @cached_property
     def scores(self) -> pd.DataFrame:
-        """``scores.csv``."""
+        """The table ``scores.csv``: one row per cell and subset, NME and FR in percent, AUC as a fraction.
+
+        Raises:
+            InputError: ``scores.csv`` can't be read.
+        """
         return pd.read_csv(io.BytesIO(self._read("scores.csv")), keep_default_na=False, na_values=[""])
 
     def score_rows(self) -> list[dict[str, Any]]:
-        """``scores.csv`` as a dictionary a row."""
+        """Return ``scores.csv`` as one dictionary per row."""
         return [{str(key): value for key, value in row.items()} for row in self.scores.to_dict("records")]
 
     @cached_property
     def thumbnails(self) -> Sequence[Thumbnail] | None:
-        """The faces' crops, or None when the run was told to leave pictures out."""
+        """The thumbnail of every face; None for a run without pictures."""
         if not (self.path / "thumbnails.parquet").is_file():
             return None
         rows = pq.read_table(io.BytesIO(self._read("thumbnails.parquet"))).to_pylist()
@@ -307,15 +379,15 @@ class Run:
 
     @cached_property
     def timings(self) -> Mapping[str, Any]:
-        """Seconds by stage; empty when nothing was timed."""
+        """The content of ``timings.json``; empty where there is none."""
         file = self.path / "timings.json"
         return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
     def read_json(self, name: str) -> Any | None:
-        """Another stored JSON file of the run, such as ``verdict.json``; None when it isn't there."""
+        """Return the content of a JSON file in the run folder, such as ``verdict.json``; None where it is missing."""
         file = self.path / name
         return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
 
     def write_json(self, name: str, value: Any) -> None:
-        """Store a JSON file beside the run."""
+        """Write a JSON file, such as ``verdict.json``, into the run folder."""
         write_atomically(self.path / name, _json(value))

@@ -1,4 +1,4 @@
-"""The sweep: networks x decoders x test-time options over one dataset, to a run folder."""
+"""Sweeps: networks x decoders x flip tests x boxes over one dataset, written to a run folder."""
 
 from nmebench.sweep.configuration import ModelRequest, SweepConfiguration
 from nmebench.sweep.execute import execute

@@ -46,7 +46,7 @@ class BatchStore:
 
         Args:
             root: the cache folder, or the work folder of a run.
-            kind: what the arrays are, such as ``crops``.
+            kind: the name of the arrays, such as ``crops``.
             key: the cache key.
 
         Raises:
@@ -65,7 +65,7 @@ class BatchStore:
         return self.folder / f"{batch}.batch"
 
     def __contains__(self, batch: int) -> bool:
-        """Whether there is a file for the batch. :meth:`read` also checks its hash."""
+        """Return True where the batch has a file. Only :meth:`read` checks its hash."""
         return self._file(batch).is_file()
 
     def read(self, batch: int) -> dict[str, np.ndarray] | None:
@@ -96,7 +96,7 @@ def check_budget(kind: str, expected_bytes: int, budget: int) -> None:
     """Refuse to keep more than the cache budget.
 
     Args:
-        kind: what is kept, for the message.
+        kind: the name of the arrays, used in the message.
         expected_bytes: bytes that the sweep would keep.
         budget: the limit in bytes, ``--cache-budget``.
 

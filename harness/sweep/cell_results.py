@@ -16,7 +16,7 @@ __all__ = ["CellResults", "Result"]
 
 
 class Result(NamedTuple):
-    """What one cell's decoder returned for one batch of B faces."""
+    """The result of one cell on one batch of B faces."""
 
     landmarks: np.ndarray
     """``[B, K, 2]`` image px; stored as float32."""
@@ -42,7 +42,7 @@ class CellResults:
         """
         self.store = store
         self.batches = batches
-        self._counts = [
+        self._counts: list[Mapping[str, Mapping[str, int]]] = [
             {cell: result.counts for cell, result in self._read(number).items()} for number in range(len(batches))
         ]
 
@@ -69,7 +69,7 @@ class CellResults:
         self._counts[batch] = counts
 
     def read(self, cells: Collection[str]) -> Iterator[tuple[np.ndarray, dict[str, Result]]]:
-        """Yield the positions of a batch's faces and the results of ``cells``, for every batch.
+        """Yield, per batch, the positions of its faces and the results of ``cells`` by cell key.
 
         Raises:
             InputError: a stored batch was removed or damaged since this sweep wrote or checked it.

@@ -1,4 +1,4 @@
-"""What a sweep is asked to do, from the command line or a TOML file."""
+"""The options of a sweep, from the command line or a TOML file."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from nmebench.protocol import Flip
 
 __all__ = ["ModelRequest", "SweepConfiguration", "load"]
 
-#: A sweep file of more bytes than this is not one.
+#: Largest sweep file that is read, bytes.
 _MAX_FILE = 1 << 20
 
 
 class ModelRequest(BaseModel):
-    """A card (a path, a shipped card's name or a registered model's name) and, if not the card's own, its weights."""
+    """One network of a sweep."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     card: str
+    """A card's path, the name of a shipped card or the name of a registered model."""
     weights: str | None = None
+    """Path of a weights file; None for the card's own."""
 
 
 def _request(value: Any) -> Any:
@@ -31,55 +33,65 @@ def _request(value: Any) -> Any:
 
 
 class SweepConfiguration(BaseModel):
-    """A sweep. An empty tuple means: as each card says."""
+    """The options of a sweep. Anything that is not set comes from the model card."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     data: str
     """``wflw:PATH``, ``synthface``, ``wflw-geometry:PATH``, ..."""
     format: str | None = None
-    """Annotation format, detected from the files when not given."""
+    """Annotation format; None to detect it from the files."""
     models: tuple[Annotated[ModelRequest, BeforeValidator(_request)], ...] = Field(min_length=1)
     decoders: tuple[str, ...] = ()
-    """Decoder specs such as ``dark:kernel=17``; ``all`` stands for every registered decoder that a network can feed."""
+    """Decoder specs such as ``dark:kernel=17``; ``all`` selects every decoder whose inputs the network outputs."""
     flip: tuple[Flip, ...] = ()
+    """Flip tests."""
     boxes: tuple[str, ...] = ()
+    """Names of box rules."""
     box_padding: float | None = Field(default=None, gt=0, le=10)
-    """Factor on the box instead of the rule's own."""
+    """Factor on the side of the box; None for the box rule's own."""
     colour: Literal["rgb", "bgr"] | None = None
-    """Channel order instead of the card's: for finding out why a number deviates."""
+    """Channel order that replaces the card's, to find out why a number deviates."""
     options: dict[str, Any] = Field(default_factory=dict)
-    """Options for every model's architecture, over the card's own."""
+    """Options of every model's architecture; they override the card's."""
     normaliser: str | None = None
+    """Name of a normaliser of the landmark scheme; None for the scheme's default."""
     limit: int | None = Field(default=None, ge=1)
+    """Number of faces to run, from the start of the list."""
     batch_size: int | None = Field(default=None, ge=1, le=4096)
-    """Faces a batch; without it as many as keep a batch's crops and maps within 96 MiB (512 on a GPU)."""
+    """Faces per batch; None for as many as fit in 96 MiB of crops and maps (512 MiB on a GPU)."""
     engine: str = "auto"
+    """Name of an engine, with options such as ``cuda:precision=bf16``."""
     threads: int | None = Field(default=None, ge=1, le=1024)
+    """Threads of the network and of the decoders; None for one per physical core."""
     keep_crops: bool = False
-    """Keep the crops in the cache folder for the next sweep of the same faces and boxes."""
+    """Keep the crops in the cache folder for later sweeps of the same faces and boxes."""
     keep_heatmaps: bool = False
     """Keep the network's outputs in the cache folder, as float16, for later decoder sweeps without the network.
 
-    Everything is then decoded from the float16 values, also the first time, so that both times give the same bytes.
+    The first sweep decodes the float16 values too, so that all sweeps store the same bytes.
     """
     cache_budget_gib: float = Field(default=20.0, gt=0)
-    """What either may take at most."""
+    """Largest size of the kept crops, and of the kept heatmaps, in GiB."""
     pictures: bool = True
-    """Keep a thumbnail of every crop for the report's gallery."""
+    """Store a thumbnail of every crop for the report's gallery."""
     seed: int = Field(default=0, ge=0)
+    """Recorded in the provenance; part of the cache keys."""
     title: str = Field(default="", max_length=200)
+    """Title of the report."""
 
 
 def load(path: Path) -> SweepConfiguration:
-    """Read a sweep file.
+    """Read a sweep file (TOML; docs/running.md has an example).
 
     Raises:
-        InputError: the file is missing, too large, no TOML, or has an unknown or wrong field.
+        InputError: the file is missing, too large or not TOML, or has an unknown or wrong field.
     """
     try:
         if path.stat().st_size > _MAX_FILE:
-            raise InputError(f"{path}: {path.stat().st_size} bytes, a sweep file has at most {_MAX_FILE}; is it one?")
+            raise InputError(
+                f"{path}: {path.stat().st_size} bytes, a sweep file has at most {_MAX_FILE}; check the path"
+            )
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(
@@ -91,12 +103,24 @@ def load(path: Path) -> SweepConfiguration:
 
 
 def validate(raw: dict[str, Any], *, where: str) -> SweepConfiguration:
-    """A checked configuration; the first wrong field is named in one line."""
+    """Return a checked configuration.
+
+    Args:
+        raw: the fields of :class:`SweepConfiguration`.
+        where: the file or command line that they come from; named in the message.
+
+    Raises:
+        InputError: a field is unknown or wrong; the message names the first one.
+
+    Example:
+        >>> validate({"data": "synthface", "models": ["oracle"], "decoders": ["dark"]}, where="example").decoders
+        ('dark',)
+    """
     try:
         return SweepConfiguration.model_validate(raw)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"]) or "(the whole)"
+        field = ".".join(str(part) for part in first["loc"]) or "(the complete configuration)"
         allowed = ", ".join(SweepConfiguration.model_fields)
         if first["type"] == "extra_forbidden":
             raise InputError(f"{where}: unknown field {field!r}, allowed: {allowed}") from error

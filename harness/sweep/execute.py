@@ -45,7 +45,7 @@ def execute(
     Args:
         configuration: the sweep.
         out: the run folder; it is created, or holds an interrupted sweep.
-        command: the command line, for the provenance.
+        command: the command line; stored in the provenance.
         overwrite: replace a complete run in ``out``.
         not_run: sentences for ``run.json`` about parts that the caller left out.
         progress: called after every batch.
@@ -86,7 +86,7 @@ def execute(
 
 @dataclass
 class _Computed:
-    """Everything that the networks of a sweep produced, in the order of the plan."""
+    """Results, records and times of every network, in the order of the plan."""
 
     results: list[tuple[NetworkPlan, CellResults]] = field(default_factory=list)
     records: dict[str, ModelRecord] = field(default_factory=dict)
@@ -96,7 +96,7 @@ class _Computed:
     """By model name."""
     cell_seconds: dict[str, float] = field(default_factory=dict)
     prepared: dict[str, str] = field(default_factory=dict)
-    """How each engine was prepared this time, by model name."""
+    """The way each engine was prepared in this process, by model name."""
 
 
 def _compute(plan: Plan, work: Path, progress: Progress | None) -> _Computed:

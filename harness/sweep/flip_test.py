@@ -1,4 +1,4 @@
-"""The flip test: average a network's outputs with those of the mirrored crop.
+"""The flip test: averages a network's outputs with those of the mirrored crop.
 
 Source: mmpose, ``mmpose/models/utils/tta.py`` (``flip_heatmaps``, ``flip_coordinates``); the one-pixel shift is
 ``shift_heatmap`` / ``shift_coords`` there.
@@ -10,16 +10,31 @@ from collections.abc import Mapping
 
 import torch
 
+from nmebench.errors import InputError
+
 __all__ = ["average", "mirror_images", "mirror_landmarks", "unflip"]
+
+#: Names of the outputs that the flip test averages.
+_MIRRORED = ("heatmaps", "landmarks", "offsets", "simcc_x", "simcc_y")
 
 
 def mirror_images(images: torch.Tensor) -> torch.Tensor:
-    """Crops ``[N, 3, H, W]``, left and right exchanged."""
+    """Return crops ``[N, 3, H, W]`` with left and right exchanged."""
     return images.flip(-1)
 
 
 def mirror_landmarks(landmarks: torch.Tensor, permutation: torch.Tensor, width: int) -> torch.Tensor:
-    """Landmarks ``[N, K, 2]`` input px of the mirrored crop: x -> width - 1 - x, sides exchanged."""
+    """Return the landmarks of the mirrored crop: x becomes ``width - 1 - x``, and left and right points swap.
+
+    Args:
+        landmarks: ``[N, K, 2]`` input px.
+        permutation: int ``[K]``, the scheme's flip permutation.
+        width: width of the crop in input px.
+
+    Example:
+        >>> mirror_landmarks(torch.tensor([[[1.0, 5.0], [6.0, 5.0]]]), torch.tensor([1, 0]), 8).tolist()
+        [[[1.0, 5.0], [6.0, 5.0]]]
+    """
     mirrored = landmarks[:, permutation].clone()
     mirrored[..., 0] = width - 1 - mirrored[..., 0]
     return mirrored
@@ -28,16 +43,30 @@ def mirror_landmarks(landmarks: torch.Tensor, permutation: torch.Tensor, width: 
 def unflip(
     outputs: Mapping[str, torch.Tensor], permutation: torch.Tensor, *, shift: bool, width: int
 ) -> dict[str, torch.Tensor]:
-    """Bring the outputs of the mirrored crop back to the crop's own frame.
+    """Map the outputs of the mirrored crop to the frame of the original crop.
 
-    ``heatmaps`` ``[N, K, h, w]`` are mirrored and, with ``shift``, moved one heatmap px to the right (the first column
-    stays), which makes up for the half-cell that a stride-4 map loses. ``landmarks`` ``[N, K, 2]`` input px go
-    to ``width - x``, with ``shift`` to ``width - 1 - x``: mmpose 0.x does the former, 1.x with ``shift_coords`` the
-    latter.
-    ``simcc_x`` ``[N, K, L]`` is mirrored, ``offsets`` ``[N, K, 2, h, w]`` change the sign of x.
+    * ``heatmaps`` ``[N, K, h, w]`` and ``simcc_x`` ``[N, K, L]`` are mirrored. With ``shift`` they also move one px to
+      the right, and the first column stays. The shift compensates the misalignment of mirrored stride-4 maps.
+    * ``offsets`` ``[N, K, 2, h, w]`` are mirrored like heatmaps, and x changes its sign.
+    * ``landmarks`` ``[N, K, 2]`` in input px: x becomes ``width - x`` (mmpose 0.x), with ``shift``
+      ``width - 1 - x`` (mmpose 1.x with ``shift_coords``).
+    * ``simcc_y`` keeps its values.
+
+    In all of them left and right points swap.
+
+    Args:
+        outputs: named outputs; they are not changed.
+        permutation: int ``[K]``, the scheme's flip permutation.
+        shift: apply mmpose's one-pixel shift.
+        width: width of the crop in input px.
 
     Raises:
-        KeyError: an output whose mirror image isn't known.
+        InputError: an output of another name.
+
+    Example:
+        >>> maps = torch.tensor([[[[0.0, 1.0, 2.0]]]])
+        >>> unflip({"heatmaps": maps}, torch.tensor([0]), shift=True, width=12)["heatmaps"].tolist()
+        [[[[2.0, 2.0, 1.0]]]]
     """
     back: dict[str, torch.Tensor] = {}
     for name, value in outputs.items():
@@ -46,32 +75,43 @@ def unflip(
             x = width - (1 if shift else 0) - sided[..., 0]
             back[name] = torch.stack([x, sided[..., 1]], dim=-1)
         elif name in {"heatmaps", "simcc_x"}:
-            back[name] = _turned(sided, shift=shift)
+            back[name] = _mirror_maps(sided, shift=shift)
         elif name == "simcc_y":
             back[name] = sided
         elif name == "offsets":
             sided[:, :, 0].neg_()
-            back[name] = _turned(sided, shift=shift)
+            back[name] = _mirror_maps(sided, shift=shift)
         else:
-            raise KeyError(f"output {name!r}: its mirror image isn't known, so the flip test can't average it")
+            raise InputError(
+                f"output {name!r}: the flip test can't mirror it, allowed: {', '.join(_MIRRORED)}; use --no-flip"
+            )
     return back
 
 
-def _turned(maps: torch.Tensor, *, shift: bool) -> torch.Tensor:
-    """Left and right exchanged and, with ``shift``, moved one px to the right; in place."""
-    for face in maps:  # a face's maps at a time stay in the processor's cache
-        turned = face.flip(-1)
+def _mirror_maps(maps: torch.Tensor, *, shift: bool) -> torch.Tensor:
+    """Mirror maps in place and, with ``shift``, move them one px to the right."""
+    for face in maps:  # one face at a time, whose maps fit in the processor's cache
+        mirrored = face.flip(-1)
         if shift:
-            face[..., 1:] = turned[..., :-1]
-            face[..., :1] = turned[..., :1]
+            face[..., 1:] = mirrored[..., :-1]
+            face[..., :1] = mirrored[..., :1]
         else:
-            face.copy_(turned)
+            face.copy_(mirrored)
     return maps
 
 
 def average(plain: Mapping[str, torch.Tensor], back: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The mean of two sets of outputs, as mmpose takes it: ``(a + b) * 0.5``. It takes the place of ``back``."""
+    """Return the mean of two sets of outputs, computed like mmpose's: ``(a + b) * 0.5``.
+
+    Args:
+        plain: outputs of the original crop.
+        back: outputs of the mirrored crop from :func:`unflip`; they are overwritten with the mean.
+
+    Example:
+        >>> average({"heatmaps": torch.tensor([[1.0]])}, {"heatmaps": torch.tensor([[2.0]])})["heatmaps"].item()
+        1.5
+    """
     for name, value in plain.items():
-        for face, of in zip(back[name], value, strict=True):  # a face's maps at a time stay in the processor's cache
-            face.add_(of).mul_(0.5)
+        for mean, original in zip(back[name], value, strict=True):  # one face at a time, as in _mirror_maps
+            mean.add_(original).mul_(0.5)
     return dict(back)

@@ -25,7 +25,7 @@ from nmebench.sweep.plan import NetworkPlan, Plan
 
 __all__ = ["FirstBatch", "Forward", "Outputs"]
 
-#: What the network reads, by ``plain`` and ``mirrored``.
+#: The network's input, by ``plain`` and ``mirrored``.
 Inputs = Mapping[str, torch.Tensor]
 
 #: The network's named outputs, by ``plain`` and ``mirrored``.
@@ -145,15 +145,15 @@ class Forward:
             yield previous
 
     def needs_thumbnails(self, number: int) -> bool:
-        """Whether thumbnails are wanted and those of this batch aren't stored yet."""
+        """Return True if thumbnails are requested and those of this batch aren't stored yet."""
         return self.thumbnail_store is not None and self.thumbnail_store.read(number) is None
 
     def _needs_crops(self, number: int) -> bool:
-        """Whether the outputs of the batch aren't kept or its thumbnails aren't stored yet."""
+        """Return True if the outputs of the batch aren't kept or its thumbnails aren't stored yet."""
         return self.kept_outputs is None or number not in self.kept_outputs or self.needs_thumbnails(number)
 
     def _inputs(self, numbers: Sequence[int]) -> Iterator[Inputs]:
-        """Yield what the network reads for each batch: images, or the landmarks of the ground truth."""
+        """Yield the network's input for each batch: images, or landmarks for ground truth."""
         if self.network.reads_images:
             for _, images in self.crop_loader.load(numbers, self._normalise):
                 yield images
@@ -235,7 +235,7 @@ class Forward:
         return kept if kept and set(self.passes) <= {name.partition(".")[0] for name in kept} else None
 
     def _check(self, outputs: Mapping[str, torch.Tensor], reference: Future[dict[str, torch.Tensor]] | None) -> None:
-        """Check shape, finiteness and the difference to plain float32 torch, and store what was found."""
+        """Check shape, finiteness and the difference to plain float32 torch, and store the :class:`FirstBatch`."""
         for name, value in outputs.items():
             if not bool(torch.isfinite(value).all()):
                 raise InputError(

@@ -67,7 +67,7 @@ class NetworkPlan:
 
     @property
     def reads_images(self) -> bool:
-        """Whether the network reads crops; False for ``oracle``, which reads the ground truth."""
+        """True if the network reads crops; False for ``oracle``, which reads the ground truth."""
         return self.built.module.reads == "images"
 
 

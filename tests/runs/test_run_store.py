@@ -1,4 +1,4 @@
-"""A run folder returns what was written, and errors name what is damaged."""
+"""A run folder returns stored values unchanged, and errors name the damaged file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The batch store returns what was written, and a damaged file reads as missing."""
+"""The batch store returns stored arrays unchanged, and a damaged file reads as missing."""
 
 from __future__ import annotations
 

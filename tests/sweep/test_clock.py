@@ -1,4 +1,4 @@
-"""Seconds by stage, from many threads."""
+"""Clocks add up seconds by stage, from several threads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from nmebench.sweep.clock import Clock, Clocks
 
 
-def test_adds_up_from_many_threads() -> None:
+def test_seconds_add_up_from_many_threads() -> None:
     clock = Clock()
     with ThreadPoolExecutor(8) as pool:
         for _ in range(4000):
@@ -20,17 +20,17 @@ def test_adds_up_from_many_threads() -> None:
     assert clock.rounded() == {"decode": 2000.0}
 
 
-def test_wall_counts_waiting_and_processor_does_not() -> None:
+def test_wall_clock_counts_waiting_and_processor_time_does_not() -> None:
     clock = Clock()
-    with clock.wall("asleep"):
+    with clock.wall("sleep"):
         time.sleep(0.05)
-    with clock.processor("asleep on the processor"):
+    with clock.processor("sleep, processor time"):
         time.sleep(0.05)
-    assert clock["asleep"] >= 0.05
-    assert clock["asleep on the processor"] < 0.04
+    assert clock["sleep"] >= 0.05
+    assert clock["sleep, processor time"] < 0.04
 
 
-def test_a_block_that_fails_is_not_counted() -> None:
+def test_block_that_raises_is_not_counted() -> None:
     clock = Clock()
     with pytest.raises(KeyError), clock.wall("a"):
         raise KeyError
@@ -38,9 +38,9 @@ def test_a_block_that_fails_is_not_counted() -> None:
 
 
 def test_clocks_add() -> None:
-    whole, part = Clocks(), Clocks()
-    whole.stages.spend("forward", 1)
+    total, part = Clocks(), Clocks()
+    total.stages.spend("forward", 1)
     part.stages.spend("forward", 2)
     part.workers.spend("read", 3)
-    whole.add(part)
-    assert whole.rounded() == {"stages": {"forward": 3.0}, "workers": {"read": 3.0}}
+    total.add(part)
+    assert total.rounded() == {"stages": {"forward": 3.0}, "workers": {"read": 3.0}}

@@ -1,4 +1,4 @@
-"""The whole sweep: complete, reproducible, resumable, and computed once for all decoders."""
+"""A sweep is complete, reproducible and resumable, and runs the network once for all decoders."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _configuration(few_faces: Path, small_card: Path, **changes: Any) -> SweepCo
 
 
 def _bytes(run: Path) -> dict[str, str]:
-    """Hashes of all that two runs must share."""
+    """Hashes of every file that two equal runs must share."""
     return {
         str(path.relative_to(run)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(run.rglob("*"))
@@ -49,7 +49,7 @@ def run(few_faces: Path, small_card: Path, tmp_path_factory: pytest.TempPathFact
     return execute(_configuration(few_faces, small_card), tmp_path_factory.mktemp("runs") / "run")
 
 
-def test_every_cell_and_subset_is_there(run: Run) -> None:
+def test_run_has_every_cell_and_subset(run: Run) -> None:
     assert [(c.model, c.decoder, c.flip) for c in run.record.cells] == [
         (model, decoder, flip)
         for model in ("small", "oracle")
@@ -67,14 +67,14 @@ def test_two_runs_give_the_same_bytes(run: Run, few_faces: Path, small_card: Pat
     assert _bytes(again.path) == _bytes(run.path)
 
 
-def test_batch_size_does_not_move_a_landmark(run: Run, few_faces: Path, small_card: Path, tmp_path: Path) -> None:
+def test_batch_size_does_not_change_a_landmark(run: Run, few_faces: Path, small_card: Path, tmp_path: Path) -> None:
     other = execute(_configuration(few_faces, small_card, batch_size=11), tmp_path / "other")
     for cell in run.record.cells:
         if cell.decoder == "argmax" or cell.model == "oracle":
             np.testing.assert_allclose(other.landmarks(cell.id), run.landmarks(cell.id), atol=1e-3)
 
 
-def test_scores_can_be_made_again_from_the_raw_landmarks(run: Run) -> None:
+def test_scores_can_be_computed_again_from_the_raw_landmarks(run: Run) -> None:
     before = (run.path / "scores.csv").read_bytes()
     (run.path / "scores.csv").unlink()
     (run.path / "per_face.parquet").unlink()
@@ -82,12 +82,10 @@ def test_scores_can_be_made_again_from_the_raw_landmarks(run: Run) -> None:
     assert (run.path / "scores.csv").read_bytes() == before
 
 
-def test_given_sentences_about_parts_that_were_not_run_are_in_the_record(
-    few_faces: Path, small_card: Path, tmp_path: Path
-) -> None:
+def test_sentences_about_parts_that_were_not_run_are_stored(few_faces: Path, small_card: Path, tmp_path: Path) -> None:
     configuration = _configuration(few_faces, small_card, models=["oracle"], decoders=["dark"], flip=["none"])
-    noted = execute(configuration, tmp_path / "noted", not_run=["WFLW was not run."])
-    assert Run.open(noted.path).record.not_run == ["WFLW was not run."]
+    run = execute(configuration, tmp_path / "run", not_run=["WFLW was not run."])
+    assert Run.open(run.path).record.not_run == ["WFLW was not run."]
 
 
 def test_limit_takes_the_first_faces(run: Run, few_faces: Path, small_card: Path, tmp_path: Path) -> None:
@@ -102,7 +100,7 @@ class _Killed(BaseException):
 
 
 class _Counting(engines.Engine):
-    """An engine that counts its batches, and ends the process after some."""
+    """An engine that counts its batches and raises ``_Killed`` after ``last`` of them."""
 
     def __init__(self, engine: Any, calls: list[int], last: int | None) -> None:
         self.engine, self.calls, self.last = engine, calls, last
@@ -126,7 +124,7 @@ def _count(monkeypatch: pytest.MonkeyPatch, last: int | None = None) -> list[int
     return calls
 
 
-def test_network_runs_once_a_face_whatever_the_number_of_decoders(
+def test_network_runs_once_per_face_for_any_number_of_decoders(
     few_faces: Path, small_card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     faces = {}
@@ -143,7 +141,7 @@ def test_network_runs_once_a_face_whatever_the_number_of_decoders(
 
 
 @pytest.mark.parametrize("last", [pytest.param(n, id=f"after {n} forwards") for n in (0, 1, 2, 3, 5)])
-def test_killed_run_goes_on_where_it_was(
+def test_killed_run_resumes_at_the_unfinished_batch(
     run: Run, few_faces: Path, small_card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: int
 ) -> None:
     configuration = _configuration(few_faces, small_card)
@@ -164,10 +162,10 @@ def test_killed_run_goes_on_where_it_was(
 
 
 @pytest.mark.parametrize("engine", ["torch", "openvino"])
-def test_run_that_was_ended_behind_its_last_batch_gives_the_same_bytes(
+def test_run_that_was_killed_after_its_last_batch_ends_with_the_same_bytes(
     few_faces: Path, small_card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
 ) -> None:
-    """The engine isn't even prepared then, and what it was found to be is kept."""
+    """The engine isn't even prepared then; the stored facts about it are used."""
     if engine != "torch":
         pytest.importorskip(engine)
     configuration = _configuration(few_faces, small_card, engine=engine)
@@ -176,25 +174,25 @@ def test_run_that_was_ended_behind_its_last_batch_gives_the_same_bytes(
         with pytest.raises(_Killed):
             execute(configuration, tmp_path / "run")
     again = execute(configuration, tmp_path / "run")
-    whole = execute(configuration, tmp_path / "whole")
-    assert _bytes(again.path) == _bytes(whole.path)
-    assert again.record.models[0].engine_details == whole.record.models[0].engine_details != {}
+    uninterrupted = execute(configuration, tmp_path / "uninterrupted")
+    assert _bytes(again.path) == _bytes(uninterrupted.path)
+    assert again.record.models[0].engine_details == uninterrupted.record.models[0].engine_details != {}
 
 
-def test_a_batch_is_decoded_while_the_next_is_computed(
+def test_batch_is_decoded_while_the_next_is_computed(
     few_faces: Path, small_card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One batch ahead and no more: what a kill loses, and what lies in memory, is bounded."""
+    """The network is one batch ahead and no more, which bounds the memory and the work that a kill loses."""
     from nmebench.sweep.cell_results import CellResults
 
     events: list[str] = []
 
     class Recording(_Counting):
-        begun = 0
+        started = 0
 
         def start(self, images: torch.Tensor) -> Callable[[], dict[str, torch.Tensor]]:
-            events.append(f"begin {self.begun}")
-            self.begun += 1
+            events.append(f"start {self.started}")
+            self.started += 1
             return super().start(images)
 
     create, write = engines.create, CellResults.write
@@ -207,13 +205,13 @@ def test_a_batch_is_decoded_while_the_next_is_computed(
         _configuration(few_faces, small_card, models=[str(small_card)], decoders=["dark"], flip=["none"]),
         tmp_path / "run",
     )
-    assert events == ["begin 0", "begin 1", "write 0", "begin 2", "write 1", "write 2"]
+    assert events == ["start 0", "start 1", "write 0", "start 2", "write 1", "write 2"]
 
 
-def test_changed_decoder_leaves_the_other_cells_alone(
+def test_changed_decoder_keeps_the_results_of_other_cells(
     few_faces: Path, small_card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A finished cell of an interrupted sweep is kept when another cell's decoder changes."""
+    """An interrupted sweep recomputes only the cells whose decoder changed."""
     written: list[str] = []
     from nmebench.sweep.cell_results import CellResults
 
@@ -266,7 +264,7 @@ def test_network_of_another_scheme_is_refused(few_faces: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("face", [0, -1])
-def test_an_engine_that_errs_on_one_end_of_a_batch_is_refused(
+def test_engine_that_is_wrong_on_the_first_or_last_face_of_a_batch_is_refused(
     few_faces: Path, small_card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, face: int
 ) -> None:
     create = engines.create
@@ -291,7 +289,7 @@ def test_an_engine_that_errs_on_one_end_of_a_batch_is_refused(
     assert not (tmp_path / "run" / "run.json").exists()
 
 
-def test_stages_are_within_the_whole_and_every_cell_is_timed(run: Run) -> None:
+def test_stages_add_up_to_at_most_the_total_and_every_cell_is_timed(run: Run) -> None:
     timings = run.timings
     assert 0 < sum(timings["stages"].values()) <= timings["total"]
     assert {"plan", "forward", "flip", "decode", "store", "score"} <= set(timings["stages"])
@@ -300,7 +298,7 @@ def test_stages_are_within_the_whole_and_every_cell_is_timed(run: Run) -> None:
     assert set(timings["models"]) == {"small", "oracle"}
 
 
-def test_kept_heatmaps_serve_a_later_decoder_sweep_without_the_network(
+def test_kept_heatmaps_replace_the_network_in_a_later_sweep(
     few_faces: Path, small_card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NMEBENCH_CACHE", str(tmp_path / "cache"))
@@ -316,7 +314,7 @@ def test_kept_heatmaps_serve_a_later_decoder_sweep_without_the_network(
         np.testing.assert_array_equal(second.landmarks(cell.id), first.landmarks(cell.id))
 
 
-def test_damaged_kept_heatmaps_are_made_again(
+def test_damaged_kept_heatmaps_are_computed_again(
     few_faces: Path, small_card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NMEBENCH_CACHE", str(tmp_path / "cache"))
@@ -329,7 +327,7 @@ def test_damaged_kept_heatmaps_are_made_again(
     assert _bytes(execute(configuration, tmp_path / "second").path) == _bytes(first.path)
 
 
-def test_kept_crops_spare_the_photographs(
+def test_kept_crops_replace_the_photographs(
     few_faces: Path, small_card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NMEBENCH_CACHE", str(tmp_path / "cache"))

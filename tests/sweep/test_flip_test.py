@@ -1,4 +1,4 @@
-"""The flip test against a slow reference, and its geometry."""
+"""The flip test equals a slow reference and keeps the geometry."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from nmebench.errors import InputError
 from nmebench.sweep import flip_test
 
 PERMUTATION = torch.tensor([1, 0, 2])
 
 
-def test_mirror_then_unflip_gives_the_heatmaps_back() -> None:
+def test_unflip_reverses_the_mirror_of_heatmaps() -> None:
     maps = torch.rand(2, 3, 5, 7, generator=torch.Generator().manual_seed(0))
     mirrored = {"heatmaps": maps.flip(-1)[:, PERMUTATION]}
     back = flip_test.unflip(mirrored, PERMUTATION, shift=False, width=28)
@@ -31,7 +32,7 @@ def test_shift_moves_one_heatmap_pixel_right_and_keeps_the_first_column() -> Non
 @pytest.mark.parametrize(
     ("shift", "expected"), [pytest.param(False, 1.0, id="mmpose 0.x"), pytest.param(True, 0.0, id="mmpose 1.x")]
 )
-def test_landmarks_of_the_mirrored_crop_return_one_pixel_off_without_the_shift(shift: bool, expected: float) -> None:
+def test_landmarks_are_one_pixel_off_without_the_shift(shift: bool, expected: float) -> None:
     landmarks = torch.tensor([[[3.25, 4.0], [20.0, 5.0], [11.0, 6.0]]], dtype=torch.float64)
     mirrored = flip_test.mirror_landmarks(landmarks, PERMUTATION, 24)
     back = flip_test.unflip({"landmarks": mirrored}, PERMUTATION, shift=shift, width=24)["landmarks"]
@@ -48,10 +49,10 @@ def test_offsets_change_the_sign_of_x() -> None:
 
 
 def test_unknown_output_is_refused() -> None:
-    with pytest.raises(KeyError, match="boundary"):
+    with pytest.raises(InputError, match=r"boundary.*--no-flip"):
         flip_test.unflip({"boundary": torch.zeros(1, 3, 4, 4)}, PERMUTATION, shift=False, width=16)
 
 
-def test_average_is_mmposes() -> None:
+def test_average_equals_mmposes() -> None:
     a, b = {"heatmaps": torch.tensor([1.0, 2.0])}, {"heatmaps": torch.tensor([2.0, 4.0])}
     assert flip_test.average(a, b)["heatmaps"].tolist() == [1.5, 3.0]

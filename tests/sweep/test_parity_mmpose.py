@@ -20,16 +20,16 @@ CASES = [
     for decoder, key in (("dark", f"{prefix}_dark"), ("quarter-offset", f"{prefix}_default"))
 ]
 
-#: Of 392 landmarks in a case, as many may be ill-posed: the network's weights are random, so that its maps have ties.
+#: Largest number of ill-posed landmarks among the 392 of a case. The network's random weights cause ties in its maps.
 MOST = 4
 
 
 def _ill_posed(heatmaps: np.ndarray, decoder: str) -> np.ndarray:
-    """bool ``[N, K]``: landmarks that 1e-6 more or less in the heatmaps ``[N, K, h, w]`` can move by over 1e-3 px.
+    """Return the ill-posed landmarks, bool ``[N, K]``: 1e-6 in heatmaps ``[N, K, h, w]`` moves them by over 1e-3 px.
 
-    These are maps whose two largest pixels are equal to 2e-5 (either may be the maximum); for the quarter offset those
-    whose neighbours are; and for DARK those that it moves by more than a pixel, where the Hessian is close to singular
-    (the largest step here is 122 px, at a determinant of 1.3e-4).
+    Their two largest pixels differ by less than 2e-5, so that either may be the maximum. For the quarter offset, also
+    those whose maximum has equal neighbours (to 2e-5). For DARK, also those that it moves by more than a pixel, because
+    their Hessian is close to singular (the largest step here is 122 px, at a determinant of 1.3e-4).
     """
     flat = np.sort(heatmaps.reshape(*heatmaps.shape[:2], -1), axis=-1)
     tie = flat[..., -1] - flat[..., -2] < 2e-5
@@ -75,14 +75,14 @@ def variants(shared: Path, faces: dict[str, np.ndarray]) -> dict[str, dict[str, 
     return result
 
 
-def test_heatmaps_are_mmposes(shared: Path, variants: dict[str, dict[str, torch.Tensor]]) -> None:
+def test_heatmaps_equal_mmposes(shared: Path, variants: dict[str, dict[str, torch.Tensor]]) -> None:
     expected = np.load(shared / "oracle/model/outputs.npz")
     assert np.abs(variants["none"]["heatmaps"].numpy() - expected["heatmaps"]).max() < 5e-6
     assert np.abs(variants["flip+shift"]["heatmaps"].numpy() - expected["heatmaps_fliptest"]).max() < 5e-6
 
 
 @pytest.mark.parametrize(("flip", "decoder", "key"), CASES)
-def test_landmarks_in_the_photograph_are_mmposes(
+def test_landmarks_in_the_photograph_equal_mmposes(
     shared: Path,
     faces: dict[str, np.ndarray],
     variants: dict[str, dict[str, torch.Tensor]],
@@ -112,13 +112,13 @@ def test_landmarks_in_the_photograph_are_mmposes(
     assert nme / 100 == pytest.approx(reported, abs=1e-2 if (difference >= 1e-3).any() else 1e-5)
 
 
-def test_whole_sweep_gives_mmposes_landmarks(
+def test_sweep_from_files_gives_mmposes_landmarks(
     shared: Path, faces: dict[str, np.ndarray], variants: dict[str, dict[str, torch.Tensor]], tmp_path: Path
 ) -> None:
-    """The road from file to landmark, on mmpose's own crops stored as photographs with a box that is the whole picture.
+    """A complete sweep on mmpose's crops: each is stored as a photograph, and its box covers the complete image.
 
-    mmpose read one of the two photographs from another encoding and the other isn't in the sample, so the crops are
-    the latest bytes that both share.
+    The crops are the latest bytes that both programs share: mmpose read one of the two photographs from another
+    encoding, and the other isn't in the sample.
     """
     names = [f"{number}.png" for number in range(4)]
     (tmp_path / "WFLW_images").mkdir()

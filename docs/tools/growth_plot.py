@@ -1,10 +1,10 @@
-"""Time a face and peak memory as the faces and the decoders of a sweep grow.
+"""Measures and plots time per face and peak memory of a sweep as its faces and decoders grow.
 
-``python docs/tools/growth_plot.py --data wflw:PATH`` runs ``nmebench run`` once for each point, in its own process,
-with the flip test: the shipped MobileNetV3, with which everything but the network weighs most, and HRNetV2-W18 with
-random weights (or ``--weights``). The faces of ``--data`` (synthface without it) are repeated up to the wanted number.
-Each finished point is added to ``growth.csv``, and points that stand there are not run again; the plot is drawn from
-the file.
+``python docs/tools/growth_plot.py --data wflw:PATH`` runs ``nmebench run`` with the flip test once per point, in a
+process of its own. The networks are the shipped MobileNetV3, with which the work besides the network has the largest
+share, and HRNetV2-W18 with random weights (or ``--weights``). The faces of ``--data`` (synthface by default) are
+repeated up to the number of the point. Each finished point is appended to ``docs/results/growth.csv``; points that the
+file already has are not run again. The plot is drawn from the file.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ DECODERS = (
     "dark", "argmax", "quarter-offset", "dark-udp", "udp", "parabola", "local-soft-argmax", "soft-argmax", "barycentre",
     "top-k", "megvii", "fan", "hrnet", "dark:kernel=17", "parabola:fit=raw",
 )  # fmt: skip
-"""The first so many of them are run."""
+"""A point with n decoders runs the first n of them."""
 SMALL, LARGE = "synthface-mobilenetv3", "hrnetv2-w18"
 POINTS = (
     (SMALL, 100, 15), (SMALL, 1000, 1), (SMALL, 1000, 5), (SMALL, 1000, 15), (LARGE, 250, 15), (LARGE, 2500, 15),
@@ -48,7 +48,7 @@ POINTS = (
 
 
 def run(data: str, weights: Path, model: str, faces: int, decoders: int, work: Path) -> dict[str, str]:
-    """One sweep in a process of its own: its seconds and its largest resident set."""
+    """Run one sweep in a process of its own and return its row: seconds and largest resident set."""
     spec = repeated(datasets.load(data), faces, work / f"{model}-{faces}-{decoders}")
     out = work / f"run-{model}-{faces}-{decoders}"
     command = ["-m", "nmebench", "run", "--data", spec, "--model", model]
@@ -59,14 +59,15 @@ def run(data: str, weights: Path, model: str, faces: int, decoders: int, work: P
     _, status, usage = os.wait4(child, 0)
     seconds = time.perf_counter() - started
     if status:
-        raise SystemExit(f"{model}, {faces} faces, {decoders} decoders: ended with {os.waitstatus_to_exitcode(status)}")
+        code = os.waitstatus_to_exitcode(status)
+        raise SystemExit(f"{model}, {faces} faces, {decoders} decoders: the run failed with exit code {code}")
     timings = json.loads((out / "timings.json").read_text())
     values = (seconds, timings["total"], usage.ru_maxrss / 1024)
     return dict(zip(FIELDS, (model, str(faces), str(decoders), *(f"{v:.2f}" for v in values)), strict=True))
 
 
 def measure(data: str, weights: Path | None) -> None:
-    """Run every point that the file doesn't have."""
+    """Run every point that the file doesn't have yet and append it."""
     done = {(row["model"], int(row["faces"]), int(row["decoders"])) for row in rows()}
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
@@ -87,7 +88,7 @@ def measure(data: str, weights: Path | None) -> None:
 
 
 def rows() -> list[dict[str, str]]:
-    """The points measured so far."""
+    """Return the points measured so far, sorted."""
     if not CSV.exists():
         return []
     with CSV.open(newline="") as file:
@@ -95,7 +96,7 @@ def rows() -> list[dict[str, str]]:
 
 
 def draw() -> None:
-    """Three panels from the file, and the table for the page."""
+    """Draw the three panels from the file and print the table of ``docs/speed.md``."""
     measured = rows()
     most = str(len(DECODERS))
     by_faces = [row for row in measured if row["decoders"] == most and row["model"] == SMALL]
@@ -103,11 +104,11 @@ def draw() -> None:
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(10, 3.2), layout="constrained")
     for axes, chosen, key in ((left, by_faces, "faces"), (middle, by_decoders, "decoders")):
         x = [int(row[key]) for row in chosen]
-        for field, label in (("process_seconds", "whole process"), ("sweep_seconds", "sweep")):
+        for field, label in (("process_seconds", "process"), ("sweep_seconds", "sweep")):
             y = [1e3 * float(row[field]) / int(row["faces"]) for row in chosen]
             axes.plot(x, y, marker="o", markersize=3, label=label)
         axes.set_ylim(bottom=0)
-        axes.set_ylabel("ms a face")
+        axes.set_ylabel("ms per face")
         axes.set_xlabel(key)
         axes.grid(alpha=0.3)
     left.set_title(f"{SMALL}, {most} decoders", fontsize=9)
@@ -129,7 +130,7 @@ def draw() -> None:
         axes.set_xticks(ticks, [str(tick) for tick in ticks])
         axes.minorticks_off()
     figure.savefig(PLOT, metadata={"Date": None})
-    head = "| network | faces | decoders | process, ms a face | sweep, ms a face | peak, MiB |"
+    head = "| network | faces | decoders | process, ms per face | sweep, ms per face | peak, MiB |"
     print(head + "\n|---|--:|--:|--:|--:|--:|")
     for row in measured:
         each = [1e3 * float(row[field]) / int(row["faces"]) for field in FIELDS[3:5]]
@@ -139,7 +140,7 @@ def draw() -> None:
 
 
 def main() -> None:
-    """Measure what is missing, and draw."""
+    """Measure the missing points and draw the plot."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", default="synthface")
     parser.add_argument("--weights", type=Path)

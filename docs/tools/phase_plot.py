@@ -1,7 +1,7 @@
-"""Bias and spread of decoders against the true sub-pixel phase, on networks with exact ground truth.
+"""Plots bias and spread of decoders against the true sub-pixel phase, on synthface's exact ground truth.
 
 ``python docs/tools/phase_plot.py RUN -o docs/images/synthface-phase.svg`` reads a stored sweep of synthface and prints
-the table that ``docs/synthface.md`` shows. Real labels are off by percents, which hides all of this.
+the table of ``docs/synthface.md``. Annotated labels have errors of percents, which would hide these effects.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from nmebench.runs.run_store import Run
 
 DECODERS = ("argmax", "quarter-offset", "dark", "parabola", "local-soft-argmax", "soft-argmax", "top-k")
 BINS = 16
-#: Landmarks that are farther off than this, heatmap px, are misses of the network, not the decoder's rounding.
-MISSED = 1.5
+#: Landmarks with a larger error, heatmap px, are excluded: the network missed them, so the decoder is not the cause.
+MAX_ERROR = 1.5
 
 
 def phase_curves(run: Run, model: str, decoder: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Phase (bin centres, heatmap px), bias and spread (standard deviation) of x and y together, heatmap px."""
+    """Return phase (bin centres), bias and spread (standard deviation) of x and y together, all in heatmap px."""
     cell = next(c for c in run.record.cells if (c.model, c.decoder, c.flip) == (model, decoder, "none"))
     size = run.model(model).heatmap_size
     if size is None:
-        raise SystemExit(f"{model} gives no heatmaps")
+        raise SystemExit(f"{model}: outputs no heatmaps; choose another --model")
     scale = np.asarray(size) / run.faces.size[:, None]
     corner = (run.faces.centre - run.faces.size / 2)[:, None]
     truth = (run.faces.landmarks - corner) * scale
     error = (run.landmarks(cell.id) - corner) * scale - truth
-    near = np.abs(error).max(axis=-1) < MISSED
+    near = np.abs(error).max(axis=-1) < MAX_ERROR
     phase, error = (truth[near] % 1).ravel(), error[near].ravel()
     place = np.minimum((phase * BINS).astype(int), BINS - 1)
     count = np.bincount(place, minlength=BINS)
@@ -66,7 +66,7 @@ def main() -> None:
         axes.set_xlabel("true position between pixel centres")
         axes.grid(alpha=0.3)
     right.legend(fontsize=7, ncols=2)
-    figure.suptitle(f"{arguments.model} on synthface: landmarks within {MISSED} heatmap px", fontsize=10)
+    figure.suptitle(f"{arguments.model} on synthface: landmarks within {MAX_ERROR} heatmap px", fontsize=10)
     figure.savefig(arguments.out, metadata={"Date": None})
 
 

@@ -5,18 +5,11 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections import Counter
-from collections.abc import Callable, Iterator
-from fractions import Fraction
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 
-import numpy as np
 import pytest
 
-from nmebench.decoders.dark import Dark
-from nmebench.source_hash import code_hash, package_hash, plugin_hash
+from nmebench.source_hash import code_hash, package_hash
 
 ROOT = Path(__file__).resolve().parents[1]
 BESIDE = ("decoders", "models", "reports")
@@ -142,48 +135,3 @@ def test_hash_is_64_hexadecimal_digits_and_does_not_depend_on_order() -> None:
 
 def test_code_hash_covers_the_harness_decoders_and_models() -> None:
     assert code_hash() == package_hash("nmebench", "nmebench.decoders", "nmebench.models")
-
-
-def test_plugin_hash_of_this_project_is_that_of_its_package() -> None:
-    assert plugin_hash(Dark) == package_hash("nmebench.decoders")
-
-
-@pytest.fixture
-def plugin(tmp_path: Path) -> Iterator[Callable[[str], ModuleType]]:
-    """A function that writes and imports a third-party module."""
-
-    def load(source: str) -> ModuleType:
-        file = tmp_path / "third_party.py"
-        file.write_text(source)
-        spec = spec_from_file_location("third_party", file)
-        assert spec
-        assert spec.loader
-        module = sys.modules["third_party"] = module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
-
-    yield load
-    sys.modules.pop("third_party", None)
-
-
-def test_plugin_hash_follows_the_file_of_a_third_party_class(plugin: Callable[[str], ModuleType]) -> None:
-    one = plugin_hash(plugin("class Mine: pass\n").Mine)
-    assert plugin_hash(plugin("class Mine: pass  # edited\n").Mine) != one
-    assert plugin_hash(plugin("class Mine: pass\n").Mine) == one
-
-
-def test_plugin_hash_differs_between_files() -> None:
-    assert plugin_hash(Counter) != plugin_hash(Fraction)
-    assert plugin_hash(Fraction) != plugin_hash(np.ndarray)
-
-
-def test_class_without_a_file_is_an_error() -> None:
-    code = (
-        "from nmebench.source_hash import plugin_hash\n"
-        "class Typed: pass\n"
-        "try:\n    plugin_hash(Typed)\nexcept LookupError as error:\n    print(error)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout == "<class '__main__.Typed'> has no source file\n"
-    with pytest.raises(LookupError, match="has no source file"):
-        plugin_hash(int)

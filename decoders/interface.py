@@ -21,7 +21,7 @@ from decoders.peak import Peaks, find_peaks
 
 __all__ = ["Convention", "Decoded", "Decoder", "DecoderInfo", "HeatmapDecoder", "gaussians"]
 
-Convention = Literal["stride", "udp", "hrnet"]
+Convention = Literal["stride", "udp", "hrnet", "half-pixel"]
 
 CONVERTED = 1 << 24
 """Bytes of float32 copies of other types and layouts at a time."""
@@ -73,6 +73,8 @@ class Decoder(ABC):
     convention: ClassVar[Convention] = "stride"
     """How its heatmap px become input px: ``stride`` x * input / heatmap, ``udp`` x * (input - 1) / (heatmap - 1),
     ``hrnet`` trunc(to_image(x + 0.5)) + 1, whole image pixels as in the official code."""
+    own_half_pixel: ClassVar[bool] = False
+    """Whether its landmarks already contain the half pixel of a grid with half-pixel centres."""
     bound: ClassVar[float]
     """Largest error in heatmap px on clean Gaussians (64 x 64, sigma 2, 10 px from the border); contract-tested."""
     exempt: ClassVar[Mapping[str, str]] = {}
@@ -92,6 +94,15 @@ class Decoder(ABC):
     def spec(self) -> str:
         """Canonical text, ``name:key=value,...``: options that differ from their default, sorted."""
         return canonical(self.name, self.schema, self.options)
+
+    def convention_for(self, grid: Convention | None) -> Convention:
+        """How its landmarks become input px where the network's maps are on ``grid``; None: the network doesn't say.
+
+        A decoder with a convention or a half pixel of its own keeps it.
+        """
+        if grid is None or self.convention != "stride" or self.own_half_pixel:
+            return self.convention
+        return grid
 
     def __repr__(self) -> str:
         """The decoder as ``from_spec`` would read it."""

@@ -10,6 +10,9 @@ A pixel's centre has integer coordinates. The conventions of heatmap px differ b
 ``hrnet``
     ``transform_pixel`` in lib/utils/transforms.py of HRNet/HRNet-Facial-Landmark-Detection: half a heatmap pixel is
     added, the point goes to the image, its fraction is dropped and 1 is added.
+``half-pixel``
+    ``input = (heatmap + 0.5) * input_size / heatmap_size - 0.5``: both grids cover the same square, as a resize with
+    half-pixel centres does (``align_corners=False``).
 """
 
 from __future__ import annotations
@@ -34,9 +37,12 @@ __all__ = [
     "to_image",
 ]
 
-Convention = Literal["stride", "udp", "hrnet"]
+Convention = Literal["stride", "udp", "hrnet", "half-pixel"]
 CONVENTIONS: tuple[str, ...] = get_args(Convention)
 Points = NDArray[np.float64]
+
+#: What a convention adds to heatmap px before the scaling, and takes off input px after it.
+_HALVES = {"hrnet": (0.5, 0.0), "half-pixel": (0.5, 0.5)}
 
 
 def check_convention(convention: str) -> None:
@@ -57,8 +63,8 @@ def heatmap_to_input(
     """
     check_convention(convention)
     points = np.asarray(landmarks, dtype=np.float64)
-    offset = 0.5 if convention == "hrnet" else 0.0
-    return (points + offset) * _stride(convention, heatmap_size, input_size)
+    before, after = _HALVES.get(convention, (0.0, 0.0))
+    return (points + before) * _stride(convention, heatmap_size, input_size) - after
 
 
 def input_to_heatmap(
@@ -67,8 +73,8 @@ def input_to_heatmap(
     """Input px to heatmap px, the inverse of :func:`heatmap_to_input`."""
     check_convention(convention)
     points = np.asarray(landmarks, dtype=np.float64)
-    offset = 0.5 if convention == "hrnet" else 0.0
-    return points / _stride(convention, heatmap_size, input_size) - offset
+    before, after = _HALVES.get(convention, (0.0, 0.0))
+    return (points + after) / _stride(convention, heatmap_size, input_size) - before
 
 
 def input_to_image(

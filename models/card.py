@@ -103,9 +103,17 @@ class Input(_Table):
 class Output(_Table):
     """What the network gives."""
 
-    kind: Literal["heatmaps", "landmarks"] = "heatmaps"
+    kind: Literal["heatmaps", "landmarks", "simcc"] = "heatmaps"
     unit: Literal["crop-fraction", "input-px"] | None = None
     """Of the raw landmarks; the module always gives input px."""
+    grid: Literal["stride", "udp", "half-pixel"] | None = None
+    """How heatmap px become input px (``harness.coordinates``), for the decoders that don't say it themselves."""
+
+    @model_validator(mode="after")
+    def _grid_belongs_to_heatmaps(self) -> Output:
+        if self.grid is not None and self.kind != "heatmaps":
+            raise ValueError(f"grid is given for kind = 'heatmaps', not for kind = {self.kind!r}; leave it out")
+        return self
 
 
 class Test(_Table):

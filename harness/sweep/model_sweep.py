@@ -368,7 +368,7 @@ class ModelSweep:
         return (
             coordinates.to_image(
                 decoded.landmarks.double().cpu().numpy(),
-                convention=cell.decoder.convention,
+                convention=cell.record.convention,
                 heatmap_size=tuple(self.facts["heatmap_size"] or input_size),
                 input_size=input_size,
                 centre=centre,

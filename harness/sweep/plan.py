@@ -114,7 +114,8 @@ def _adjusted(card: Card, configuration: SweepConfiguration) -> Card:
 
 def outputs_of(built: models.Built) -> frozenset[str]:
     """Names of a network's outputs: the module's own ``outputs`` where it declares them, else the card's kind."""
-    return frozenset(getattr(built.module, "outputs", None) or (built.card.output.kind,))
+    kind = built.card.output.kind
+    return frozenset(getattr(built.module, "outputs", None) or (("simcc_x", "simcc_y") if kind == "simcc" else (kind,)))
 
 
 def batch_size_for(card: Card, points: int, outputs: frozenset[str], device: str = "cpu") -> int:
@@ -276,7 +277,7 @@ def _cells(
                 decoder=spec,
                 flip=flip,  # type: ignore[arg-type]  # checked by SweepConfiguration
                 box=box,
-                convention=decoder.convention if decoder else "stride",
+                convention=decoder.convention_for(card.output.grid) if decoder else "stride",
             )
             cells.append(Cell(record, decoder, _digest([model_key, spec, flip, code])[:32]))
     return tuple(cells)

@@ -36,6 +36,15 @@ def test_describe_says_what_a_list_needs(name) -> None:
 
 
 @pytest.mark.parametrize("name", FAMILY)
+def test_a_networks_grid_replaces_the_stride_grid_only(name) -> None:
+    decoder = decoders.create(name)
+    assert decoder.convention_for(None) == decoder.convention
+    own = name in {"udp", "dark-udp", "hrnet", "fan", "megvii"}
+    for grid in ("stride", "udp", "half-pixel"):
+        assert decoder.convention_for(grid) == (decoder.convention if own else grid)
+
+
+@pytest.mark.parametrize("name", FAMILY)
 def test_default_spec_is_the_name(name) -> None:
     assert decoders.create(name).spec == name
     assert decoders.from_spec(name).options == decoders.create(name).options

@@ -84,6 +84,16 @@ TABLE: Mapping[str, Entry] = MappingProxyType(
             "a slim timm resnet10t and three deconvolutions",
             "Xiao et al., Simple Baselines for Human Pose Estimation, 2018; timm",
         ),
+        "offset-mobilenetv3": Entry(
+            "models.timm_offset:mobilenetv3",
+            "heatmap-mobilenetv3 with two offset maps for each heatmap",
+            "Huang et al., The Devil is in the Details (UDP), 2020, section 4; timm",
+        ),
+        "simcc-mobilenetv3": Entry(
+            "models.timm_simcc:mobilenetv3",
+            "timm mobilenetv3_small_100 and one distribution for each axis of a landmark",
+            "Li et al., SimCC, 2022; mmpose 1.x simcc_head.py; timm",
+        ),
         "regression": Entry(
             "models.regression:regression",
             "a timm backbone, global average pool and one linear layer to coordinates",

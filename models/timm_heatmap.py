@@ -12,7 +12,7 @@ from models.errors import ModelError
 from models.heatmap_head import Deconvolutions, HeatmapHead
 from models.hrnet import bilinear_fusion
 
-__all__ = ["TimmHeatmap", "bound", "hrnet_small", "mobilenetv3", "resnet10_deconv"]
+__all__ = ["TimmHeatmap", "bound", "features", "hrnet_small", "mobilenetv3", "resnet10_deconv"]
 
 STRIDE = 4
 """Input px a heatmap px."""
@@ -44,11 +44,10 @@ class TimmHeatmap(nn.Module):
         super().__init__()
         if points < 1 or width < 1:
             raise ModelError(f"points={points} and width={width} must be at least 1")
-        features = _features(backbone, **backbone_options)
-        bilinear_fusion(features)
-        self.backbone = features
-        strides = features.feature_info.reduction()
-        channels = features.feature_info.channels()
+        self.backbone = features(backbone, **backbone_options)
+        bilinear_fusion(self.backbone)
+        strides = self.backbone.feature_info.reduction()
+        channels = self.backbone.feature_info.channels()
         if deconvolutions:
             if strides[-1] != STRIDE * 2 ** len(deconvolutions):
                 raise ModelError(
@@ -74,7 +73,7 @@ class TimmHeatmap(nn.Module):
         return {"heatmaps": self.head([self.neck(maps[i]) for i in self._taps], size)}
 
 
-def _features(name: str, **options: Any) -> Any:
+def features(name: str, **options: Any) -> Any:
     """The backbone's feature extractor, with random weights."""
     if name.startswith("hrnet"):
         # '' takes the four branches as they are; timm's default appends part of the classifier to each.

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from harness.errors import InputError
+from harness.training import encodings
 from harness.training.log import read
 from harness.training.recipe import Recipe
 from models import checkpoint
@@ -51,6 +52,7 @@ def card(made: Recipe, out: Path, *, weights: Path, log: Path, command: str) -> 
     """Write the model card of a finished run beside its weights; returns its path."""
     entries = read(log)
     size = made.stages[-1].size
+    encoder = encodings.create(made)
     made_card = Card(
         name=made.name,
         architecture=made.model,
@@ -59,8 +61,15 @@ def card(made: Recipe, out: Path, *, weights: Path, log: Path, command: str) -> 
         licence=made.licence,
         source="trained by nmebench",
         notes=made.note or None,
-        input=Input(size=(size, size), box=made.train.box, mean=made.mean, std=made.std),
-        test=Test(decoder="dark"),
+        input=Input(
+            size=(size, size),
+            box=made.train.box,
+            convention="udp" if encoder.crop == "udp" else "stride",
+            mean=made.mean,
+            std=made.std,
+        ),
+        output=encoder.output(),
+        test=Test(decoder=encoder.decoder(size)),
         training=Training(
             command=command,
             seed=made.seed,

@@ -6,7 +6,6 @@ from importlib import resources
 from pathlib import Path
 
 from harness.sweep.configuration import ModelRequest, SweepConfiguration
-from models import card as cards
 
 __all__ = ["DATASET", "FLIPS", "embedded_configuration", "shipped_networks"]
 
@@ -19,9 +18,15 @@ BASELINE = Path(str(resources.files("harness.reproduction"))) / "baseline.json"
 FLIPS = ("none", "flip+shift")
 
 
+NETWORKS = ("synthface-hrnet-small", "synthface-mobilenetv3", "synthface-resnet10-deconv")
+
+
 def shipped_networks() -> list[str]:
-    """Names of the shipped cards whose weights are in the package, sorted."""
-    return [name for name in cards.shipped() if isinstance(cards.load(name).weights, str)]
+    """Names of the shipped cards that the embedded benchmark measures, sorted.
+
+    The networks trained for one encoding each (``synthface-mobilenetv3-*``) are not among them.
+    """
+    return list(NETWORKS)
 
 
 def embedded_configuration(

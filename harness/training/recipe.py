@@ -104,7 +104,7 @@ class Encoding(_Table):
     grid: Grid = "stride"
     """How heatmap px and input px belong together: the conventions of ``harness.coordinates``."""
     radius: Positive = 3.5
-    """``offset``: of the disc, and the unit of the offsets; heatmap px."""
+    """``offset``: of the disc, and the unit of the offsets in the loss; heatmap px."""
     bins: Annotated[int, Field(gt=1)] = 512
     """``simcc``: of each axis, over the whole input at every input size (512 for 256 px: mmpose's 2 bins a px)."""
 

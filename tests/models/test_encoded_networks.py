@@ -26,7 +26,7 @@ def test_offsets_follow_their_label_in_the_last_layer() -> None:
     for point in range(4):
         assert torch.equal(outputs["heatmaps"][:, point], raw[:, 3 * point])
         for axis in range(2):
-            assert torch.equal(outputs["offsets"][:, point, axis], raw[:, 3 * point + 1 + axis])
+            assert torch.equal(outputs["offsets"][:, point, axis], 3.5 * raw[:, 3 * point + 1 + axis])
 
 
 @pytest.mark.parametrize("size", [64, 128, 256])
@@ -98,6 +98,7 @@ def test_the_networks_fit_the_budget_as_float16(name: str) -> None:
     ("name", "options", "says"),
     [
         pytest.param("offset-mobilenetv3", {"points": 0}, "points=0 must be at least 1", id="no points"),
+        pytest.param("offset-mobilenetv3", {"radius": 0.0}, "radius=0.0 must be a positive", id="no radius"),
         pytest.param("simcc-mobilenetv3", {"points": 0}, "points=0", id="simcc without points"),
         pytest.param("simcc-mobilenetv3", {"input_size": 100}, "must be a multiple of 32", id="odd input"),
         pytest.param("simcc-mobilenetv3", {"split": 1e-3}, "split=0.001 leaves [0, 0] bins", id="no bins"),

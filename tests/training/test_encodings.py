@@ -14,7 +14,7 @@ import decoders
 import models
 from harness import coordinates, reproduction
 from harness.errors import InputError
-from harness.training import encodings, recipe
+from harness.training import encodings, recipe, train, validate
 from harness.training.encodings.offset import combined, combined_loss
 from harness.training.encodings.simcc import distributions, divergence
 from harness.training.recipe import Recipe
@@ -123,6 +123,15 @@ def test_the_combined_loss_against_mmposes_formula(foreground: float) -> None:
     assert float(found) == pytest.approx(total / maps.numel(), rel=1e-5)
 
 
+def test_the_network_gives_offsets_in_heatmap_px_and_the_loss_reads_radii() -> None:
+    points = landmarks()
+    made = encoder(kind="offset", grid="udp", radius=2.5)
+    maps = torch.tensor([[[slow_grid(float(v), "udp") for v in point] for point in face] for face in points])
+    discs, steps, _ = combined(maps, size=(MAPS, MAPS), radius=2.5)
+    assert float(made.loss({"heatmaps": discs, "offsets": steps * 2.5}, points, size=SIZE)) < 1e-10
+    assert float(made.loss({"heatmaps": discs, "offsets": steps}, points, size=SIZE)) > 1e-5
+
+
 def test_distributions_against_bin_by_bin() -> None:
     positions = torch.tensor([[0.0, 12.4, 31.0, 40.0]])
     found = distributions(positions, bins=32, sigma=3.0)
@@ -144,12 +153,12 @@ def test_the_divergence_against_its_definition() -> None:
 
 
 def test_simccs_loss_sums_the_axes_and_leaves_out_what_is_off_the_bins() -> None:
-    made = encodings.create(recipe_of({"kind": "simcc", "bins": 2 * SIZE}, {"sigma": 4.0}))
+    made = encodings.create(recipe_of({"kind": "simcc", "bins": 3 * SIZE}, {"sigma": 4.0}))
     points = torch.tensor([[[20.0, 31.25], [-6.5, 10.0]]])  # the second is more than 3 sigma left of bin 0
-    logits = {name: torch.randn(1, 2, 2 * SIZE, generator=torch.Generator().manual_seed(2)) for name in made.needs}
+    logits = {name: torch.randn(1, 2, 3 * SIZE, generator=torch.Generator().manual_seed(2)) for name in made.needs}
     expected = 0.0
     for axis, name in enumerate(made.needs):
-        target = distributions(2 * points[0, 0, axis], bins=2 * SIZE, sigma=4.0)
+        target = distributions(3 * points[0, 0, axis], bins=3 * SIZE, sigma=4.0)
         expected += float(divergence(logits[name][0, 0], target))
     assert float(made.loss(logits, points, size=SIZE)) == pytest.approx(expected / 2, rel=1e-5)
 
@@ -170,7 +179,7 @@ def test_the_decoder_finds_the_landmarks_of_the_ideal_outputs(name: str) -> None
         spec = "simcc-dark"  # `simcc` itself answers whole bins
     elif made.encoding.kind == "offset":
         discs, offsets, _ = combined(maps, size=(64, 64), radius=made.encoding.radius)
-        outputs, spec = {"heatmaps": discs, "offsets": offsets}, encoder.decoder(256)
+        outputs, spec = {"heatmaps": discs, "offsets": offsets * made.encoding.radius}, encoder.decoder(256)
     else:
         outputs, spec = {"heatmaps": gaussians(maps, size=(64, 64), sigma=2.0)[0]}, encoder.decoder(256)
     decoder = decoders.from_spec(spec)
@@ -182,6 +191,59 @@ def test_the_decoder_finds_the_landmarks_of_the_ideal_outputs(name: str) -> None
         input_size=(256, 256),
     )
     np.testing.assert_allclose(found, points, atol=0.1)
+
+
+class _Ideal(torch.nn.Module):
+    """Gives the same outputs for any image."""
+
+    def __init__(self, outputs: dict[str, torch.Tensor]) -> None:
+        super().__init__()
+        self.outputs = outputs
+
+    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        return self.outputs
+
+
+@pytest.mark.parametrize("grid", ["stride", "udp", "half-pixel"])
+def test_validation_reads_the_maps_on_their_grid(grid: str) -> None:
+    points = landmarks()
+    maps = torch.from_numpy(slow_gaussians(points, grid, 1.5)).float()
+    images = torch.zeros(2, 3, SIZE, SIZE, dtype=torch.uint8)
+    mean = std = torch.ones(1, 3, 1, 1)
+    found = validate.predict(_Ideal({"heatmaps": maps}), images, mean=mean, std=std, decoder="dark", grid=grid)
+    np.testing.assert_allclose(found, points, atol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("model", "encoding", "expected"),
+    [
+        pytest.param("heatmap-mobilenetv3", {}, {("dark", None)}, id="stride"),
+        pytest.param("heatmap-mobilenetv3", {"grid": "udp"}, {("dark-udp", "udp")}, id="udp"),
+        pytest.param(
+            "simcc-mobilenetv3", {"kind": "simcc"}, {("simcc:split=8", None), ("simcc:split=4", None)}, id="simcc"
+        ),
+    ],
+)
+def test_a_run_validates_with_the_decoder_of_its_encoding(
+    recipe_file: Any,
+    cache: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    model: str,
+    encoding: dict[str, Any],
+    expected: set[tuple[str, str | None]],
+) -> None:
+    seen = set()
+
+    def nme(*_: Any, decoder: str, grid: str | None, **__: Any) -> float:
+        seen.add((decoder, grid))
+        return 1.0
+
+    monkeypatch.setattr(validate, "nme", nme)
+    stages = [{"epochs": 1, "size": size, "batch": 4, "lr": 1e-3} for size in (64, 128)]
+    path = recipe_file(model=model, options={}, encoding=encoding, loss={"sigma": 2.0}, stages=stages)
+    train(path, tmp_path / "out", device="cpu")
+    assert seen == expected
 
 
 def test_simccs_decoder_follows_the_size() -> None:
@@ -215,8 +277,6 @@ def test_settings_that_mean_nothing_are_refused(encoding: dict[str, Any], loss: 
 def test_a_network_of_another_encoding_is_one_line(
     recipe_file: Any, cache: Path, tmp_path: Path, model: str, encoding: dict[str, Any], message: str
 ) -> None:
-    from harness.training import train
-
     options = {} if model.startswith("simcc") else {"width": 8}
     path = recipe_file(model=model, options=options, encoding=encoding, loss={"sigma": 2.0})
     with pytest.raises(InputError, match=message) as caught:
@@ -228,15 +288,13 @@ def test_a_network_of_another_encoding_is_one_line(
     ("model", "encoding", "decoder"),
     [
         pytest.param("heatmap-mobilenetv3", {"grid": "half-pixel"}, "dark", id="half-pixel"),
-        pytest.param("offset-mobilenetv3", {"kind": "offset", "grid": "udp"}, "heatmap-offset:radius=3.5", id="offset"),
+        pytest.param("offset-mobilenetv3", {"kind": "offset", "grid": "udp"}, "heatmap-offset", id="offset"),
         pytest.param("simcc-mobilenetv3", {"kind": "simcc"}, "simcc:split=8", id="simcc"),
     ],
 )
 def test_a_run_writes_a_card_that_says_how_to_read_the_network(
     recipe_file: Any, cache: Path, tmp_path: Path, model: str, encoding: dict[str, Any], decoder: str
 ) -> None:
-    from harness.training import train
-
     path = recipe_file(
         model=model,
         options={},

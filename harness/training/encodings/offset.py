@@ -18,7 +18,7 @@ __all__ = ["OffsetMaps", "combined", "combined_loss"]
 
 @dataclass(frozen=True)
 class OffsetMaps(Encoder):
-    """A disc of ``radius`` heatmap px and offsets in units of that radius.
+    """A disc of ``radius`` heatmap px and offsets, which the network gives in heatmap px and the loss reads in radii.
 
     mmpose takes ``0.0546875 * max(width, height)``, 3.5 px for 64x64 maps. Here the radius is in heatmap px at every
     input size, as the sigma of the Gaussian maps is, so that a fully convolutional network learns one function.
@@ -38,11 +38,13 @@ class OffsetMaps(Encoder):
         height, width = heatmaps.shape[-2:]
         points = on_grid(landmarks, grid=self.grid, maps=(width, height), size=size, device=heatmaps.device)
         discs, steps, weights = combined(points, size=(width, height), radius=self.radius)
-        return combined_loss(heatmaps.float(), offsets.float(), discs, steps, weights, foreground=self.foreground)
+        return combined_loss(
+            heatmaps.float(), offsets.float() / self.radius, discs, steps, weights, foreground=self.foreground
+        )
 
     def decoder(self, size: int) -> str:  # noqa: ARG002
         """The maximum plus the offset at it."""
-        return f"heatmap-offset:radius={self.radius:g}"
+        return "heatmap-offset"
 
     def output(self) -> Output:
         """Heatmaps (with offsets); the grid is named where it is not the default."""
@@ -93,7 +95,7 @@ def combined_loss(
 
     Args:
         heatmaps: ``[N, K, H, W]``, the network's.
-        offsets: ``[N, K, 2, H, W]``, the network's.
+        offsets: ``[N, K, 2, H, W]``, the network's, in radii.
         discs: ``[N, K, H, W]``, from :func:`combined`, like the next two.
         steps: ``[N, K, 2, H, W]``.
         weights: ``[N, K]``.

@@ -34,6 +34,7 @@ class Fan(HeatmapDecoder):
 
     name: ClassVar = "fan"
     source: ClassVar = "1adrianb/face-alignment face_alignment/utils.py get_preds_fromhm (and issue 141)"
+    own_half_pixel: ClassVar = True
     bound: ClassVar = 1.07
     exempt: ClassVar = {"flip": "the half pixel is added on both sides of a mirror"}
 

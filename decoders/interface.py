@@ -74,6 +74,8 @@ class Decoder(ABC):
     convention: ClassVar[Convention] = "stride"
     """The map from its heatmap px to input px: ``stride`` x * input / heatmap, ``udp`` x * (input - 1) / (heatmap - 1),
     ``hrnet`` trunc(to_image(x + 0.5)) + 1, integer image pixels as in the official code."""
+    own_half_pixel: ClassVar[bool] = False
+    """True if its landmarks already contain the half pixel of a grid with half-pixel centres."""
     bound: ClassVar[float]
     """Largest error in heatmap px on clean Gaussians (64 x 64, sigma 2, at least 10 px from the border); the contract
     checks it."""
@@ -103,6 +105,15 @@ class Decoder(ABC):
             'dark:kernel=17'
         """
         return canonical(self.name, self.schema, self.options)
+
+    def convention_for(self, grid: Convention | None) -> Convention:
+        """How its landmarks become input px where the network's maps are on ``grid``; None: the network doesn't say.
+
+        A decoder with a convention or a half pixel of its own keeps it.
+        """
+        if grid is None or self.convention != "stride" or self.own_half_pixel:
+            return self.convention
+        return grid
 
     def __repr__(self) -> str:
         """Return the spec in angle brackets."""

@@ -39,6 +39,7 @@ class Megvii(HeatmapDecoder):
 
     name: ClassVar = "megvii"
     source: ClassVar = "mmpose 1.x mmpose/codecs/megvii_heatmap.py decode (CPN, arXiv 1711.07319; MSPN, 1901.00148)"
+    own_half_pixel: ClassVar = True
     bound: ClassVar = 1.07
     exempt: ClassVar = {"flip": "the half pixel is added on both sides of a mirror"}
     schema: ClassVar = {"kernel": Option(default=11, minimum=3, maximum=99, odd=True, doc="blur size, px")}

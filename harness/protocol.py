@@ -52,8 +52,9 @@ Flip = Literal["none", "flip", "flip+shift"]
 
 FLIPS: Final[tuple[Flip, ...]] = get_args(Flip)
 
-Convention = Literal["stride", "udp", "hrnet"]
-"""The map from heatmap px to input px: ``stride`` x * s, ``udp`` x * (input - 1) / (heatmap - 1) or ``hrnet``."""
+Convention = Literal["stride", "udp", "hrnet", "half-pixel"]
+"""The map from heatmap px to input px: ``stride`` x * s, ``udp`` x * (input - 1) / (heatmap - 1), ``half-pixel``
+(x + 0.5) * s - 0.5 or ``hrnet``."""
 
 CONVENTIONS: Final[tuple[Convention, ...]] = get_args(Convention)
 

@@ -104,9 +104,18 @@ class Input(_Table):
 class Output(_Table):
     """The output that the network gives."""
 
-    kind: Literal["heatmaps", "landmarks"] = "heatmaps"
+    kind: Literal["heatmaps", "landmarks", "simcc"] = "heatmaps"
     unit: Literal["crop-fraction", "input-px"] | None = None
     """Unit of the raw landmarks; the built network always gives input px."""
+    grid: Literal["stride", "udp", "half-pixel"] | None = None
+    """Map from heatmap px to input px (``nmebench.geometry.coordinates``), used by decoders without a convention of
+    their own."""
+
+    @model_validator(mode="after")
+    def _grid_belongs_to_heatmaps(self) -> Output:
+        if self.grid is not None and self.kind != "heatmaps":
+            raise ValueError(f"grid applies to kind = 'heatmaps', not to kind = {self.kind!r}; leave it out")
+        return self
 
 
 class TestProtocol(_Table):

@@ -32,6 +32,8 @@ REGISTRY = Registry(
         "heatmap-hrnet-small": "nmebench.models.timm_heatmap:hrnet_small",
         "heatmap-mobilenetv3": "nmebench.models.timm_heatmap:mobilenetv3",
         "heatmap-resnet10-deconv": "nmebench.models.timm_heatmap:resnet10_deconv",
+        "offset-mobilenetv3": "nmebench.models.timm_offset:mobilenetv3",
+        "simcc-mobilenetv3": "nmebench.models.timm_simcc:mobilenetv3",
         "regression": "nmebench.models.regression:Regression",
         "onnx": "nmebench.models.onnx:OnnxNetwork",
         "oracle": "nmebench.models.oracle:Oracle",

@@ -12,7 +12,7 @@ from nmebench.models.errors import ModelError
 from nmebench.models.heatmap_head import Deconvolutions, HeatmapHead
 from nmebench.models.hrnet import bilinear_fusion
 
-__all__ = ["TimmHeatmap", "backbone_factory", "hrnet_small", "mobilenetv3", "resnet10_deconv"]
+__all__ = ["TimmHeatmap", "backbone_factory", "feature_extractor", "hrnet_small", "mobilenetv3", "resnet10_deconv"]
 
 STRIDE = 4
 """Input px per heatmap px."""
@@ -51,7 +51,7 @@ class TimmHeatmap(nn.Module):
         super().__init__()
         if points < 1 or width < 1:
             raise ModelError(f"points={points} and width={width} must be at least 1")
-        features = _feature_extractor(backbone, **backbone_options)
+        features = feature_extractor(backbone, **backbone_options)
         bilinear_fusion(features)
         self.backbone = features
         strides = features.feature_info.reduction()
@@ -81,8 +81,12 @@ class TimmHeatmap(nn.Module):
         return {"heatmaps": self.head([self.neck(maps[i]) for i in self._used_maps], size)}
 
 
-def _feature_extractor(name: str, **options: Any) -> Any:
-    """The backbone as a feature extractor with random weights."""
+def feature_extractor(name: str, **options: Any) -> Any:
+    """Return a timm backbone as a feature extractor with random weights.
+
+    Raises:
+        ModelError: timm can't give this backbone's feature maps.
+    """
     if name.startswith("hrnet"):
         # '' selects the four branches themselves; timm's default appends part of the classifier to each.
         options = {"feature_location": "", "out_indices": (1, 2, 3, 4), **options}

@@ -10,6 +10,9 @@ A pixel's centre has integer coordinates. Code bases differ in how heatmap px re
 ``hrnet``
     ``transform_pixel`` in lib/utils/transforms.py of HRNet/HRNet-Facial-Landmark-Detection: half a heatmap pixel is
     added, the point is mapped to the image, its fraction is dropped and 1 is added.
+``half-pixel``
+    ``input = (heatmap + 0.5) * input_size / heatmap_size - 0.5``: both grids cover the same square, as a resize with
+    half-pixel centres does (``align_corners=False``).
 
 ``docs/coordinates.md`` explains how the maps compose, with a worked example.
 """
@@ -35,6 +38,9 @@ __all__ = [
 ]
 
 Points = NDArray[np.float64]
+
+#: What a convention adds to heatmap px before scaling, and subtracts from input px after it.
+_HALVES = {"hrnet": (0.5, 0.0), "half-pixel": (0.5, 0.5)}
 
 
 def check_convention(convention: str) -> None:
@@ -75,7 +81,8 @@ def heatmap_to_input(
         [[255.0, 255.0]]
     """
     points = np.asarray(landmarks, dtype=np.float64)
-    return (points + _offset(convention)) * _stride(convention, heatmap_size, input_size)
+    before, after = _HALVES.get(convention, (0.0, 0.0))
+    return (points + before) * _stride(convention, heatmap_size, input_size) - after
 
 
 def input_to_heatmap(
@@ -91,7 +98,8 @@ def input_to_heatmap(
         [[36.25, 28.0]]
     """
     points = np.asarray(landmarks, dtype=np.float64)
-    return points / _stride(convention, heatmap_size, input_size) - _offset(convention)
+    before, after = _HALVES.get(convention, (0.0, 0.0))
+    return (points + after) / _stride(convention, heatmap_size, input_size) - before
 
 
 def input_to_image(
@@ -202,11 +210,6 @@ def flip_landmarks(landmarks: ArrayLike, flip: NDArray[np.integer], width: int) 
     mirrored = np.array(landmarks, dtype=np.float64)[..., flip, :]
     mirrored[..., 0] = (width - 1) - mirrored[..., 0]
     return mirrored
-
-
-def _offset(convention: str) -> float:
-    """Return the heatmap px that a convention adds before scaling."""
-    return 0.5 if convention == "hrnet" else 0.0
 
 
 def _stride(convention: str, heatmap_size: tuple[int, int], input_size: tuple[int, int]) -> Points:

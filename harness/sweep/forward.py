@@ -243,7 +243,7 @@ class Forward:
                     "the weights or the normalisation in the card are wrong"
                 )
         dataset = self.plan.dataset
-        for name in ("heatmaps", "landmarks"):
+        for name in ("heatmaps", "landmarks", "simcc_x"):
             if name in outputs and outputs[name].shape[1] != dataset.scheme.points:
                 raise InputError(
                     f"model {self.card.name!r}: outputs {outputs[name].shape[1]} landmarks, but {dataset.spec} has "

@@ -159,7 +159,7 @@ class NetworkSweep:
         decoded = cell.decoder(outputs)
         landmarks = coordinates.to_image(
             decoded.landmarks.double().cpu().numpy(),
-            convention=cell.decoder.convention,
+            convention=cell.record.convention,
             heatmap_size=self._first_batch.heatmap_size or input_size,
             input_size=input_size,
             centre=centre,

@@ -137,8 +137,9 @@ def _changed(card: Card, configuration: SweepConfiguration) -> Card:
 
 
 def _outputs_of(built: models.Built) -> frozenset[str]:
-    """Names of a network's outputs: the module's ``outputs`` where it has that attribute, else the card's kind."""
-    return frozenset(getattr(built.module, "outputs", None) or (built.card.output.kind,))
+    """Names of a network's outputs: the module's ``outputs`` where it has them, else those of the card's kind."""
+    kind = built.card.output.kind
+    return frozenset(getattr(built.module, "outputs", None) or (("simcc_x", "simcc_y") if kind == "simcc" else (kind,)))
 
 
 def _flips(configuration: SweepConfiguration, protocols: Sequence[TableProtocol]) -> tuple[Flip, ...]:
@@ -205,7 +206,7 @@ def _cell(card: Card, decoder: Decoder | None, flip: Flip, box: str, network_key
         decoder=spec,
         flip=flip,
         box=box,
-        convention=decoder.convention if decoder else "stride",
+        convention=decoder.convention_for(card.output.grid) if decoder else "stride",
     )
     return PlannedCell(record, decoder, keys.cell_key(network_key, decoder, flip))
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from nmebench.errors import InputError
 from nmebench.files import file_sha256, write_atomically
 from nmebench.models.card import Card, Input, TestProtocol, Training
+from nmebench.training import encodings
 from nmebench.training.log import read
 from nmebench.training.recipe import Recipe
 
@@ -48,6 +49,7 @@ def card(made: Recipe, out: Path, *, weights: Path, log: Path, command: str) -> 
     """Write the model card of a finished run beside its weights; returns its path."""
     entries = read(log)
     size = made.stages[-1].size
+    encoder = encodings.create(made)
     made_card = Card(
         name=made.name,
         architecture=made.model,
@@ -56,8 +58,11 @@ def card(made: Recipe, out: Path, *, weights: Path, log: Path, command: str) -> 
         licence=made.licence,
         source="trained by nmebench",
         notes=made.note or None,
-        input=Input(size=(size, size), box=made.train.box, mean=made.mean, std=made.std),
-        test=TestProtocol(decoder="dark"),
+        input=Input(
+            size=(size, size), box=made.train.box, convention=encoder.crop_convention, mean=made.mean, std=made.std
+        ),
+        output=encoder.output(),
+        test=TestProtocol(decoder=encoder.decoder(size)),
         training=Training(
             command=command,
             seed=made.seed,

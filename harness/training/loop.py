@@ -21,6 +21,7 @@ from nmebench.files import write_atomically
 from nmebench.geometry import scheme
 from nmebench.models import checkpoint
 from nmebench.training import (
+    encodings,
     export,
     face_cache,
     plan,
@@ -31,7 +32,6 @@ from nmebench.training import (
 from nmebench.training.loader import Batch, batches, order, plain
 from nmebench.training.log import Log
 from nmebench.training.recipe import Recipe
-from nmebench.training.targets import gaussians, heatmap_loss
 
 __all__ = ["train"]
 
@@ -75,6 +75,7 @@ class _Parts:
     module: nn.Module
     average: state.Average
     optimiser: torch.optim.Optimizer
+    encoder: encodings.Encoder
     mean: Tensor
     std: Tensor
 
@@ -161,11 +162,9 @@ def _step(made: Recipe, parts: _Parts, step: plan.Step, batch: Batch, device: to
     torch.manual_seed(_seed(made.seed, step.number))
     images = validate.normalised(batch.images.to(device, non_blocking=True), parts.mean, parts.std)
     with validate.autocast(made.precision, device):
-        heatmaps = parts.module(images)["heatmaps"]
-    height, width = heatmaps.shape[-2:]
-    scale = torch.tensor([width / step.size, height / step.size], device=device)
-    targets, weights = gaussians(batch.landmarks.to(device) * scale, size=(width, height), sigma=made.loss.sigma)
-    loss = heatmap_loss(heatmaps.float(), targets, weights, foreground=made.loss.foreground)
+        outputs = parts.module(images)
+    parts.encoder.check(outputs, made.model)
+    loss = parts.encoder.loss(outputs, batch.landmarks, size=step.size)
     parts.optimiser.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
     parts.optimiser.step()
@@ -189,7 +188,15 @@ class _Held:
             self.crops = plain(self.pictures, size=size, flip=self.kind.flip)
         own = {name: value.clone() for name, value in parts.module.state_dict().items()}
         parts.module.load_state_dict(parts.average.values)
-        nme = validate.nme(parts.module, self.crops, scheme=self.kind, mean=parts.mean, std=parts.std)
+        nme = validate.nme(
+            parts.module,
+            self.crops,
+            scheme=self.kind,
+            mean=parts.mean,
+            std=parts.std,
+            decoder=parts.encoder.decoder(size),
+            grid=parts.encoder.output().grid,
+        )
         parts.module.load_state_dict(own)
         return nme
 
@@ -211,6 +218,7 @@ def _build(made: Recipe, file: Path, device: torch.device, *, points: int) -> _P
         module=module,
         average=state.Average(module, decay=o.average),
         optimiser=optimiser,
+        encoder=encodings.create(made),
         mean=torch.tensor(made.mean, device=device).view(1, 3, 1, 1),
         std=torch.tensor(made.std, device=device).view(1, 3, 1, 1),
     )
@@ -294,10 +302,11 @@ def _device(name: str | None) -> torch.device:
 
 @contextmanager
 def _numerics(made: Recipe) -> Iterator[None]:
-    """Threads, determinism and the global generator for the body; all as they were afterwards."""
+    """Threads, determinism, exact float32 and the global generator for the body; all as they were afterwards."""
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    with torch.random.fork_rng():
+    # By default torch lets cuDNN round float32 to TF32; matrix products are exact by default.
+    with torch.random.fork_rng(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         try:
             if made.threads is not None:
                 torch.set_num_threads(made.threads)

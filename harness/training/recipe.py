@@ -13,11 +13,23 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from nmebench.errors import InputError
 from nmebench.suggest import did_you_mean, unknown
 
-__all__ = ["Augmentation", "Optimiser", "Recipe", "TrainingFaces", "TrainingStage", "find", "load", "shipped"]
+__all__ = [
+    "Augmentation",
+    "Encoding",
+    "Grid",
+    "Optimiser",
+    "Recipe",
+    "TrainingFaces",
+    "TrainingStage",
+    "find",
+    "load",
+    "shipped",
+]
 
 SHIPPED = Path(__file__).parent / "recipes"
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Grid = Literal["stride", "udp", "half-pixel"]
 
 
 class _Table(BaseModel):
@@ -92,14 +104,41 @@ class Optimiser(_Table):
     """Decay of the exponential moving average of the weights that is shipped; 0 ships the weights themselves."""
 
 
+class Encoding(_Table):
+    """The encoding of a landmark that the network is trained on; by default one Gaussian map on the stride grid.
+
+    ``gaussian``: a heatmap; ``offset``: UDP's combined target, a disc and two offset maps; ``simcc``: a distribution
+    for each axis.
+    """
+
+    kind: Literal["gaussian", "offset", "simcc"] = "gaussian"
+    grid: Grid = "stride"
+    """The map between heatmap px and input px (``nmebench.geometry``)."""
+    radius: Positive = 3.5
+    """``offset``: of the disc, and the unit of the offsets in the loss; heatmap px."""
+    bins: Annotated[int, Field(gt=1)] = 512
+    """``simcc``: of each axis, over the input at every input size (512 for 256 px: mmpose's 2 bins per px)."""
+
+    @model_validator(mode="after")
+    def _parts_belong_to_the_kind(self) -> Encoding:
+        if self.kind == "simcc" and self.grid != "stride":
+            raise ValueError(f"grid = '{self.grid}' is for heatmaps, and kind = 'simcc' has none: leave it out")
+        for field, kind in (("radius", "offset"), ("bins", "simcc")):
+            if self.kind != kind and field in self.model_fields_set:
+                raise ValueError(f"{field} is for kind = '{kind}', not for kind = '{self.kind}': leave it out")
+        return self
+
+
 class Loss(_Table):
     """Mean squared error of heatmaps whose peaks are 1, times ``1 + foreground * target`` at each pixel.
 
     ``foreground = 0`` is the plain loss of mmpose and HRNet. A heatmap's peak covers 0.6 % of its pixels, so that a
     short run from scratch spends its first epochs on predicting nothing at all; the weight ends that.
+    ``encoding.kind = "offset"`` weights its three maps alike; ``"simcc"`` has a Kullback-Leibler loss and no weight.
     """
 
     sigma: Positive = 2.0
+    """Of the Gaussian: heatmap px, bins for ``simcc``; an ``offset`` encoding has none."""
     foreground: Annotated[float, Field(ge=0)] = 0.0
 
 
@@ -127,6 +166,7 @@ class Recipe(_Table):
     stages: Annotated[tuple[TrainingStage, ...], Field(min_length=1)]
     augmentation: Augmentation = Augmentation()
     optimiser: Optimiser = Optimiser()
+    encoding: Encoding = Encoding()
     loss: Loss = Loss()
     licence: str = "Apache-2.0"
     note: str = ""
@@ -139,6 +179,8 @@ class Recipe(_Table):
                 raise ValueError(f"stage {number} wants {faces} faces of the {self.train.faces} in [train]")
             if stage.batch > faces:
                 raise ValueError(f"stage {number} wants batches of {stage.batch} out of {faces} faces")
+        if self.encoding.kind == "simcc" and self.loss.foreground:
+            raise ValueError("loss.foreground is for heatmaps, and encoding.kind = 'simcc' has none: leave it out")
         val = self.validation
         if val is not None and val.split == "test":
             raise ValueError("[validation] may not be the test split: watching it is selecting on it")
@@ -198,5 +240,13 @@ def expand(text: str) -> str:
 
 
 def _fields() -> list[str]:
-    tables: tuple[type[BaseModel], ...] = (Recipe, TrainingFaces, TrainingStage, Augmentation, Optimiser, Loss)
+    tables: tuple[type[BaseModel], ...] = (
+        Recipe,
+        TrainingFaces,
+        TrainingStage,
+        Augmentation,
+        Optimiser,
+        Encoding,
+        Loss,
+    )
     return [name for table in tables for name in table.model_fields]

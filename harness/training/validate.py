@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from nmebench import decoders
 from nmebench.geometry import coordinates
 from nmebench.geometry.scheme import Scheme, normaliser
+from nmebench.protocol import Convention
 from nmebench.training.loader import Batch
 
 __all__ = ["autocast", "errors", "normalised", "predict"]
@@ -35,20 +36,28 @@ def predict(
     mean: Tensor,
     std: Tensor,
     decoder: str = "dark",
+    grid: Convention | None = None,
     batch: int = 32,
 ) -> NDArray[np.float64]:
-    """Landmarks ``[N, K, 2]`` in input px from ``images`` [N, 3, S, S] uint8 RGB. Float32, no flip test."""
+    """Landmarks ``[N, K, 2]`` in input px from ``images`` [N, 3, S, S] uint8 RGB. Float32, no flip test.
+
+    ``grid`` is the grid of the network's maps; None for ``stride``.
+    """
     decode = decoders.from_spec(decoder)
     size = images.shape[-1]
     module.eval()
     parts = []
     for chunk in torch.split(images, batch):
-        maps = module(normalised(chunk.to(mean.device), mean, std))["heatmaps"].float()
-        points = torch.as_tensor(decode(maps).landmarks).cpu().numpy()
-        height, width = maps.shape[-2:]
+        outputs = module(normalised(chunk.to(mean.device), mean, std))
+        points = decode({name: value.float() for name, value in outputs.items()}).landmarks.cpu().numpy()
+        # Decoders of other outputs than heatmaps give input px.
+        height, width = outputs["heatmaps"].shape[-2:] if "heatmaps" in outputs else (size, size)
         parts.append(
             coordinates.heatmap_to_input(
-                points, convention=decode.convention, heatmap_size=(width, height), input_size=(size, size)
+                points,
+                convention=decode.convention_for(grid),
+                heatmap_size=(width, height),
+                input_size=(size, size),
             )
         )
     return np.concatenate(parts)
@@ -60,7 +69,16 @@ def errors(landmarks: NDArray[np.floating], truth: NDArray[np.floating], scheme:
     return np.asarray(100 * distances / normaliser(scheme, truth))
 
 
-def nme(module: nn.Module, faces: Batch, *, scheme: Scheme, mean: Tensor, std: Tensor, decoder: str = "dark") -> float:
+def nme(
+    module: nn.Module,
+    faces: Batch,
+    *,
+    scheme: Scheme,
+    mean: Tensor,
+    std: Tensor,
+    decoder: str = "dark",
+    grid: Convention | None = None,
+) -> float:
     """The mean NME in percent over the faces."""
-    found = predict(module, faces.images, mean=mean, std=std, decoder=decoder)
+    found = predict(module, faces.images, mean=mean, std=std, decoder=decoder, grid=grid)
     return float(errors(found, faces.landmarks.numpy(), scheme).mean())

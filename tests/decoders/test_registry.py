@@ -36,6 +36,15 @@ def test_describe_has_every_field_of_a_list(name) -> None:
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
+def test_grid_of_the_network_replaces_the_stride_convention_only(name) -> None:
+    decoder = decoders.create(name)
+    assert decoder.convention_for(None) == decoder.convention
+    own = name in {"udp", "dark-udp", "hrnet", "fan", "megvii"}
+    for grid in ("stride", "udp", "half-pixel"):
+        assert decoder.convention_for(grid) == (decoder.convention if own else grid)
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
 def test_default_spec_is_the_name(name) -> None:
     assert decoders.create(name).spec == name
     assert decoders.from_spec(name).options == decoders.create(name).options

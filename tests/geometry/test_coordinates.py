@@ -120,6 +120,18 @@ def test_udp_maps_corner_pixels_to_the_corners_of_the_box() -> None:
     np.testing.assert_allclose(found[0], [np.array(CENTRE) - 110, np.array(CENTRE) + 110])
 
 
+@pytest.mark.parametrize("maps", [16, 64])
+def test_half_pixel_grids_cover_the_same_square(maps: int) -> None:
+    """As for a resize with half-pixel centres, the outer edges agree, and so do the middles of the sides."""
+    stride = 256 / maps
+    sizes: dict[str, Any] = {"convention": "half-pixel", "heatmap_size": (maps, maps), "input_size": (256, 256)}
+    for heatmap, expected in ((-0.5, -0.5), (maps - 0.5, 255.5), ((maps - 1) / 2, 127.5), (0.0, (stride - 1) / 2)):
+        assert coordinates.heatmap_to_input([heatmap, heatmap], **sizes).tolist() == [expected, expected]
+    image = coordinates.to_image([[[3.0, 5.0]]], **box_of_the_reference(1) | sizes)
+    slow = [((v + 0.5) * stride - 0.5) * SIZE / 256 + c - SIZE / 2 for v, c in zip((3.0, 5.0), CENTRE, strict=True)]
+    np.testing.assert_allclose(image[0, 0], slow)
+
+
 def test_landmarks_of_four_real_faces_in_input_px_equal_mmpose(shared: Path) -> None:
     table = json.loads((shared / "oracle" / "preproc" / "faces4.json").read_text())["faces"]
     with np.load(shared / "oracle" / "preproc" / "faces4.npz") as arrays:

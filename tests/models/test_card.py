@@ -90,6 +90,10 @@ def test_cards_are_frozen(tmp_path: Path) -> None:
         pytest.param(MINIMAL + "[input]\nmean = [nan, 1.0, 1.0]", "input.mean.0", id="mean NaN"),
         pytest.param(MINIMAL + '[input]\ncolour = "grb"', "input.colour: Input should be 'rgb' or 'bgr'", id="colour"),
         pytest.param(MINIMAL + '[output]\nkind = "points"', "output.kind", id="kind"),
+        pytest.param(MINIMAL + '[output]\ngrid = "hrnet"', "output.grid", id="grid"),
+        pytest.param(
+            MINIMAL + '[output]\nkind = "simcc"\ngrid = "udp"', "not to kind = 'simcc'; leave it out", id="simcc grid"
+        ),
         pytest.param(MINIMAL + 'weights = { url = "file:///etc/passwd" }', "weights", id="address without http"),
         pytest.param(MINIMAL + 'weights = { url = "https://h/x", sha256 = "abc" }', "sha256", id="short sha256"),
         pytest.param(MINIMAL + 'weights = { url = "https://h/x", file = "../x" }', "file", id="file outside the cache"),

@@ -67,6 +67,52 @@ def test_two_runs_give_the_same_bytes(run: Run, few_faces: Path, small_card: Pat
     assert _bytes(again.path) == _bytes(run.path)
 
 
+@pytest.mark.parametrize("grid", ["stride", "udp", None])
+def test_heatmaps_are_decoded_in_the_grid_of_the_card(few_faces: Path, tmp_path: Path, grid: str | None) -> None:
+    """DARK finds the landmarks of maps on the UDP grid only if the card names that grid."""
+    line = f'grid = "{grid}"\n' if grid else ""
+    (tmp_path / "drawn.toml").write_text(
+        'name = "drawn"\narchitecture = "oracle"\noptions = { convention = "udp" }\n[output]\n' + line
+    )
+    found = execute(
+        validate(
+            {
+                "data": f"wflw:{few_faces}",
+                "models": [str(tmp_path / "drawn.toml")],
+                "decoders": ["dark", "dark-udp"],
+                "flip": ["none"],
+                "engine": "torch",
+            },
+            where="a test",
+        ),
+        tmp_path / "run",
+    )
+    cells = {cell.decoder: cell for cell in found.record.cells}
+    assert cells["dark"].convention == (grid or "stride")
+    assert cells["dark-udp"].convention == "udp"
+    table = found.scores[found.scores["subset"] == "test"].set_index("decoder")["nme"]
+    if grid == "udp":
+        assert table["dark"] == pytest.approx(table["dark-udp"], abs=0.02)
+    else:
+        assert table["dark"] > table["dark-udp"] + 0.1
+
+
+def test_simcc_is_measured_end_to_end(few_faces: Path, tmp_path: Path) -> None:
+    """All decoders and flip tests of a network that outputs distributions; none needs a heatmap."""
+    configuration = {
+        "data": f"wflw:{few_faces}",
+        "models": ["synthface-mobilenetv3-simcc"],
+        "decoders": ["all"],
+        "flip": ["none", "flip", "flip+shift"],
+        "engine": "torch",
+        "threads": 1,
+    }
+    found = execute(validate(configuration, where="a test"), tmp_path / "run")
+    assert {cell.decoder for cell in found.record.cells} == {"simcc", "simcc-dark"}
+    assert np.isfinite(found.scores["nme"]).all()
+    assert found.record.models[0].heatmap_size is None
+
+
 def test_batch_size_does_not_change_a_landmark(run: Run, few_faces: Path, small_card: Path, tmp_path: Path) -> None:
     other = execute(_configuration(few_faces, small_card, batch_size=11), tmp_path / "other")
     for cell in run.record.cells:

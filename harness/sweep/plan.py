@@ -95,6 +95,7 @@ def make(configuration: SweepConfiguration) -> Plan:
     for spec in configuration.decoders:
         if spec != "all":
             decoders.from_spec(spec)  # reports a misspelt decoder before the dataset is read
+    engines.check_spec(configuration.engine)
     cards = _cards(configuration)
     dataset = datasets.load(configuration.data, format=configuration.format, limit=configuration.limit)
     normaliser_name = configuration.normaliser or dataset.scheme.default_normaliser

@@ -30,7 +30,10 @@ from urllib.parse import unquote, urlparse
 from nmebench.errors import InputError
 from nmebench.files import file_sha256
 
-__all__ = ["PluginSource", "folder_source", "plugin_sources"]
+__all__ = ["WORKING_DIRECTORY", "PluginSource", "folder_source", "plugin_sources"]
+
+WORKING_DIRECTORY = "working directory"
+"""Name of the source that :func:`folder_source` returns."""
 
 #: Packages that every cache key covers by source hash or version.
 _COVERED = frozenset({"nmebench", "torch", "torchvision", "timm"})
@@ -115,7 +118,7 @@ def folder_source(folder: Path) -> PluginSource | None:
     for package in sorted(folder.glob("*/__init__.py")):
         if not _is_skipped(package.parent):
             files |= {f"{package.parent.name}/{name}": path for name, path in _package_files(package.parent).items()}
-    return PluginSource("working directory", None, None, _digest(files), {}, files) if files else None
+    return PluginSource(WORKING_DIRECTORY, None, None, _digest(files), {}, files) if files else None
 
 
 def _top(module: str) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from nmebench import engines
+from nmebench.runs.run_record import SourceRecord
 from nmebench.runs.run_store import Run
 from nmebench.sweep import execute
 from nmebench.sweep.configuration import validate
@@ -41,18 +42,37 @@ class Net(nn.Module):
         return {"landmarks": spread(steps) * GAIN * self.gain + level[:, None] + 2.0 + MAJOR + OWN}
 """
 
+DECODER = """
+from nmebench.decoders.interface import HeatmapDecoder
+
+from edited_plugin.helper import spread
+
+
+class Decoder(HeatmapDecoder):
+    \"\"\"The maximum plus a constant.\"\"\"
+
+    name, source, bound = "edited-decoder", "a test", 9.0
+
+    def refine(self, maps, maxima):
+        return maxima.xy + spread(1.0)
+"""
+
 FILES = {
     "edited_plugin/__init__.py": "from edited_plugin.network import Net\n",
     "edited_plugin/network.py": NETWORK,
+    "edited_plugin/decoder.py": DECODER,
     "edited_plugin/helper.py": "def spread(steps):\n    return steps * 0.125\n",
     "edited_plugin_constants.py": "GAIN = 1.0\n",
     "edited_plugin-1.0.dist-info/METADATA": (
         "Metadata-Version: 2.1\nName: edited-plugin\nVersion: 1.0\nRequires-Dist: edited-plugin-dependency>=1\n"
     ),
-    "edited_plugin-1.0.dist-info/entry_points.txt": "[nmebench.models]\nedited = edited_plugin:Net\n",
+    "edited_plugin-1.0.dist-info/entry_points.txt": (
+        "[nmebench.models]\nedited = edited_plugin:Net\n"
+        "[nmebench.decoders]\nedited-decoder = edited_plugin.decoder:Decoder\n"
+    ),
     "edited_plugin-1.0.dist-info/RECORD": (
         "edited_plugin/__init__.py,,\nedited_plugin/network.py,,\nedited_plugin/helper.py,,\n"
-        "edited_plugin_constants.py,,\nedited_plugin-1.0.dist-info/METADATA,,\n"
+        "edited_plugin/decoder.py,,\nedited_plugin_constants.py,,\nedited_plugin-1.0.dist-info/METADATA,,\n"
     ),
     "edited_plugin_dependency.py": (
         'from importlib.metadata import version\n\nMAJOR = float(version("edited-plugin-dependency"))\n'
@@ -152,3 +172,47 @@ def test_number_follows_an_edit(
     assert np.abs(expected - before).max() > 0.5
     assert np.abs(fresh - expected).max() < 1e-3
     assert np.abs(resumed - expected).max() < 1e-3
+
+
+@pytest.mark.parametrize("edit", ["helper file", "version of the dependency"])
+def test_cell_of_a_decoder_follows_an_edit_of_its_helper(
+    sweep: Callable[..., Run], site: Path, tmp_path: Path, edit: str
+) -> None:
+    raw = {"models": ["oracle"], "decoders": ["edited-decoder"]}
+    before = _landmarks(sweep("torch", tmp_path / "before", **raw))
+    with pytest.raises(_Stopped):
+        sweep("torch", tmp_path / "resumed", stop=True, **raw)
+    _edit(site, edit)
+    fresh = _landmarks(sweep("torch", tmp_path / "fresh", **raw))
+    resumed = _landmarks(sweep("torch", tmp_path / "resumed", **raw))
+    assert np.array_equal(fresh, resumed)
+    assert np.array_equal(fresh, before) is (edit != "helper file")
+
+
+@pytest.mark.parametrize("engine", ["torch", "openvino", "onnxruntime"])
+def test_number_follows_an_option_that_only_the_forward_pass_reads(
+    sweep: Callable[..., Run], tmp_path: Path, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not engines.available()[engine]:
+        pytest.skip(f"engine {engine} can't run on this machine")
+    sweep(engine, tmp_path / "before")
+    found = _landmarks(sweep(engine, tmp_path / "after", options={"gain": 1.5}))
+    monkeypatch.setenv("NMEBENCH_CACHE", str(tmp_path / "empty cache"))
+    expected = _landmarks(sweep("torch", tmp_path / "expected", options={"gain": 1.5}))
+    assert np.abs(found - expected).max() < 1e-3
+
+
+def test_provenance_names_the_plugin_and_follows_the_edit(
+    sweep: Callable[..., Run], site: Path, tmp_path: Path
+) -> None:
+    def recorded(name: str) -> dict[str, SourceRecord]:
+        return {record.name: record for record in sweep("torch", tmp_path / name).record.provenance.plugins}
+
+    before, again = recorded("before"), recorded("again")
+    assert before == again
+    plugin = before["edited-plugin"]
+    assert (plugin.used_by, plugin.distribution, plugin.version) == (["model edited"], "edited-plugin", "1.0")
+    assert plugin.requirements["edited-plugin-dependency"].startswith("1.0 ")
+    assert str(tmp_path) not in str(before)
+    _edit(site, "helper file")
+    assert recorded("after")["edited-plugin"].sha256 != plugin.sha256

@@ -6,8 +6,7 @@ never meets an old result. Each key contains the key of the step before it::
     data -> crops
     data -> network outputs -> cell
 
-Photographs are compared by name, size and modification time, because hashing WFLW's photographs would take longer than
-reading the few that a resumed sweep needs. Every other file is compared by its SHA-256.
+Every file is compared by its SHA-256. That includes the photographs: hashing one takes 0.6 ms, decoding it 10 ms.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from nmebench.boxes import Boxes
+from nmebench.datasets import photographs_sha256
 from nmebench.datasets.dataset import Dataset
 from nmebench.decoders.interface import Decoder
 from nmebench.models import Built
@@ -53,7 +53,7 @@ def data_key(dataset: Dataset) -> str:
         files=[(file.name, file.sha256) for file in dataset.files],
         images=list(dataset.images),
         landmarks=_array_hash(dataset.landmarks),
-        photographs=_photographs_hash(dataset),
+        photographs=photographs_sha256(dataset),
         flip=dataset.scheme.flip.tolist(),
     )
 
@@ -145,17 +145,3 @@ def _array_hash(array: np.ndarray) -> str:
 
 def _boxes_hash(boxes: Boxes) -> list[str]:
     return [_array_hash(boxes.centre), _array_hash(boxes.size), boxes.sampling]
-
-
-def _photographs_hash(dataset: Dataset) -> str:
-    """Hash of every photograph's name, size and modification time; empty for a dataset without photographs."""
-    if dataset.image_root is None:
-        return ""
-    digest = hashlib.sha256()
-    for name in dict.fromkeys(dataset.images):
-        try:
-            status = (dataset.image_root / name).stat()
-        except OSError:
-            continue  # the crop loader names a missing photograph when it reads it
-        digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()

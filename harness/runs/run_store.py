@@ -49,6 +49,7 @@ from nmebench.runs.run_record import (
 )
 
 __all__ = [
+    "MAX_CELL_ID",
     "SCHEMA_VERSION",
     "CellRecord",
     "DatasetRecord",
@@ -103,6 +104,10 @@ class Thumbnail:
 
 
 _FACE_NUMBERS = ("normaliser", "centre_x", "centre_y", "size_x", "size_y")
+
+
+MAX_CELL_ID = 200
+"""Characters of the longest cell id: file systems allow 255 bytes, of which a temporary file's name takes some."""
 
 
 def cell_id(model: str, decoder: str, flip: str, box: str) -> str:

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import signal
+import traceback
 
-__all__ = ["main"]
+from nmebench.cli import streams
+
+__all__ = ["FAULT", "main"]
+
+FAULT = 70
+"""Exit code after a fault of the program, which prints a traceback. Python's own code would be 1: "it deviates"."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -12,12 +18,19 @@ def main(arguments: list[str] | None = None) -> int:
 
     While the command line is imported, SIGINT ends the process without a traceback, as the shell expects.
     """
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    restore = streams.protect()
     try:
-        from nmebench.cli import entry
+        before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+        try:
+            from nmebench.cli import entry
+        finally:
+            signal.signal(signal.SIGINT, before)
+        return entry.main(arguments)
+    except Exception:
+        traceback.print_exc()
+        return FAULT
     finally:
-        signal.signal(signal.SIGINT, before)
-    return entry.main(arguments)
+        restore()
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from nmebench import metrics
 from nmebench.errors import InputError
 from nmebench.printable import markdown_cell
 from nmebench.runs.run_store import CellRecord, Run
-from nmebench.scoring import subset_masks
+from nmebench.scoring import bad_maps, cell_settings, setting_differences, subset_masks
 from nmebench.statistics import PairedDifference, holm, paired_difference
 
 __all__ = ["CellDifference", "CellScores", "Comparison", "compare", "lines", "markdown"]
@@ -82,7 +82,11 @@ class Comparison:
     def summary(self) -> str:
         """The result in one line."""
         if not self.compared:
-            return "compare: nothing was comparable: the runs have no cell in common"
+            return (
+                "compare: nothing was comparable: the runs have no cell in common (model, decoder, flip test, box). To "
+                "compare two networks, measure each in a run of its own with the same decoder, flip test and box; "
+                "`nmebench report RUN` compares the networks of one run"
+            )
         counts = Counter(d.result for row in self.rows for d in row.differences if d is not None)
         found = ", ".join(f"{counts[r]} {r}" for r in ("better", "worse", "no difference") if counts[r])
         return f"compare: {self.compared} comparisons on {self.faces} common faces of {self.dataset}: {found}"
@@ -244,7 +248,7 @@ def _short_names(runs: Sequence[Run]) -> list[str]:
 
 
 def _notes(runs: Sequence[Run], table: Sequence[Sequence[CellRecord | None]]) -> list[str]:
-    """Differences between the runs besides the cells: packages, code and weights."""
+    """Differences between the runs besides the cells: packages, code, weights and settings."""
     notes = []
     names = _short_names(runs)
     first = runs[0].record.provenance
@@ -265,7 +269,28 @@ def _notes(runs: Sequence[Run], table: Sequence[Sequence[CellRecord | None]]) ->
         ]
         if len(set(weights)) > 1:
             notes.append(f"{_label(cells)}: the weights differ")
+        notes.extend(_setting_notes(runs, names, cells))
     return notes
+
+
+def _setting_notes(runs: Sequence[Run], names: Sequence[str], cells: Sequence[CellRecord | None]) -> Iterator[str]:
+    """Settings in which a row's cells differ from the first of them, and heatmaps that gave no landmark."""
+    measured = [(name, run, cell) for name, run, cell in zip(names, runs, cells, strict=True) if cell is not None]
+    settings = [
+        {
+            **cell_settings(run, cell),
+            "coordinate convention": cell.convention,
+            "input size": " x ".join(map(str, run.model(cell.model).input_size)),
+        }
+        for _, run, cell in measured
+    ]
+    for (name, _, _), other in zip(measured[1:], settings[1:], strict=True):
+        for setting, (before, after) in setting_differences(settings[0], other).items():
+            yield f"{_label(cells)}: {setting} is {before} in {measured[0][0]}, {after} in {name}"
+    for name, _, cell in measured:
+        for kind in ("invalid", "empty"):
+            if count := bad_maps(cell, kind):
+                yield f"{_label(cells)}: {count} heatmaps are {kind} in {name}"
 
 
 def lines(comparison: Comparison) -> list[str]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import re
 
-__all__ = ["markdown_cell", "shown"]
+__all__ = ["FORMULA", "csv_text", "markdown_cell", "shown"]
+
+#: First characters with which a spreadsheet takes a cell of a csv file for a formula.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def shown(name: str | os.PathLike[str]) -> str:
@@ -31,6 +34,19 @@ def markdown_cell(text: str) -> str:
         net\\_a\\|\\<b\\>
     """
     return re.sub(r"([\\|<>`*_\[\]])", r"\\\1", text).replace("\n", " ")
+
+
+def csv_text(text: str) -> str:
+    """Return text for a field of a csv file that a spreadsheet may open: never a formula.
+
+    A spreadsheet runs a field that begins with ``=``, ``+``, ``-``, ``@``, a tab or a carriage return. An apostrophe
+    in front makes it text. Use it for texts only: a negative number begins with ``-`` too.
+
+    Example:
+        >>> csv_text("net"), csv_text("=1+1")
+        ('net', "'=1+1")
+    """
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def _escaped(char: str) -> str:

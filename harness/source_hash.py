@@ -1,9 +1,8 @@
-"""Hashes of source code, for cache keys and for the provenance of runs."""
+"""Hashes of this project's source code, for cache keys and for the provenance of runs."""
 
 from __future__ import annotations
 
 import hashlib
-import inspect
 from collections.abc import Iterable
 from functools import cache
 from importlib.util import find_spec
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from nmebench.files import file_sha256
 
-__all__ = ["code_hash", "package_hash", "plugin_hash"]
+__all__ = ["code_hash", "package_hash"]
 
 #: Subpackages with their own folders: next to ``harness/`` in the repository, inside the package in a wheel.
 _BESIDE = ("decoders", "models", "reports")
@@ -51,20 +50,6 @@ def package_hash(*packages: str) -> str:
 def code_hash() -> str:
     """Return the SHA-256 over all Python files of the project except the reports."""
     return package_hash(*_MEASURING)
-
-
-def plugin_hash(kind: type) -> str:
-    """Return the SHA-256 of the file that defines a class; for a class of this project, of its whole package.
-
-    Raises:
-        LookupError: the class has no source file, for example because it was defined in an interpreter.
-    """
-    module = inspect.getmodule(kind)
-    if module is None or not getattr(module, "__file__", None):
-        raise LookupError(f"{kind!r} has no source file")
-    if module.__name__.partition(".")[0] == "nmebench":
-        return package_hash(module.__name__.rpartition(".")[0])
-    return file_sha256(Path(str(module.__file__)))
 
 
 @cache

@@ -101,7 +101,11 @@ class Oracle(nn.Module):
         self.scale = size / input_size if convention == "stride" else (size - 1) / (input_size - 1)
 
     def forward(self, landmarks: Tensor) -> dict[str, Tensor]:
-        """``[N, K, 2]`` in input px -> ``{"heatmaps": [N, K, size, size]}`` float32."""
+        """``[N, K, 2]`` in input px -> ``{"heatmaps": [N, K, size, size]}`` float32.
+
+        Raises:
+            ModelError: the landmarks have another shape.
+        """
         if landmarks.ndim != 3 or landmarks.shape[-1] != 2:
             raise ModelError(f"oracle reads landmarks [N, K, 2] in input px, not {list(landmarks.shape)}")
         # float64 until the maps are drawn: a decoder's own error can be below float32's step at 256 px.

@@ -45,7 +45,7 @@ class DifferenceTexts:
     low: float
     high: float
     outside: bool
-    """Whether the difference is outside the plot."""
+    """True if the difference is outside the plot."""
 
 
 def comparison_html(comparison: Comparison) -> str:

@@ -62,6 +62,10 @@ def test_installed_layout_has_the_hashes_of_the_checkout(sources: Path) -> None:
         pytest.param("nmebench/files.py", True, id="top-level-module"),
         pytest.param("nmebench/geometry/__init__.py", True, id="subpackage"),
         pytest.param("nmebench/datasets/readers/__init__.py", True, id="nested-subpackage"),
+        *[
+            pytest.param(f"nmebench/engines/{module}.py", True, id=f"engine-{module}")
+            for module in ("cuda", "folding", "interface", "model_cache", "onnxruntime", "openvino", "torch_cpu")
+        ],
         pytest.param("nmebench/decoders/dark.py", True, id="decoders"),
         pytest.param("nmebench/models/__init__.py", True, id="models"),
         pytest.param("nmebench/reports/__init__.py", False, id="reports-measure-nothing"),

@@ -126,12 +126,6 @@ def _other_paddings(s: DeviatingCell) -> tuple[Overrides, ...]:
     return tuple({"box_padding": padding} for padding in different)
 
 
-def _suspect_padding(s: DeviatingCell) -> str | None:
-    if s.padding is None or s.default_padding is None or abs(s.padding - s.default_padding) < 1e-9:
-        return None
-    return f"this run used padding {s.padding:g}, the box rule's default is {s.default_padding:g}"
-
-
 def _other_boxes(s: DeviatingCell) -> tuple[Overrides, ...]:
     return tuple({"boxes": (name,)} for name in boxes.names() if name != s.cell.box)
 
@@ -161,11 +155,6 @@ def _other_colour(s: DeviatingCell) -> tuple[Overrides, ...]:
     if s.model.architecture == "oracle":
         return ()
     return ({"colour": "bgr" if s.colour == "rgb" else "rgb"},)
-
-
-def _suspect_colour(s: DeviatingCell) -> str | None:
-    card = s.card_input.get("colour")
-    return f"this run used {s.colour} images, the card says {card}" if card and s.colour != card else None
 
 
 def _suspect_opencv(s: DeviatingCell) -> str | None:
@@ -234,7 +223,6 @@ CAUSES: tuple[Cause, ...] = (
         "and PIPNet, 1.6 in SPIGA).",
         "open-mmlab/mmpose#1415, HRNet/HRNet-Facial-Landmark-Detection#3",
         reruns=_other_paddings,
-        suspect=_suspect_padding,
     ),
     Cause(
         "box rule",
@@ -262,7 +250,6 @@ CAUSES: tuple[Cause, ...] = (
         "The network gets BGR images instead of RGB, or RGB instead of BGR.",
         "open-mmlab/mmpose, data preprocessor (bgr_to_rgb)",
         reruns=_other_colour,
-        suspect=_suspect_colour,
     ),
     Cause(
         "OpenCV 5",

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from nmebench import metrics
 from nmebench.check.reported_tables import ReportedTable, tables_for
 from nmebench.check.rounded_value import RoundedValue
 from nmebench.check.verdict import Status, Verdict, VerdictRow
 from nmebench.protocol import METRICS, THRESHOLD, MetricName
+from nmebench.runs.run_files import damaged
 from nmebench.runs.run_store import CellRecord, ModelRecord, Run
-from nmebench.scoring import subset_masks
+from nmebench.scoring import bad_maps, card_settings, cell_settings, setting_differences, subset_masks
 
 __all__ = ["check"]
 
@@ -32,9 +34,10 @@ class _Outcome:
 def check(run: Run, *, published: bool = True) -> Verdict:
     """Compare every number reported for the run's networks with the measured one.
 
-    A number is compared when a cell has the table's decoder, flip test and box, and the subset has as many faces as the
-    complete set. It is reproduced when the measured value is within the rounding interval of the printed value,
-    widened by the table's tolerance. FR is compared as a count of faces.
+    A number is compared when a cell has the table's decoder, flip test, box and normaliser, every other setting that
+    moves a landmark (box padding, colour, architecture options, precision) is the card's, no heatmap was invalid, and
+    the subset has as many faces as the complete set. It is reproduced when the measured value is within the rounding
+    interval of the printed value, widened by the table's tolerance. FR is compared as a count of faces.
 
     Args:
         run: a scored run.
@@ -44,12 +47,18 @@ def check(run: Run, *, published: bool = True) -> Verdict:
         A row for every reported number. Nothing is written; the command line stores the result as ``verdict.json``.
 
     Raises:
-        InputError: the run isn't scored.
+        InputError: the run isn't scored, or a part of it is damaged.
     """
     masks = subset_masks(run)
     rows: list[VerdictRow] = []
     for model in run.record.models:
-        for table in tables_for(model, with_published=published):
+        try:
+            tables = list(tables_for(model, with_published=published))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise damaged(run.path, "run.json", f"the card of {model.name}: {where}: {first['msg']}") from error
+        for table in tables:
             rows.extend(_table_rows(run, model, table, masks))
     return Verdict(rows=tuple(rows))
 
@@ -66,6 +75,8 @@ def _table_rows(
             if outcome is None:
                 assert cell is not None  # noqa: S101 - _matching_cell returns a cell or an obstacle
                 outcome = _compare(metric, value, table.tolerance, run.per_face[cell.id][masks[subset]])
+                if empty := bad_maps(cell, "empty"):
+                    outcome = replace(outcome, reason=f"{outcome.reason}; {empty} heatmaps of this cell are empty")
             rows.append(
                 VerdictRow(
                     model=model.name,
@@ -108,6 +119,13 @@ def _matching_cell(run: Run, model: ModelRecord, table: ReportedTable) -> tuple[
     if differences:
         text = "; ".join(f"measured with {n} {a}, reported with {n} {b}" for n, (a, b) in differences.items())
         return None, _Outcome("not comparable", text)
+    changed = setting_differences(cell_settings(run, nearest), card_settings(model, nearest.box))
+    if changed:
+        text = "; ".join(f"measured with {n} {a}, reported with {n} {b}" for n, (a, b) in changed.items())
+        return nearest, _Outcome("not comparable", text)
+    if invalid := bad_maps(nearest):
+        text = f"{invalid} heatmaps of this cell are invalid (NaN or infinity), so it doesn't measure the network"
+        return nearest, _Outcome("not comparable", text)
     if record.normaliser != table.protocol.normaliser:
         text = f"normalised by {record.normaliser}, reported by {table.protocol.normaliser}"
         return nearest, _Outcome("not comparable", text)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, FiniteFloat
 
 from nmebench import decoders, published
 from nmebench.check.rounded_value import RoundedValue, rounded_values
@@ -13,6 +16,36 @@ from nmebench.protocol import DIRECT, METRICS, MetricName
 from nmebench.runs.run_store import CellRecord, ModelRecord
 
 __all__ = ["ReportedProtocol", "ReportedTable", "tables_for"]
+
+
+class _Test(BaseModel):
+    """The protocol of a card or table, as a run stores it."""
+
+    decoder: str | None = None
+    box: str | None = None
+    flip: bool | None = None
+    shift: bool | None = None
+    shift_coords: bool | None = None
+
+
+class _Table(_Test):
+    """A reported table as a run stores it."""
+
+    nme: dict[str, FiniteFloat] | None = None
+    fr10: dict[str, FiniteFloat] | None = None
+    auc10: dict[str, FiniteFloat] | None = None
+    tolerance: Annotated[FiniteFloat, Field(ge=0)] | None = None
+    source: str | None = None
+
+
+class _StoredCard(BaseModel):
+    """The parts of a stored card that the check reads. ``run.json`` may have been edited or damaged."""
+
+    input: dict[str, Any] | None = None
+    output: dict[str, Any] | None = None
+    options: dict[str, Any] | None = None
+    test: _Test | None = None
+    reported: dict[str, dict[str, _Table]] | None = None
 
 
 @dataclass(frozen=True)
@@ -75,8 +108,12 @@ def tables_for(model: ModelRecord, *, with_published: bool = True) -> Iterator[R
     """Yield the tables of a network: its card's, then published ones of a checkpoint with the same hash.
 
     A published table whose source the card already names is left out.
+
+    Raises:
+        pydantic.ValidationError: the card in ``run.json`` is damaged.
     """
     card = model.card
+    _StoredCard.model_validate(card)
     sources = set()
     for dataset, by_name in (card.get("reported") or {}).items():
         for name, raw in by_name.items():

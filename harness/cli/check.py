@@ -25,6 +25,6 @@ def command(
     verdict = check.check(opened)
     if explain and verdict.exit_code == 1:
         verdict = check.explain(opened, verdict, check.make_rerun(opened))
-    print_verdict(verdict)
     write_verdict(opened, verdict)
+    print_verdict(verdict)
     return verdict.exit_code

@@ -17,17 +17,21 @@ def command(
 ) -> int:
     """Compare runs on the faces they share, with paired statistics. Exit code 3 when nothing is comparable."""
     from nmebench import compare, reports
+    from nmebench.cli.outputs import check_output
     from nmebench.errors import InputError
     from nmebench.files import write_atomically
     from nmebench.runs.run_store import Run
 
     if len(runs) < 2:
         raise InputError(f"{runs[0]}: only one run given; give two or more to compare")
+    check_output(out, "--out")
+    check_output(markdown, "--markdown")
     comparison = compare.compare([Run.open(run) for run in runs])
-    for line in compare.lines(comparison):
-        typer.echo(line)
     if markdown is not None:
         write_atomically(markdown, compare.markdown(comparison))
-    if out is not None:
-        typer.echo(f"page: {reports.write_comparison(comparison, out)}")
+    page = None if out is None else reports.write_comparison(comparison, out)
+    for line in compare.lines(comparison):
+        typer.echo(line)
+    if page is not None:
+        typer.echo(f"page: {page}")
     return comparison.exit_code

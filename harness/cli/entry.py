@@ -74,7 +74,8 @@ def _root(
 _UsageError: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
 
-#: Errors of the file system to which the output is written; any other OSError is a fault of the program.
+#: Errors of the file system to which the output is written. Any other OSError that names no file is a fault of the
+#: program.
 _WRITE_ERRORS = frozenset({errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.EFBIG})
 
 
@@ -112,7 +113,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     Returns:
         The exit code: 0 success; 1 a check or gate failed; 2 the input can't be used; 3 nothing was comparable; 130
-        after SIGINT and 143 after SIGTERM.
+        after SIGINT and 143 after SIGTERM. A fault of the program gives 70 and a traceback.
     """
     before = {number: signal.signal(number, _raise_stopped) for number in _STOPPED}
     try:
@@ -126,6 +127,7 @@ def _run_command(arguments: list[str] | None) -> int:
     """Run a command and convert its result or exception to an exit code."""
     try:
         result = app(args=arguments, standalone_mode=False)
+        sys.stdout.flush()
     except typer.Exit as leave:
         return int(leave.exit_code)
     except _UsageError as error:
@@ -134,9 +136,6 @@ def _run_command(arguments: list[str] | None) -> int:
     except _Stopped as stopped:
         _print_error(f"nmebench: {_STOPPED[signal.Signals(stopped.number)]}; run the same command again to resume")
         return 128 + stopped.number
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
     except MemoryError:
         _print_error(_OUT_OF_MEMORY)
         return 2
@@ -146,10 +145,11 @@ def _run_command(arguments: list[str] | None) -> int:
         _print_error(_OUT_OF_MEMORY)
         return 2
     except OSError as error:
-        if error.errno not in _WRITE_ERRORS:
+        if error.errno not in _WRITE_ERRORS and error.filename is None:
             raise
-        path, reason = error.filename or "output", os.strerror(error.errno or 0)
-        _print_error(f"nmebench: error: {path}: {reason}; free some space or choose another folder")
+        path, reason = os.fsdecode(error.filename or "output"), os.strerror(error.errno or 0)
+        way_out = "free some space or choose another folder" if error.errno in _WRITE_ERRORS else "check the path"
+        _print_error(f"nmebench: error: {path}: {reason}; {way_out}")
         return 2
     except InputError as error:
         _print_error(f"nmebench: error: {error}")

@@ -38,6 +38,7 @@ def command(
 ) -> int:
     """Compare a run with a baseline. Exit code: 0 passed, 1 failed, 3 nothing was comparable."""
     from nmebench import gate
+    from nmebench.cli.outputs import check_output
     from nmebench.errors import InputError
     from nmebench.files import write_atomically
     from nmebench.reproduction.embedded import BASELINE
@@ -48,23 +49,22 @@ def command(
     file = baseline or (BASELINE if embedded else None)
     if file is None:
         raise InputError("give --baseline FILE; with --update, it is written from the run")
+    for output, option in ((junit, "--junit"), (markdown, "--markdown"), (file if update else None, "--baseline")):
+        check_output(output, option)
+    reference = None if update else gate.Baseline.read(file)
+    wanted = tuple(gate.Limit.parse(text) for text in limit or ())
     opened = Run.open(run) if run is not None else _run_embedded(out, engine)
-    if update:
-        gate.make_baseline(opened, limits=tuple(limit or ())).write(file)
+    if reference is None:
+        gate.make_baseline(opened, limits=wanted).write(file)
         typer.echo(f"baseline: {file}, {len(opened.record.cells)} cells of {opened.record.dataset.describe()}")
         return 0
-    result = gate.gate(
-        opened,
-        gate.Baseline.read(file),
-        margin=gate.DEFAULT_MARGIN if margin is None else margin,
-        limits=tuple(limit or ()),
-    )
-    for line in gate.lines(result):
-        typer.echo(line)
+    result = gate.gate(opened, reference, margin=gate.DEFAULT_MARGIN if margin is None else margin, limits=wanted)
     if junit is not None:
         write_atomically(junit, gate.junit(result))
     if markdown is not None:
         write_atomically(markdown, gate.markdown(result))
+    for line in gate.lines(result):
+        typer.echo(line)
     return result.exit_code
 
 

@@ -24,8 +24,10 @@ def command(
 ) -> int:
     """Write the report of a run as one self-contained HTML page."""
     from nmebench import reports
+    from nmebench.cli.outputs import check_output
     from nmebench.runs.run_store import Run
 
+    check_output(out, "--out")
     opened = Run.open(run)
     page = reports.write(opened, out or run / "report.html", pictures=pictures, timings=timings)
     typer.echo(f"report: {page}")

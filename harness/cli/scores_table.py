@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from nmebench.cli.console import console, table
 from nmebench.protocol import SUBSETS
-from nmebench.runs.run_store import Run
+from nmebench.runs.run_store import CellRecord, Run
+from nmebench.scoring import bad_maps, card_settings, cell_settings, setting_differences
 
 __all__ = ["print_scores", "print_time"]
 
@@ -34,7 +37,20 @@ def print_scores(run: Run) -> None:
         out.print(f"note: {note}")
     for sentence in record.not_run:
         out.print(f"not run: {sentence}")
+    for cell in record.cells:
+        for note in _cell_notes(run, cell):
+            out.print(f"note: {cell.id}: {note}")
     out.print(f"run: {run.path}")
+
+
+def _cell_notes(run: Run, cell: CellRecord) -> Iterator[str]:
+    """Settings that aren't the model card's, and heatmaps that gave no landmark."""
+    measured, expected = cell_settings(run, cell), card_settings(run.model(cell.model), cell.box)
+    for name, (now, card) in setting_differences(measured, expected).items():
+        yield f"measured with {name} {now} instead of {card}"
+    for kind in ("invalid", "empty"):
+        if count := bad_maps(cell, kind):
+            yield f"{count} heatmaps are {kind}, so their landmarks are not the network's"
 
 
 def print_time(run: Run) -> None:

@@ -8,13 +8,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nmebench.datasets.dataset import Dataset
+from nmebench.datasets.dataset import SUSPECT, Dataset
 from nmebench.datasets.source import DatasetSource
 from nmebench.errors import InputError
 from nmebench.registry import Registry
 from nmebench.suggest import unknown
 
-__all__ = ["REGISTRY", "SPLITS", "Dataset", "DatasetSource", "describe", "load", "names"]
+__all__ = [
+    "REGISTRY",
+    "SPLITS",
+    "SUSPECT",
+    "Dataset",
+    "DatasetSource",
+    "describe",
+    "load",
+    "names",
+    "photographs_sha256",
+]
 
 REGISTRY = Registry(
     "dataset",
@@ -88,6 +98,14 @@ def load(
         raise InputError(unknown("split", split, SPLITS))
     dataset = source.load(place if colon else None, spec=spec, format=format, split=split)
     return dataset if limit is None else dataset.limited(limit)
+
+
+def photographs_sha256(dataset: Dataset) -> str:
+    """Return the hash of the content of every photograph of a dataset; empty for a dataset without photographs.
+
+    Every photograph is read once per :class:`Dataset`; further calls return the same hash.
+    """
+    return dataset.photographs.sha256
 
 
 def _source(name: str) -> DatasetSource:

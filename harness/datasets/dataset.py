@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nmebench.datasets.photographs import PhotographSurvey, survey_photographs
 from nmebench.errors import InputError
 from nmebench.files import FileHash
 from nmebench.geometry.scheme import Scheme
 
-__all__ = ["Dataset"]
+__all__ = ["SUSPECT", "Dataset"]
+
+SUSPECT: Final = "suspect: "
+"""The beginning of a note about input that is probably wrong, such as landmarks in another unit.
+
+A run with such a note is finished and scored, but its numbers must not confirm or contradict a published value.
+"""
 
 
 @dataclass(frozen=True)
@@ -33,7 +42,10 @@ class Dataset:
     """``official-attr``, ``official-list``, ``hrnet-csv``, ``mmpose-json``, ``geometry-npz`` or ``arrays-npz``."""
     scheme: Scheme
     images: tuple[str, ...]
-    """[N]: each face's image, relative to ``image_root``, as the annotation file names it."""
+    """[N]: each face's image, relative to ``image_root``, as the annotation file names it.
+
+    A name written with backslashes has slashes where no file of the literal name exists.
+    """
     image_root: Path | None
     """None where there are no photographs."""
     lines: NDArray[np.int64]
@@ -51,7 +63,7 @@ class Dataset:
     files: tuple[FileHash, ...]
     """The annotation files that were read."""
     notes: tuple[str, ...] = ()
-    """Remarks about the files for readers of the results, one line each."""
+    """Remarks about the files for readers of the results, one line each; SUSPECT begins those on probable errors."""
     split: str = "test"
 
     def __len__(self) -> int:
@@ -65,6 +77,16 @@ class Dataset:
             subset in self.subsets and int(self.subsets[subset].sum()) == count
             for subset, count in self.expected.items()
         )
+
+    @cached_property
+    def photographs(self) -> PhotographSurvey:
+        """The hash of the photographs and remarks on them; the first access reads every photograph."""
+        return survey_photographs(self.image_root, self.images)
+
+    def with_photograph_notes(self) -> Dataset:
+        """Return the dataset with the remarks on its photographs among its notes; it reads every photograph."""
+        survey = self.photographs
+        return replace(self, notes=(*self.notes, *survey.notes)) if survey.notes else self
 
     def limited(self, limit: int) -> Dataset:
         """Return a dataset of the first ``limit`` faces, or of all where there are fewer.

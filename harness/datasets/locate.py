@@ -8,12 +8,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from nmebench.datasets.formats import FORMATS, detect_format
+from nmebench.datasets.readers.fields import with_slashes
 from nmebench.datasets.readers.text import BYTE_ORDER_MARK
 from nmebench.errors import InputError
 from nmebench.printable import shown
 from nmebench.protocol import LIST_NAMES
 
-__all__ = ["find_annotation_file", "find_image_folder", "subset_files"]
+__all__ = ["existing_name", "find_annotation_file", "find_image_folder", "subset_files"]
 
 IMAGE_FOLDERS = ("WFLW_images", "images")
 """Usual names of the folder of photographs."""
@@ -93,10 +94,24 @@ def find_image_folder(file: Path, root: Path, images: Sequence[str]) -> Path | N
     candidates = [level / name for level in levels for name in IMAGE_FOLDERS] + levels
     folders = [folder for folder in candidates if folder.is_dir()]
     sample = list(dict.fromkeys(images))[:20]
-    hits = [sum(_is_file(folder / image) for image in sample) for folder in folders]
+    hits = [sum(_is_file(folder / existing_name(folder, image)) for image in sample) for folder in folders]
     if hits and max(hits) > 0:
         return folders[hits.index(max(hits))]
     return next((folder for folder in folders if folder.name in IMAGE_FOLDERS), None)
+
+
+def existing_name(folder: Path | None, image: str) -> str:
+    """Return an image's name with slashes for backslashes, unless a file of the literal name exists.
+
+    Lists that Windows wrote separate folders by backslashes; elsewhere a backslash may be part of a file's name.
+
+    Args:
+        folder: the folder that the name is relative to; None where there are no photographs.
+        image: the name as the annotation file has it.
+    """
+    if "\\" not in image or (folder is not None and _is_file(folder / image)):
+        return image
+    return with_slashes(image)
 
 
 def _file_name(format: str, split: str) -> str:  # noqa: A002
@@ -120,7 +135,7 @@ def _text_files(folder: Path) -> Iterator[Path]:
             if entry.is_dir():
                 if levels > 1 and entry.name not in IMAGE_FOLDERS:
                     pending.append((Path(entry.path), levels - 1))
-            elif entry.name.endswith((".txt", ".csv", ".json")):
+            elif entry.name.endswith((".txt", ".csv", ".json")) and entry.is_file():  # opening a named pipe would wait
                 yield Path(entry.path)
 
 

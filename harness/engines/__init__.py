@@ -9,19 +9,37 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import nn
 
-from nmebench.engines.interface import Engine, OwnRuntimeEngine, check_engine, check_outputs, plain_outputs
+from nmebench.engines.interface import (
+    Engine,
+    OwnRuntimeEngine,
+    check_engine,
+    check_outputs,
+    checked_outputs,
+    plain_outputs,
+)
 from nmebench.errors import InputError
 from nmebench.registry import Registry
 from nmebench.suggest import unknown
 
-__all__ = ["Engine", "available", "check_engine", "check_outputs", "create", "device_of", "names", "plain_outputs"]
+__all__ = [
+    "Engine",
+    "available",
+    "check_engine",
+    "check_outputs",
+    "check_spec",
+    "checked_outputs",
+    "create",
+    "device_of",
+    "names",
+    "plain_outputs",
+]
 
 REGISTRY = Registry(
     "engine",
@@ -53,11 +71,31 @@ def available() -> dict[str, bool]:
     return found
 
 
+def check_spec(spec: str) -> None:
+    """Check an engine's name and options without creating it, also where no network of a sweep uses an engine.
+
+    Raises:
+        InputError: the name or an option is unknown.
+
+    Example:
+        >>> check_spec("tpu")
+        Traceback (most recent call last):
+            ...
+        nmebench.errors.InputError: unknown engine 'tpu' (known: auto, torch, openvino, onnxruntime, cuda)
+    """
+    name, options = _parse_spec(spec)
+    if not options:
+        return  # importing the engine takes seconds
+    chosen = _fastest_available() if name == "auto" else name
+    if not _missing_packages(chosen):
+        _check_options(chosen, options)
+
+
 def device_of(spec: str) -> str:
     """Return the device on which an engine would run on this machine: ``cuda`` or ``cpu``.
 
     Raises:
-        InputError: the options in ``spec`` are not of the form key=value.
+        InputError: the name is unknown, or the options in ``spec`` are not of the form key=value.
 
     Example:
         >>> device_of("torch")
@@ -91,26 +129,30 @@ def create(spec: str, module: nn.Module, *, threads: int | None = None, **option
     """
     name, spec_options = _parse_spec(spec)
     options = {**spec_options, **options}
-    if name not in names():
-        raise InputError(unknown("engine", name, names()))
     if threads is not None and threads < 1:
         raise InputError(f"threads={threads} must be at least 1")
     runtime = getattr(module, "runtime", None)
     if runtime is not None:
+        check_spec(spec)
         return OwnRuntimeEngine(module, runtime=str(runtime), threads=threads)
     chosen = _fastest_available() if name == "auto" else name
     if missing := _missing_packages(chosen):
         raise InputError(f"engine {chosen!r} needs the package {missing[0]}: pip install {missing[0]}")
     kind = REGISTRY.load(chosen).value
-    known = [p for p in inspect.signature(kind).parameters if p not in ("module", "threads")]
-    for option in options:
-        if option not in known:
-            takes = f"it takes {', '.join(known)}" if known else "it takes none"
-            raise InputError(f"engine {chosen!r} has no option {option!r}; {takes}")
+    _check_options(chosen, options)
     engine: Engine = kind(module, threads=threads, **options)
     if name == "auto":
         engine.details["chosen_by"] = "auto"
     return engine
+
+
+def _check_options(name: str, options: Iterable[str]) -> None:
+    """Refuse options that an engine doesn't take; its packages must be installed."""
+    known = [p for p in inspect.signature(REGISTRY.load(name).value).parameters if p not in ("module", "threads")]
+    for option in options:
+        if option not in known:
+            takes = f"it takes {', '.join(known)}" if known else "it takes none"
+            raise InputError(f"engine {name!r} has no option {option!r}; {takes}")
 
 
 def _missing_packages(name: str) -> list[str]:
@@ -125,8 +167,10 @@ def _fastest_available() -> str:
 
 
 def _parse_spec(spec: str) -> tuple[str, dict[str, Any]]:
-    """Split ``cuda:precision=bf16,compile=true`` into its name and options."""
+    """Split ``cuda:precision=bf16,compile=true`` into its name and options; refuse an unknown name."""
     name, _, rest = spec.partition(":")
+    if name.strip() not in names():
+        raise InputError(unknown("engine", name.strip(), names()))
     options: dict[str, Any] = {}
     for part in rest.split(",") if rest else []:
         key, equals, value = part.partition("=")

@@ -3,26 +3,41 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from types import BuiltinFunctionType, FunctionType, MethodType
+from typing import Any
 
-from torch import nn
+import numpy as np
+import torch
+from filelock import FileLock, Timeout
+from torch import Tensor, nn
 
-from nmebench.files import file_sha256
+from nmebench.errors import InputError
+from nmebench.files import write_atomically
 from nmebench.paths import cache_folder
-from nmebench.source_hash import package_hash
+from nmebench.plugin_source import plugin_sources
+from nmebench.source_hash import code_hash, package_hash
 
-__all__ = ["add", "cache_key", "find", "folder"]
+__all__ = ["cache_key", "folder", "read", "remove", "write"]
 
 MAX_ENTRIES = 8
 """Number of converted networks to keep; the least recently used one is removed first."""
 
-_CHECKSUM = "checksum"
-"""File of an entry that holds the hash of its other files."""
+ABANDONED_AFTER = 3600.0
+"""Seconds after which the unfinished file of a writer that was killed is removed."""
+
+_SUFFIX = ".network"
+_DIGEST_BYTES = 32
+
+#: Attributes of every module that are hashed elsewhere or don't affect the outputs in eval mode.
+_MODULE_ATTRIBUTES = frozenset(nn.Module().__dict__)
 
 
 def folder() -> Path:
@@ -30,74 +45,145 @@ def folder() -> Path:
     return cache_folder() / "engines"
 
 
-def cache_key(module: nn.Module, *facts: object) -> str:
-    """Hash every input of a conversion: the network's weights and structure, the code of ``models``, and ``facts``.
+def cache_key(module: nn.Module, *facts: object) -> str | None:
+    """Hash every input of a conversion: weights, structure, attributes, source code, and ``facts``.
 
     Args:
         module: the network.
         *facts: anything else that the converted network depends on, such as versions and shapes.
 
     Returns:
-        64 hexadecimal digits.
+        64 hexadecimal digits; None for a network whose code can't be found, for example because a class was defined in
+        an interpreter. Such a network must not be cached.
     """
+    try:
+        return _cache_key(module, facts)
+    except InputError:
+        return None
+
+
+def _cache_key(module: nn.Module, facts: Sequence[object]) -> str:
+    modules = dict(module.named_modules())
+    sources = plugin_sources({type(one): None for one in modules.values()})
+    # A plug-in may import any module of this project.
+    code = code_hash() if sources else package_hash("nmebench.engines", "nmebench.models")
     digest = hashlib.sha256()
-    for fact in (type(module).__qualname__, repr(module), *facts):
+    for fact in (repr(module), *facts, code, [source.identity for source in sources]):
         digest.update(repr(fact).encode() + b"\0")
-    digest.update(package_hash("nmebench.models").encode())
-    for name, tensor in module.state_dict().items():
-        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    for name, one in modules.items():
+        attributes = {key: value for key, value in vars(one).items() if key not in _MODULE_ATTRIBUTES}
+        kind = type(one)
+        generated = getattr(one, "code", None)  # by torch.fx and TorchScript
+        text = generated if isinstance(generated, str) else ""
+        described = (name, kind.__module__, kind.__qualname__, text, _value(attributes, set()))
+        digest.update(repr(described).encode() + b"\0")
+    for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
+        digest.update(f"{name} {_value(tensor, set())}\0".encode())
     return digest.hexdigest()
 
 
-def find(key: str) -> Path | None:
-    """Return the folder of an entry and mark it as used; None if it is missing. A damaged entry is removed."""
-    entry = folder() / key
+def _value(value: object, seen: set[int]) -> object:
+    """A text or list that two equal values of a module's attribute share, in any process."""
+    if value is None or isinstance(value, (bool, int, float, complex, str, bytes, torch.dtype, torch.device)):
+        return repr(value)
+    if isinstance(value, Tensor):
+        if value.layout != torch.strided or value.is_quantized:
+            raise InputError(f"a tensor of layout {value.layout} and type {value.dtype} has no hash")
+        raw = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+        return f"{value.dtype} {list(value.shape)} {hashlib.sha256(raw).hexdigest()}"
+    if isinstance(value, np.ndarray) and value.dtype != object:
+        return f"{value.dtype} {value.shape} {hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()}"
+    if isinstance(value, (type, FunctionType, BuiltinFunctionType, MethodType)):
+        return f"{value.__module__}.{value.__qualname__}"
+    kind = f"{type(value).__module__}.{type(value).__qualname__}"
+    if id(value) in seen or isinstance(value, nn.Module):
+        return kind  # modules are hashed by their own names
+    seen.add(id(value))
+    parts: Any
+    if isinstance(value, partial):
+        parts = [value.func, value.args, value.keywords]
+    elif isinstance(value, Mapping):
+        parts = [[repr(key), one] for key, one in value.items()]
+    elif isinstance(value, (set, frozenset)):
+        return [kind, *sorted(repr(_value(one, seen)) for one in value)]
+    elif isinstance(value, (list, tuple)):
+        parts = value
+    else:
+        parts = getattr(value, "__dict__", {})
+        parts = [[key, one] for key, one in parts.items()]
+    return [kind, *(_value(one, seen) for one in parts)]
+
+
+def read(key: str) -> dict[str, bytes] | None:
+    """Return the contents of an entry by name, and mark it as used; None if it is missing or damaged.
+
+    The contents are checked in memory, so an entry that another process replaces or removes meanwhile is read
+    completely or not at all.
+    """
+    entry = folder() / f"{key}{_SUFFIX}"
     try:
-        if (entry / _CHECKSUM).read_text() == _checksum(entry):
-            os.utime(entry)
-            return entry
+        sealed = memoryview(entry.read_bytes())
     except OSError:
-        if not entry.exists():
-            return None
-    shutil.rmtree(entry, ignore_errors=True)
-    return None
+        return None
+    digest, content = sealed[:_DIGEST_BYTES], sealed[_DIGEST_BYTES:]
+    if hashlib.sha256(content).digest() != digest:
+        return None  # the network is converted again, which replaces the entry
+    with suppress(OSError):  # another process has removed it
+        os.utime(entry)
+    header, _, body = bytes(content).partition(b"\n")
+    found: dict[str, bytes] = {}
+    start = 0
+    for name, size in json.loads(header).items():
+        found[name] = body[start : start + size]
+        start += size
+    return found
 
 
-@contextmanager
-def add(key: str) -> Iterator[Path]:
-    """Yield an empty folder to write to; it becomes the entry ``key`` if the ``with`` block ends without an error.
+def write(key: str, contents: Mapping[str, bytes]) -> None:
+    """Store an entry, or replace it; then remove the least recently used ones beyond :data:`MAX_ENTRIES`.
+
+    Args:
+        key: the result of :func:`cache_key`.
+        contents: bytes by name.
 
     Raises:
         OSError: the cache can't be written.
     """
-    entry = folder() / key
-    entry.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".making-", dir=entry.parent))
+    parent = folder()
+    parent.mkdir(parents=True, exist_ok=True)
+    header = json.dumps({name: len(content) for name, content in contents.items()}).encode()
+    sealed = b"".join([header, b"\n", *contents.values()])
+    write_atomically(parent / f"{key}{_SUFFIX}", hashlib.sha256(sealed).digest() + sealed)
+    _tidy(parent)
+
+
+def remove(key: str) -> None:
+    """Remove an entry, if it exists."""
+    with suppress(OSError):
+        (folder() / f"{key}{_SUFFIX}").unlink()
+
+
+def _tidy(parent: Path) -> None:
+    """Remove old entries and the unfinished files of killed writers; one process at a time."""
     try:
-        yield temporary
-        (temporary / _CHECKSUM).write_text(_checksum(temporary))
-        try:
-            temporary.replace(entry)
-        except OSError:  # another process has written the same entry
-            if not entry.is_dir():
-                raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        _remove_old_entries(entry.parent)
+        with FileLock(parent / ".lock", timeout=0):
+            entries: list[tuple[float, Path]] = []
+            others: list[tuple[float, Path]] = []
+            for path in parent.iterdir():
+                with suppress(OSError):  # another process has just renamed its unfinished file
+                    found = entries if path.suffix == _SUFFIX and not path.name.startswith(".") else others
+                    found.append((path.stat().st_mtime, path))
+            _delete(path for _, path in sorted(entries)[:-MAX_ENTRIES])
+            abandoned = time.time() - ABANDONED_AFTER
+            _delete(path for changed, path in others if changed < abandoned and path.name != ".lock")
+    except (Timeout, OSError, NotImplementedError):
+        return  # another process does it, or the file system has no locks: a later run removes the files
 
 
-def _checksum(entry: Path) -> str:
-    """Hash of the names and contents of an entry's files."""
-    digest = hashlib.sha256()
-    for path in sorted(entry.iterdir()):
-        if path.name != _CHECKSUM:
-            digest.update(f"{path.name}\0{file_sha256(path)}\n".encode())
-    return digest.hexdigest()
-
-
-def _remove_old_entries(parent: Path) -> None:
-    entries = [entry for entry in parent.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
-    entries.sort(key=lambda entry: entry.stat().st_mtime)
-    for entry in entries[:-MAX_ENTRIES]:
-        shutil.rmtree(entry, ignore_errors=True)
+def _delete(paths: Iterable[Path]) -> None:
+    for path in paths:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)  # an unfinished entry of an earlier version, which used folders
+        else:
+            with suppress(OSError):
+                path.unlink()

@@ -53,7 +53,8 @@ class OpenVinoEngine(Engine):
     for the slowest one after every layer. The split depends only on the batch size and the number of threads.
 
     Converting and compiling take seconds, so the compiled network is stored in the cache folder under the hash of its
-    weights, structure, versions, options and processor. A network from the cache gives the same bits as a new one. The
+    weights, structure, source code, versions, options and processor. A network from the cache gives the same bits as a
+    new one. If its outputs differ from plain torch, it is compiled again before that is an error. The
     converter's frontend is called directly, because OpenVINO's ``convert_model`` reports its use over the network.
     """
 
@@ -70,6 +71,8 @@ class OpenVinoEngine(Engine):
         self._threads = threads or torch.get_num_threads()
         self._streams = next(streams for streams in (4, 3, 2, 1) if self._threads % streams == 0)
         self._compiled: dict[tuple[int, int], _Compiled] = {}
+        self._cached_keys: list[str] = []
+        self._compile_again = False
         self.details = {
             "openvino": openvino.__version__.split("-")[0],
             "torch": torch.__version__,
@@ -82,7 +85,7 @@ class OpenVinoEngine(Engine):
         """Convert and compile the network for images of this size, once per size.
 
         Raises:
-            InputError: OpenVINO can't convert the network or load it from the cache.
+            InputError: OpenVINO can't convert the network.
         """
         size = (images.shape[-2], images.shape[-1])
         if size not in self._compiled:
@@ -127,31 +130,42 @@ class OpenVinoEngine(Engine):
         key = model_cache.cache_key(
             self._module, openvino.__version__, torch.__version__, size, sorted(options.items()), processor
         )
-        entry = model_cache.find(key)
-        if entry is not None:
-            stored = io.BytesIO((entry / "compiled").read_bytes())
+        found = model_cache.read(key) if key is not None and not self._compile_again else None
+        if found is not None:
             try:
-                compiled = core.import_model(stored, "CPU", options)
-            except RuntimeError as error:
-                line = str(error).strip().splitlines()[0][:200]
-                raise InputError(
-                    f"openvino can't load the compiled network {entry}: {line}; remove that folder and run again"
-                ) from error
-            names = tuple((entry / "outputs").read_text().split("\n"))
-            self.prepared = "read from the cache"
-        else:
-            network, names = _convert(self._module, size)
-            compiled = core.compile_model(network, "CPU", options)
-            self.prepared = "converted and compiled" + _store(key, compiled, names)
+                compiled = core.import_model(io.BytesIO(found["compiled"]), "CPU", options)
+            except RuntimeError:
+                pass  # made by a build of OpenVINO with the same version; it is compiled again
+            else:
+                self.prepared = "read from the cache"
+                self._cached_keys.append(str(key))
+                return _Compiled(compiled, tuple(found["outputs"].decode().split("\n")))
+        network, names = _convert(self._module, size)
+        compiled = core.compile_model(network, "CPU", options)
+        self.prepared = "converted and compiled" + (" again" if self._compile_again else "")
+        self.prepared += _store(key, compiled, names)
         return _Compiled(compiled, names)
 
+    def discard_cached(self) -> bool:
+        """Remove the compiled networks that came from the cache, so that the next pass compiles them again."""
+        if not self._cached_keys:
+            return False
+        for key in self._cached_keys:
+            model_cache.remove(key)
+        self._cached_keys.clear()
+        self._compiled.clear()
+        self._compile_again = True
+        return True
 
-def _store(key: str, compiled: Any, names: tuple[str, ...]) -> str:
+
+def _store(key: str | None, compiled: Any, names: tuple[str, ...]) -> str:
     """Store a compiled network in the cache; return the reason if that fails, which costs the next run seconds."""
+    if key is None:
+        return "; not kept, because a class of the network has no source file"
     try:
-        with model_cache.add(key) as entry:
-            (entry / "compiled").write_bytes(compiled.export_model().getbuffer())
-            (entry / "outputs").write_text("\n".join(names))
+        model_cache.write(
+            key, {"compiled": bytes(compiled.export_model().getbuffer()), "outputs": "\n".join(names).encode()}
+        )
     except (OSError, RuntimeError) as error:
         return f"; not kept in {model_cache.folder()}: {str(error).splitlines()[0][:200]}"
     return ""

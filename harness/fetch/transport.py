@@ -160,6 +160,11 @@ class _Download:
         self.note = note
 
     def run(self) -> None:
+        """Download the file, resuming and retrying as the policy allows.
+
+        Raises:
+            InputError: the download fails for good; the message says whether it can be resumed.
+        """
         file, policy = self.source.file, self.policy
         fruitless = 0
         for attempt in range(1, policy.max_attempts + 1):

@@ -16,12 +16,14 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nmebench import metrics
+from nmebench.bounded_read import read_json
 from nmebench.errors import InputError
 from nmebench.files import write_atomically
 from nmebench.gate.limits import Limit
+from nmebench.printable import shown
 from nmebench.protocol import Flip
 from nmebench.runs.run_store import CellRecord, FaceTable, Run
-from nmebench.scoring import subset_masks
+from nmebench.scoring import cell_settings, subset_masks
 
 __all__ = ["QUANTUM", "Baseline", "BaselineCell", "cell_protocol", "faces_sha256", "make_baseline"]
 
@@ -31,11 +33,15 @@ QUANTUM = 1e-4
 
 _LARGEST_FILE = 64 * 2**20
 _MOST_FACES = 10_000_000
-_HOW_TO_MAKE = "make a baseline with `nmebench gate RUN --baseline FILE --update`"
+_LARGEST_QUANTUM = 1e-3
+_HOW_TO_MAKE = "make a baseline from a good run with `nmebench gate RUN --baseline FILE --update`"
+
+#: A new baseline would hold the numbers of the run that the gate should judge.
+_RESTORE = "restore it from version control"
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class BaselineCell(_Record):
@@ -47,6 +53,8 @@ class BaselineCell(_Record):
     box: str
     convention: str
     input_size: tuple[int, int]
+    settings: dict[str, str] | None = None
+    """The other settings that move a landmark, see :func:`nmebench.scoring.cell_settings`; None in older baselines."""
     weights_sha256: str | None = None
     """For information only: new weights may be the change that the gate checks."""
     nme: dict[str, float]
@@ -67,10 +75,10 @@ class Baseline(_Record):
     dataset: str
     scheme: str
     normaliser: str
-    faces: int
+    faces: int = Field(ge=1, le=_MOST_FACES)
     faces_sha256: str
     """Hash of image names and ground truth, see :func:`faces_sha256`."""
-    quantum: float = QUANTUM
+    quantum: float = Field(default=QUANTUM, gt=0, le=_LARGEST_QUANTUM)
     limits: tuple[str, ...] = ()
     """Absolute limits that are checked in addition to regressions, such as ``nme@pose<=7.0``."""
     made_by: dict[str, str] = Field(default_factory=dict)
@@ -82,18 +90,20 @@ class Baseline(_Record):
         """Read a baseline file.
 
         Raises:
-            InputError: it is missing, damaged, too large or of another version.
+            InputError: it is missing, damaged, too large, not a regular file or of another version.
         """
+        if not _exists(path):
+            raise InputError(f"baseline {shown(path)} is missing; {_HOW_TO_MAKE}")
         try:
-            if path.stat().st_size > _LARGEST_FILE:
-                raise InputError(f"{path}: larger than {_LARGEST_FILE} bytes, so not a baseline; {_HOW_TO_MAKE}")
-            return cls.model_validate_json(path.read_bytes())
-        except OSError as error:
-            raise InputError(f"{path}: can't be read ({error.strerror}); {_HOW_TO_MAKE}") from error
+            return cls.model_validate(read_json(path, limit=_LARGEST_FILE, kind="baseline"))
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             where = ".".join(map(str, first["loc"])) or "the file"
-            raise InputError(f"{path}: not a baseline ({where}: {first['msg']}); {_HOW_TO_MAKE}") from error
+            raise InputError(
+                f"baseline {shown(path)}: damaged ({shown(where)[:200]}: {first['msg']}); {_RESTORE}"
+            ) from error
+        except InputError as error:
+            raise InputError(f"{error}; {_RESTORE}") from error
 
     def write(self, path: Path) -> None:
         """Write the file atomically.
@@ -111,17 +121,13 @@ class Baseline(_Record):
             InputError: the stored numbers are damaged.
         """
         try:
-            if self.faces > _MOST_FACES:
-                raise ValueError(f"{self.faces} faces")
             packed = base64.b64decode(self.cells[cell].per_face, validate=True)
             # At most one byte more than expected: a larger content is detected without unpacking it.
             unpacked = zlib.decompressobj().decompress(packed, 8 * self.faces + 1)
             if len(unpacked) != 8 * self.faces:
                 raise ValueError("wrong number of faces")
         except (ValueError, binascii.Error, zlib.error) as error:
-            raise InputError(
-                f"baseline: cell {cell}: the stored faces are damaged ({error}); {_HOW_TO_MAKE}"
-            ) from error
+            raise InputError(f"baseline: cell {cell}: the stored faces are damaged ({error}); {_RESTORE}") from error
         return np.frombuffer(unpacked, "<i8").astype(np.float64) * self.quantum
 
 
@@ -157,6 +163,13 @@ def cell_protocol(run: Run, cell: CellRecord) -> dict[str, object]:
     }
 
 
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # too long, a loop of links, or a NUL in the name
+        return False
+
+
 def make_baseline(run: Run, *, limits: Sequence[Limit | str] = ()) -> Baseline:
     """Make a baseline from a scored run.
 
@@ -177,6 +190,7 @@ def make_baseline(run: Run, *, limits: Sequence[Limit | str] = ()) -> Baseline:
         cells[cell.id] = BaselineCell.model_validate(
             {
                 **cell_protocol(run, cell),
+                "settings": cell_settings(run, cell),
                 "weights_sha256": run.model(cell.model).weights_sha256,
                 "nme": {name: round(float(nme[mask].mean()), 6) for name, mask in masks.items()},
                 "fr10": {name: round(metrics.failure_rate(nme[mask]), 6) for name, mask in masks.items()},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmebench.errors import InputError
-from nmebench.gate.baseline import Baseline, cell_protocol, faces_sha256
+from nmebench.gate.baseline import Baseline, BaselineCell, cell_protocol, faces_sha256
 from nmebench.gate.limits import Limit
 from nmebench.runs.run_store import Run
-from nmebench.scoring import subset_masks
+from nmebench.scoring import bad_maps, cell_settings, setting_differences, subset_masks
 from nmebench.statistics import PairedDifference, holm, paired_difference
 
 __all__ = ["DEFAULT_MARGIN", "GateResult", "GateRow", "Outcome", "gate"]
@@ -61,6 +61,8 @@ class GateResult:
     faces: int
     margin: float
     level: float
+    notes: tuple[str, ...] = ()
+    """Facts that don't decide the result: heatmaps without a maximum, settings that an old baseline doesn't record."""
     problem: str | None = None
     """The reason why no cell can be compared, for example because the run has other faces; None if there is none."""
 
@@ -115,8 +117,9 @@ def gate(
     * on any subset, its mean NME is worse by more than the margin and the paired test is significant after Holm's
       correction over all cells and subsets,
     * it breaks an absolute limit,
-    * the run doesn't have it, or
-    * its protocol differs from the baseline's.
+    * the run doesn't have it,
+    * its protocol differs from the baseline's, or
+    * a subset of the baseline is missing in the run or holds other faces.
 
     Every cell fails when the run's faces differ from the baseline's.
 
@@ -153,10 +156,14 @@ def gate(
         changes = [
             f"{n} was {getattr(stored, n)}, is {value}" for n, value in now.items() if getattr(stored, n) != value
         ]
+        settings = setting_differences(stored.settings or {}, cell_settings(run, measured[cell]))
+        changes += [f"{name} was {before}, is {value}" for name, (before, value) in settings.items()]
+        old, new = baseline.face_nme(cell), run.per_face[cell]
+        if not problem:
+            changes += _changed_subsets(stored, old, masks, baseline.quantum)
         if problem or changes:
             rows[cell] = GateRow(cell, "changed", problem or "; ".join(changes))
             continue
-        old, new = baseline.face_nme(cell), run.per_face[cell]
         for subset, mask in masks.items():
             paired = paired_difference(old[mask], new[mask], run.faces.clusters[mask], level=level)
             compared.append(_Compared(cell, subset, float(old[mask].mean()), paired))
@@ -171,7 +178,43 @@ def gate(
         if not row.failed:
             rows[cell] = GateRow(**{**row.__dict__, "outcome": "over limit", "reason": reason})
     order = [*baseline.cells, *(c for c in measured if c not in baseline.cells)]
-    return GateResult(tuple(rows[c] for c in order), run.record.dataset.name, len(run.faces), margin, level, problem)
+    return GateResult(
+        tuple(rows[c] for c in order),
+        run.record.dataset.name,
+        len(run.faces),
+        margin,
+        level,
+        tuple(_notes(run, baseline)),
+        problem,
+    )
+
+
+def _changed_subsets(
+    stored: BaselineCell, old: NDArray[np.float64], masks: Mapping[str, NDArray[np.bool_]], quantum: float
+) -> list[str]:
+    """Describe the subsets of the baseline that the run lacks or defines by other faces.
+
+    The baseline has no masks, but the mean NME of each subset, which the baseline's faces must give again.
+    """
+    changes = []
+    for subset, mean in stored.nme.items():
+        if subset not in masks:
+            changes.append(f"the run has no face in the subset {subset}, which the baseline has")
+        elif abs(float(old[masks[subset]].mean()) - mean) > quantum:
+            changes.append(f"the subset {subset} holds other faces than in the baseline")
+    return changes
+
+
+def _notes(run: Run, baseline: Baseline) -> Iterator[str]:
+    for cell in run.record.cells:
+        for kind in ("invalid", "empty"):
+            if count := bad_maps(cell, kind):
+                yield f"{cell.id}: {count} heatmaps are {kind}"
+    if any(cell.settings is None for cell in baseline.cells.values()):
+        yield (
+            "the baseline was made by an older nmebench and doesn't record box padding, colour, options and precision, "
+            "so these aren't compared"
+        )
 
 
 def _compared_row(compared: Sequence[tuple[_Compared, float]], margin: float, level: float) -> GateRow:

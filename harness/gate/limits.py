@@ -70,7 +70,8 @@ class Limit:
     def __str__(self) -> str:
         cell = "" if self.cell == "*" else f"{self.cell}/"
         subset = "" if self.subset == "test" else f"@{self.subset}"
-        return f"{cell}{self.metric}{subset}{_SIGNS[self.metric]}{self.value:g}"
+        number = repr(self.value).removesuffix(".0")  # exact: a stored limit is read again
+        return f"{cell}{self.metric}{subset}{_SIGNS[self.metric]}{number}"
 
     def applies(self, cell: str) -> bool:
         """Return True when the limit applies to a cell with this id."""

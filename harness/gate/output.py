@@ -23,12 +23,12 @@ def _numbers(row: GateRow) -> str:
 
 
 def lines(result: GateResult) -> list[str]:
-    """Return one line per cell, then the summary."""
+    """Return one line per cell, then the notes and the summary."""
     rows = []
     for row in result.rows:
         numbers = _numbers(row)
         rows.append(f"{row.outcome:<10}  {row.cell}  {numbers}{': ' if numbers else ''}{row.reason}")
-    return [*rows, result.summary]
+    return [*rows, *(f"note: {note}" for note in result.notes), result.summary]
 
 
 def markdown(result: GateResult) -> str:
@@ -59,6 +59,7 @@ def markdown(result: GateResult) -> str:
             markdown_cell(row.reason),
         ]
         out.append(f"| {' | '.join(cells)} |")
+    out += ["", *(f"- {markdown_cell(note)}" for note in result.notes)] if result.notes else []
     return "\n".join(out) + "\n"
 
 

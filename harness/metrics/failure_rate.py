@@ -11,7 +11,7 @@ __all__ = ["failure_rate", "failures", "failures_per_face"]
 
 
 def failures_per_face(nme: ArrayLike, threshold: float = THRESHOLD) -> NDArray[np.bool_]:
-    """Whether each face fails: its NME is above the threshold, or NaN.
+    """True where each face fails: its NME is above the threshold, or NaN.
 
     A face exactly at the threshold does not fail. A face whose NME is NaN does: ``nme > threshold`` is false for NaN
     and would count it as a success.

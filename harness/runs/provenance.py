@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import psutil
 
-from nmebench.runs.run_record import Provenance
+from nmebench.plugin_source import WORKING_DIRECTORY, PluginSource, folder_source, plugin_sources
+from nmebench.runs.run_record import Provenance, SourceRecord
 from nmebench.source_hash import code_hash
 
-__all__ = ["collect", "versions"]
+__all__ = ["collect", "sources", "versions"]
 
 #: Distributions whose version can change a landmark.
 PACKAGES = (
@@ -39,18 +41,75 @@ def versions(names: Iterable[str] = PACKAGES) -> dict[str, str]:
     return found
 
 
-def _git(*arguments: str) -> str | None:
-    root = Path(__file__).resolve().parents[2]
-    if not (root / ".git").exists():
-        return None
+def _git(folder: Path, *arguments: str) -> str | None:
+    """The output of a git command in a folder; None if it fails, for example outside any repository."""
+    # Without fsmonitor, which runs a program that the repository names, and without refreshing the index.
+    command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-C", str(folder), *arguments]
     try:
-        done = subprocess.run(  # noqa: S603 - constant arguments, no shell
-            ["git", "-C", str(root), *arguments],  # noqa: S607 - the user's own git
-            capture_output=True, text=True, timeout=20, check=False,
-        )  # fmt: skip
+        done = subprocess.run(command, capture_output=True, timeout=20, check=False)  # noqa: S603 - no shell
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    return done.stdout.decode("utf-8", "surrogateescape").strip("\n") if done.returncode == 0 else None
+
+
+def _git_state(folder: Path, files: Sequence[Path] = ()) -> tuple[str | None, bool | None]:
+    """Commit and dirty flag of the repository that holds files, or a folder.
+
+    A repository that tracks none of the files is not theirs: an environment inside a checkout belongs to no commit.
+    """
+    top = _git(folder, "rev-parse", "--show-toplevel")
+    commit = _git(folder, "rev-parse", "HEAD")
+    listed = _git(folder, "ls-files", "-z", "--full-name")
+    status = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    if top is None or commit is None or status is None or not listed:
+        return None, None
+    tracked = {Path(top, name) for name in listed.split("\0") if name}
+    untracked = [path for path in files if path.resolve() not in tracked]
+    if files and len(untracked) == len(files):
+        return None, None
+    return commit, bool(status or untracked)
+
+
+def _records(plugins: Mapping[str, Iterable[object]]) -> list[SourceRecord]:
+    used_by: dict[str, list[str]] = {}
+    sources: dict[str, PluginSource] = {}
+    for user, code in plugins.items():
+        for source in plugin_sources(code):
+            sources[source.name] = source
+            used_by.setdefault(source.name, []).append(user)
+    return [_record(source, used_by[name]) for name, source in sorted(sources.items())]
+
+
+def _record(source: PluginSource, used_by: Sequence[str]) -> SourceRecord:
+    files = list(source.files.values())
+    commit, dirty = _git_state(_common_folder(files), files)
+    return SourceRecord(
+        name=source.name,
+        used_by=sorted(used_by),
+        distribution=source.distribution,
+        version=source.version,
+        sha256=source.sha256,
+        requirements=dict(sorted(source.requirements.items())),
+        git_commit=commit,
+        git_dirty=dirty,
+    )
+
+
+def _common_folder(files: Sequence[Path]) -> Path:
+    return Path(os.path.commonpath([path.parent for path in files]))
+
+
+def _working_directory() -> list[SourceRecord]:
+    """The record of the working directory; none if it has neither Python files nor a repository that tracks it."""
+    try:
+        folder = Path.cwd()
+    except OSError:  # it has been removed
+        return []
+    source = folder_source(folder)
+    if source is not None:
+        return [_record(source, [])]
+    commit, dirty = _git_state(folder)
+    return [] if commit is None else [SourceRecord(name=WORKING_DIRECTORY, git_commit=commit, git_dirty=dirty)]
 
 
 def _processor() -> str:
@@ -62,23 +121,45 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def collect(*, command: Sequence[str], threads: int, deterministic: bool, seed: int) -> Provenance:
+def sources(plugins: Mapping[str, Iterable[object]]) -> list[SourceRecord]:
+    """Return the records of plug-ins and of the working directory, without any path.
+
+    Args:
+        plugins: classes and functions by their user, such as ``model my-network``; those of this project are left out.
+
+    Raises:
+        InputError: a class has no source file.
+    """
+    return [*_records(plugins), *_working_directory()]
+
+
+def collect(
+    *,
+    command: Sequence[str],
+    threads: int,
+    deterministic: bool,
+    seed: int,
+    plugins: Sequence[SourceRecord] | None = None,
+) -> Provenance:
     """Return the provenance of the running process.
 
-    It contains no time and no path, so that two equal runs store the same bytes.
+    It contains no time and no path, so that two equal runs from the same folder store the same bytes.
 
     Args:
         command: the command line.
         threads: torch's threads.
         deterministic: whether torch's deterministic algorithms are enabled.
         seed: the seed of the sweep.
+        plugins: the result of :func:`sources` before the run; None collects the working directory now.
     """
-    status = _git("status", "--porcelain", "--untracked-files=no")
+    root = Path(__file__).resolve().parents[2]
+    commit, dirty = _git_state(root) if (root / ".git").exists() else (None, None)
     return Provenance(
         nmebench=importlib.metadata.version("nmebench"),
-        git_commit=_git("rev-parse", "HEAD"),
-        git_dirty=None if status is None else bool(status),
+        git_commit=commit,
+        git_dirty=dirty,
         code_sha256=code_hash(),
+        plugins=list(sources({}) if plugins is None else plugins),
         command=list(command),
         packages=versions(),
         python=platform.python_version(),

@@ -16,6 +16,7 @@ __all__ = [
     "ModelRecord",
     "Provenance",
     "RunRecord",
+    "SourceRecord",
 ]
 
 SCHEMA_VERSION = 1
@@ -69,7 +70,8 @@ class ModelRecord(_Record):
     """The card's name; unique in a run."""
     architecture: str
     card: dict[str, Any]
-    """The complete model card as JSON; ``check`` compares with its ``reported`` tables."""
+    """The complete model card as JSON, without the changes of ``configuration``; ``check`` compares with its
+    ``reported`` tables."""
     card_file: str | None = None
     """File name of the card; None for a model without a card."""
     weights_sha256: str | None = None
@@ -87,6 +89,8 @@ class ModelRecord(_Record):
     """Largest absolute difference to plain float32 torch on faces of the first batch."""
     batch_size: int | None = None
     """Faces per batch."""
+    notes: list[str] = Field(default_factory=list)
+    """Remarks about values of the card or outputs that are likely to be wrong, one line each."""
 
 
 class CellRecord(_Record):
@@ -105,6 +109,25 @@ class CellRecord(_Record):
     """The decoder's counters over all landmarks, such as ``empty`` (maps) and ``steps_over_1px``."""
 
 
+class SourceRecord(_Record):
+    """The source code of a plug-in, or of the working directory."""
+
+    name: str
+    """Name of the distribution; without one, of the top-level package or module; ``working directory``."""
+    used_by: list[str] = Field(default_factory=list)
+    """The models and decoders that use it, such as ``model my-network``."""
+    distribution: str | None = None
+    version: str | None = None
+    sha256: str | None = None
+    """Hash of the names and contents of its files; None for a working directory without Python files."""
+    requirements: dict[str, str] = Field(default_factory=dict)
+    """Version and hash of every installed distribution that the files import or require, by name."""
+    git_commit: str | None = None
+    """Commit of the repository that holds the files; None if no repository tracks them."""
+    git_dirty: bool | None = None
+    """True if the repository has changes that aren't committed, or if it doesn't track one of the files."""
+
+
 class Provenance(_Record):
     """Code, packages and settings that a number may depend on besides data and weights."""
 
@@ -114,6 +137,8 @@ class Provenance(_Record):
     git_dirty: bool | None = None
     code_sha256: str = ""
     """SHA-256 over the source files of ``harness``, ``models`` and ``decoders``."""
+    plugins: list[SourceRecord] = Field(default_factory=list)
+    """The sources outside nmebench that a number may depend on, and the working directory; sorted by name."""
     command: list[str] = Field(default_factory=list)
     packages: dict[str, str] = Field(default_factory=dict)
     """Installed versions by distribution."""

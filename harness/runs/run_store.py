@@ -37,6 +37,8 @@ from pydantic import ValidationError
 
 from nmebench.errors import InputError
 from nmebench.files import write_atomically
+from nmebench.printable import shown
+from nmebench.runs import run_files
 from nmebench.runs.run_record import (
     SCHEMA_VERSION,
     CellRecord,
@@ -47,6 +49,7 @@ from nmebench.runs.run_record import (
 )
 
 __all__ = [
+    "MAX_CELL_ID",
     "SCHEMA_VERSION",
     "CellRecord",
     "DatasetRecord",
@@ -98,6 +101,13 @@ class Thumbnail:
     """Width, height in thumbnail px."""
     warp: np.ndarray
     """``[2, 3]``: the affine map from image px to thumbnail px."""
+
+
+_FACE_NUMBERS = ("normaliser", "centre_x", "centre_y", "size_x", "size_y")
+
+
+MAX_CELL_ID = 200
+"""Characters of the longest cell id: file systems allow 255 bytes, of which a temporary file's name takes some."""
 
 
 def cell_id(model: str, decoder: str, flip: str, box: str) -> str:
@@ -156,20 +166,24 @@ class Run:
         """
         path = Path(path)
         file = path / "run.json"
-        if not file.is_file():
-            raise InputError(f"{path}: no run here (run.json is missing); make one with `nmebench run ... -o {path}`")
+        if not run_files.exists(file):
+            raise InputError(
+                f"{shown(path)}: no run here (run.json is missing); make one with `nmebench run ... -o {shown(path)}`"
+            )
+        raw = run_files.read_record(path)
+        version = raw.get("schema_version") if isinstance(raw, dict) else None
+        if version != SCHEMA_VERSION:
+            raise InputError(
+                f"{shown(file)}: schema version {version!r:.40} can't be read, allowed: {SCHEMA_VERSION}; "
+                "use the nmebench that wrote it, or run the sweep again"
+            )
         try:
-            raw = json.loads(file.read_text(encoding="utf-8", errors="surrogateescape"))
-            version = raw.get("schema_version") if isinstance(raw, dict) else None
-            if version != SCHEMA_VERSION:
-                raise InputError(
-                    f"{file}: schema version {version!r} can't be read, allowed: {SCHEMA_VERSION}; "
-                    "use the nmebench that wrote it, or run the sweep again"
-                )
             record = RunRecord.model_validate(raw)
-        except (json.JSONDecodeError, ValidationError) as error:
-            first = str(error).splitlines()[0]
-            raise InputError(f"{file}: not a run record ({first}); run the sweep again") from error
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            why = f"not a run record: {'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+            raise run_files.damaged(path, "run.json", why) from error
+        run_files.check_record(path, record)
         return cls(path, record)
 
     @classmethod
@@ -267,15 +281,6 @@ class Run:
         for name in ("scores", "per_face"):
             self.__dict__.pop(name, None)
 
-    def _read(self, name: str) -> bytes:
-        try:
-            return (self.path / name).read_bytes()
-        except OSError as error:
-            raise InputError(
-                f"{self.path / name}: can't be read ({error.strerror}); score the run again with "
-                f"`nmebench score {self.path}` or run the sweep again"
-            ) from error
-
     @cached_property
     def faces(self) -> FaceTable:
         """The faces with their ground truth and subsets.
@@ -283,13 +288,29 @@ class Run:
         Raises:
             InputError: ``faces.parquet`` can't be read.
         """
-        table = pq.read_table(io.BytesIO(self._read("faces.parquet")))
+        name = "faces.parquet"
+        columns = dict.fromkeys(_FACE_NUMBERS, pa.types.is_float64)
+        columns |= {"line": pa.types.is_int64, "image": pa.types.is_binary, "landmarks": pa.types.is_list}
+        table = run_files.read_table(self.path, name, columns)
         column = {name: table.column(name) for name in table.column_names}
-        flat = column["landmarks"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+        coordinates = column["landmarks"].combine_chunks()
+        flat = coordinates.flatten()
+        lengths = np.unique(coordinates.value_lengths().to_numpy(zero_copy_only=False))
+        why = None
+        if table.num_rows != self.record.dataset.faces:
+            why = f"has {table.num_rows} faces, run.json has {self.record.dataset.faces}"
+        elif not pa.types.is_float64(flat.type) or flat.null_count or len(lengths) > 1 or (lengths % 2).any():
+            why = "the landmarks of its faces don't have one form"
+        elif any(name.startswith("subset_") and not pa.types.is_boolean(c.type) for name, c in column.items()):
+            why = "a subset is not true or false"
+        elif not np.isfinite(flat.to_numpy(zero_copy_only=False)).all():
+            why = "a landmark is not a finite number"
+        if why is not None:
+            raise run_files.damaged(self.path, name, why)
         return FaceTable(
             image=tuple(os.fsdecode(i) for i in column["image"].to_pylist()),
             line=column["line"].to_numpy(),
-            landmarks=flat.reshape(table.num_rows, -1, 2),
+            landmarks=flat.to_numpy(zero_copy_only=False).reshape(table.num_rows, -1, 2),
             normaliser=column["normaliser"].to_numpy(),
             subsets={
                 name.removeprefix("subset_"): column[name].to_numpy()
@@ -332,7 +353,7 @@ class Run:
         Raises:
             InputError: the file can't be read.
         """
-        return np.asarray(np.load(io.BytesIO(self._read(f"landmarks/{cell}.npy")), allow_pickle=False))
+        return run_files.read_array(self.path, f"landmarks/{cell}.npy", (self.record.dataset.faces, -1, 2))
 
     def confidence(self, cell: str) -> np.ndarray:
         """Return the decoder's scores of a cell, float32 ``[N, K]``.
@@ -340,7 +361,7 @@ class Run:
         Raises:
             InputError: the file can't be read.
         """
-        return np.asarray(np.load(io.BytesIO(self._read(f"confidence/{cell}.npy")), allow_pickle=False))
+        return run_files.read_array(self.path, f"confidence/{cell}.npy", (self.record.dataset.faces, -1))
 
     @cached_property
     def per_face(self) -> Mapping[str, np.ndarray]:
@@ -349,10 +370,20 @@ class Run:
         Raises:
             InputError: ``per_face.parquet`` can't be read.
         """
-        table = pq.read_table(io.BytesIO(self._read("per_face.parquet")))
+        name = "per_face.parquet"
+        columns = {"cell": run_files.is_text, "face": pa.types.is_int64, "nme": pa.types.is_float64}
+        table = run_files.read_table(self.path, name, columns)
         cells = np.asarray(table.column("cell").to_pylist(), dtype=object)
-        nme = table.column("nme").to_numpy()
-        return {record.id: nme[cells == record.id] for record in self.record.cells}
+        face, nme = table.column("face").to_numpy(), table.column("nme").to_numpy()
+        by_cell = {}
+        for record in self.record.cells:
+            rows = cells == record.id
+            if not np.array_equal(face[rows], np.arange(self.record.dataset.faces)):
+                raise run_files.damaged(self.path, name, f"has other faces than run.json for the cell {record.id}")
+            if not np.isfinite(nme[rows]).all():
+                raise run_files.damaged(self.path, name, f"an NME of the cell {record.id} is not a finite number")
+            by_cell[record.id] = nme[rows]
+        return by_cell
 
     @cached_property
     def scores(self) -> pd.DataFrame:
@@ -361,7 +392,7 @@ class Run:
         Raises:
             InputError: ``scores.csv`` can't be read.
         """
-        return pd.read_csv(io.BytesIO(self._read("scores.csv")), keep_default_na=False, na_values=[""])
+        return run_files.read_scores(self.path, [cell.id for cell in self.record.cells])
 
     def score_rows(self) -> list[dict[str, Any]]:
         """Return ``scores.csv`` as one dictionary per row."""
@@ -370,9 +401,18 @@ class Run:
     @cached_property
     def thumbnails(self) -> Sequence[Thumbnail] | None:
         """The thumbnail of every face; None for a run without pictures."""
-        if not (self.path / "thumbnails.parquet").is_file():
+        name = "thumbnails.parquet"
+        if not run_files.exists(self.path / name):
             return None
-        rows = pq.read_table(io.BytesIO(self._read("thumbnails.parquet"))).to_pylist()
+        columns = {
+            "jpeg": pa.types.is_binary,
+            "width": run_files.is_integer,
+            "height": run_files.is_integer,
+            "warp": pa.types.is_list,
+        }
+        rows = run_files.read_table(self.path, name, columns).to_pylist()
+        if len(rows) != self.record.dataset.faces or any(len(row["warp"]) != 6 for row in rows):
+            raise run_files.damaged(self.path, name, "doesn't have one picture per face")
         return [
             Thumbnail(row["jpeg"], (row["width"], row["height"]), np.asarray(row["warp"]).reshape(2, 3)) for row in rows
         ]
@@ -380,13 +420,18 @@ class Run:
     @cached_property
     def timings(self) -> Mapping[str, Any]:
         """The content of ``timings.json``; empty where there is none."""
-        file = self.path / "timings.json"
-        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        timings = run_files.read_stored_json(self.path, "timings.json")
+        if not isinstance(timings, dict | None):
+            raise run_files.damaged(self.path, "timings.json", "not an object")
+        return timings or {}
 
     def read_json(self, name: str) -> Any | None:
-        """Return the content of a JSON file in the run folder, such as ``verdict.json``; None where it is missing."""
-        file = self.path / name
-        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+        """Return the content of a JSON file in the run folder, such as ``verdict.json``; None where it is missing.
+
+        Raises:
+            InputError: the file can't be read or is not JSON.
+        """
+        return run_files.read_stored_json(self.path, name)
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a JSON file, such as ``verdict.json``, into the run folder."""

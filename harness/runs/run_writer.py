@@ -14,12 +14,20 @@ from filelock import FileLock, Timeout
 from nmebench.datasets.dataset import Dataset
 from nmebench.errors import InputError
 from nmebench.files import FileHash
+from nmebench.printable import shown
 from nmebench.runs.run_store import DatasetRecord, Run
 
 __all__ = ["WORK", "CellWriter", "dataset_record", "publish", "writing"]
 
 #: The folder of unfinished work inside a run folder.
 WORK = ".work"
+
+#: What a run folder may hold; ``run.json`` is removed first and moved last.
+_FOLDERS = ("landmarks", "confidence")
+_FILES = (
+    "run.json", "faces.parquet", "per_face.parquet", "scores.csv", "thumbnails.parquet", "timings.json", "verdict.json",
+    "report.html",
+)  # fmt: skip
 
 
 @contextmanager
@@ -43,13 +51,9 @@ def writing(out: Path, *, overwrite: bool) -> Iterator[Path]:
     except OSError as error:
         raise InputError(f"{out}: can't be written ({error.strerror}); give another folder with -o") from error
     try:
-        with FileLock(work / "lock", timeout=0):
+        with _locked(work / "lock", out):
             _check_free(out, overwrite)
             yield work
-    except Timeout as error:
-        raise InputError(
-            f"{out}: another nmebench is writing there; wait for it or give another folder with -o"
-        ) from error
     except OSError as error:
         if error.filename is None:  # writing to an open file on a full disk names no file
             error.filename = str(out)
@@ -57,12 +61,43 @@ def writing(out: Path, *, overwrite: bool) -> Iterator[Path]:
     shutil.rmtree(work, ignore_errors=True)
 
 
+@contextmanager
+def _locked(file: Path, out: Path) -> Iterator[None]:
+    """Hold the lock of a run folder.
+
+    Raises:
+        InputError: another process holds it, or the file system has no locks.
+    """
+    lock = FileLock(file, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise InputError(
+            f"{out}: another nmebench is writing there; wait for it or give another folder with -o"
+        ) from error
+    except (NotImplementedError, OSError) as error:  # filelock's NotImplementedError stands for ENOSYS
+        reason = getattr(error, "strerror", None) or "no locks"
+        raise InputError(
+            f"{out}: its file system refuses the lock that keeps a second nmebench out ({reason}); give a folder on "
+            "another file system with -o"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _check_free(out: Path, overwrite: bool) -> None:
-    """Refuse a file, another run, or a folder with files that no run wrote."""
-    if out.exists() and not out.is_dir():
+    """Refuse a file, another run, links inside the folder, or a folder with files that no run wrote."""
+    try:
+        exists = out.exists()
+    except OSError as error:  # a name that is too long, or a loop of links
+        raise InputError(f"{shown(out)}: can't be used ({error.strerror}); give another folder with -o") from error
+    if exists and not out.is_dir():
         raise InputError(f"{out}: is a file, a run is a folder; give another name with -o")
-    if not out.is_dir():
+    if not exists:
         return
+    _check_replaceable(out)
     if (out / "run.json").exists():
         if not overwrite:
             raise InputError(f"{out}: already holds a run; give another folder with -o, or --overwrite to replace it")
@@ -70,6 +105,21 @@ def _check_free(out: Path, overwrite: bool) -> None:
     others = sorted(path.name for path in out.iterdir() if path.name != WORK)
     if others and not (out / WORK).is_dir():
         raise InputError(f"{out}: holds other files ({others[0]!r}) and no run; give an empty or new folder with -o")
+
+
+def _check_replaceable(out: Path) -> None:
+    """Refuse a folder in which a part of a run can't be replaced, before anything is removed.
+
+    A link, or a folder with the name of a file, would stop :func:`publish` half-way, when the old run is gone.
+    """
+    for name in (*_FOLDERS, *_FILES, WORK):
+        path = out / name
+        is_folder = name in _FOLDERS or name == WORK
+        if path.is_symlink() or (path.exists() and path.is_dir() != is_folder):
+            kind = "link" if path.is_symlink() else "file" if is_folder else "folder"
+            raise InputError(
+                f"{path}: is a {kind}, so the run there can't be replaced; remove it or give another folder with -o"
+            )
 
 
 class CellWriter:
@@ -123,13 +173,17 @@ def publish(staging: Path, out: Path) -> Run:
     Args:
         staging: a folder on the same file system, with everything that the run contains.
         out: the run folder.
+
+    Raises:
+        InputError: something in ``out`` can't be replaced; nothing is removed then.
     """
+    _check_replaceable(out)
     for file in staging.rglob("*"):
         if file.is_file():
             with file.open("r+b") as opened:
                 os.fsync(opened.fileno())
     (out / "run.json").unlink(missing_ok=True)
-    for folder in ("landmarks", "confidence"):
+    for folder in _FOLDERS:
         shutil.rmtree(out / folder, ignore_errors=True)
     for name in ("thumbnails.parquet", "verdict.json", "report.html"):
         (out / name).unlink(missing_ok=True)

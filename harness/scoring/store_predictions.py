@@ -14,7 +14,9 @@ from nmebench.files import file_sha256
 from nmebench.geometry import scheme
 from nmebench.protocol import DIRECT
 from nmebench.runs import provenance
+from nmebench.runs.names import check_name
 from nmebench.runs.run_store import (
+    MAX_CELL_ID,
     CellRecord,
     FaceTable,
     ModelRecord,
@@ -70,7 +72,10 @@ def store_predictions(
         ...     len(run.scores), run.record.cells[0].id
         (1, 'mine__direct__none__none')
     """
+    check_name(name, "the predictions' name")
     dataset = datasets.load(data, format=format)
+    for subset in dataset.subsets:
+        check_name(subset, f"{data}: the subset's name")
     landmarks, _ = scoring.import_predictions(predictions, images=dataset.images)
     if landmarks.shape != dataset.landmarks.shape:
         raise InputError(
@@ -82,6 +87,8 @@ def store_predictions(
     distances = scheme.normaliser(dataset.scheme, dataset.landmarks, normaliser_name)
     low, high = dataset.landmarks.min(axis=1), dataset.landmarks.max(axis=1)
     cell = cell_id(name, DIRECT, "none", "none")
+    if len(cell) > MAX_CELL_ID:
+        raise InputError(f"name {name[:40]!r}...: {len(name)} characters; give a shorter one")
     record = RunRecord(
         kind="score",
         configuration={"data": data, "predictions": predictions.name, "name": name, "normaliser": normaliser_name},

@@ -14,6 +14,7 @@ import torch
 
 from nmebench import scoring
 from nmebench.runs import provenance
+from nmebench.runs.run_record import SourceRecord
 from nmebench.runs.run_store import FaceTable, ModelRecord, Run, RunRecord
 from nmebench.runs.run_writer import CellWriter, dataset_record, publish, writing
 from nmebench.sweep import thumbnails
@@ -21,6 +22,7 @@ from nmebench.sweep.batch_store import BatchStore
 from nmebench.sweep.cell_results import CellResults
 from nmebench.sweep.clock import Clocks
 from nmebench.sweep.configuration import SweepConfiguration
+from nmebench.sweep.keys import network_code
 from nmebench.sweep.network_sweep import NetworkSweep, Progress
 from nmebench.sweep.plan import NetworkPlan, Plan, make
 
@@ -61,11 +63,12 @@ def execute(
         started = perf_counter()
         with clocks.stages.wall("plan"):
             plan = make(configuration)
+            plugins = provenance.sources(_plugins(plan))  # before the run, which takes long enough for an edit
         torch.set_num_threads(configuration.threads or psutil.cpu_count(logical=False) or 1)
         computed = _compute(plan, work, progress)
         staging = work / "run"
         with clocks.stages.wall("store"):
-            run = _store(plan, computed, staging, command, not_run)
+            run = _store(plan, computed, staging, command, not_run, plugins)
         with clocks.stages.wall("score"):
             scoring.score(run)
         for of_network in computed.clocks.values():
@@ -120,7 +123,23 @@ def _compute(plan: Plan, work: Path, progress: Progress | None) -> _Computed:
     return computed
 
 
-def _store(plan: Plan, computed: _Computed, staging: Path, command: Sequence[str], not_run: Sequence[str]) -> Run:
+def _plugins(plan: Plan) -> dict[str, list[object]]:
+    """The code of every network and decoder, by its name."""
+    used: dict[str, list[object]] = {}
+    for network in plan.networks:
+        used[f"model {network.built.card.name}"] = network_code(network.built)
+        used |= {f"decoder {cell.decoder.name}": [type(cell.decoder)] for cell in network.cells if cell.decoder}
+    return used
+
+
+def _store(
+    plan: Plan,
+    computed: _Computed,
+    staging: Path,
+    command: Sequence[str],
+    not_run: Sequence[str],
+    plugins: Sequence[SourceRecord],
+) -> Run:
     """Write the run folder ``staging``, all but its scores."""
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir()
@@ -144,6 +163,7 @@ def _store(plan: Plan, computed: _Computed, staging: Path, command: Sequence[str
             threads=torch.get_num_threads(),
             deterministic=torch.are_deterministic_algorithms_enabled(),
             seed=plan.configuration.seed,
+            plugins=plugins,
         ),
         not_run=[*plan.not_run, *not_run],
     )

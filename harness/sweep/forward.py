@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -193,35 +193,44 @@ class Forward:
             return partial(_unpack, kept)
         if inputs is None:  # the kept outputs are damaged, or of a sweep without the flip test
             inputs = self._next(self._inputs([number]))
-        reference = None
-        if self.engine is not None:
-            if check:  # in another thread, because preparing the engine occupies one core only
-                reference = self.pool.submit(
-                    engines.plain_outputs, self.network.built.module, inputs["plain"][_CHECKED_FACES]
-                )
+        checked: dict[str, Mapping[str, torch.Tensor]] = {}
+        if check:
+            checked["plain"] = self._check_plain(inputs["plain"])
+        elif self.engine is not None:
             with self.clock.wall("prepare"):
                 self.engine.prepare(inputs["plain"])
         start = self.engine.start if self.engine else partial(partial, self.network.built.module)
         with self.clock.wall("forward"):
-            running = {name: start(inputs[name]) for name in self.passes}
-        return partial(self._wait, number, running, reference, check=check)
+            running = {name: start(inputs[name]) for name in self.passes if name not in checked}
+        return partial(self._wait, number, checked, running)
+
+    def _check_plain(self, inputs: torch.Tensor) -> Mapping[str, torch.Tensor]:
+        """Return the outputs of the first batch's plain pass after checking them.
+
+        No other pass starts before, because a network from the engine's cache that fails the check is prepared again.
+        """
+        if self.engine is None:
+            with self.clock.wall("forward"):
+                outputs = dict(self.network.built.module(inputs))
+            self._check(outputs, None)
+            return outputs
+        # In another thread, because preparing the engine occupies one core only.
+        reference = self.pool.submit(engines.plain_outputs, self.network.built.module, inputs[_CHECKED_FACES])
+        with self.clock.wall("prepare"):
+            self.engine.prepare(inputs)
+        with self.clock.wall("forward"):
+            outputs, difference = engines.checked_outputs(self.engine, inputs, reference.result, _CHECKED_FACES)
+        self._check(outputs, difference)
+        return outputs
 
     def _wait(
-        self,
-        number: int,
-        running: Mapping[str, RunningPass],
-        reference: Future[dict[str, torch.Tensor]] | None,
-        *,
-        check: bool,
+        self, number: int, checked: Mapping[str, Mapping[str, torch.Tensor]], running: Mapping[str, RunningPass]
     ) -> Outputs:
-        """Wait for the passes of a batch; check the outputs of the first batch; keep them where requested."""
-        outputs: dict[str, Mapping[str, torch.Tensor]] = {}
+        """Wait for the passes of a batch, and keep their outputs where requested."""
+        outputs = dict(checked)
         for name, wait in running.items():
             with self.clock.wall("forward"):
                 outputs[name] = dict(wait())
-            if name == "plain" and check:
-                with self.clock.wall("check"):
-                    self._check(outputs[name], reference)
         if self.kept_outputs is None:
             return outputs
         packed = _pack(outputs)
@@ -234,8 +243,8 @@ class Forward:
         kept = self.kept_outputs.read(number) if self.kept_outputs else None
         return kept if kept and set(self.passes) <= {name.partition(".")[0] for name in kept} else None
 
-    def _check(self, outputs: Mapping[str, torch.Tensor], reference: Future[dict[str, torch.Tensor]] | None) -> None:
-        """Check shape, finiteness and the difference to plain float32 torch, and store the :class:`FirstBatch`."""
+    def _check(self, outputs: Mapping[str, torch.Tensor], difference: float | None) -> None:
+        """Check shape and finiteness of the first batch's outputs, and store the :class:`FirstBatch`."""
         for name, value in outputs.items():
             if not bool(torch.isfinite(value).all()):
                 raise InputError(
@@ -250,10 +259,6 @@ class Forward:
                     f"{dataset.scheme.points} ({dataset.scheme.name}); use a network of that scheme"
                 )
         heatmaps = outputs.get("heatmaps")
-        difference = None
-        if self.engine is not None and reference is not None:
-            compared = {name: value[_CHECKED_FACES] for name, value in outputs.items()}
-            difference = engines.check_outputs(self.engine, compared, reference.result())
         self.first_batch = FirstBatch(
             engine_details=dict(self.engine.details) if self.engine else {},
             heatmap_size=None if heatmaps is None else (heatmaps.shape[-1], heatmaps.shape[-2]),

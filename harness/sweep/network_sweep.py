@@ -177,7 +177,7 @@ class NetworkSweep:
         return ModelRecord(
             name=card.name,
             architecture=card.architecture,
-            card=card.model_dump(mode="json"),
+            card=self.network.card.model_dump(mode="json"),
             card_file=card.path.name if card.path else None,
             weights_sha256=built.weights_sha256,
             weights_name=built.weights.name if built.weights else None,

@@ -18,7 +18,8 @@ from nmebench.geometry import scheme
 from nmebench.models.card import Card
 from nmebench.models.table_protocol import TableProtocol
 from nmebench.protocol import DIRECT, Flip
-from nmebench.runs.run_store import CellRecord, cell_id
+from nmebench.runs.names import check_name
+from nmebench.runs.run_store import MAX_CELL_ID, CellRecord, cell_id
 from nmebench.sweep import keys
 from nmebench.sweep.batches import batch_size_for, batches_of
 from nmebench.sweep.configuration import SweepConfiguration
@@ -46,6 +47,8 @@ class NetworkPlan:
 
     built: models.Built
     """The network and its card, changed as the sweep requests."""
+    card: Card
+    """The card as it was given; ``run.json`` stores it beside the sweep's configuration."""
     box: str
     """Name of the box rule."""
     boxes: Boxes
@@ -95,15 +98,20 @@ def make(configuration: SweepConfiguration) -> Plan:
     for spec in configuration.decoders:
         if spec != "all":
             decoders.from_spec(spec)  # reports a misspelt decoder before the dataset is read
-    cards = _cards(configuration)
+    engines.check_spec(configuration.engine)
+    given = _cards(configuration)
+    cards = [_changed(card, configuration) for card in given]
     dataset = datasets.load(configuration.data, format=configuration.format, limit=configuration.limit)
+    for subset in dataset.subsets:
+        check_name(subset, f"{configuration.data}: the subset's name")
     normaliser_name = configuration.normaliser or dataset.scheme.default_normaliser
     normaliser = scheme.normaliser(dataset.scheme, dataset.landmarks, normaliser_name)
     _check_normaliser(dataset, normaliser, normaliser_name)
     data = keys.data_key(dataset)
+    dataset = dataset.with_photograph_notes()
     networks: list[NetworkPlan] = []
     unusable: dict[tuple[str, str], list[str]] = {}
-    for request, card in zip(configuration.models, cards, strict=True):
+    for request, card, own in zip(configuration.models, cards, given, strict=True):
         built = models.build(card, weights=request.weights)
         protocols = tuple(card.protocols(dataset.name).values())
         chosen, skipped = _decoders(card, configuration, _outputs_of(built), protocols)
@@ -111,23 +119,27 @@ def make(configuration: SweepConfiguration) -> Plan:
             unusable.setdefault((decoder, missing), []).append(card.name)
         for box in configuration.boxes or dict.fromkeys(p.box or card.input.box for p in protocols):
             networks.append(
-                _network(configuration, dataset, data, built, box, chosen, _flips(configuration, protocols))
+                _network(configuration, dataset, data, built, own, box, chosen, _flips(configuration, protocols))
             )
+    _check_ids([cell.record for network in networks for cell in network.cells])
     not_run = tuple(_sentence(*skipped, without, len(cards)) for skipped, without in unusable.items())
     return Plan(configuration, dataset, normaliser_name, normaliser, tuple(networks), not_run)
 
 
 def _cards(configuration: SweepConfiguration) -> list[Card]:
-    """Return the card of each requested model, with the colour order and architecture options of the sweep."""
+    """Return the card of each requested model."""
     cards = [models.card.load(request.card) for request in configuration.models]
     names = [card.name for card in cards]
     repeated = sorted(name for name in names if names.count(name) > 1)
     if repeated:
         raise InputError(f"model {repeated[0]!r} is given twice; give each card a name of its own")
-    return [_changed(card, configuration) for card in cards]
+    for name in names:
+        check_name(name, "the model's name")
+    return cards
 
 
 def _changed(card: Card, configuration: SweepConfiguration) -> Card:
+    """Return the card with the colour order and architecture options of the sweep."""
     changes: dict[str, Any] = {}
     if configuration.colour is not None:
         changes["input"] = card.input.model_copy(update={"colour": configuration.colour})
@@ -176,6 +188,7 @@ def _network(
     dataset: Dataset,
     data_key: str,
     built: models.Built,
+    own: Card,
     box: str,
     chosen: Sequence[Decoder | None],
     flips: Sequence[Flip],
@@ -188,6 +201,7 @@ def _network(
     network_key = keys.network_key(data_key, boxes, built, batch_size, configuration)
     return NetworkPlan(
         built=built,
+        card=own,
         box=box,
         boxes=boxes,
         batches=batches_of(dataset, batch_size),
@@ -209,6 +223,24 @@ def _cell(card: Card, decoder: Decoder | None, flip: Flip, box: str, network_key
         convention=decoder.convention_for(card.output.grid) if decoder else "stride",
     )
     return PlannedCell(record, decoder, keys.cell_key(network_key, decoder, flip))
+
+
+def _check_ids(cells: Sequence[CellRecord]) -> None:
+    """Refuse cells whose files would have one name, which only differ in letters that :func:`cell_id` replaces."""
+    by_id: dict[str, CellRecord] = {}
+    for cell in cells:
+        other = by_id.setdefault(cell.id, cell)
+        if other is not cell:
+            one, two = (f"{c.model!r} with {c.decoder}, {c.flip}, {c.box}" for c in (other, cell))
+            raise InputError(
+                f"{one} and {two} would both be stored as {cell.id!r}; give the networks names that differ in more "
+                "than upper case and special characters"
+            )
+        if len(cell.id) > MAX_CELL_ID:
+            raise InputError(
+                f"{cell.id[:80]}...: the name of this cell's files has {len(cell.id)} characters, allowed: "
+                f"{MAX_CELL_ID}; give the network a shorter name or the decoder fewer options"
+            )
 
 
 def _sentence(decoder: str, missing: str, without: Sequence[str], networks: int) -> str:

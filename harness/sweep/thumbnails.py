@@ -49,6 +49,9 @@ def read_all(store: BatchStore, batches: Sequence[np.ndarray], boxes: Boxes) -> 
         store: what :func:`encode` returned for each batch.
         batches: the positions of each batch's faces.
         boxes: the boxes of the crops.
+
+    Raises:
+        InputError: a batch was removed or damaged during the sweep.
     """
     thumbnails: dict[int, Thumbnail] = {}
     for number, rows in enumerate(batches):

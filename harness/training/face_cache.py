@@ -88,7 +88,11 @@ class Pictures:
 
 
 def open_pictures(faces: TrainingFaces, *, cache: Path | None = None) -> Pictures:
-    """Open the shards of these faces without drawing any. The folder name is a hash of everything they depend on."""
+    """Open the shards of these faces without drawing any. The folder name is a hash of everything they depend on.
+
+    Raises:
+        InputError: the cache folder can't be made.
+    """
     root = cache_folder(cache)
     what = {
         "format": FORMAT,
@@ -112,8 +116,10 @@ def drawing(*wanted: Pictures) -> Iterator[Callable[[Pictures, NDArray[np.intege
     """Write the missing shards in a second process while the body runs.
 
     Yields:
-        ``wait(pictures, positions)``, which returns once these faces are stored. It raises InputError with the message
-        of the second process where that failed.
+        ``wait(pictures, positions)``, which returns once these faces are stored.
+
+    Raises:
+        InputError: ``wait`` raises it with the message of the second process when that failed.
     """
     missing = [(p.faces, p.folder, number) for p in wanted for number in _missing(p)]
     if not missing:
@@ -126,6 +132,11 @@ def drawing(*wanted: Pictures) -> Iterator[Callable[[Pictures, NDArray[np.intege
     send.close()
 
     def wait(pictures: Pictures, positions: NDArray[np.integer]) -> None:
+        """Wait until the faces at these positions are stored.
+
+        Raises:
+            InputError: the second process failed.
+        """
         numbers = np.unique((np.asarray(positions) + pictures.faces.skip) // SHARD)
         for number in numbers.tolist():
             while not _index_file(pictures.folder, number).is_file():

@@ -52,7 +52,7 @@ class DifferenceScale:
         return round(50 + 50 * float(np.clip(np.nan_to_num(value) / self.reach, -1, 1)), 2)
 
     def outside(self, value: float) -> bool:
-        """Whether a difference is outside the plot."""
+        """True if a difference is outside the plot."""
         return abs(value) > self.reach
 
     def signed(self, value: float) -> str:

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from nmebench.printable import csv_text
 from nmebench.reports.render import markdown
 from nmebench.reports.render.text import DASH, display
 from nmebench.reports.sections.scores import MetricTable, ScoreValue
@@ -50,7 +51,13 @@ def section(
         tables: the score tables, from :func:`nmebench.reports.sections.scores.section`.
         landmarks: NME per cell and landmark, percent, ``[C, K]``; None leaves that file out.
     """
-    scores = view.run.scores.to_csv(index=False, lineterminator="\n", float_format="%.10g")
+    table = view.run.scores
+    texts = {
+        str(name): column.map(csv_text, na_action="ignore")
+        for name, column in table.items()
+        if column.dtype.kind not in "biuf"
+    }
+    scores = table.assign(**texts).to_csv(index=False, lineterminator="\n", float_format="%.10g")
     links = [
         _link("scores.csv", "all scores with their intervals", "text/csv", scores),
         _link("tables.md", "the three tables as Markdown", "text/markdown", _markdown(tables, view.run)),
@@ -165,5 +172,5 @@ def landmark_csv(view: RunView, table: NDArray[np.float64]) -> str:
     writer = csv.writer(sink, lineterminator="\n")
     writer.writerow(["model", "decoder", "flip", "box", *(f"landmark_{i}" for i in range(table.shape[1]))])
     for cell in view.cells:
-        writer.writerow([*cell.names, *(f"{v:.5g}" for v in table[cell.index])])
+        writer.writerow([*map(csv_text, cell.names), *(f"{v:.5g}" for v in table[cell.index])])
     return sink.getvalue()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from nmebench.check import Verdict, check
+from nmebench.errors import InputError
 
 DARK = ("net", "dark", "flip+shift", "landmarks")
 
@@ -185,3 +186,77 @@ def test_shipped_card_is_compared_with_both_tables(make_run):
         ("mmpose 0.x", "reproduced"),
         ("mmpose 1.x", "reproduced"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("configuration", "reason"),
+    [
+        pytest.param({"box_padding": 1.28}, "box padding 1.28, reported with box padding 1.25", id="padding"),
+        pytest.param({"colour": "bgr"}, "colour bgr, reported with colour rgb", id="colour"),
+        pytest.param({"options": {"fusion": "nearest"}}, "options fusion=nearest, reported with", id="options"),
+        pytest.param({"keep_heatmaps": True}, "network outputs float16", id="float16"),
+    ],
+)
+def test_setting_that_is_not_the_cards_is_not_comparable(make_run, nme, configuration, reason):
+    """The number fits, but by another protocol: it isn't reproduced."""
+    run = make_run({DARK: nme}, cards=card({"t": table(nme={"test": 4.8})}), configuration=configuration)
+    (row,) = check(run).rows
+    assert row.status == "not comparable"
+    assert reason in row.reason
+    assert (row.measured, check(run).exit_code) == (None, 3)
+
+
+def test_the_default_padding_may_be_given(make_run, nme):
+    run = make_run({DARK: nme}, cards=card({"t": table(nme={"test": 4.8})}), configuration={"box_padding": 1.25})
+    assert check(run).rows[0].status == "reproduced"
+
+
+def test_reduced_precision_is_not_comparable(make_run, nme):
+    run = make_run({DARK: nme}, cards=card({"t": table(nme={"test": 4.8})}))
+    model = run.record.models[0].model_copy(update={"engine_details": {"precision": "bf16"}})
+    object.__setattr__(run, "record", run.record.model_copy(update={"models": [model]}))
+    assert "precision bf16" in check(run).rows[0].reason
+
+
+@pytest.mark.parametrize(
+    ("counts", "status", "reason"),
+    [
+        pytest.param({"invalid": 1, "empty": 0}, "not comparable", "1 heatmaps of this cell are invalid", id="nan"),
+        pytest.param({"invalid": 0, "empty": 2}, "reproduced", "2 heatmaps of this cell are empty", id="empty"),
+        pytest.param({"invalid": 0, "empty": 0}, "reproduced", "within the allowed range", id="good"),
+    ],
+)
+def test_heatmaps_without_a_landmark_are_named(make_run, nme, counts, status, reason):
+    run = make_run({DARK: nme}, cards=card({"t": table(nme={"test": 4.8})}))
+    cell = run.record.cells[0].model_copy(update={"counts": counts})
+    object.__setattr__(run, "record", run.record.model_copy(update={"cells": [cell]}))
+    (row,) = check(run).rows
+    assert row.status == status
+    assert reason in row.reason
+
+
+@pytest.mark.parametrize(
+    ("measured", "status"),
+    [pytest.param(4.0, "reproduced", id="lower-end"), pytest.param(4.5, "deviates", id="upper-end")],
+)
+def test_range_includes_its_lower_end_only(make_run, measured, status):
+    """A value on the border of two printed numbers belongs to the upper one."""
+    run = make_run({DARK: 4.0}, cards=card({"t": table(0.245, nme={"test": 4.25})}))
+    run.__dict__["per_face"] = {run.record.cells[0].id: np.full(60, measured)}
+    (row,) = check(run).rows
+    assert (row.low, row.high) == (4.0, 4.5)
+    assert row.status == status
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param({"reported": [1]}, id="reported"),
+        pytest.param({"reported": {"wflw": {"t": {"nme": {"test": "four"}}}}}, id="value"),
+        pytest.param({"test": {"decoder": ["dark"]}, "reported": {"wflw": {"t": {}}}}, id="decoder"),
+        pytest.param({"input": 5, "reported": {}}, id="input"),
+    ],
+)
+def test_damaged_card_is_named(make_run, nme, damage):
+    with pytest.raises(InputError, match=r"run\.json: damaged \(the card of net: "):
+        check(make_run({DARK: nme}, cards={"net": {"name": "net", **damage}}))

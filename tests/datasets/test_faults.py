@@ -30,6 +30,7 @@ def load_everything(tiny: Any, file: str, box: str = "landmarks") -> str:
         boxes.create(box)(dataset)
         for image in sorted(set(dataset.images)):
             images.read((dataset.image_root or tiny.root) / image)
+        dataset = dataset.with_photograph_notes()
     except InputError as error:
         return str(error)
     same = np.array_equal(dataset.landmarks[: len(tiny.landmarks)], tiny.landmarks)
@@ -69,19 +70,36 @@ def declared(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
 
 
-def renamed(name: str) -> Plant:
+def renamed(name: str, parent: str = "1--B/") -> Plant:
     """Rename a photograph, on disk and in the lists."""
 
     def plant(tiny: Any) -> None:
-        folder = tiny.root / "WFLW_images/1--B"
-        (folder / "c.jpg").rename(folder / name)
-        data = tiny.attr.read_bytes().replace(b"1--B/c.jpg", b"1--B/" + os.fsencode(name))
+        path = tiny.root / "WFLW_images" / parent / name
+        path.parent.mkdir(exist_ok=True)
+        (tiny.root / "WFLW_images/1--B/c.jpg").rename(path)
+        data = tiny.attr.read_bytes().replace(b"1--B/c.jpg", os.fsencode(parent + name))
         tiny.attr.write_bytes(data)
-        cells = '"1--B/' + name.replace('"', '""') + '"'
+        cells = f'"{parent}' + name.replace('"', '""') + '"'
         for file in tiny.csv.parent.iterdir():
             file.write_bytes(file.read_bytes().replace(b"1--B/c.jpg", os.fsencode(cells)))
 
     return plant
+
+
+def origin(row: str) -> str:
+    """A row of the csv with two landmarks at exactly (0, 0)."""
+    cells = row.split(",")
+    return ",".join([*cells[:4], *"0000", *cells[8:]])
+
+
+def fractions(content: str) -> str:
+    """A list whose landmarks are fractions of photographs of 100 px."""
+    return re.sub(r"\d+\.\d+", lambda number: f"{float(number[0]) / 100:.6f}", content)
+
+
+def cut_with_end_marker(path: Path) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[: (data.index(b"\xff\xda") + len(data)) // 2] + b"\xff\xd9")
 
 
 def eyes(content: str) -> str:
@@ -123,6 +141,20 @@ FAULTS: list[tuple[str, Plant, str, str]] = [
         "landmarks",
     ),
     (
+        "landmarks that a json marks as not annotated (v = 0)",
+        text("json", lambda t: t.replace(", 1,", ", 0,", 3)),
+        "json",
+        "landmarks",
+    ),
+    (
+        "landmarks at exactly (0, 0)",
+        text("csv", lambda t: "\n".join([*t.split("\n")[:5], origin(t.split("\n")[5]), *t.split("\n")[6:]])),
+        "csv",
+        "landmarks",
+    ),
+    ("landmarks as fractions of the image", text("list", fractions), "list", "landmarks"),
+    ("a json nested without end", text("json", lambda t: "[" * 100_000), "json", "landmarks"),
+    (
         "a subset's file missing",
         lambda t: t.csv.with_name("face_landmarks_wflw_test_blur.csv").unlink(),
         "csv",
@@ -150,8 +182,19 @@ FAULTS: list[tuple[str, Plant, str, str]] = [
     ("a photograph missing", picture(Path.unlink), "attr", "landmarks"),
     ("a photograph of 0 bytes", picture_of(b""), "attr", "landmarks"),
     ("a truncated JPEG", picture(lambda p: p.write_bytes(p.read_bytes()[:-99])), "attr", "landmarks"),
+    ("a JPEG cut in the middle, with an end marker", picture(cut_with_end_marker), "attr", "landmarks"),
+    ("a JPEG without its end marker", picture(lambda p: p.write_bytes(p.read_bytes()[:-2])), "attr", "landmarks"),
+    (
+        "zeros for a JPEG's end marker",
+        picture(lambda p: p.write_bytes(p.read_bytes()[:-2] + bytes(512))),
+        "attr",
+        "landmarks",
+    ),
     ("a truncated PNG", picture_of(encode(GREY)[:-20]), "attr", "landmarks"),
     ("a web page for a photograph", picture_of(b"<html>quota exceeded</html>"), "attr", "landmarks"),
+    ("PostScript for a photograph", picture_of(b"%!PS-Adobe-3.0 EPSF-3.0\n"), "attr", "landmarks"),
+    ("AVIF for a photograph", picture_of(b"\0\0\0\x1cftypavif" + bytes(60)), "attr", "landmarks"),
+    ("a named pipe for a photograph", picture(lambda p: (p.unlink(), os.mkfifo(p))), "attr", "landmarks"),
     ("a photograph of 1 x 1", picture_of(encode(np.zeros((1, 1, 3), np.uint8))), "attr", "landmarks"),
     ("30000 x 30000 declared", picture_of(declared(30000, 30000)), "attr", "landmarks"),
     ("a grey photograph", picture_of(encode(GREY)), "attr", "landmarks"),
@@ -159,6 +202,14 @@ FAULTS: list[tuple[str, Plant, str, str]] = [
     ("a photograph of 16 bits", picture_of(encode(GREY.astype(np.uint16) * 257)), "attr", "landmarks"),
     ("a folder named .jpg", picture(lambda p: (p.unlink(), p.mkdir())), "attr", "landmarks"),
     ("a name with a blank", renamed("my face.jpg"), "attr", "landmarks"),
+    ("a name that starts with a number", renamed("1 (2).jpg", ""), "attr", "landmarks"),
+    ("a folder's name that starts with a number", renamed("2018 party/a.jpg", ""), "attr", "landmarks"),
+    (
+        "Windows paths",
+        text("attr", lambda t: t.replace("/", "\\")),
+        "attr",
+        "landmarks",
+    ),
     ("a name with quotes", renamed('"it\'s".jpg'), "csv", "landmarks"),
     ("a name with a newline", renamed("two\nlines.jpg"), "csv", "landmarks"),
     ("a name that is not UTF-8", renamed(os.fsdecode(b"caf\xe9.jpg")), "attr", "landmarks"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -231,3 +233,49 @@ def test_real_sample_is_equal_in_all_formats(shared: Path) -> None:
         assert dataset.image_root is not None
         assert all((dataset.image_root / image).is_file() for image in dataset.images)
     np.testing.assert_array_equal(loaded["hrnet-csv"].centre_scale, loaded["mmpose-json"].centre_scale)
+
+
+@pytest.mark.parametrize("file", ["attr", "list", "csv", "json"])
+def test_backslashes_in_image_names_are_read_as_slashes(tiny: Any, file: str) -> None:
+    for path in (getattr(tiny, file), *getattr(tiny, file).parent.glob("*_blur.*")):
+        tiny.edit(path, lambda text: re.sub(r"(\d--[ABC])/", r"\1\\\\" if file == "json" else r"\1\\", text))
+    dataset = datasets.load(f"wflw:{getattr(tiny, file)}")
+    assert dataset.images == tiny.images
+    assert dataset.image_root == tiny.root / "WFLW_images"
+    assert {"blur", "pose"} <= set(dataset.subsets)
+    assert any("6 image names have backslashes, which were read as slashes" in note for note in dataset.notes)
+
+
+def test_literal_backslash_in_a_file_name_is_kept(tiny: Any) -> None:
+    folder = tiny.root / "WFLW_images"
+    (folder / "1--B/c.jpg").rename(folder / "1--B\\c.jpg")
+    tiny.edit(tiny.attr, lambda text: text.replace("1--B/c.jpg", "1--B\\c.jpg"))
+    dataset = datasets.load(f"wflw:{tiny.attr}")
+    assert dataset.images[2] == "1--B\\c.jpg"
+    assert not any("backslashes" in note for note in dataset.notes)
+
+
+def test_backslashes_are_read_as_slashes_without_photographs(tiny: Any) -> None:
+    shutil.rmtree(tiny.root / "WFLW_images")
+    tiny.edit(tiny.attr, lambda text: text.replace("/", "\\"))
+    assert datasets.load(f"wflw:{tiny.attr}").images == tiny.images
+
+
+def test_suspect_landmarks_are_noted(tiny: Any) -> None:
+    tiny.edit(tiny.list, lambda text: "0 0 0.0 0.0 " + text.split(" ", 4)[4])
+    found = [note for note in datasets.load(f"wflw:{tiny.list}").notes if note.startswith(datasets.SUSPECT)]
+    assert len(found) == 1
+    assert "1 faces have several landmarks at exactly (0, 0)" in found[0]
+
+
+def test_pipes_beside_the_lists_are_not_opened(tiny: Any) -> None:
+    """Planted fault: a named pipe called like a list waited for a writer without end."""
+    for name in ("list_98pt_test.txt", "other.csv"):
+        (tiny.root / name).unlink(missing_ok=True)
+        os.mkfifo(tiny.root / name)
+    assert len(datasets.load(f"wflw:{tiny.root}")) == 6
+    folder = tiny.root / "empty"
+    folder.mkdir()
+    os.mkfifo(folder / "faces.txt")
+    with pytest.raises(InputError, match="does not hold a WFLW annotation file"):
+        datasets.load(f"wflw:{folder}")

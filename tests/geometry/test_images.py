@@ -60,6 +60,15 @@ def jpeg_that_declares(width: int, height: int) -> bytes:
         pytest.param(encoded("RGB", "JPEG", progressive=True, quality=95), 25, id="progressive jpeg"),
         pytest.param(encoded("CMYK", "JPEG", quality=95), 40, id="cmyk jpeg"),
         pytest.param(JPEG + b"trailing bytes", 25, id="jpeg with bytes after its end"),
+        pytest.param(JPEG[:-2], 25, id="jpeg without end marker"),
+        pytest.param(JPEG[:-1], 25, id="jpeg with half an end marker"),
+        pytest.param(JPEG[:-2] + bytes(999), 25, id="jpeg with zeros for an end marker"),
+        pytest.param(JPEG[:-1] + bytes(999), 25, id="jpeg with half an end marker and zeros"),
+        pytest.param(
+            encoded("RGB", "JPEG", progressive=True, quality=95)[:-2], 25, id="progressive jpeg without end marker"
+        ),
+        pytest.param(encoded("RGB", "GIF"), 60, id="gif"),
+        pytest.param(encoded("RGB", "JPEG2000"), 5, id="jpeg 2000"),
     ],
 )
 def test_image_kinds_are_read(tmp_path: Path, data: bytes, tolerance: int) -> None:
@@ -126,8 +135,8 @@ def test_exif_orientation_is_applied_as_mmcv_does(tmp_path: Path, orientation: i
         pytest.param(b"<html>quota exceeded</html>", "not an image that can be read", id="html"),
         pytest.param(JPEG[:3], "truncated", id="three bytes of a jpeg"),
         pytest.param(JPEG[: len(JPEG) // 2], "truncated", id="half a jpeg"),
-        pytest.param(JPEG[:-2], "truncated", id="jpeg without its last two bytes"),
-        pytest.param(JPEG[:-1], "truncated", id="jpeg without its last byte"),
+        pytest.param(JPEG[:-9], "truncated: its end", id="jpeg without its last nine bytes"),
+        pytest.param(JPEG[:-9] + bytes(500), "truncated: its end", id="cut jpeg with zeros after it"),
         pytest.param(PNG[:-12], "truncated", id="png without its last chunk"),
         pytest.param(PNG[: len(PNG) // 2], "truncated", id="half a png"),
         pytest.param(PNG[:20], "truncated", id="20 bytes of a png"),
@@ -247,3 +256,125 @@ def test_markers_between_jpeg_segments_are_skipped() -> None:
 def test_bitmap_beyond_the_limit_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "MAX_PIXELS", 100)
     assert images.header(encoded("RGB", "BMP")[:60]) == (64, 48, True)
+
+
+def large(kind: str = "RGB", **options: object) -> bytes:
+    """A JPEG of 160 x 120 px whose last pixel is not grey."""
+    picture = PIL.Image.fromarray(cv2.resize(PICTURE, (160, 120))[..., ::-1].copy()).convert(kind)
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG", quality=95, **options)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        pytest.param("RGB", {}, id="colour"),
+        pytest.param("RGB", {"subsampling": 0}, id="full chroma"),
+        pytest.param("L", {}, id="grey"),
+        pytest.param("CMYK", {}, id="cmyk"),
+        pytest.param("RGB", {"progressive": True}, id="progressive"),
+        pytest.param("RGB", {"restart_marker_rows": 1}, id="restart markers"),
+        pytest.param("RGB", {"optimize": True}, id="optimised tables"),
+    ],
+)
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8, 0.97])
+def test_cut_jpeg_with_an_end_marker_is_refused(
+    tmp_path: Path, kind: str, options: dict[str, object], share: float
+) -> None:
+    """Planted fault: a JPEG cut in the middle whose end marker was appended, which OpenCV reads silently."""
+    data = large(kind, **options)
+    start = data.index(b"\xff\xda")
+    cut = data[: start + int(share * (len(data) - start))]
+    path = tmp_path / "face.jpg"
+    path.write_bytes(data)
+    assert images.read(path).shape == (120, 160, 3)
+    for end in (b"\xff\xd9", b"\xff\xd9" + bytes(99)):
+        path.write_bytes(cut.rstrip(b"\xff") + end)
+        with pytest.raises(InputError, match=r"is truncated: it|can't be decoded"):
+            images.read(path)
+
+
+@pytest.mark.parametrize("orientation", [3, 6, 8])
+def test_cut_jpeg_is_refused_in_any_orientation(tmp_path: Path, orientation: int) -> None:
+    exif = PIL.Image.Exif()
+    exif[0x0112] = orientation
+    data = large(exif=exif)
+    (tmp_path / "face.jpg").write_bytes(data[: len(data) * 3 // 4] + b"\xff\xd9")
+    with pytest.raises(InputError, match="is truncated: it has an end marker"):
+        images.read(tmp_path / "face.jpg")
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}], ids=["baseline", "progressive"])
+def test_complete_jpeg_with_grey_corners_is_read(tmp_path: Path, options: dict[str, object]) -> None:
+    picture = np.full((120, 160, 3), 128, np.uint8)
+    picture[40:80, 40:80] = 30
+    stream = io.BytesIO()
+    PIL.Image.fromarray(picture).save(stream, "JPEG", quality=95, **options)
+    (tmp_path / "face.jpg").write_bytes(stream.getvalue())
+    assert images.read(tmp_path / "face.jpg")[-1, -1].tolist() == [128] * 3
+
+
+def test_progressive_jpeg_without_its_last_scans_is_refused(tmp_path: Path) -> None:
+    """Each scan that is there is complete, but later ones that refine the picture are missing."""
+    data = large(progressive=True)
+    scans = [place for place in range(len(data)) if data[place : place + 2] == b"\xff\xda"]
+    tables = data.rindex(b"\xff\xc4", 0, scans[-1])
+    (tmp_path / "face.jpg").write_bytes(data[:tables])
+    with pytest.raises(InputError, match="truncated: its end is missing"):
+        images.read(tmp_path / "face.jpg")
+
+
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        pytest.param(
+            b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n", "PostScript", id="ps"
+        ),
+        pytest.param(b"\xc5\xd0\xd3\xc6" + bytes(40), "PostScript", id="binary eps"),
+        pytest.param(b"BLP1" + bytes(99), "BLP", id="blp"),
+        pytest.param(b"BLP2\x01\0\0\0\x02\x08\x00\x00" + bytes(2000), "BLP", id="blp2"),
+        pytest.param(b"DDS \x7c\0\0\0" + bytes(200), "DDS", id="dds"),
+        pytest.param(b"\0\0\0\x1cftypavif" + bytes(60), "AVIF", id="avif"),
+        pytest.param(b"\0\0\0\x1cftypheic" + bytes(60), "HEIC", id="heic"),
+        pytest.param(b"\0\0\0\x1cftypisom" + bytes(60), "HEIF or video", id="video"),
+        pytest.param(b"P6\n2 2\n255\n" + bytes(12), "PNM", id="ppm"),
+        pytest.param(b"8BPS" + bytes(60), "Photoshop", id="psd"),
+        pytest.param(b"\0\0\x01\0" + bytes(60), "ICO", id="ico"),
+        pytest.param(b"%PDF-1.7", "PDF", id="pdf"),
+        pytest.param(b"PK\x03\x04", "zip", id="zip"),
+        pytest.param(b"  <HTML>", "HTML", id="html"),
+    ],
+)
+def test_other_formats_are_named_and_never_opened(
+    tmp_path: Path, data: bytes, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planted fault: a photograph that is PostScript starts Ghostscript when Pillow opens all of its formats."""
+    monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", lambda *_: pytest.fail("Ghostscript was started"))
+    path = tmp_path / "face.jpg"
+    path.write_bytes(data)
+    with pytest.raises(
+        InputError, match=rf"not an image that can be read: it is {found}; use JPEG, PNG, .* or JPEG 2000$"
+    ):
+        images.read(path)
+    with pytest.raises(OSError, match="cannot identify"):
+        images.open_header(path)
+
+
+def test_spider_file_is_refused(tmp_path: Path) -> None:
+    """SPIDER has no magic number: its header is 27 floats."""
+    stream = io.BytesIO()
+    PIL.Image.fromarray(np.zeros((9, 9), np.float32)).save(stream, "SPIDER")
+    (tmp_path / "face.jpg").write_bytes(stream.getvalue())
+    with pytest.raises(InputError, match="not an image that can be read; use JPEG"):
+        images.read(tmp_path / "face.jpg")
+
+
+def test_photographs_of_the_sample_are_complete(shared: Path) -> None:
+    """No real photograph fails the exact test, which every one of them passes through here."""
+    for path in sorted((shared / "wflw-sample" / "WFLW_images").rglob("*.jpg"))[::8]:
+        data = path.read_bytes()
+        end = data.rindex(b"\xff\xd9")
+        assert images._scan_ends(data[:end])
+        assert not images._scan_ends(data[: end - 200].rstrip(b"\xff"))
+        assert not images.lacks_end_marker(data)

@@ -57,3 +57,47 @@ def test_file_with_the_name_of_the_run_is_refused(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("")
     with pytest.raises(InputError, match="is a file"), writing(tmp_path / "out", overwrite=True):
         pass
+
+
+@pytest.mark.parametrize("name", ["landmarks", "run.json", ".work"])
+def test_link_in_an_overwritten_folder_is_refused_before_anything_is_removed(
+    run: Run, tmp_path: Path, name: str
+) -> None:
+    elsewhere = tmp_path.parent / f"elsewhere-{name}"
+    if (run.path / name).exists():
+        (run.path / name).rename(elsewhere)
+    else:
+        elsewhere.mkdir()
+    (run.path / name).symlink_to(elsewhere)
+    before = (run.path / "run.json").read_bytes()
+    with pytest.raises(InputError, match=rf"{name}: is a link.*-o"), writing(run.path, overwrite=True):
+        pass
+    staging = tmp_path / "staging"
+    staging.mkdir()
+    with pytest.raises(InputError, match="is a link"):
+        publish(staging, run.path)
+    assert (run.path / "run.json").read_bytes() == before
+    assert Run.open(run.path).faces.image
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        pytest.param(OSError(37, "No locks available"), id="ENOLCK"),
+        pytest.param(OSError(95, "Not supported"), id="EOPNOTSUPP"),
+    ],
+)
+def test_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: OSError) -> None:
+    import fcntl
+
+    def refuse(*_: object) -> None:
+        raise refusal
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(InputError, match=r"refuses the lock.*-o"), writing(tmp_path / "out", overwrite=False):
+        pass
+
+
+def test_name_that_is_too_long_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"File name too long.*-o"), writing(tmp_path / ("x" * 300), overwrite=False):
+        pass

@@ -79,14 +79,19 @@ def test_data(few_faces: Path, change: Callable[[Any], dict[str, Any]]) -> None:
     assert data_key(replace(dataset, **change(dataset))) != data_key(dataset)
 
 
-def test_photograph_of_another_time(planned: Callable[..., NetworkPlan], few_faces: Path) -> None:
+def test_photograph_of_another_content(planned: Callable[..., NetworkPlan], few_faces: Path) -> None:
+    """Size and modification time are kept; another time alone changes nothing."""
     before = planned()
     photograph = few_faces / "WFLW_images/3.jpg"
-    status = photograph.stat()
-    os.utime(photograph, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
+    status, data = photograph.stat(), photograph.read_bytes()
     try:
+        os.utime(photograph, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
+        assert _changed(before, planned()) == set()
+        photograph.write_bytes(data[:-9] + bytes([data[-9] ^ 1]) + data[-8:])
+        os.utime(photograph, ns=(status.st_atime_ns, status.st_mtime_ns))
         assert _changed(before, planned()) == {"crops", "network", "cell"}
     finally:
+        photograph.write_bytes(data)
         os.utime(photograph, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 

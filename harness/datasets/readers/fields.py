@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from nmebench.datasets.readers.row_error import RowError
 from nmebench.printable import shown
 
-__all__ = ["MAX_COORDINATE", "image_name", "parse_numbers"]
+__all__ = ["MAX_COORDINATE", "image_name", "parse_numbers", "with_slashes"]
 
 MAX_COORDINATE = 1e6
 """No photograph is wider: a larger value is a typing error (or an attack) rather than a coordinate in px."""
@@ -82,6 +82,16 @@ def image_name(name: object, where: str) -> str:
             "path", f"{where}: the image's path {shown(name.replace(chr(0), '?'))!r} leads out of the image folder"
         )
     return name
+
+
+def with_slashes(name: str) -> str:
+    """Return an image's name with slashes for backslashes: the form in which names of two files are compared.
+
+    Example:
+        >>> with_slashes(r"0--Parade\\face.jpg")
+        '0--Parade/face.jpg'
+    """
+    return name.replace("\\", "/")
 
 
 def _check_number(token: object, where: str, limit: float) -> None:

@@ -2,18 +2,22 @@
 
 Source: tests/data/wflw/test_wflw.json and mmpose/datasets/datasets/face/wflw_dataset.py of open-mmlab/mmpose. ``bbox``
 is the tight box times 1.2, clipped; no published protocol crops by it, so it is not read.
+
+``keypoints`` has x, y and a visibility v per landmark. In COCO, v = 0 means that the landmark is not annotated and its
+coordinates are 0, 0. WFLW annotates all 98 landmarks and its NME averages over all of them, so v = 0 is refused.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
+from nmebench.bounded_read import parse_json
 from nmebench.datasets.readers.fields import image_name, parse_numbers
 from nmebench.datasets.readers.row_error import RowError
 from nmebench.datasets.readers.rows import AnnotationRow, Entry, coordinate_labels
 from nmebench.errors import InputError
+from nmebench.printable import shown
 
 __all__ = ["read"]
 
@@ -32,12 +36,7 @@ def read(text: str, name: str, points: int) -> Iterator[Entry]:
     Raises:
         InputError: the text is not a json object with ``images`` and ``annotations``, or an image has no usable id.
     """
-    try:
-        table = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{name}:{error.lineno}: not a json: {error.msg} (column {error.colno})") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{name}: not a json that can be read: {error}") from error
+    table = parse_json(text, name, allow_nan=True)  # a coordinate that is NaN is reported with its place
     lists = [table.get(key) if isinstance(table, dict) else None for key in ("images", "annotations")]
     if not all(isinstance(item, list) for item in lists):
         raise InputError(f"{name} is not mmpose's json: it needs the lists 'images' and 'annotations'")
@@ -77,6 +76,7 @@ def _row(annotation: Any, position: int, images: dict[int, str], where: str, poi
     coordinates = parse_numbers(
         [value for index, value in enumerate(keypoints) if index % 3 < 2], where, coordinate_labels(points)
     )
+    _check_visibility(keypoints[2::3], where)
     box = None
     if "center" in annotation and "scale" in annotation:
         centre = annotation["center"]
@@ -84,3 +84,18 @@ def _row(annotation: Any, position: int, images: dict[int, str], where: str, poi
             raise RowError("columns", f"{where}: 'center' is not a list of two numbers")
         box = parse_numbers([*centre, annotation["scale"]], where, ("center x", "center y", "scale"))
     return AnnotationRow(position, images[number], coordinates, centre_scale=box)
+
+
+def _check_visibility(values: list[Any], where: str) -> None:
+    """Raise a RowError for a landmark that is not annotated, or whose visibility is not one of COCO's values."""
+    for landmark, value in enumerate(values):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or value not in (0, 1, 2):
+            found = shown(repr(value)[:40])
+            raise RowError("visibility", f"{where}: landmark {landmark} has the visibility v = {found}, not 0, 1 or 2")
+    missing = [landmark for landmark, value in enumerate(values) if value == 0]
+    if missing:
+        raise RowError(
+            "visibility",
+            f"{where}: landmark {missing[0]} has v = 0, which means not annotated ({len(missing)} of {len(values)} "
+            "landmarks): WFLW's NME counts all of them; annotate them or remove the annotation",
+        )

@@ -62,11 +62,12 @@ def _row(line: str, position: int, where: str, points: int, *, attributes: bool)
     """Return the face of one line. The name is everything after the numbers, because it may contain blanks."""
     values = 2 * points + (10 if attributes else 0)
     tokens = line.split(None, values)
-    if len(tokens) <= values or _NUMBER.fullmatch(tokens[values].split()[0]):
-        raise _wrong_count(line, where, values, points, attributes=attributes)
     flags = tokens[2 * points + 4 : values]
-    if not all(_NUMBER.fullmatch(flag) for flag in flags):
-        # A number is missing and the name contains a blank.
+    # A flag that is no number: a number is missing and the name contains a blank.
+    if len(tokens) <= values or not all(_NUMBER.fullmatch(flag) for flag in flags):
+        raise _wrong_count(line, where, values, points, attributes=attributes)
+    first, _, rest = tokens[values].partition(" ")
+    if _NUMBER.fullmatch(first) and not (rest and _starts_name(first, flags, tokens[: 2 * points])):
         raise _wrong_count(line, where, values, points, attributes=attributes)
     coordinates = parse_numbers(tokens[: 2 * points], where, coordinate_labels(points))
     image = image_name(tokens[values], where)
@@ -79,11 +80,28 @@ def _row(line: str, position: int, where: str, points: int, *, attributes: bool)
     return AnnotationRow(position, image, coordinates, rect=rect, attributes=tuple(flag == "1" for flag in flags))
 
 
+def _starts_name(token: str, flags: list[str], coordinates: list[str]) -> bool:
+    """Return whether a number after the expected numbers belongs to the image's name, as in ``1 (2).jpg``.
+
+    With attributes it does when the six before it are flags: a number too many in front would move the rectangle there.
+    Without attributes it does when no coordinate of the line is written with as many decimals.
+    """
+    if flags:
+        return all(flag in ("0", "1") for flag in flags)
+    return _decimals(token) not in {_decimals(coordinate) for coordinate in coordinates}
+
+
+def _decimals(number: str) -> int:
+    return len(number.partition(".")[2])
+
+
 def _wrong_count(line: str, where: str, values: int, points: int, *, attributes: bool) -> RowError:
     """Return the error for a line with a wrong number of tokens."""
     tokens = line.split()
     hint = ""
     if not _NUMBER.fullmatch(tokens[0]):
         hint = f"; it starts with {shown(tokens[0])[:40]!r}: the image's name comes last"
+    elif not attributes and len(tokens) > values + 1 and _NUMBER.fullmatch(tokens[values]):
+        hint = f"; the image's name can't start with {tokens[values][:40]!r} here, which looks like a coordinate"
     kind = f"{2 * points} coordinates, 4 of the rectangle, 6 attributes" if attributes else f"{values} coordinates"
     return RowError("columns", f"{where}: {len(tokens)} tokens, expected {values + 1} ({kind}, the image's name){hint}")

@@ -9,7 +9,7 @@ from nmebench.errors import InputError
 __all__ = ["RowError", "RowErrorCode"]
 
 RowErrorCode = Literal[
-    "columns", "number", "decimal-comma", "not-finite", "out-of-range", "attribute", "image-name", "path"
+    "columns", "number", "decimal-comma", "not-finite", "out-of-range", "attribute", "image-name", "path", "visibility"
 ]
 """The kind of fault; ``nmebench data verify`` reports it as the finding's code."""
 

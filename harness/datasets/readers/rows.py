@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from nmebench.datasets.readers.fields import with_slashes
 from nmebench.datasets.readers.row_error import RowError
 from nmebench.errors import InputError
 
@@ -55,7 +56,9 @@ class AnnotatedFaces:
 
     def keys(self) -> list[tuple[str, bytes]]:
         """Keys that identify faces across files: image and landmarks, because an image may show several faces."""
-        return [(image, points.tobytes()) for image, points in zip(self.images, self.landmarks, strict=True)]
+        return [
+            (with_slashes(image), points.tobytes()) for image, points in zip(self.images, self.landmarks, strict=True)
+        ]
 
 
 def gather(entries: Iterable[Entry], name: str, points: int) -> AnnotatedFaces:

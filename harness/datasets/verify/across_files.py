@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from nmebench.datasets.readers.fields import with_slashes
 from nmebench.datasets.readers.rows import AnnotatedFaces
 from nmebench.datasets.verify.report import Collector
 
@@ -77,7 +78,7 @@ def check_formats(first: AnnotatedFaces, second: AnnotatedFaces, names: tuple[st
         into.add("error", "one-based", names[1], None, message)
         return
     wrong = (np.abs(gap) > TOLERANCE).any(axis=(1, 2))
-    wrong |= np.array([a != b for a, b in zip(first.images, second.images, strict=True)])
+    wrong |= np.array([with_slashes(a) != with_slashes(b) for a, b in zip(first.images, second.images, strict=True)])
     if not wrong.any():
         return
     if sorted(_rounded_keys(first)) == sorted(_rounded_keys(second)):
@@ -103,4 +104,4 @@ def check_leak(test: AnnotatedFaces, train: AnnotatedFaces, names: tuple[str, st
 def _rounded_keys(faces: AnnotatedFaces) -> list[tuple[str, bytes]]:
     """Return keys that do not depend on the rounding to six decimals."""
     rounded = faces.landmarks.round(4) + 0.0
-    return [(image, points.tobytes()) for image, points in zip(faces.images, rounded, strict=True)]
+    return [(with_slashes(image), points.tobytes()) for image, points in zip(faces.images, rounded, strict=True)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from nmebench.datasets.plausibility import are_fractions, at_origin
 from nmebench.datasets.readers.rows import AnnotatedFaces
 from nmebench.datasets.verify.report import Collector
 from nmebench.geometry.scheme import Scheme, normaliser
@@ -27,8 +28,20 @@ SCALE_TOLERANCE = 0.0102
 
 
 def check_faces(faces: AnnotatedFaces, scheme: Scheme, name: str, into: Collector) -> None:
-    """Find degenerate, mirrored, damaged and repeated faces."""
+    """Find unannotated, degenerate, mirrored, damaged and repeated faces."""
     points, lines = faces.landmarks, faces.lines
+    zeros = (points == 0).all(axis=2).sum(axis=1)
+    into.add_lines(
+        "error",
+        "origin",
+        name,
+        [
+            (int(lines[face]), f"{zeros[face]} of {points.shape[1]} landmarks are exactly (0, 0): not annotated?")
+            for face in np.flatnonzero(at_origin(points))
+        ],
+    )
+    if are_fractions(points):
+        into.add("error", "unit", name, None, "no face is larger than 2 px: fractions of the image instead of px?")
     extent: NDArray[np.float64] = np.ptp(points, axis=1).max(axis=1)
     lengths = normaliser(scheme, points)
     coincide = _lines(lines, np.asarray(lengths <= 0), "the outer eye corners coincide")

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import PIL.Image
 
+from nmebench.bounded_read import read_bounded
+from nmebench.datasets.locate import existing_name
 from nmebench.datasets.readers.rows import AnnotatedFaces
 from nmebench.datasets.verify.report import Collector
 from nmebench.errors import InputError
@@ -35,15 +36,20 @@ def check_photographs(
     for index, image in enumerate(faces.images):
         places.setdefault(image, []).append(index)
     into.facts["images"] = len(places)
+    rewritten: list[tuple[int, str]] = []
     for image, indices in places.items():
         line = int(faces.lines[indices[0]])
-        path = folder / image
+        found = existing_name(folder, image)
+        path = folder / found
+        if found != image:
+            rewritten.append((line, f"image {shown(image)} is written with backslashes: other readers do not find it"))
         try:
             height, width = images.read(path).shape[:2]
         except InputError as error:
             code = "image-missing" if str(error).endswith(" is missing") else "image-unreadable"
             into.add("error", code, name, line, str(error).replace(shown(path), shown(image)))
             continue
+        _check_end(path, image, name, line, into)
         _check_orientation(path, image, name, line, into)
         size = declared.get(image)
         if size is not None and size != (width, height):
@@ -57,12 +63,20 @@ def check_photographs(
         for place in np.flatnonzero(outside.mean(axis=1) > 0.5):
             message = f"most of the face is outside its photograph ({width} x {height} px)"
             into.add("error", "outside", name, int(faces.lines[indices[place]]), message)
+    into.add_lines("warning", "backslash", name, rewritten)
+
+
+def _check_end(path: Path, image: str, name: str, line: int, into: Collector) -> None:
+    """Find JPEGs without an end marker; their pictures are complete, or they would be unreadable."""
+    if images.lacks_end_marker(read_bounded(path, images.MAX_BYTES, kind="image")):
+        message = f"image {shown(image)} has no end marker: its picture is complete, but Pillow refuses it as truncated"
+        into.add("warning", "image-end", name, line, message)
 
 
 def _check_orientation(path: Path, image: str, name: str, line: int, into: Collector) -> None:
     """Find EXIF orientations: OpenCV and mmpose apply them, PIL and the official HRNet code don't."""
     try:
-        with PIL.Image.open(path) as picture:
+        with images.open_header(path) as picture:
             orientation = picture.getexif().get(_EXIF_ORIENTATION, 1)
     except (OSError, SyntaxError, ValueError) as error:
         message = f"image {shown(image)} can be read by OpenCV but not by PIL, which the HRNet code uses: {error}"

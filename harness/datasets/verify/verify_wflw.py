@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from nmebench.bounded_read import parse_json
 from nmebench.datasets.formats import FORMATS, check_format, detect_format, read_rows
 from nmebench.datasets.locate import find_annotation_file, find_image_folder, subset_files
 from nmebench.datasets.readers.rows import AnnotatedFaces, AnnotationRow, gather
@@ -210,7 +210,7 @@ def _check_images(checked: list[_CheckedFile], file: Path, root: Path, into: Col
         if one.format == "mmpose-json":
             declared = {
                 str(entry["file_name"]): (entry["width"], entry["height"])
-                for entry in json.loads(one.text)["images"]
+                for entry in parse_json(one.text, one.name, allow_nan=True)["images"]
                 if isinstance(entry.get("width"), int) and isinstance(entry.get("height"), int)
             }
     check_photographs(first.faces, folder, first.name, into, declared=declared)
@@ -218,7 +218,7 @@ def _check_images(checked: list[_CheckedFile], file: Path, root: Path, into: Col
 
 def _check_json(text: str, name: str, into: Collector) -> None:
     """Find properties of a json that mmpose fails on."""
-    annotations = [entry for entry in json.loads(text)["annotations"] if isinstance(entry, dict)]
+    annotations = [entry for entry in parse_json(text, name, allow_nan=True)["annotations"] if isinstance(entry, dict)]
     missing = [place for place, entry in enumerate(annotations, start=1) if "iscrowd" not in entry]
     if missing:
         message = "annotations lack 'iscrowd', which mmpose's WFLWDataset reads (its own converter writes 'is_crowd')"

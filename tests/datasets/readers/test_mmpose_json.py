@@ -40,6 +40,19 @@ def in_second_annotation(change: Callable[[dict[str, Any]], object]) -> Callable
             in_second_annotation(lambda a: a["keypoints"].__setitem__(3, 10**400)), r"not a finite", id="huge"
         ),
         pytest.param(
+            in_second_annotation(lambda a: a["keypoints"].__setitem__(slice(6, 186), [0] * 180)),
+            r"landmark 2 has v = 0, which means not annotated \(60 of 98 landmarks\): WFLW's NME counts all of them",
+            id="60 landmarks not annotated",
+        ),
+        *(
+            pytest.param(
+                in_second_annotation(lambda a, v=v: a["keypoints"].__setitem__(8, v)),
+                r"landmark 2 has the visibility v = .*, not 0, 1 or 2",
+                id=f"visibility {v!r}",
+            )
+            for v in (3, -1, 0.97, True, None, "1", [1], float("nan"))
+        ),
+        pytest.param(
             in_second_annotation(lambda a: a.update(image_id=1)), r"image_id 1 is not among", id="unknown image"
         ),
         pytest.param(
@@ -88,3 +101,11 @@ def test_wrong_jsons_are_refused(tmp_path: Path, text: str, message: str) -> Non
     with pytest.raises(InputError, match=message) as caught:
         datasets.load(f"wflw:{file}")
     assert "\n" not in str(caught.value)
+
+
+def test_visibilities_of_annotated_landmarks_are_read(tiny: Any) -> None:
+    table = json.loads(tiny.json.read_text())
+    for landmark, visibility in enumerate((1, 2, 1.0, 2.0)):
+        table["annotations"][1]["keypoints"][3 * landmark + 2] = visibility
+    tiny.json.write_text(json.dumps(table))
+    assert len(datasets.load(f"wflw:{tiny.json}")) == 6

@@ -84,3 +84,44 @@ def test_wrong_lists_are_refused(tiny: Any, change: Callable[[str], str], messag
         datasets.load(f"wflw:{tiny.attr}")
     assert "\n" not in str(caught.value)
     assert "list_98pt_rect_attr_test.txt" in str(caught.value)
+
+
+@pytest.mark.parametrize("file", ["attr", "list"])
+@pytest.mark.parametrize(
+    "name",
+    ["1 (2).jpg", "2018 party/a.jpg", "2018 party/1 2 3.jpg", "1e5 x.jpg", "007 .jpg", "inf x.jpg", "12.jpg", "1 .x"],
+)
+def test_image_names_that_start_with_a_number_are_read(tiny: Any, file: str, name: str) -> None:
+    tiny.edit(getattr(tiny, file), lambda text: text.replace("0--A/b.jpg", name))
+    dataset = datasets.load(f"wflw:{getattr(tiny, file)}")
+    assert dataset.images[1] == name
+    np.testing.assert_array_equal(dataset.landmarks, tiny.landmarks)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        pytest.param(
+            lambda t: "1.000000 " + t, r":1: 199 tokens, expected 197 .*'\d+\.\d{6}' here", id="token in front"
+        ),
+        pytest.param(with_token(195, "4.5 5.500000"), r":3: 198 tokens, expected 197", id="token too many"),
+        pytest.param(
+            with_token(196, "12"), r":3: 197 tokens, expected 197 .*looks like|:3: 197 tokens", id="only a number"
+        ),
+    ],
+)
+def test_a_number_too_many_is_not_taken_for_a_name(tiny: Any, change: Callable[[str], str], message: str) -> None:
+    tiny.edit(tiny.list, change)
+    with pytest.raises(InputError, match=message):
+        datasets.load(f"wflw:{tiny.list}")
+
+
+def test_number_before_the_name_is_refused_where_coordinates_are_whole(tiny: Any) -> None:
+    """It may be a coordinate too many, which would move every landmark of the line."""
+    tiny.edit(tiny.list, lambda text: text.replace(" 0--A/b.jpg", " 5 0--A/b.jpg").replace(".", "", 0))
+    assert datasets.load(f"wflw:{tiny.list}").images[1] == "5 0--A/b.jpg"
+    lines = tiny.list.read_text().split("\n")
+    lines[1] = " ".join([str(round(float(token))) for token in lines[1].split(" ")[:196]] + ["5 0--A/b.jpg"])
+    tiny.list.write_text("\n".join(lines))
+    with pytest.raises(InputError, match=r":2: 198 tokens, .*the image's name can't start with '5' here"):
+        datasets.load(f"wflw:{tiny.list}")

@@ -22,7 +22,7 @@ def test_photograph_that_pil_cannot_read_is_a_finding(tiny: Any, monkeypatch: py
     def refuse(path: object) -> None:
         raise OSError("cannot\nidentify")
 
-    monkeypatch.setattr("nmebench.datasets.verify.photographs.PIL.Image.open", refuse)
+    monkeypatch.setattr("nmebench.geometry.images.open_header", refuse)
     found = [finding for finding in verify(tiny.attr).findings if finding.code == "image-kind"]
     assert len(found) == 5
     assert found[0].message.endswith("cannot identify")

@@ -99,6 +99,17 @@ def with_exif_orientation(path: Path) -> None:
         picture.save(path, "JPEG", exif=exif)
 
 
+def cut_with_end_marker(path: Path) -> None:
+    """Cut a JPEG in the middle of its data and append an end marker, as some programs do."""
+    data = path.read_bytes()
+    path.write_bytes(data[: (data.index(b"\xff\xda") + len(data)) // 2] + b"\xff\xd9")
+
+
+def unannotate(face: int, count: int) -> Callable[[dict[str, Any]], object]:
+    """Write ``count`` landmarks of a face as COCO writes unannotated ones: 0, 0 with v = 0."""
+    return lambda table: table["annotations"][face]["keypoints"].__setitem__(slice(0, 3 * count), [0] * (3 * count))
+
+
 def add_training_list_with_test_face(tiny: Any) -> None:
     text = tiny.attr.read_text().splitlines(keepends=True)[2]
     tiny.attr.with_name("list_98pt_rect_attr_train.txt").write_text(text)
@@ -248,6 +259,33 @@ DEFECTS = [
         "image resized",
         photograph(lambda p: p.write_bytes(cv2.imencode(".jpg", np.zeros((160, 192, 3), np.uint8))[1].tobytes())),
         "image-size",
+        "attr",
+        3,
+    ),
+    ("landmark not annotated", in_json(unannotate(3, 60)), "visibility", "json", 4),
+    ("visibility of 3", in_json(lambda t: t["annotations"][3]["keypoints"].__setitem__(2, 3)), "visibility", "json", 4),
+    (
+        "landmarks at the origin in a list",
+        in_line("attr", 3, lambda t: ["0", "0", "0.0", "0.000", *t[4:]]),
+        "origin",
+        "attr",
+        3,
+    ),
+    ("landmarks at the origin in the csv", in_line("csv", 3, lambda c: [*c[:4], *"0000", *c[8:]]), "origin", "csv", 3),
+    (
+        "fractions of the image",
+        in_all_lines("list", lambda t: [*(f"{float(v) / 100:.6f}" for v in t[:196]), *t[196:]]),
+        "unit",
+        "list",
+        None,
+    ),
+    ("backslashes", in_text("attr", lambda s: s.replace("1--B/c", "1--B\\c")), "backslash", "attr", 3),
+    ("image without end marker", photograph(lambda p: p.write_bytes(p.read_bytes()[:-2])), "image-end", "attr", 3),
+    ("image cut, with an end marker", photograph(cut_with_end_marker), "image-unreadable", "attr", 3),
+    (
+        "image is PostScript",
+        photograph(lambda p: p.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")),
+        "image-unreadable",
         "attr",
         3,
     ),

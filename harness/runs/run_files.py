@@ -1,0 +1,245 @@
+"""Reads the parts of a run folder. A missing or damaged file becomes one line that names it and the way out."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from nmebench.bounded_read import read_bounded, read_json
+from nmebench.datasets.readers.arrays import read_npy
+from nmebench.errors import InputError
+from nmebench.printable import shown
+from nmebench.runs.run_record import RunRecord
+
+__all__ = [
+    "LARGEST",
+    "check_record",
+    "damaged",
+    "exists",
+    "is_integer",
+    "is_text",
+    "read_array",
+    "read_record",
+    "read_scores",
+    "read_stored_json",
+    "read_table",
+]
+
+LARGEST: Final = 8 * 2**30
+"""Bytes of the largest file of a run that is read."""
+
+_MOST_ROWS: Final = 100_000_000
+
+_SCORES: Final = tuple(f"{metric}{end}" for metric in ("nme", "fr10", "auc10") for end in ("", "_low", "_high"))
+_SCORE_NUMBERS: Final = (*_SCORES, "faces", "fr10_count")
+_SCORE_TEXTS: Final = ("dataset", "subset", "model", "decoder", "flip", "box", "normaliser", "cell")
+
+#: What can be done about a part that can't be read; other parts need the sweep.
+_WAYS_OUT: Final[Mapping[str, str]] = {
+    "per_face.parquet": "write it again with `nmebench score {run}`",
+    "scores.csv": "write it again with `nmebench score {run}`",
+    "verdict.json": "write it again with `nmebench check {run}`",
+    "thumbnails.parquet": "leave the pictures out with `nmebench report {run} --no-pictures`, or repeat the sweep with "
+    "--overwrite",
+    "timings.json": "remove the file; no score depends on it",
+}
+_REPEAT: Final = (
+    "restore it from a backup, or repeat the command that made the run with --overwrite; scoring can't replace it"
+)
+
+#: Characters of :func:`nmebench.runs.run_store.cell_id`.
+_CELL_ID = re.compile(r"[a-z0-9.=+_-]+")
+
+_Kind = Callable[[pa.DataType], bool]
+
+
+def _way_out(run: Path, name: str) -> str:
+    return _WAYS_OUT.get(name, _REPEAT).format(run=shown(run))
+
+
+def damaged(run: Path, name: str, why: str) -> InputError:
+    """Return the error for a damaged part of a run.
+
+    Args:
+        run: the run folder.
+        name: path of the file in the folder.
+        why: the damage.
+
+    Example:
+        >>> print(damaged(Path("RUN"), "scores.csv", "has no column 'nme'"))
+        RUN/scores.csv: damaged (has no column 'nme'); write it again with `nmebench score RUN`
+    """
+    reason = (why.strip().splitlines() or ["no reason given"])[0][:200]
+    return InputError(f"{shown(run / name)}: damaged ({shown(reason)}); {_way_out(run, name)}")
+
+
+def _read(run: Path, name: str) -> bytes:
+    try:
+        return read_bounded(run / name, LARGEST)
+    except InputError as error:
+        raise InputError(f"{error}; {_way_out(run, name)}") from error
+
+
+def read_record(run: Path) -> Any:
+    """Return the content of ``run.json``.
+
+    Raises:
+        InputError: the file can't be read or is not JSON.
+    """
+    try:
+        return read_json(run / "run.json", errors="surrogateescape")
+    except InputError as error:
+        raise InputError(f"{error}; {_REPEAT}") from error
+
+
+def read_stored_json(run: Path, name: str) -> Any | None:
+    """Return the content of a JSON file of a run; None where it is missing.
+
+    Raises:
+        InputError: the file can't be read or is not JSON.
+    """
+    if not (run / name).exists():
+        return None
+    try:
+        return read_json(run / name, errors="surrogateescape")
+    except InputError as error:
+        raise InputError(f"{error}; {_way_out(run, name)}") from error
+
+
+def read_table(run: Path, name: str, columns: Mapping[str, _Kind]) -> pa.Table:
+    """Return a parquet file of a run, in one thread.
+
+    pyarrow's threads may still run when the interpreter exits, and then end the process with SIGABRT on a busy machine.
+    Every parquet file is therefore read here, without them.
+
+    Args:
+        run: the run folder.
+        name: path of the file in the folder.
+        columns: the columns that it must have, and the test of each one's type, such as ``pa.types.is_float64``.
+
+    Raises:
+        InputError: the file can't be read, or a column is missing, of another type or incomplete.
+    """
+    data = _read(run, name)
+    try:
+        rows = pq.ParquetFile(io.BytesIO(data), pre_buffer=False).metadata.num_rows
+        if rows > _MOST_ROWS:
+            raise damaged(run, name, f"claims {rows:,} rows")
+        table = pq.read_table(io.BytesIO(data), use_threads=False, pre_buffer=False)
+        table.validate(full=True)
+    except InputError:
+        raise
+    except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
+        raise damaged(run, name, str(error)) from error
+    for column, is_right in columns.items():
+        if table.column_names.count(column) != 1:
+            raise damaged(run, name, f"has no column {column!r}")
+        if not is_right(table.schema.field(column).type):
+            raise damaged(run, name, f"column {column!r} has the type {table.schema.field(column).type}")
+        if table.column(column).null_count:
+            raise damaged(run, name, f"column {column!r} has missing values")
+    return table
+
+
+def read_array(run: Path, name: str, shape: Sequence[int]) -> np.ndarray:
+    """Return an array of a run, float32 of the given shape; -1 stands for any length.
+
+    Raises:
+        InputError: the file can't be read or holds something else.
+    """
+    try:
+        array = read_npy(run / name)
+    except InputError as error:
+        raise InputError(f"{error}; {_way_out(run, name)}") from error
+    fits = array.ndim == len(shape) and all(n in (-1, m) for n, m in zip(shape, array.shape, strict=True))
+    if not fits or array.dtype.kind != "f":
+        expected = ", ".join("K" if n < 0 else str(n) for n in shape)
+        raise damaged(run, name, f"holds {array.dtype} {list(array.shape)}, expected floats [{expected}]")
+    return array
+
+
+def read_scores(run: Path, cells: Sequence[str]) -> pd.DataFrame:
+    """Return the table ``scores.csv``.
+
+    Args:
+        run: the run folder.
+        cells: ids of the run's cells; each must have a row for the subset ``test``.
+
+    Raises:
+        InputError: the file can't be read, lacks a column or a cell, or a number is not finite.
+    """
+    name = "scores.csv"
+    data = _read(run, name)
+    try:
+        texts = dict.fromkeys(_SCORE_TEXTS, str)
+        table = pd.read_csv(io.BytesIO(data), keep_default_na=False, na_values=[""], dtype=texts)
+    except (ValueError, OverflowError, MemoryError) as error:  # pandas' parser errors are ValueErrors
+        raise damaged(run, name, str(error)) from error
+    for column in (*_SCORE_TEXTS, *_SCORE_NUMBERS):
+        if column not in table:
+            raise damaged(run, name, f"has no column {column!r}")
+    for column in _SCORE_NUMBERS:
+        if table[column].dtype.kind not in "fi":
+            raise damaged(run, name, f"column {column!r} holds text")
+        if not column.endswith(("_low", "_high")) and not np.isfinite(table[column]).all():
+            raise damaged(run, name, f"column {column!r} lacks a number")
+    if table["cell"].isna().any() or table["subset"].isna().any():
+        raise damaged(run, name, "a row names no cell or no subset")
+    found = set(table.loc[table["subset"] == "test", "cell"])
+    lacking = next((cell for cell in cells if cell not in found), None)
+    if lacking is not None:
+        raise damaged(run, name, f"has no row for all faces of the cell {lacking}")
+    return table
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column holds texts, with or without a dictionary."""
+    return bool(pa.types.is_string(kind.value_type if pa.types.is_dictionary(kind) else kind))
+
+
+def is_integer(kind: pa.DataType) -> bool:
+    """Whether a column holds whole numbers."""
+    return bool(pa.types.is_integer(kind))
+
+
+def exists(path: Path) -> bool:
+    """Whether there is something at a path; False for one that the file system can't have."""
+    try:
+        return path.exists()
+    except OSError:  # too long, or a loop of links
+        return False
+
+
+def check_record(path: Path, record: RunRecord) -> None:
+    """Refuse a record whose parts don't fit each other.
+
+    Args:
+        path: the run folder.
+        record: the content of ``run.json``.
+
+    Raises:
+        InputError: an id is not a file name, or a cell or model is there twice or without its record.
+    """
+    models = {model.name for model in record.models}
+    seen: set[str] = set()
+    for cell in record.cells:
+        why = None
+        if not _CELL_ID.fullmatch(cell.id):
+            why = f"cell id {cell.id[:80]!r} is not a file name"
+        elif cell.id in seen:
+            why = f"cell {cell.id} is there twice"
+        elif cell.model not in models:
+            why = f"cell {cell.id} names the model {cell.model[:80]!r}, which has no record"
+        if why is not None:
+            raise damaged(path, "run.json", why)
+        seen.add(cell.id)
+    if len(models) != len(record.models):
+        raise damaged(path, "run.json", "a model is there twice")

@@ -1,0 +1,89 @@
+"""The settings of a cell that move its landmarks, besides its network, decoder, flip test and box rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nmebench import boxes
+from nmebench.errors import InputError
+from nmebench.runs.run_store import CellRecord, ModelRecord, Run
+
+__all__ = ["bad_maps", "card_settings", "cell_settings", "setting_differences"]
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _settings(card: Mapping[str, Any], configuration: Mapping[str, Any], box: str, precision: str) -> dict[str, str]:
+    given = _mapping(card.get("input"))
+    options = {**_mapping(card.get("options")), **_mapping(configuration.get("options"))}
+    found = {
+        "box padding": _padding(box, configuration.get("box_padding")),
+        "colour": str(configuration.get("colour") or given.get("colour") or "rgb"),
+        "crop convention": str(given.get("convention") or "stride"),
+        "architecture options": ", ".join(f"{name}={options[name]}" for name in sorted(options)) or "none",
+        "precision": precision,
+        "network outputs": "float16" if configuration.get("keep_heatmaps") else "float32",
+    }
+    for name in ("mean", "std"):
+        if isinstance(given.get(name), list | tuple):
+            found[name] = ", ".join(map(str, given[name]))
+    return found
+
+
+def _padding(box: str, padding: Any) -> str:
+    """The padding of a box rule as text; ``none`` for a rule without padding or one that isn't installed."""
+    if isinstance(padding, int | float):
+        return f"{float(padding)!r}".removesuffix(".0")
+    try:
+        default = getattr(boxes.create(box), "padding", None)
+    except InputError:
+        default = None
+    return "none" if default is None else f"{float(default)!r}".removesuffix(".0")
+
+
+def cell_settings(run: Run, cell: CellRecord) -> dict[str, str]:
+    """Return the settings with which a cell was measured, as text by name; empty for scored predictions.
+
+    Example:
+        ``{"box padding": "1.25", "colour": "rgb", "crop convention": "stride", "architecture options": "none",
+        "precision": "float32", "network outputs": "float32"}``
+    """
+    if run.record.kind != "sweep":
+        return {}
+    model = run.model(cell.model)
+    details = _mapping(model.engine_details)
+    precision = str(details.get("precision") or "float32")
+    return _settings(model.card, run.record.configuration, cell.box, "float32" if precision == "f32" else precision)
+
+
+def card_settings(model: ModelRecord, box: str) -> dict[str, str]:
+    """Return the settings that a model card stands for: its own, the box rule's default padding, and float32."""
+    return _settings(model.card, {}, box, "float32")
+
+
+def setting_differences(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Return the settings that differ, each with both values. A setting that one side doesn't have is left out.
+
+    Example:
+        >>> setting_differences({"colour": "rgb", "mean": "0"}, {"colour": "bgr"})
+        {'colour': ('rgb', 'bgr')}
+    """
+    return {name: (before[name], after[name]) for name in before if name in after and before[name] != after[name]}
+
+
+def bad_maps(cell: CellRecord, kind: str = "invalid") -> int:
+    """Return the number of a cell's heatmaps that were ``invalid`` (NaN or infinity) or ``empty`` (no positive value).
+
+    Their landmarks are (-1, -1) in the heatmap, so they belong to no network.
+
+    Example:
+        >>> cell = CellRecord(
+        ...     id="c", model="net", decoder="dark", flip="none", box="rect", counts={"empty": 0, "invalid": 3}
+        ... )
+        >>> bad_maps(cell)
+        3
+    """
+    return cell.counts.get(kind, 0)

@@ -43,7 +43,7 @@ REGISTRY = Registry(
 )
 """Built-in networks, and the entry-point group of third-party ones: ``name = "module:factory"``."""
 
-_RESERVED_OPTIONS = ("weights", "kind", "unit")
+_RESERVED_OPTIONS = ("weights", "kind", "unit", "grid")
 
 #: The paragraph of a factory's docstring that cites where the network comes from.
 _SOURCE = re.compile(r"^Source: (.+?)\.?\s*(?:\n\n|\Z)", re.MULTILINE | re.DOTALL)

@@ -230,8 +230,8 @@ def family_table() -> str:
             continue
         options = ", ".join(f"`{key}={option.default}`".lower() for key, option in info.options.items()) or "-"
         needs = ", ".join(info.needs)
-        body.append([f"`{name}`", info.summary, options, needs, info.convention, f"{info.bound:g}", info.source])
-    return table(["name", "what it does", "options", "needs", "px", "bound", "source"], body)
+        body.append([f"`{name}`", info.summary, options, needs, f"`{info.chain.map}`" if info.chain else "-", f"{info.bound:g}", info.source])
+    return table(["name", "what it does", "options", "needs", "chain", "bound", "source"], body)
 
 
 # Paul Tol's "bright" and "muted" qualitative schemes; dashes also distinguish the lines.

@@ -280,4 +280,5 @@ def _fitted(landmarks: Array, truth: Array) -> Array:
     moved = landmarks - middle
     extent = (moved**2).sum(axis=(1, 2), keepdims=True)
     factor = (moved * (truth - target)).sum(axis=(1, 2), keepdims=True) / np.where(extent > 0, extent, 1)
-    return moved * factor + target
+    fitted: Array = moved * factor + target
+    return fitted

@@ -129,7 +129,7 @@ class TestProtocol(_Table):
     decoder: Spec | None = None
     """Spec of the decoder; None if the network gives landmarks."""
     flip: bool = False
-    """Whether the outputs are averaged with those of the mirrored image."""
+    """True if the outputs are averaged with those of the mirrored image."""
     shift: bool = False
     """mmpose's ``shift_heatmap``: the flipped heatmaps are moved right by one px before averaging."""
     shift_coords: bool = False

@@ -184,7 +184,7 @@ class OnnxNetwork(nn.Module):
         return str(candidates[0])
 
     def _fits(self, shape: Sequence[int | str | None]) -> bool:
-        """Whether an output's dimensions can be those of ``kind``; open dimensions fit."""
+        """Return True if an output can have the dimensions of ``kind``; open dimensions fit."""
         heatmaps = len(shape) == 4 and 1 not in shape[2:]
         return heatmaps == (self.kind == "heatmaps")
 

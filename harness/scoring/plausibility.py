@@ -100,6 +100,8 @@ def misplaced_notes(
 ) -> list[str]:
     """Return notes on predictions that fit another face of the same photograph much better than their own.
 
+    The NME with the other face must be below 30 % and less than half of the NME with the own face.
+
     Where the faces of a photograph exchange their predictions, the file's order is probably wrong and the note begins
     with :data:`nmebench.datasets.SUSPECT`. A single prediction on a neighbour's face is more likely a network's error.
 
@@ -130,7 +132,8 @@ def misplaced_notes(
         nme = 100 * distance / normaliser[index]
         best = nme.argmin(axis=1)
         own = np.arange(len(faces))
-        moved = np.flatnonzero((nme[own, own] > _GOOD) & (nme[own, best] < nme[own, own] / 2))
+        better = nme[own, best] < np.minimum(nme[own, own] / 2, _EXPLAINED)
+        moved = np.flatnonzero((nme[own, own] > _GOOD) & better)
         into = exchanged if len(moved) > 1 and set(best[moved]) == set(moved) else single
         for place in moved.tolist():
             row = "" if rows is None else f"row {rows[faces[place]]}, "
@@ -277,4 +280,5 @@ def _fitted(landmarks: Array, truth: Array) -> Array:
     moved = landmarks - middle
     extent = (moved**2).sum(axis=(1, 2), keepdims=True)
     factor = (moved * (truth - target)).sum(axis=(1, 2), keepdims=True) / np.where(extent > 0, extent, 1)
-    return moved * factor + target
+    fitted: Array = moved * factor + target
+    return fitted

@@ -99,7 +99,10 @@ class Option:
             except ValueError:
                 return _WRONG_TYPE
         if self.type is float and isinstance(value, int | float):
-            return float(value)
+            try:
+                return float(value)
+            except OverflowError:  # an integer of more than 308 digits
+                return _WRONG_TYPE
         return value if self.type is int and isinstance(value, int) else _WRONG_TYPE
 
     def _is_allowed(self, value: object) -> bool:
@@ -109,7 +112,7 @@ class Option:
         if self.choices:
             return value in self.choices
         if isinstance(value, int | float) and not isinstance(value, bool):
-            if not math.isfinite(value):
+            if isinstance(value, float) and not math.isfinite(value):
                 return False
             if self.minimum is not None and value < self.minimum:
                 return False

@@ -43,6 +43,8 @@ _SOURCE = frozenset({".py", ".pyx", ".pxd", ".so", ".pyd", ".c", ".cc", ".cpp", 
 
 _BYTECODE = frozenset({".pyc", ".pyo"})
 
+_STANDARD = Path(os.__file__).absolute().parent
+
 _INSTALLED = ("site-packages", "dist-packages")
 
 
@@ -126,7 +128,11 @@ def _top(module: str) -> str:
 
 
 def _is_standard(top: str) -> bool:
-    return top in sys.stdlib_module_names or (top in sys.builtin_module_names)
+    """Return True for a module of the standard library; False for another module of the same name."""
+    if top not in sys.stdlib_module_names:
+        return top in sys.builtin_module_names
+    file = _module_file(top)
+    return file is None or (file.is_relative_to(_STANDARD) and not set(file.parts) & set(_INSTALLED))
 
 
 def _module_file(name: str) -> Path | None:
@@ -185,7 +191,8 @@ def _installed_on(path: tuple[tuple[str, int], ...]) -> _Installed:  # noqa: ARG
             if _suffix(file) in _SOURCE:
                 by_file.setdefault(root / file, found)
         project = _project(found)
-        if project is not None:
+        # A module beside the packages of this project's checkout is none of its sources.
+        if project is not None and _normalised(name) not in _COVERED:
             projects.append((project, found))
     projects.sort(key=lambda pair: -len(pair[0].parts))
     return _Installed(by_name, by_file, tuple(projects))

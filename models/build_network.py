@@ -38,6 +38,14 @@ class Built:
         """The grid of the heatmaps: the module's own (``oracle``), else the card's, else ``stride``."""
         return getattr(self.module, "grid", None) or self.card.output.grid or "stride"
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Remarks about values of the card that are likely to be wrong, and the module's own ``notes``; one line each.
+
+        A module can only remark on its outputs after the first pass.
+        """
+        return (*_normalisation_notes(self.card), *getattr(self.module, "notes", ()))
+
 
 def build(card: Card, weights: str | Path | None = None) -> Built:
     """Create the network that a card describes and load its weights.
@@ -78,18 +86,30 @@ def build(card: Card, weights: str | Path | None = None) -> Built:
     return built
 
 
+def _normalisation_notes(card: Card) -> tuple[str, ...]:
+    """A note on a mean and standard deviation that look like those of pixel values in 0..1."""
+    mean, std = card.input.mean, card.input.std
+    if max(std) > 1 or (set(std) == {1.0} and max(mean) > 1):  # Caffe's networks read values minus a mean in 0..255
+        return ()
+    scaled = ", ".join(f"{value * 255:g}" for value in std)
+    return (
+        f"card {card.name}: input.std is {list(std)}, but pixel values are 0..255: if mean and std are those of values"
+        f" in 0..1, multiply both by 255 (std = [{scaled}])",
+    )
+
+
 def _options(card: Card) -> dict[str, Any]:
     """The card's options, with the fields of its ``[output]`` table that the architecture declares."""
     make = factory(card.architecture)
     options: dict[str, Any] = dict(card.options)
-    for field_name in ("kind", "unit", "grid"):
+    for field_name in ("kind", "unit", "layout", "grid"):
         value = getattr(card.output, field_name)
         if value is None:
             continue
         if accepts(make, field_name):
             options[field_name] = value
-        elif field_name == "unit":
-            raise CardError(f"card {card.name}: {card.architecture} takes no output.unit; remove it")
+        elif field_name == "unit" or (field_name == "layout" and value != "xy"):
+            raise CardError(f"card {card.name}: {card.architecture} takes no output.{field_name}; remove it")
     return options
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,6 +19,8 @@ from pydantic import (
     model_validator,
 )
 
+from nmebench.bounded_read import read_toml
+from nmebench.errors import InputError
 from nmebench.models.errors import CardError, ModelError
 from nmebench.models.registry import factory
 from nmebench.models.registry import names as registered
@@ -107,6 +108,8 @@ class Output(_Table):
     kind: Literal["heatmaps", "landmarks", "simcc"] = "heatmaps"
     unit: Literal["crop-fraction", "input-px"] | None = None
     """Unit of the raw landmarks; the built network always gives input px."""
+    layout: Literal["xy", "xs-ys"] = "xy"
+    """Order of raw landmarks ``[N, 2 K]``: x0, y0, x1, y1, ... or all x, then all y."""
     grid: Grid | None = None
     """Map from heatmap px to input px with which the network was trained; None means ``stride``."""
 
@@ -125,7 +128,7 @@ class TestProtocol(_Table):
     decoder: Spec | None = None
     """Spec of the decoder; None if the network gives landmarks."""
     flip: bool = False
-    """Whether the outputs are averaged with those of the mirrored image."""
+    """True if the outputs are averaged with those of the mirrored image."""
     shift: bool = False
     """mmpose's ``shift_heatmap``: the flipped heatmaps are moved right by one px before averaging."""
     shift_coords: bool = False
@@ -301,18 +304,9 @@ def _allowed_fields(location: tuple[Any, ...]) -> list[str]:
 def _read(path: Path) -> Card:
     """Read and check a card's file."""
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise CardError(f"card {path} can't be read: {error.strerror or error}") from error
-    if len(content) > MAX_BYTES:
-        raise CardError(f"card {path} is larger than {MAX_BYTES} bytes; is it a card?")
-    try:
-        table = tomllib.loads(content.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise CardError(f"card {path} is not UTF-8 text (byte {error.start})") from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise CardError(f"card {path} is not TOML: {str(error) or 'nested too deeply'}") from error
+        table = read_toml(path, limit=MAX_BYTES, kind="card")
+    except InputError as error:
+        raise CardError(str(error)) from error
     try:
         card = Card.model_validate(table)
     except ValidationError as error:

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from nmebench.files import file_sha256
+from nmebench.models.checkpoint_file import check_file
 from nmebench.models.errors import CheckpointError
 from nmebench.models.hash_in_name import hash_in_name
 from nmebench.models.naming import Naming
@@ -84,11 +85,10 @@ def verify(path: Path, *, sha256: str | None = None, hash_prefix: str | None = N
         hash_prefix: the card's first digits of the SHA-256, if the card states them.
 
     Raises:
-        CheckpointError: the file is missing or empty, or has another hash.
+        CheckpointError: the file is missing, empty, not a regular file or too large, or has another hash.
     """
+    check_file(path)
     try:
-        if path.stat().st_size == 0:
-            raise CheckpointError(f"{path} is empty (0 bytes); download it again")
         found = file_sha256(path)
     except OSError as error:
         raise CheckpointError(f"{path} can't be read: {error.strerror or error}") from error
@@ -118,7 +118,8 @@ def _check_zip(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             declared = sum(item.file_size for item in archive.infolist())
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+    # zipfile raises the last ones for versions, sizes and names that a damaged directory claims.
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error, EOFError, IndexError) as error:
         raise CheckpointError(f"{path} is cut short or damaged ({_first_line(error)}); download it again") from error
     size = path.stat().st_size
     if declared > size:
@@ -185,14 +186,12 @@ def read(path: str | Path) -> dict[str, Tensor]:
         {'bias': tensor([0., 0.])}
     """
     path = Path(path)
+    size = check_file(path)
     try:
-        size = path.stat().st_size
         with path.open("rb") as file:
             head = file.read(64)
     except OSError as error:
         raise CheckpointError(f"{path} can't be read: {error.strerror or error}") from error
-    if size == 0:
-        raise CheckpointError(f"{path} is empty (0 bytes); download it again")
     if head.lstrip().startswith(b"<"):
         raise CheckpointError(f"{path} is a web page, not weights (a login or quota page?); download it again")
     if head.startswith(b"version https://git-lfs"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,18 +12,26 @@ import torch
 from torch import Tensor, nn
 
 from nmebench.models.errors import CheckpointError, ModelError
+from nmebench.models.onnx_file import read_onnx
 
 __all__ = ["OnnxNetwork"]
 
-_EXTERNAL_DATA = b"\x0a\x08location\x12"
-"""Protobuf's encoding of the key ``location``, which names another file (``TensorProto.external_data``)."""
+LAYOUTS = ("xy", "xs-ys")
+"""Orders of landmarks ``[N, 2 K]``."""
+
+_ORDERS = {"xy": "x0, y0, x1, y1, ...", "xs-ys": "all x, then all y"}
+
+MIN_SPREAD_POINTS = 8
+"""Number of landmarks from which the order of a flat output is compared with the landmarks' spread."""
 
 
 class OnnxNetwork(nn.Module):
     """An ONNX network that gives heatmaps or landmarks.
 
-    The graph has one image input and gives heatmaps ``[N, K, h, w]`` or landmarks ``[N, K, 2]``. Landmarks become input
-    px, whichever unit the graph gives. A graph that was exported for a batch of one runs one face at a time.
+    The graph has one image input and gives heatmaps ``[N, K, h, w]`` or landmarks: ``[N, K, 2]``, ``[N, 2, K]`` or
+    ``[N, 2 K]``, whose order ``layout`` states; further dimensions of size 1 don't matter. Any other shape is refused.
+    Landmarks become input px, whichever unit the graph gives. A graph that was exported for a batch of one runs one
+    face at a time.
 
     Source: ONNX Runtime
     """
@@ -37,6 +46,7 @@ class OnnxNetwork(nn.Module):
         weights: str | Path | None,
         kind: Literal["heatmaps", "landmarks"] = "heatmaps",
         unit: Literal["crop-fraction", "input-px"] | None = None,
+        layout: Literal["xy", "xs-ys"] = "xy",
         output_name: str | None = None,
         threads: int | None = None,
     ) -> None:
@@ -46,6 +56,8 @@ class OnnxNetwork(nn.Module):
             weights: path of the ONNX file.
             kind: which output the network gives; a card's ``[output]`` table sets it.
             unit: unit of the graph's landmarks; required for landmarks, and set by a card's ``[output]`` table.
+            layout: order of landmarks ``[N, 2 K]``: ``xy`` (x0, y0, x1, y1, ...) or ``xs-ys`` (all x, then all y); a
+                card's ``[output]`` table sets it.
             output_name: name of the graph's output; None takes the only one with the dimensions of ``kind``.
             threads: number of CPU threads; None leaves it to ONNX Runtime.
 
@@ -60,10 +72,15 @@ class OnnxNetwork(nn.Module):
             raise ModelError(f"onnx: kind {kind!r} is unknown; 'heatmaps' or 'landmarks' is allowed")
         if kind == "landmarks" and unit not in ("crop-fraction", "input-px"):
             raise ModelError(f"onnx: landmarks need unit='crop-fraction' or 'input-px', not {unit!r}")
+        if layout not in LAYOUTS:
+            raise ModelError(f"onnx: layout {layout!r} is unknown; {' or '.join(map(repr, LAYOUTS))} is allowed")
         if threads is not None and threads < 1:
             raise ModelError(f"onnx: threads={threads} must be at least 1")
         self.kind = kind
         self.unit = unit
+        self.layout = layout
+        self.notes: tuple[str, ...] = ()
+        """Remarks about the outputs of the first face, for the results."""
         self.path = path = Path(weights)
         self.threads = threads
         self.session = _open_session(path, threads)
@@ -84,6 +101,7 @@ class OnnxNetwork(nn.Module):
         """Width and height in px; None where the graph leaves them open."""
         self.input_name: str = inputs[0].name
         self.output_name: str = self._choose_output(output_name)
+        self._landmarks_checked = False
 
     def use_threads(self, threads: int) -> None:
         """Reopen the graph with another number of threads."""
@@ -108,12 +126,49 @@ class OnnxNetwork(nn.Module):
             if output.ndim != 4 or len(output) != len(given):
                 raise ModelError(f"{self.path} gives {list(output.shape)}, not heatmaps [{len(given)}, K, h, w]")
             return {"heatmaps": output}
-        if output.numel() % (2 * len(given)):
-            raise ModelError(f"{self.path} gives {list(output.shape)}, not {len(given)} times K (x, y) pairs")
-        landmarks = output.reshape(len(given), -1, 2)
+        landmarks = self._landmarks(output, len(given))
         if self.unit == "crop-fraction":
             landmarks = landmarks * torch.tensor([width, height], dtype=torch.float32, device=output.device)
         return {"landmarks": landmarks}
+
+    def _landmarks(self, output: Tensor, faces: int) -> Tensor:
+        """The graph's output as ``[N, K, 2]``, in its unit."""
+        shape = list(output.shape)
+        if output.ndim < 2 or len(output) != faces:
+            raise ModelError(
+                f"{self.path} gives {shape} for {faces} images, not landmarks [{faces}, K, 2]; export it with the batch"
+                " as the first dimension"
+            )
+        kind = self._layout_of(shape)
+        values = output.reshape(faces, *(size for size in shape[1:] if size != 1))
+        if kind == "pairs":
+            return values.reshape(faces, -1, 2)
+        if kind == "rows":
+            return values.reshape(faces, 2, -1).transpose(1, 2).contiguous()
+        flat = values.reshape(faces, -1)
+        if not self._landmarks_checked:
+            self._landmarks_checked = True
+            # One face, so that the note doesn't depend on the batch.
+            self.notes = _order_note(flat[:1], self.layout)
+        return _from_flat(flat, self.layout)
+
+    def _layout_of(self, shape: Sequence[int]) -> str:
+        """``pairs`` for ``[N, K, 2]``, ``rows`` for ``[N, 2, K]``, ``flat`` for ``[N, 2 K]``."""
+        sizes = [size for size in shape[1:] if size != 1]
+        text = f"{self.path} gives {list(shape)}"
+        way_out = "export landmarks [N, K, 2]: (x, y) of each"
+        if len(sizes) == 1 and sizes[0] % 2 == 0:
+            # [N, K, 2] and [N, 2, K] with one landmark are the same two numbers.
+            return "pairs" if sizes[0] == 2 else "flat"
+        if len(sizes) == 1 and sizes[0] == 3:
+            raise ModelError(f"{text}: x, y and a third value; {way_out}")
+        if len(sizes) == 2 and 2 in sizes:
+            if sizes in ([2, 2], [2, 3]):
+                raise ModelError(f"{text}, which can be read in two ways; {way_out}")
+            return "pairs" if sizes[1] == 2 else "rows"
+        if len(sizes) == 2 and 3 in sizes:
+            raise ModelError(f"{text}: x, y and a third value (a score or depth) per landmark; {way_out}")
+        raise ModelError(f"{text}, not landmarks [N, K, 2], [N, 2, K] or [N, 2 K]; {way_out}")
 
     def _choose_output(self, wanted: str | None) -> str:
         """The name of the graph's output to read."""
@@ -123,10 +178,15 @@ class OnnxNetwork(nn.Module):
             if wanted not in [o.name for o in outputs]:
                 raise ModelError(f"{self.path} has no output {wanted!r}; it has {listed}")
             return wanted
-        candidates = [o.name for o in outputs if (len(o.shape) == 4) == (self.kind == "heatmaps")]
+        candidates = [o.name for o in outputs if self._fits(list(o.shape))]
         if len(candidates) != 1:
             raise ModelError(f"{self.path}: output_name must say which output holds the {self.kind}: {listed}")
         return str(candidates[0])
+
+    def _fits(self, shape: Sequence[int | str | None]) -> bool:
+        """Return True if an output can have the dimensions of ``kind``; open dimensions fit."""
+        heatmaps = len(shape) == 4 and 1 not in shape[2:]
+        return heatmaps == (self.kind == "heatmaps")
 
     def _run(self, batch: Any) -> Any:
         try:
@@ -136,16 +196,7 @@ class OnnxNetwork(nn.Module):
 
 
 def _open_session(path: Path, threads: int | None) -> Any:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path} can't be read: {error.strerror or error}") from error
-    if not content:
-        raise CheckpointError(f"{path} is empty (0 bytes); download it again")
-    if _EXTERNAL_DATA in content:
-        raise CheckpointError(
-            f"{path} keeps its weights in another file; save it as one (onnx.save of the loaded model)"
-        )
+    content = read_onnx(path)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     if threads is not None:
@@ -156,3 +207,31 @@ def _open_session(path: Path, threads: int | None) -> Any:
     except Exception as error:  # onnxruntime's errors share no base class
         line = str(error).splitlines()[0][:200]
         raise CheckpointError(f"{path} is no ONNX network that can be run: {line}") from error
+
+
+def _from_flat(flat: Tensor, layout: str) -> Tensor:
+    """``[N, 2 K]`` as ``[N, K, 2]``."""
+    if layout == "xs-ys":
+        return flat.reshape(len(flat), 2, -1).transpose(1, 2).contiguous()
+    return flat.reshape(len(flat), -1, 2)
+
+
+def _order_note(flat: Tensor, layout: str) -> tuple[str, ...]:
+    """A note if the landmarks' spread suggests the other order of ``[N, 2 K]``.
+
+    The path from landmark to landmark shows the order. On WFLW and synthface, read as ``xs-ys``, it is 4 to 11 times as
+    long as read as ``xy`` if the values are ``xy``, and 0.5 to 0.6 times as long if they are ``xs-ys``.
+    """
+    if flat.shape[1] < 2 * MIN_SPREAD_POINTS or not bool(torch.isfinite(flat).all()):
+        return ()
+    paths = {one: _path_length(_from_flat(flat.double(), one)) for one in LAYOUTS}
+    ratio = float((paths["xs-ys"] / paths["xy"].clamp_min(1e-12)).median())
+    looks = "xy" if ratio > 2 else "xs-ys" if 0.25 < ratio < 1 else layout
+    if looks == layout:
+        return ()
+    return (f'the landmarks spread as if the output held {_ORDERS[looks]}: try layout = "{looks}" in [output]',)
+
+
+def _path_length(landmarks: Tensor) -> Tensor:
+    """Length of the path from landmark to landmark, |dx| + |dy|, by face."""
+    return landmarks.diff(dim=1).abs().sum(dim=(1, 2))

@@ -9,7 +9,7 @@ import pytest
 
 from nmebench.compare import compare, lines, markdown
 from nmebench.errors import InputError
-from nmebench.statistics import paired_difference
+from nmebench.statistics import PairedDifference, paired_difference
 
 DARK = ("net", "dark", "none", "landmarks")
 ARGMAX = ("net", "argmax", "none", "landmarks")
@@ -79,6 +79,8 @@ def test_two_candidates_are_not_matched(make_run, noise):
     assert found.compared == 0
     assert found.exit_code == 3
     assert "nothing was comparable" in found.summary
+    assert "measure each in a run of its own" in found.summary
+    assert "`nmebench report RUN`" in found.summary
 
 
 def test_three_runs_share_one_holm_correction(make_run, noise):
@@ -92,6 +94,37 @@ def test_other_packages_are_noted(make_run, noise):
     a = make_run({DARK: noise}, name="a", packages={"torch": "2.6"})
     b = make_run({DARK: noise}, name="b", packages={"torch": "2.7"})
     assert compare([a, b]).notes == ("a / b: other packages: torch 2.6 / 2.7",)
+
+
+@pytest.mark.parametrize(
+    ("configuration", "note"),
+    [
+        pytest.param({"box_padding": 1.28}, "box padding is 1.25 in a, 1.28 in b", id="padding"),
+        pytest.param({"colour": "bgr"}, "colour is rgb in a, bgr in b", id="colour"),
+        pytest.param({"options": {"fusion": "nearest"}}, "options is none in a, fusion=nearest in b", id="options"),
+    ],
+)
+def test_other_settings_are_noted(make_run, noise, configuration, note):
+    a = make_run({DARK: noise}, name="a")
+    b = make_run({DARK: noise}, name="b", configuration=configuration)
+    (found,) = compare([a, b]).notes
+    assert found.startswith("net, dark, none, landmarks: ")
+    assert found.endswith(note)
+
+
+def test_heatmaps_without_a_landmark_are_noted(make_run, noise):
+    a, b = (make_run({DARK: noise}, name=name) for name in "ab")
+    cell = b.record.cells[0].model_copy(update={"counts": {"invalid": 7, "empty": 0}})
+    object.__setattr__(b, "record", b.record.model_copy(update={"cells": [cell]}))
+    assert compare([a, b]).notes == ("net, dark, none, landmarks: 7 heatmaps are invalid in b",)
+
+
+def test_p_at_the_level_is_not_significant():
+    from nmebench.compare import _difference
+
+    paired = PairedDifference(0.5, 0.1, 0.9, 0.25)
+    assert _difference(paired, 0.25, 0.75).result == "no difference"
+    assert _difference(paired, np.nextafter(0.25, 0), 0.75).result == "worse"
 
 
 def test_runs_that_cannot_be_compared_are_refused(make_run, noise, small_faces):

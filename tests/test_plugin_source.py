@@ -238,3 +238,30 @@ def test_source_of_a_folder(tmp_path: Path) -> None:
     source = folder_source(tmp_path)
     assert source is not None
     assert set(source.files) == found
+
+
+def test_module_in_the_checkout_of_this_project_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An editable nmebench owns its packages, not every file of the user's in the same folder."""
+    site, checkout = tmp_path / "site-packages", tmp_path / "checkout"
+    _write(checkout, {"plugged.py": "class Net: pass\n"})
+    _install(site, "nmebench", {"nmebench.pth": str(checkout)})
+    link = {"dir_info": {"editable": True}, "url": checkout.as_uri()}
+    _write(site, {"nmebench-1.0.dist-info/direct_url.json": json.dumps(link)})
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.setattr(sys, "path", [str(checkout), str(site), *sys.path])
+    before = _identity()
+    assert [source[0] for source in before] == ["plugged"]
+    _write(checkout, {"plugged.py": "class Net: x = 1\n"})
+    assert _identity() != before
+    _forget()
+
+
+def test_module_named_like_one_of_the_standard_library_counts(tmp_path: Path) -> None:
+    """In another process, because this one may have imported the standard one."""
+    code = "import sys\nfrom nmebench.plugin_source import plugin_sources\n"
+    code += "from chunk import Net\nprint([source.name for source in plugin_sources([Net])])\n"
+    _write(tmp_path, {"chunk.py": "class Net: pass\n", "script.py": code})
+    done = subprocess.run(
+        [sys.executable, tmp_path / "script.py"], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "['chunk']\n"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 from nmebench.cli.console import console, table
+from nmebench.printable import shown
 from nmebench.protocol import SUBSETS
 from nmebench.runs.run_store import CellRecord, Run
 from nmebench.scoring import bad_maps, card_settings, cell_settings, setting_differences
@@ -35,6 +37,8 @@ def print_scores(run: Run) -> None:
     out.print(body)
     for note in record.dataset.notes:
         out.print(f"note: {note}")
+    for note in dict.fromkeys(note for model in record.models for note in model.notes):
+        sys.stderr.write(shown(f"note: {note}") + "\n")
     for sentence in record.not_run:
         out.print(f"not run: {sentence}")
     for cell in record.cells:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nmebench.datasets.dataset import SUSPECT, Dataset
+from nmebench.datasets.dataset import Dataset
+from nmebench.datasets.plausibility import SUSPECT
 from nmebench.datasets.source import DatasetSource
 from nmebench.errors import InputError
 from nmebench.registry import Registry

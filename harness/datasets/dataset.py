@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +15,7 @@ from nmebench.errors import InputError
 from nmebench.files import FileHash
 from nmebench.geometry.scheme import Scheme
 
-__all__ = ["SUSPECT", "Dataset"]
-
-SUSPECT: Final = "suspect: "
-"""The beginning of a note about input that is probably wrong, such as landmarks in another unit.
-
-A run with such a note is finished and scored, but its numbers must not confirm or contradict a published value.
-"""
+__all__ = ["Dataset"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +56,10 @@ class Dataset:
     files: tuple[FileHash, ...]
     """The annotation files that were read."""
     notes: tuple[str, ...] = ()
-    """Remarks about the files for readers of the results, one line each; SUSPECT begins those on probable errors."""
+    """Remarks about the files for readers of the results, one line each.
+
+    Those that begin with :data:`nmebench.datasets.SUSPECT` name probable errors.
+    """
     split: str = "test"
 
     def __len__(self) -> int:

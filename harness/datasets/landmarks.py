@@ -2,7 +2,7 @@
 
 ``landmarks:FILE.npz`` reads the array ``landmarks``, ``landmarks:FILE.npz::NAME`` the array ``NAME``: ``[N, K, 2]``
 image px, where K is the number of points of a shipped scheme. Optional arrays: ``images`` ``[N]`` names, and
-``subset_NAME`` bool ``[N]`` for each subset.
+``subset_NAME`` bool ``[N]`` for each subset but ``test``, which is every face.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from nmebench.datasets.dataset import Dataset
+from nmebench.datasets.plausibility import suspect_notes
 from nmebench.datasets.readers.arrays import NpzArchive
 from nmebench.datasets.source import DatasetSource, check_single_format, required_place
 from nmebench.errors import InputError
@@ -58,7 +59,14 @@ def load(place: str | None, *, spec: str, format: str | None = None, split: str 
     has_images = "images" in archive.names
     images = archive.read("images") if has_images else np.array([f"face {face}" for face in range(faces)])
     subsets = {"test": np.ones(faces, np.bool_)}
+    if f"{_SUBSET}test" in archive.names:
+        raise InputError(
+            f"{name}: {_SUBSET}test would replace the test set, which is every face of {key}; rename the array, or "
+            "leave out the faces that do not belong to it"
+        )
     subsets |= {one.removeprefix(_SUBSET): archive.read(one) for one in archive.names if one.startswith(_SUBSET)}
+    if images.dtype.kind != "U":
+        raise InputError(f"{name}: images is {images.dtype}, expected text (numpy's U)")
     for one, array in {"images": images, **subsets}.items():
         if array.shape != (faces,) or (one != "images" and array.dtype != np.bool_):
             raise InputError(f"{name}: {one} is {array.dtype} {list(array.shape)}, expected [{faces}] to fit {key}")
@@ -77,6 +85,7 @@ def load(place: str | None, *, spec: str, format: str | None = None, split: str 
         rect=None,
         centre_scale=None,
         files=(archive.hash,),
+        notes=tuple(suspect_notes(landmarks.astype(np.float64), file.name)),
     )
 
 

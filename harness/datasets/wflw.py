@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nmebench.datasets.dataset import SUSPECT, Dataset
+from nmebench.datasets.dataset import Dataset
 from nmebench.datasets.formats import check_format, detect_format, read_rows
 from nmebench.datasets.locate import existing_name, find_annotation_file, find_image_folder, subset_files
-from nmebench.datasets.plausibility import are_fractions, at_origin
+from nmebench.datasets.plausibility import suspect_notes
 from nmebench.datasets.readers.rows import AnnotatedFaces, gather
 from nmebench.datasets.readers.text import read_text
 from nmebench.datasets.source import DatasetSource, existing_path
@@ -96,7 +96,7 @@ def load(
     rewritten = sum(found != image for found, image in zip(images, faces.images, strict=True))
     if rewritten:
         notes.append(f"{digest.name}: {rewritten} image names have backslashes, which were read as slashes")
-    notes += _note_suspect_landmarks(faces, digest.name)
+    notes += suspect_notes(faces.landmarks, digest.name)
     counts = expected.get(split, {})
     notes += [
         f"{subset} has {int(subsets[subset].sum())} faces, the complete set {count}"
@@ -191,20 +191,6 @@ def _note_repeated_faces(faces: AnnotatedFaces, name: str) -> list[str]:
     keys = faces.keys()
     repeated = len(keys) - len(set(keys))
     return [f"{name}: lines that repeat a face: {repeated}; each counts"] if repeated else []
-
-
-def _note_suspect_landmarks(faces: AnnotatedFaces, name: str) -> list[str]:
-    """Return notes on landmarks that are probably not annotated or not in image px."""
-    notes = []
-    unannotated = int(at_origin(faces.landmarks).sum())
-    if unannotated:
-        notes.append(
-            f"{SUSPECT}{name}: {unannotated} faces have several landmarks at exactly (0, 0), which usually means that "
-            "they are not annotated; `nmebench data verify` names them"
-        )
-    if are_fractions(faces.landmarks):
-        notes.append(f"{SUSPECT}{name}: no face is larger than 2 px: are the landmarks fractions of the image, not px?")
-    return notes
 
 
 def _check_normaliser(faces: AnnotatedFaces, scheme: Scheme, found_format: str, name: str) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from nmebench.datasets.dataset import Dataset
+from nmebench.datasets.plausibility import suspect_notes
 from nmebench.datasets.readers.arrays import NpzArchive
 from nmebench.datasets.source import DatasetSource, check_single_format, existing_path
 from nmebench.datasets.wflw import EXPECTED
@@ -78,6 +79,9 @@ def load(place: str | None, *, spec: str, format: str | None = None, split: str 
     subsets = {"test": np.ones(len(landmarks), dtype=np.bool_)}
     subsets |= {subset: attributes[:, columns.index(subset)] for subset in ATTRIBUTES}
     scale = table.get("hrnet_scale_cw_ch")
+    notes = suspect_notes(landmarks, file.name)
+    if len(landmarks) < count:
+        notes.append(f"{count - len(landmarks)} of {count} faces are left out: not all of their landmarks are known")
     return Dataset(
         name="wflw-geometry",
         spec=spec,
@@ -93,9 +97,7 @@ def load(place: str | None, *, spec: str, format: str | None = None, split: str 
         rect=None,
         centre_scale=None if scale is None else np.asarray(scale, dtype=np.float64)[full][:, [1, 2, 0]],
         files=(archive.hash,),
-        notes=(f"{count - len(landmarks)} of {count} faces are left out: not all of their landmarks are known",)
-        if len(landmarks) < count
-        else (),
+        notes=tuple(notes),
     )
 
 

@@ -35,7 +35,7 @@ class Engine(abc.ABC):
     name: str
     """The engine and its options, as stored in a run."""
     exact: bool = True
-    """Whether all arithmetic is float32."""
+    """True if all arithmetic is float32."""
     device: str = "cpu"
     """Device of the outputs: ``cpu`` or ``cuda``."""
     details: dict[str, Any]

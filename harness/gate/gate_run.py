@@ -227,7 +227,7 @@ def _compared_row(compared: Sequence[tuple[_Compared, float]], margin: float, le
         outcome: Outcome = "regressed"
     elif paired.difference < -margin and p < 1 - level:
         reason, outcome = f"better by {-paired.difference:.4f} points; make it the baseline with --update", "passed"
-    elif paired.difference == 0 or abs(paired.difference) < margin:
+    elif abs(paired.difference) <= margin:
         reason, outcome = "unchanged within the margin", "passed"
     else:
         reason, outcome = f"differs by {paired.difference:+.4f} points, which is not significant", "passed"

@@ -148,12 +148,13 @@ def read(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
         raise InputError(f"image {name} can't be decoded: {_first_line(error)}") from error
     if image is None:
         raise InputError(f"image {name} can't be decoded: its data is damaged or of an unknown kind")
-    if jpeg is not None and jpeg.end is not None and _may_be_filled(image, jpeg) and not _scan_ends(data[: jpeg.end]):
+    picture = np.asarray(image, dtype=np.uint8)
+    if jpeg is not None and jpeg.end is not None and _may_be_filled(picture, jpeg) and not _scan_ends(data[: jpeg.end]):
         raise InputError(
             f"image {name} is truncated: it has an end marker, but its data ends before the picture does; download or "
             "copy it again"
         )
-    return np.asarray(image, dtype=np.uint8)
+    return picture
 
 
 def lacks_end_marker(data: bytes) -> bool:

@@ -228,6 +228,8 @@ def check_record(path: Path, record: RunRecord) -> None:
     Raises:
         InputError: an id is not a file name, or a cell or model is there twice or without its record.
     """
+    if not 0 <= record.dataset.faces <= _MOST_ROWS:
+        raise damaged(path, "run.json", f"dataset.faces is {record.dataset.faces:.3g}")
     models = {model.name for model in record.models}
     seen: set[str] = set()
     for cell in record.cells:

@@ -4,136 +4,261 @@ from __future__ import annotations
 
 import csv
 import io
-import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nmebench.bounded_read import read_bounded
 from nmebench.datasets.readers import arrays
-from nmebench.datasets.readers.fields import parse_numbers
+from nmebench.datasets.readers.fields import parse_numbers, with_slashes
 from nmebench.datasets.readers.rows import coordinate_labels
 from nmebench.datasets.readers.text import BYTE_ORDER_MARK
 from nmebench.errors import InputError
 from nmebench.printable import shown
 
-__all__ = ["import_predictions"]
+__all__ = ["MAX_COORDINATE", "Predictions", "import_predictions"]
 
 Array = NDArray[np.float64]
 
+MAX_COORDINATE: Final = 1e9
+"""The largest absolute coordinate of a prediction, px; networks may diverge, but not that far."""
 
-def import_predictions(path: Path, *, images: Sequence[str] | None = None) -> tuple[Array, tuple[str, ...] | None]:
+_KEYS: Final = (("face",), ("image",), ("face", "image"), ("image", "face"))
+
+
+class Predictions(NamedTuple):
+    """Predicted landmarks as a file holds them."""
+
+    landmarks: Array
+    """``[N, K, 2]`` image px, in the order of the dataset's faces."""
+    images: tuple[str, ...] | None
+    """``[N]``: the image that the file names for each face; None where it names none."""
+    rows: tuple[int, ...] | None
+    """``[N]``: the line of the csv for each face; None for arrays."""
+    dtype: np.dtype | None
+    """The type of the stored numbers; None for a csv."""
+
+
+def import_predictions(path: Path, *, images: Sequence[str] | None = None) -> Predictions:
     """Read the landmarks that another program predicted.
 
     * ``FILE.npz`` with an array ``landmarks``, or ``FILE.npz::NAME`` for an array of another name, and ``FILE.npy``:
       shape ``[N, K, 2]`` or ``[N, 2 K]`` (x0, y0, x1, ...), in the order of the dataset's list. Pickles are refused.
-    * ``FILE.csv`` with the header ``face,x0,y0,x1,y1,...``: faces are numbered from 0, in any order.
-    * ``FILE.csv`` with the header ``image,x0,y0,x1,y1,...``: rows are in the order of the dataset's list, because
-      several faces may share a photograph.
+    * ``FILE.csv`` with the header ``face,x0,y0,x1,y1,...``: faces are numbered from 0 in the order of the dataset's
+      list; the rows may have any order.
+    * ``FILE.csv`` with the header ``image,x0,y0,x1,y1,...``: one row per photograph, in any order. A photograph with
+      several faces needs the column ``face``.
+    * ``FILE.csv`` with both columns, ``face,image,x0,...`` or ``image,face,x0,...``: the numbers give the order, and
+      the images are compared with the dataset's.
+
+    An image matches the dataset's by its relative path with slashes or backslashes. A path that is longer or shorter at
+    its beginning matches when it ends alike in one photograph only; the same file name in another folder never does.
 
     Args:
         path: the file.
-        images: file names of the dataset's faces. If the file names images, they must be these, in this order.
-
-    Returns:
-        Landmarks, float64 ``[N, K, 2]`` image px, and the image names if the file has them.
+        images: file names of the dataset's faces ``[N]``. Without them the rows of a csv without ``face`` keep the
+            file's order.
 
     Raises:
-        InputError: the file can't be read, has another form, or has another order than ``images``.
+        InputError: the file can't be read, has another form, or its rows don't fit ``images``.
 
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     file = Path(folder) / "predictions.csv"
-        ...     _ = file.write_text("face,x0,y0\\n1,30.5,40\\n0,10,20.25\\n")
-        ...     landmarks, images = import_predictions(file)
-        >>> landmarks.tolist(), images
-        ([[[10.0, 20.25]], [[30.5, 40.0]]], None)
+        ...     _ = file.write_text("image,x0,y0\\nb.jpg,30.5,40\\na.jpg,10,20.25\\n")
+        ...     found = import_predictions(file, images=["x/a.jpg", "x/b.jpg"])
+        >>> found.landmarks.tolist(), found.images, found.rows
+        ([[[10.0, 20.25]], [[30.5, 40.0]]], ('a.jpg', 'b.jpg'), (3, 2))
     """
     text, colons, key = str(path).partition("::")
     file = Path(text)
     kind = file.suffix.lower()
-    names: tuple[str, ...] | None = None
+    if kind == ".csv" and not colons:
+        return _read_csv(file, images)
     if kind == ".npz":
         array = arrays.NpzArchive(file).read(key if colons else "landmarks")
-    elif kind == ".npy":
+    elif kind == ".npy" and not colons:
         array = arrays.read_npy(file)
-    elif kind == ".csv":
-        array, names = _read_csv(file)
+    elif kind in (".csv", ".npy"):
+        raise InputError(f"{shown(path)}: ::{shown(key)[:40]} names an array of an npz; leave it out for a {kind} file")
     else:
-        raise InputError(f"{file}: {kind or 'no'} suffix; predictions must be an npz, npy or csv file")
-    landmarks = _as_landmarks(file, array)
-    if names is not None and images is not None:
-        _check_order(file, names, images)
-    return landmarks, names
+        raise InputError(f"{shown(file)}: {shown(kind) or 'no'} suffix; predictions must be an npz, npy or csv file")
+    return Predictions(_as_landmarks(shown(file), array), None, None, array.dtype)
 
 
-def _as_landmarks(file: Path, array: NDArray[Any]) -> Array:
+def _as_landmarks(name: str, array: NDArray[Any]) -> Array:
     """Check an array and return it as float64 ``[N, K, 2]``."""
     flat = array.ndim == 2 and array.shape[1] % 2 == 0 and array.shape[1] > 0
     if not (flat or (array.ndim == 3 and array.shape[2] == 2 and array.shape[1] > 0)):
         raise InputError(
-            f"{file}: landmarks have shape {list(array.shape)}; it must be [N, K, 2] or [N, 2 K], in image px"
+            f"{name}: landmarks have shape {list(array.shape)}; it must be [N, K, 2] or [N, 2 K], in image px"
         )
+    if not len(array):
+        raise InputError(f"{name}: holds no faces; give one row per face of the dataset")
     if array.dtype.kind not in "fiu":
-        raise InputError(f"{file}: landmarks have type {array.dtype}; they must be numbers")
+        raise InputError(f"{name}: landmarks have type {shown(str(array.dtype))[:80]}; they must be numbers")
     landmarks = np.asarray(array, np.float64).reshape(len(array), -1, 2)
-    if not np.isfinite(landmarks).all():
-        face = int(np.argwhere(~np.isfinite(landmarks))[0, 0])
-        raise InputError(f"{file}: face {face} has a coordinate that is not a finite number; give all of its landmarks")
+    finite = np.isfinite(landmarks)
+    if not finite.all():
+        face = int(np.argwhere(~finite)[0, 0])
+        raise InputError(f"{name}: face {face} has a coordinate that is not a finite number; give all of its landmarks")
+    far = np.argwhere(np.abs(landmarks) > MAX_COORDINATE)
+    if len(far):
+        value = landmarks[tuple(far[0])]
+        raise InputError(f"{name}: face {int(far[0, 0])} has a coordinate of {value:g}, beyond {MAX_COORDINATE:g} px")
     return landmarks
 
 
-def _read_csv(file: Path) -> tuple[Array, tuple[str, ...] | None]:
-    """Coordinates ``[N, 2 K]`` by face number, or in file order together with the image names."""
+def _read_csv(file: Path, images: Sequence[str] | None) -> Predictions:
+    """Read a csv and put its rows into the order of the dataset's faces."""
+    name = shown(file)
     data = read_bounded(file, arrays.MAX_BYTES).removeprefix(BYTE_ORDER_MARK)
     try:
         reader = csv.reader(io.StringIO(data.decode("utf-8", "surrogateescape"), newline=""))
-        header = [name.strip() for name in next(reader, [])]
-        rows = [row for row in reader if row]
+        header = [cell.strip() for cell in next(reader, [])]
+        rows = [(reader.line_num, row) for row in reader if row]
     except csv.Error as error:
-        raise InputError(f"{file}: can't be read as csv ({_first_line(error)})") from error
-    points = (len(header) - 1) // 2
-    expected = [name for k in range(points) for name in (f"x{k}", f"y{k}")]
-    if points < 1 or header[0] not in ("face", "image") or header[1:] != expected:
+        raise InputError(f"{name}: can't be read as csv ({_first_line(error)})") from error
+    keys = tuple(cell for cell in header[:2] if cell in ("face", "image"))
+    points = (len(header) - len(keys)) // 2
+    expected = [cell for k in range(points) for cell in (f"x{k}", f"y{k}")]
+    if points < 1 or keys not in _KEYS or header != [*keys, *expected]:
         raise InputError(
-            f"{file}: the header begins with {','.join(header[:4])[:80]!r}; it must be face,x0,y0,x1,y1,... or "
-            "image,x0,y0,x1,y1,..."
+            f"{name}: the header begins with {shown(','.join(header[:4]))[:80]!r}; it must be face,x0,y0,x1,y1,..., "
+            "image,x0,y0,x1,y1,... or face,image,x0,y0,x1,y1,..."
         )
+    if not rows:
+        raise InputError(f"{name}: holds no faces; give one row per face of the dataset")
     values = np.empty((len(rows), 2 * points))
-    for number, row in enumerate(rows):
+    labels = coordinate_labels(points)
+    for place, (line, row) in enumerate(rows):
         if len(row) != len(header):
-            raise InputError(f"{file}: row {number + 2} has {len(row)} fields, the header has {len(header)}")
-        values[number] = parse_numbers(row[1:], f"{file}: row {number + 2}", coordinate_labels(points), limit=math.inf)
-    if header[0] == "image":
-        return values, tuple(row[0] for row in rows)
-    column = [row[0].strip() for row in rows]
+            raise InputError(f"{name}: row {line} has {len(row)} fields, the header has {len(header)}")
+        values[place] = parse_numbers(row[len(keys) :], f"{name}: row {line}", labels, limit=MAX_COORDINATE)
+    lines = [line for line, _ in rows]
+    named = [row[keys.index("image")] for _, row in rows] if "image" in keys else None
+    if "face" in keys:
+        order = _order_by_face(name, [row[keys.index("face")].strip() for _, row in rows])
+        if named is not None and images is not None and len(named) == len(images):
+            _check_images(name, [named[place] for place in order], [lines[place] for place in order], images)
+    elif named is not None and images is not None:
+        order = _order_by_image(name, named, lines, images)
+    else:
+        order = list(range(len(rows)))
+    return Predictions(
+        values[order].reshape(len(rows), points, 2),
+        None if named is None else tuple(named[place] for place in order),
+        tuple(lines[place] for place in order),
+        None,
+    )
+
+
+def _order_by_face(name: str, column: Sequence[str]) -> list[int]:
+    """Return the row of every face, from the column ``face``."""
     bad = next((value for value in column if not (value.isascii() and value.isdigit() and len(value) < 19)), None)
     if bad is not None:
-        raise InputError(f"{file}: column face has {shown(bad)[:40]!r}; number the faces from 0")
+        raise InputError(f"{name}: column face has {shown(bad)[:40]!r}; number the faces from 0")
     faces = np.array([int(value) for value in column], np.int64)
     order = np.argsort(faces, kind="stable")
     wrong = np.flatnonzero(faces[order] != np.arange(len(faces)))
     if len(wrong):
         raise InputError(
-            f"{file}: face {int(wrong[0])} is missing or repeated; number the faces from 0 and give one row per face"
+            f"{name}: face {int(wrong[0])} is missing or repeated; number the faces from 0 and give one row per face"
         )
-    return values[order], None
+    return [int(place) for place in order]
 
 
-def _check_order(file: Path, names: Sequence[str], images: Sequence[str]) -> None:
-    if len(names) != len(images):
-        raise InputError(f"{file}: {len(names)} rows for {len(images)} faces of the dataset; give one row per face")
-    for number, (name, image) in enumerate(zip(names, images, strict=True)):
-        if name != image and Path(name).name != Path(image).name:
+def _order_by_image(name: str, named: Sequence[str], lines: Sequence[int], images: Sequence[str]) -> list[int]:
+    """Return the row of every face, from the column ``image``; each photograph must have one face."""
+    faces: dict[str, list[int]] = {}
+    for face, image in enumerate(images):
+        faces.setdefault(image, []).append(face)
+    index = _ImageIndex(faces)
+    row_of: dict[int, int] = {}
+    for place, (cell, line) in enumerate(zip(named, lines, strict=True)):
+        image = index.find(cell, f"{name}: row {line}")
+        if len(faces[image]) > 1:
             raise InputError(
-                f"{file}: row {number + 2} names {name!r}, but face {number} of the dataset is in {image!r}; "
-                "give the rows in the order of the dataset's list"
+                f"{name}: row {line} names {shown(cell)[:80]!r}, which has {len(faces[image])} faces in the dataset; "
+                "add the column face with each face's position in the dataset's list, from 0"
+            )
+        face = faces[image][0]
+        if face in row_of:
+            raise InputError(
+                f"{name}: rows {lines[row_of[face]]} and {line} name the same photograph {shown(image)[:80]!r}, which "
+                "has one face in the dataset; give one row per face"
+            )
+        row_of[face] = place
+    missing = next((face for face in range(len(images)) if face not in row_of), None)
+    if missing is not None:
+        raise InputError(
+            f"{name}: {len(named)} rows for {len(images)} faces of the dataset; face {missing} in "
+            f"{shown(images[missing])[:80]!r} has no row"
+        )
+    return [row_of[face] for face in range(len(images))]
+
+
+def _check_images(name: str, named: Sequence[str], lines: Sequence[int], images: Sequence[str]) -> None:
+    """Raise an InputError for a face whose row names another photograph than the dataset."""
+    index = _ImageIndex(images)
+    for face, (cell, line, image) in enumerate(zip(named, lines, images, strict=True)):
+        if index.find(cell, f"{name}: row {line}") != image:
+            raise InputError(
+                f"{name}: row {line} names {shown(cell)[:80]!r}, but face {face} of the dataset is in "
+                f"{shown(image)[:80]!r}; number the faces by their position in the dataset's list, from 0"
             )
 
 
+class _ImageIndex:
+    """Finds a dataset's photograph by a name of another program's file."""
+
+    def __init__(self, images: Iterable[str]) -> None:
+        self._images = set(images)
+        self._by_file: dict[str, list[str]] = {}
+        for image in dict.fromkeys(images):
+            self._by_file.setdefault(_components(image)[-1], []).append(image)
+
+    def find(self, cell: str, where: str) -> str:
+        """Return the photograph that a cell names.
+
+        Raises:
+            InputError: no photograph of the dataset, or several, have that name.
+        """
+        if cell in self._images:
+            return cell
+        parts = _components(cell)
+        alike = self._by_file.get(parts[-1], [])
+        hits = [image for image in alike if _components(image) == parts] or [
+            image for image in alike if _ends_alike(_components(image), parts)
+        ]
+        if len(hits) == 1:
+            return hits[0]
+        if hits:
+            raise InputError(
+                f"{where} names {shown(cell)[:80]!r}, which may be {shown(hits[0])[:80]!r} or {shown(hits[1])[:80]!r}; "
+                "give the path as the dataset's list has it"
+            )
+        other = f"; {shown(alike[0])[:80]!r} is in another folder" if alike else ""
+        raise InputError(
+            f"{where} names {shown(cell)[:80]!r}, which is not among the dataset's photographs{other}; give the path "
+            "as the dataset's list has it"
+        )
+
+
+def _components(name: str) -> tuple[str, ...]:
+    """Return the folders and the file name of a path with slashes or backslashes; at least one."""
+    return tuple(part for part in with_slashes(name).split("/") if part not in ("", ".")) or ("",)
+
+
+def _ends_alike(first: tuple[str, ...], second: tuple[str, ...]) -> bool:
+    """Return whether the shorter path is the end of the longer one."""
+    count = min(len(first), len(second))
+    return first[-count:] == second[-count:]
+
+
 def _first_line(error: BaseException) -> str:
-    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+    return shown(str(error).splitlines()[0])[:200] if str(error) else type(error).__name__

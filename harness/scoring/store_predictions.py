@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from nmebench.runs.run_store import (
     cell_id,
 )
 from nmebench.runs.run_writer import dataset_record, publish, writing
+from nmebench.scoring.plausibility import misplaced_notes, rounding_note, suspect_note
 
 __all__ = ["store_predictions"]
 
@@ -76,7 +78,8 @@ def store_predictions(
     dataset = datasets.load(data, format=format)
     for subset in dataset.subsets:
         check_name(subset, f"{data}: the subset's name")
-    landmarks, _ = scoring.import_predictions(predictions, images=dataset.images)
+    found = scoring.import_predictions(predictions, images=dataset.images)
+    landmarks = found.landmarks
     if landmarks.shape != dataset.landmarks.shape:
         raise InputError(
             f"{predictions}: {landmarks.shape[0]} faces with {landmarks.shape[1]} landmarks, but {data} has "
@@ -85,6 +88,12 @@ def store_predictions(
         )
     normaliser_name = normaliser or dataset.scheme.default_normaliser
     distances = scheme.normaliser(dataset.scheme, dataset.landmarks, normaliser_name)
+    notes = [
+        suspect_note(landmarks, dataset.landmarks, distances, flip=dataset.scheme.flip),
+        *misplaced_notes(landmarks, dataset.landmarks, dataset.images, distances, rows=found.rows),
+        rounding_note(landmarks, distances, dtype=found.dtype),
+    ]
+    dataset = replace(dataset, notes=(*dataset.notes, *filter(None, notes)))
     low, high = dataset.landmarks.min(axis=1), dataset.landmarks.max(axis=1)
     cell = cell_id(name, DIRECT, "none", "none")
     if len(cell) > MAX_CELL_ID:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from nmebench.bounded_read import read_toml
 from nmebench.errors import InputError
 from nmebench.protocol import Flip
 
@@ -72,11 +72,11 @@ class SweepConfiguration(BaseModel):
 
     The first sweep decodes the float16 values too, so that all sweeps store the same bytes.
     """
-    cache_budget_gib: float = Field(default=20.0, gt=0)
+    cache_budget_gib: float = Field(default=20.0, gt=0, le=1e6, allow_inf_nan=False)
     """Largest size of the kept crops, and of the kept heatmaps, in GiB."""
     pictures: bool = True
     """Store a thumbnail of every crop for the report's gallery."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**63)
     """Recorded in the provenance; part of the cache keys."""
     title: str = Field(default="", max_length=200)
     """Title of the report."""
@@ -89,17 +89,9 @@ def load(path: Path) -> SweepConfiguration:
         InputError: the file is missing, too large or not TOML, or has an unknown or wrong field.
     """
     try:
-        if path.stat().st_size > _MAX_FILE:
-            raise InputError(
-                f"{path}: {path.stat().st_size} bytes, a sweep file has at most {_MAX_FILE}; check the path"
-            )
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            f"{path}: can't be read ({error.strerror}); give a sweep file or --data and --model"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not TOML ({error}); see docs/running.md for a sweep file") from error
+        raw = read_toml(path, limit=_MAX_FILE, kind="sweep file")
+    except InputError as error:
+        raise InputError(f"{error}; give a sweep file (docs/running.md has one), or --data and --model") from error
     return validate(raw, where=str(path))
 
 
@@ -125,4 +117,4 @@ def validate(raw: dict[str, Any], *, where: str) -> SweepConfiguration:
         allowed = ", ".join(SweepConfiguration.model_fields)
         if first["type"] == "extra_forbidden":
             raise InputError(f"{where}: unknown field {field!r}, allowed: {allowed}") from error
-        raise InputError(f"{where}: field {field!r} is {first.get('input')!r}: {first['msg']}") from error
+        raise InputError(f"{where}: field {field!r} is {first.get('input')!r:.80}: {first['msg']}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 
@@ -17,6 +17,7 @@ from nmebench.runs import provenance
 from nmebench.runs.run_record import SourceRecord
 from nmebench.runs.run_store import FaceTable, ModelRecord, Run, RunRecord
 from nmebench.runs.run_writer import CellWriter, dataset_record, publish, writing
+from nmebench.scoring.plausibility import suspect_cells
 from nmebench.sweep import thumbnails
 from nmebench.sweep.batch_store import BatchStore
 from nmebench.sweep.cell_results import CellResults
@@ -146,12 +147,14 @@ def _store(
     for network, results in computed.results:
         _write_cells(staging, network, results, len(plan.dataset), plan.dataset.scheme.points)
     dataset, boxes = plan.dataset, plan.networks[0].boxes
+    planned = [cell.record for network in plan.networks for cell in network.cells]
+    notes = suspect_cells(staging, planned, dataset, plan.normaliser)
     record = RunRecord(
         kind="sweep",
         title=plan.configuration.title,
         configuration=plan.configuration.model_dump(mode="json"),
         normaliser=plan.normaliser_name,
-        dataset=dataset_record(dataset),
+        dataset=dataset_record(replace(dataset, notes=(*dataset.notes, *notes))),
         models=list(computed.records.values()),
         cells=[
             cell.record.model_copy(update={"counts": results.counts(cell.key)})

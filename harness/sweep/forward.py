@@ -50,6 +50,8 @@ class FirstBatch(BaseModel):
     """Width, height in heatmap px; None for a network that outputs landmarks."""
     engine_difference: float | None = None
     """Largest absolute difference to plain float32 torch; None for ground truth."""
+    notes: tuple[str, ...] = ()
+    """Remarks about the card and the outputs (:attr:`nmebench.models.Built.notes`)."""
 
 
 class Forward:
@@ -256,6 +258,7 @@ class Forward:
             engine_details=dict(self.engine.details) if self.engine else {},
             heatmap_size=None if heatmaps is None else (heatmaps.shape[-1], heatmaps.shape[-2]),
             engine_difference=difference,
+            notes=self.network.built.notes,
         )
         write_atomically(self._first_batch_file, self.first_batch.model_dump_json())
 

@@ -179,4 +179,5 @@ class NetworkSweep:
             engine_details=self._first_batch.engine_details,
             engine_difference=self._first_batch.engine_difference,
             batch_size=self.network.batch_size,
+            notes=list(self._first_batch.notes),
         )

@@ -43,6 +43,18 @@ def test_array_and_scheme_are_chosen_by_name_and_size(tmp_path: Path) -> None:
         pytest.param({"landmarks": np.where(POINTS > 190, np.nan, POINTS)}, "is not finite", id="nan"),
         pytest.param({"landmarks": POINTS, "subset_blur": np.ones(2, bool)}, "blur is bool", id="short subset"),
         pytest.param({"landmarks": POINTS, "subset_blur": np.ones(3)}, "blur is float64", id="subset of numbers"),
+        pytest.param(
+            {"landmarks": POINTS, "subset_test": np.array([True, False, False])},
+            "subset_test would replace the test set, which is every face",
+            id="subset named test",
+        ),
+        pytest.param({"landmarks": POINTS[:0]}, r"expected floats of \[N, K, 2\]", id="no faces"),
+        pytest.param(
+            {"landmarks": POINTS, "images": np.arange(3)}, "images is int64, expected text", id="image numbers"
+        ),
+        pytest.param(
+            {"landmarks": POINTS, "images": np.array([b"a"] * 3)}, r"images is \|S1, expected text", id="bytes"
+        ),
         pytest.param({"landmarks": POINTS, "images": np.array(["a"])}, "images is <U1", id="short images"),
     ],
 )
@@ -59,3 +71,13 @@ def test_missing_file_and_training_split_are_refused(tmp_path: Path) -> None:
         datasets.load(f"landmarks:{tmp_path}/none.npz", split="train")
     with pytest.raises(InputError, match="write landmarks:PATH"):
         datasets.load("landmarks")
+
+
+def test_fractions_and_unannotated_landmarks_are_suspect(tmp_path: Path) -> None:
+    np.savez(tmp_path / "fractions.npz", landmarks=POINTS / 200)
+    np.savez(tmp_path / "zeros.npz", landmarks=np.where(np.arange(98)[:, None] < 60, 0.0, POINTS))
+    fractions, zeros = (datasets.load(f"landmarks:{tmp_path}/{name}.npz").notes for name in ("fractions", "zeros"))
+    assert fractions == (
+        "suspect: fractions.npz: no face is larger than 2 px: are the landmarks fractions of the image, not px?",
+    )
+    assert zeros[0].startswith("suspect: zeros.npz: 3 faces have several landmarks at exactly (0, 0)")

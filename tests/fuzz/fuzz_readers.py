@@ -11,17 +11,29 @@ from collections.abc import Callable
 from pathlib import Path
 
 import atheris
+import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-with atheris.instrument_imports(include=["nmebench.datasets", "nmebench.geometry.images"]):
+INSTRUMENTED = [
+    "nmebench.bounded_read",
+    "nmebench.datasets",
+    "nmebench.geometry.images",
+    "nmebench.scoring.plausibility",
+    "nmebench.scoring.read_predictions",
+]
+with atheris.instrument_imports(include=INSTRUMENTED):
+    from nmebench.bounded_read import parse_json, parse_toml
+    from nmebench.datasets import landmarks as landmark_archives
     from nmebench.datasets import wflw_geometry
     from nmebench.datasets.formats import FORMATS, detect_format, read_rows
     from nmebench.datasets.readers.row_error import RowError
     from nmebench.datasets.readers.rows import gather
     from nmebench.errors import InputError
     from nmebench.geometry import images
+    from nmebench.scoring.plausibility import misplaced_notes, rounding_note, suspect_note
+    from nmebench.scoring.read_predictions import import_predictions
 
 POINTS = 98
 
@@ -87,6 +99,54 @@ def read_image(data: bytes) -> None:
             one_line(error)
 
 
+IMAGES = ("x/a.jpg", "x/a.jpg", "y/b c.jpg")
+
+
+def read_predictions(suffix: str) -> Callable[[bytes], None]:
+    """Read the bytes as predictions of three faces, and make the notes on them."""
+
+    def target(data: bytes) -> None:
+        with tempfile.NamedTemporaryFile(suffix=f".{suffix}") as file:
+            file.write(data)
+            file.flush()
+            for names in (None, IMAGES, ("a", "b", "c")):
+                try:
+                    found = import_predictions(Path(file.name), images=names)
+                except InputError as error:
+                    one_line(error)
+                    continue
+                faces, points = found.landmarks.shape[:2]
+                truth = np.random.default_rng(0).uniform(0, 200, (faces, points, 2))
+                distance = np.full(faces, 60.0)
+                notes = [suspect_note(found.landmarks, truth, distance), rounding_note(found.landmarks, distance)]
+                notes += misplaced_notes(found.landmarks, truth, ["a"] * faces, distance, rows=found.rows)
+                if not all(note is None or note.isprintable() for note in notes):
+                    raise AssertionError(notes)
+
+    return target
+
+
+def read_landmarks(data: bytes) -> None:
+    """Read the bytes as ground truth of any scheme."""
+    with tempfile.NamedTemporaryFile(suffix=".npz") as file:
+        file.write(data)
+        file.flush()
+        try:
+            landmark_archives.load(file.name, spec="fuzz")
+        except InputError as error:
+            one_line(error)
+
+
+def read_configuration(data: bytes) -> None:
+    """Read the bytes as JSON and as TOML."""
+    text = data.decode("utf-8", "surrogateescape")
+    for parse in (parse_json, parse_toml):
+        try:
+            parse(text, "file")
+        except InputError as error:
+            one_line(error)
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     **{kind: read_as(kind) for kind in FORMATS},
     # Two landmarks keep rows short enough for mutations to produce complete ones.
@@ -94,6 +154,11 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "detect": read_detect,
     "geometry-npz": read_geometry,
     "image": read_image,
+    "predictions-csv": read_predictions("csv"),
+    "predictions-npy": read_predictions("npy"),
+    "predictions-npz": read_predictions("npz"),
+    "landmarks-npz": read_landmarks,
+    "configuration": read_configuration,
 }
 
 
@@ -120,14 +185,34 @@ def seeds(name: str, folder: Path) -> None:
             (folder / kind).write_text("# comment\n" + text if kind == "official-attr" else text)
     if name == "image":
         import cv2
-        import numpy as np
 
         picture = np.arange(192, dtype=np.uint8).reshape(8, 8, 3)
         for suffix in (".jpg", ".png", ".bmp", ".webp", ".tiff"):
             (folder / f"seed{suffix}").write_bytes(cv2.imencode(suffix, picture)[1].tobytes())
+        jpeg = (folder / "seed.jpg").read_bytes()
+        (folder / "no-end.jpg").write_bytes(jpeg[:-2])
+        (folder / "cut.jpg").write_bytes(jpeg[:-20] + b"\xff\xd9")
+        (folder / "progressive.jpg").write_bytes(
+            cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
+        )
+        (folder / "seed.ps").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
+    if name.startswith("predictions"):
+        array = np.arange(12.0).reshape(3, 2, 2)
+        np.save(folder / "seed.npy", array)
+        np.savez_compressed(folder / "packed.npz", landmarks=array)
+        np.savez(folder / "seed.npz", landmarks=array)
+        rows = [f"{face},{image},1.5,2.5,3.5,4.5" for face, image in enumerate(IMAGES)]
+        (folder / "seed.csv").write_text("\n".join(["face,image,x0,y0,x1,y1", *rows]))
+        (folder / "image.csv").write_text("image,x0,y0\nc,1,2\nd/a,1,2\nb,3,4\n")
+    if name == "landmarks-npz":
+        array = np.arange(392.0).reshape(2, 98, 2)
+        np.savez(folder / "seed.npz", landmarks=array, images=np.array(["a", "b"]), subset_blur=np.array([True, False]))
+    if name == "configuration":
+        (folder / "seed.json").write_text(json.dumps(table))
+        (folder / "seed.toml").write_text(
+            'name = "a"\n[input]\nsize = [1, 2]\nday = 1979-05-27\n[[x]]\ny.z = {a = 1e3}\n'
+        )
     if name == "geometry-npz":
-        import numpy as np
-
         np.savez(
             folder / "seed.npz",
             image=np.array(["a.jpg"]),

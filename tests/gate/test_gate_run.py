@@ -13,6 +13,9 @@ from nmebench.gate import (
     Baseline,
     gate,
     junit,
+    lines,
+    make_baseline,
+    markdown,
 )
 from nmebench.runs.run_store import Run
 
@@ -136,3 +139,101 @@ class TestNotComparable:
         assert result.exit_code == 3
         assert "nothing was comparable" in result.summary
         assert "nothing comparable" in junit(result)
+
+    def test_subset_that_vanished(self, make_run, predictions, many_faces, baseline):
+        """The same faces without attributes: the regression in a subset can't be seen any more."""
+        empty = {name: mask if name == "test" else np.zeros_like(mask) for name, mask in many_faces.subsets.items()}
+        result = gate(make_run(predictions, table=replace(many_faces, subsets=empty)), baseline)
+        assert result.exit_code == 3
+        assert {row.outcome for row in result.rows} == {"changed"}
+        assert "no face in the subset pose, which" in result.rows[0].reason
+        assert "no face in the subset blur, which" in result.rows[0].reason
+
+    def test_subset_with_other_faces(self, make_run, predictions, many_faces, baseline):
+        moved = {**many_faces.subsets, "pose": np.roll(many_faces.subsets["pose"], 1)}
+        row, _ = gate(make_run(predictions, table=replace(many_faces, subsets=moved)), baseline).rows
+        assert (row.outcome, row.reason) == ("changed", "the subset pose holds other faces than in the baseline")
+
+    @pytest.mark.parametrize(
+        ("configuration", "change"),
+        [
+            pytest.param({"box_padding": 1.28}, "box padding was 1.25, is 1.28", id="padding"),
+            pytest.param({"colour": "bgr"}, "colour was rgb, is bgr", id="colour"),
+            pytest.param({"options": {"a": 1}}, "architecture options was none, is a=1", id="options"),
+        ],
+    )
+    def test_another_setting(self, make_run, predictions, many_faces, baseline, configuration, change):
+        result = gate(make_run(predictions, table=many_faces, configuration=configuration), baseline)
+        assert result.exit_code == 3
+        assert {(row.outcome, row.reason) for row in result.rows} == {("changed", change)}
+
+    def test_baseline_without_settings_is_noted(self, run, baseline):
+        raw = baseline.model_dump()
+        for cell in raw["cells"].values():
+            cell["settings"] = None
+        result = gate(run, Baseline.model_validate(raw))
+        assert result.passed
+        assert "doesn't record box padding" in result.notes[0]
+
+
+def constant(run, values):
+    """Replace the NME of the first cell's faces."""
+    cell = run.record.cells[0].id
+    run.__dict__["per_face"] = {**run.per_face, cell: np.broadcast_to(values, len(run.faces)).astype(float)}
+    return run
+
+
+class TestMarginAndSignificance:
+    """A cell regresses only when the difference is over the margin and significant."""
+
+    @pytest.mark.parametrize(
+        ("nme", "outcome", "reason"),
+        [
+            pytest.param(4.5, "passed", "unchanged within the margin", id="at-the-margin"),
+            pytest.param(4.5 + 2**-20, "regressed", "NME of test is worse by 0.5000", id="over-the-margin"),
+            pytest.param(3.5, "passed", "unchanged within the margin", id="better-by-the-margin"),
+            pytest.param(3.5 - 2**-20, "passed", "better by 0.5000 points; make it", id="better"),
+        ],
+    )
+    def test_margin_is_exclusive(self, run, nme, outcome, reason):
+        reference = make_baseline(constant(run, 4.0))
+        row, _ = gate(constant(run, nme), reference, margin=0.5).rows
+        assert (row.outcome, row.reason.startswith(reason)) == (outcome, True), row.reason
+
+    @pytest.mark.parametrize("sign", [1, -1], ids=["worse", "better"])
+    def test_difference_that_is_not_significant_passes(self, run, sign):
+        reference = make_baseline(constant(run, 40.0))
+        noise = np.random.default_rng(0).normal(0, 5, len(run.faces))
+        noise += sign * 0.1 - noise.mean()
+        row, _ = gate(constant(run, 40 + noise), reference).rows
+        assert row.difference == pytest.approx(sign * 0.1, abs=1e-3)
+        assert row.p > 0.05
+        assert (row.outcome, "which is not significant" in row.reason) == ("passed", True), row.reason
+
+    @pytest.mark.parametrize(("level", "outcome"), [(0.9, "regressed"), (0.999999, "passed")])
+    def test_level_decides(self, run, level, outcome):
+        reference = make_baseline(constant(run, 40.0))
+        noise = np.random.default_rng(0).normal(0, 5, len(run.faces))
+        noise += 0.9 - noise.mean()
+        row, _ = gate(constant(run, 40 + noise), reference, level=level).rows
+        assert row.outcome == outcome
+        assert 1e-6 < row.p < 0.1
+
+    @pytest.mark.parametrize("level", [0, 1, -0.1, float("nan")])
+    def test_level_out_of_range_is_refused(self, run, baseline, level):
+        with pytest.raises(InputError, match="level"):
+            gate(run, baseline, level=level)
+
+    @pytest.mark.parametrize("margin", [float("inf"), float("nan")])
+    def test_margin_that_is_no_number_is_refused(self, run, baseline, margin):
+        with pytest.raises(InputError, match="margin"):
+            gate(run, baseline, margin=margin)
+
+
+def test_heatmaps_without_a_landmark_are_noted(run, baseline):
+    cell = run.record.cells[0].model_copy(update={"counts": {"invalid": 3, "empty": 2}})
+    object.__setattr__(run, "record", run.record.model_copy(update={"cells": [cell, run.record.cells[1]]}))
+    result = gate(run, baseline)
+    assert result.notes == (f"{cell.id}: 3 heatmaps are invalid", f"{cell.id}: 2 heatmaps are empty")
+    assert f"note: {cell.id}: 3 heatmaps are invalid" in lines(result)
+    assert "3 heatmaps are invalid" in markdown(result)

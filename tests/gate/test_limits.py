@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from nmebench.errors import InputError
@@ -50,6 +51,16 @@ def test_bad_limits(run, baseline, limit, message):
         gate(run, baseline, limits=[limit])
 
 
-@pytest.mark.parametrize("text", ["nme<=4", "a*/nme@pose<=7.5", "auc10>=0.6"])
+@pytest.mark.parametrize("text", ["nme<=4", "a*/nme@pose<=7.5", "auc10>=0.6", "nme<=4.123456789", "fr10<=1e-09"])
 def test_text_round_trip(text):
+    """A limit that is stored in a baseline keeps all of its digits."""
     assert str(Limit.parse(text)) == text
+
+
+def test_value_at_the_limit_is_allowed():
+    nme = np.array([2.0, 6.0, 10.0, 12.0])
+    for text in ("nme<=7.5", "fr10<=25", "auc10>=0.3"):
+        limit = Limit.parse(text)
+        assert limit.violation(nme) is None, text
+        stricter = Limit(limit.metric, limit.value + (1e-9 if limit.metric == "auc10" else -1e-9))
+        assert stricter.violation(nme) is not None, text

@@ -34,6 +34,21 @@ def test_flip_keeps_landmarks_on_the_midline(name: str, points: int, fixed: list
     assert np.flatnonzero(loaded.flip == np.arange(points)).tolist() == fixed
 
 
+def test_wflw_flip_table_by_parts() -> None:
+    """Landmarks are numbered along each part, so a part and its mirror image are counted in opposite directions."""
+    flip = scheme.load("wflw98").flip
+    assert flip[:33].tolist() == list(range(32, -1, -1)), "contour"
+    assert flip[33:38].tolist() == [46, 45, 44, 43, 42], "upper edge of the brow, outside in"
+    assert flip[38:42].tolist() == [50, 49, 48, 47], "lower edge of the brow"
+    assert flip[55:60].tolist() == [59, 58, 57, 56, 55], "base of the nose"
+    assert flip[60:65].tolist() == [72, 71, 70, 69, 68], "upper lid, outer to inner corner"
+    assert flip[65:68].tolist() == [75, 74, 73], "lower lid, inner to outer corner"
+    assert flip[76:83].tolist() == [82, 81, 80, 79, 78, 77, 76], "upper edge of the lips"
+    assert flip[83:88].tolist() == [87, 86, 85, 84, 83], "lower edge of the lips"
+    assert flip[88:93].tolist() == [92, 91, 90, 89, 88], "upper inner edge of the lips"
+    assert flip[93:].tolist() == [95, 94, 93, 97, 96], "lower inner edge of the lips, pupils"
+
+
 def test_wflw_flip_table_equals_the_reference(shared: Path) -> None:
     table = json.loads((shared / "reference" / "wflw98_flip.json").read_text())
     assert scheme.load("wflw98").flip.tolist() == table

@@ -90,7 +90,25 @@ def test_ced_and_failure_rate_are_complements(values, threshold):
 
 
 def test_face_at_the_threshold_does_not_fail():
-    assert metrics.failures([10.0, np.nextafter(10.0, 11)]) == 1
+    values = [10.0, np.nextafter(10.0, 11)]
+    assert metrics.failures(values) == 1
+    assert metrics.failures_per_face(values).tolist() == [False, True]
+    assert metrics.failure_rate(values) == 50.0
+    assert metrics.per_face(values, "fr10").tolist() == [0.0, 100.0]
+
+
+def test_auc_hrnet_is_simpsons_rule_with_both_ends_of_the_grid():
+    """The step function of one face at half the threshold, on 5 grid points: 0, 0, 1, 1, 1 by Simpson's rule."""
+    assert metrics.auc_hrnet([5.0], threshold=10.0, step=2.5) == pytest.approx((0 + 4 * 0 + 2 * 1 + 4 * 1 + 1) / 12)
+    # A face at the last grid point counts there: the grid includes the threshold.
+    assert metrics.auc_hrnet([10.0], threshold=10.0, step=2.5) == pytest.approx(1 / 12)
+    assert metrics.auc_hrnet([10.1], threshold=10.0, step=2.5) == 0.0
+
+
+def test_auc_hrnet_keeps_one_grid_point_too_many():
+    """With a threshold of 5 % the scripts' grid ends at 5.01 %, so that perfect faces score more than 1."""
+    assert metrics.auc_hrnet([0.0], 5.0) == pytest.approx(5.01 / 5.0)
+    assert metrics.auc_hrnet([0.0], 10.0) == pytest.approx(1.0)
 
 
 def test_nan_is_a_failure():

@@ -247,7 +247,7 @@ def test_compressed_zip_is_error(tmp_path: Path, state: dict[str, Tensor]) -> No
 
 def test_missing_file_and_directory(tmp_path: Path) -> None:
     assert "can't be read: No such file" in _error(tmp_path / "absent.pth")
-    assert "can't be read" in _error(tmp_path)
+    assert "is a folder" in _error(tmp_path)
 
 
 def test_hash_in_the_name_is_verified(tmp_path: Path, state: dict[str, Tensor]) -> None:

@@ -136,7 +136,7 @@ def test_outputs_that_are_not_landmarks(tmp_path: Path) -> None:
     module = models.create(
         "onnx", _write_graph(tmp_path / "x.onnx", shape=("n", 3, 1, 7)), kind="landmarks", unit="input-px"
     )
-    with pytest.raises(models.ModelError, match=r"gives \[2, 7\], not 2 times K"):
+    with pytest.raises(models.ModelError, match=r"gives \[2, 7\], not landmarks"):
         module(torch.zeros(2, 3, 1, 7))
 
 

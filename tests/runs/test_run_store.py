@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from nmebench.errors import InputError
+from nmebench.runs import run_files
 from nmebench.runs.run_store import FaceTable, Run, RunRecord, cell_id
 
 
@@ -85,3 +89,40 @@ def test_cell_ids_are_file_names() -> None:
     assert cell_id("My Net/2", "dark:kernel=17", "flip+shift", "land marks") == (
         "my-net-2__dark-kernel=17__flip+shift__land-marks"
     )
+
+
+def test_tables_are_read_without_threads(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pyarrow's threads may outlive the interpreter, which then ends with SIGABRT."""
+    given = []
+    read_table = run_files.pq.read_table
+
+    def record(*arguments: object, **options: object) -> object:
+        given.append(options)
+        return read_table(*arguments, **options)
+
+    monkeypatch.setattr(run_files.pq, "read_table", record)
+    assert len(run.faces) == 6
+    assert run.per_face
+    assert run.thumbnails
+    assert given == [{"use_threads": False, "pre_buffer": False}] * 3
+
+
+@pytest.mark.slow
+def test_processes_that_read_runs_end_normally_under_load(run: Run) -> None:
+    """160 processes, sixteen at a time. With pyarrow's threads, 14 of 136 ended with SIGABRT."""
+    code = (
+        "import sys; from nmebench.runs.run_store import Run; run = Run.open(sys.argv[1]); "
+        "print(len(run.faces), len(run.per_face), len(run.thumbnails))"
+    )
+
+    def read(_: int) -> int:
+        return subprocess.run([sys.executable, "-c", code, str(run.path)], capture_output=True, check=False).returncode
+
+    with ThreadPoolExecutor(16) as pool:
+        assert set(pool.map(read, range(160))) == {0}
+
+
+def test_names_that_look_like_numbers_stay_names(run: Run) -> None:
+    text = (run.path / "scores.csv").read_text().replace(",net,", ",1e5,")
+    (run.path / "scores.csv").write_text(text)
+    assert set(Run.open(run.path).scores["model"]) == {"1e5"}

@@ -120,6 +120,13 @@ def test_limits_do_not_depend_on_the_last_digits(metric, seed):
         assert float(one) == pytest.approx(float(other), rel=1e-4, abs=1e-9)
 
 
+def test_face_at_the_threshold_does_not_fail():
+    """FR counts faces above 10 %, in the intervals as in the scores."""
+    values = np.array([10.0, np.nextafter(10.0, 11), 4.0, 4.0])
+    assert bootstrap(values, np.arange(4), "fr10", resamples=50).estimate == 25.0
+    assert metrics.failure_rate(values) == 25.0
+
+
 def test_one_photograph_has_no_interval():
     found = bootstrap([3.0, 4.0], [5, 5], "nme")
     assert found.estimate == 3.5

@@ -121,3 +121,11 @@ def test_outcome_follows_the_adjusted_p():
     found = paired_with_holm([(a, a - 1 + noise), (a, a + 1 + noise), (a, a + noise)], np.arange(30))
     assert [d.outcome for d in found] == ["better", "worse", "no significant difference"]
     assert all(d.p_holm >= d.p for d in found)
+
+
+def test_adjusted_p_at_alpha_is_not_significant():
+    from nmebench.statistics.paired import ALPHA, AdjustedDifference
+
+    assert AdjustedDifference(-1.0, -2.0, 0.0, 0.01, ALPHA).outcome == "no significant difference"
+    assert AdjustedDifference(-1.0, -2.0, 0.0, 0.01, np.nextafter(ALPHA, 0)).outcome == "better"
+    assert AdjustedDifference(1.0, 0.0, 2.0, 0.01, np.nextafter(ALPHA, 0)).outcome == "worse"

@@ -9,6 +9,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
+from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
@@ -80,6 +81,9 @@ class NpzArchive:
         if sum(member.file_size for member in self._zip.infolist()) > MAX_BYTES:
             raise InputError(f"{self._shown} unpacks to more than {MAX_BYTES:,} bytes: is it the right file?")
         self.names: tuple[str, ...] = tuple(name.removesuffix(".npy") for name in self._zip.namelist())
+        name, count = next(iter(Counter(self.names).most_common(1)), ("", 0))
+        if count > 1:
+            raise InputError(f"{self._shown} holds the array {shown(name)[:40]!r} {count} times; write each array once")
 
     def read(self, name: str) -> NDArray[Any]:
         """Return one array.
@@ -88,7 +92,7 @@ class NpzArchive:
             InputError: there is no such array, it holds Python objects, or its data is damaged.
         """
         if name not in self.names:
-            found = ", ".join(self.names) or "none"
+            found = shown(", ".join(self.names) or "none")[:200]
             raise InputError(f"{self._shown}: no array {name!r} (found: {found}); name one with ::NAME")
         try:
             with self._zip.open(f"{name}.npy") as stream:

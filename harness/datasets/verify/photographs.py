@@ -69,7 +69,7 @@ def check_photographs(
 def _check_end(path: Path, image: str, name: str, line: int, into: Collector) -> None:
     """Find JPEGs without an end marker; their pictures are complete, or they would be unreadable."""
     if images.lacks_end_marker(read_bounded(path, images.MAX_BYTES, kind="image")):
-        message = f"image {shown(image)} has no end marker: its picture is complete, but Pillow refuses it as truncated"
+        message = f"image {shown(image)} has no end marker: its picture is complete, but other readers may refuse it"
         into.add("warning", "image-end", name, line, message)
 
 

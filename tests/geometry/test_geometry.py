@@ -166,7 +166,7 @@ def test_hrnet_equals_its_matrix_point_by_point() -> None:
 
 @pytest.mark.parametrize("name", SETS)
 def test_udp_equals_mmpose(shared: Path, name: str) -> None:
-    """mmpose's UDP codec divides by w - 1 and scales its input px by W, which the preset's chain repeats bit for bit."""
+    """mmpose's UDP codec divides by w - 1 and scales its input px by W; the preset's chain repeats both."""
     with np.load(shared / "oracle" / "decoders" / f"{name}.npz") as table:
         boxes = box_of_the_reference(len(table["hm"]))
         chain = Chain("mmpose-udp", "udp")

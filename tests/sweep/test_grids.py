@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from torch import Tensor, nn
 
 from nmebench import models
 from nmebench.errors import InputError
+from nmebench.geometry import images
 from nmebench.protocol import CROP_CONVENTIONS, GRIDS
 from nmebench.reports.sections import scores
 from nmebench.reports.view import RunView
 from nmebench.runs.run_store import Run
 from nmebench.sweep import execute
+from nmebench.sweep.clock import Clocks
 from nmebench.sweep.configuration import validate
+from nmebench.sweep.forward import Forward
 from nmebench.sweep.plan import make
 
 #: NME in percent. Decoders that refine to a thousandth of a heatmap px find ideal maps to this on the sample's boxes.
@@ -160,3 +167,27 @@ def test_heatmaps_of_the_oracle_have_the_given_shape() -> None:
     assert maps.shape == (1, 1, 72, 48)
     y, x = divmod(int(maps.flatten().argmax()), 48)
     assert (x, y) == (25, 8)
+
+
+@pytest.mark.parametrize("convention", CROP_CONVENTIONS)
+def test_crops_of_a_sweep_have_the_convention_of_the_card(few_faces: Path, tmp_path: Path, convention: str) -> None:
+    """The pixels that a sweep loads are those at which its landmarks are mapped to the input."""
+    (tmp_path / "card.toml").write_text(
+        'name = "untrained"\narchitecture = "heatmap-mobilenetv3"\n'
+        f'[input]\nsize = [192, 256]\nconvention = "{convention}"\n'
+    )
+    weights = tmp_path / "random.safetensors"
+    safetensors.torch.save_file(models.create("heatmap-mobilenetv3").state_dict(), weights)
+    raw = {"data": f"wflw:{few_faces}", "models": [{"card": str(tmp_path / "card.toml"), "weights": str(weights)}]}
+    plan = make(validate({"engine": "torch", **raw}, where="a test"))
+    network = plan.networks[0]
+    with ThreadPoolExecutor(1) as pool:
+        loader = Forward(plan, network, tmp_path, Clocks(), pool, None).crop_loader
+    geometry = network.geometry
+    for row, found in zip(network.batches[0][:2], loader.crops(0), strict=False):
+        assert plan.dataset.image_root is not None
+        photograph = images.read(plan.dataset.image_root / plan.dataset.images[row])
+        matrix = geometry.heatmap_matrix(int(row))  # without heatmaps: to the input
+        expected = cv2.warpAffine(photograph, matrix, (192, 256), flags=cv2.INTER_LINEAR)
+        away = np.abs(found.astype(int) - expected.astype(int))
+        assert away.mean() < 0.2, away.mean()

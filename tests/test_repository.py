@@ -148,7 +148,7 @@ def test_named_functions_exist() -> None:
 
 
 def in_module(module: str, target: str) -> bool:
-    """Whether a module, one of its classes, its package or Python itself has an attribute."""
+    """Return whether a module, one of its classes, its package or Python itself has an attribute."""
     target = target.removeprefix(".")
     package = module.rpartition(".")[0]
     if any(importable(f"{place}.{target}") for place in (module, package, "builtins") if place):
@@ -158,7 +158,7 @@ def in_module(module: str, target: str) -> bool:
 
 
 def importable(path: str) -> bool:
-    """Whether a dotted path names a module or something in one."""
+    """Return whether a dotted path names a module or something in one."""
     module, rest = path, []
     while module:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import tomllib
 from collections.abc import Iterator
@@ -122,3 +123,64 @@ def test_named_files_exist() -> None:
     path = re.compile(r"`((?:harness|models|decoders|reports|docs|tests)/[\w./-]+)`")
     missing = {(name, file) for name, text in texts() for file in path.findall(text) if not (ROOT / file).exists()}
     assert sorted((name, file) for name, file in missing if file == file.lower()) == []
+
+
+def test_named_extras_exist() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    named = {(name, extra) for name, text in texts() for extras in re.findall(r"nmebench\[([\w,-]+)\]", text)
+             for extra in extras.split(",")}  # fmt: skip
+    assert named
+    assert sorted((name, extra) for name, extra in named if extra not in project["optional-dependencies"]) == []
+
+
+def test_named_functions_exist() -> None:
+    """Docstrings refer to complete paths, or to names of their module, its classes, its package or Python."""
+    missing = set()
+    for name, text in texts():
+        if not name.endswith(".py") or name.startswith("docs/"):
+            continue
+        module = name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        module = module.replace("harness", "nmebench", 1) if module.startswith("harness") else f"nmebench.{module}"
+        for target in re.findall(r":(?:func|class|meth|data|attr|mod):`~?([\w.]+)`", text):
+            if not (importable(target) if target.startswith("nmebench.") else in_module(module, target)):
+                missing.add((name, target))
+    assert sorted(missing) == []
+
+
+def in_module(module: str, target: str) -> bool:
+    """Return whether a module, one of its classes, its package or Python itself has an attribute."""
+    target = target.removeprefix(".")
+    package = module.rpartition(".")[0]
+    if any(importable(f"{place}.{target}") for place in (module, package, "builtins") if place):
+        return True
+    classes = (value for value in vars(importlib.import_module(module)).values() if isinstance(value, type))
+    return any(hasattr(one, target) or target in getattr(one, "__annotations__", {}) for one in classes)
+
+
+def importable(path: str) -> bool:
+    """Return whether a dotted path names a module or something in one."""
+    module, rest = path, []
+    while module:
+        try:
+            found: Any = importlib.import_module(module)
+        except ModuleNotFoundError:
+            module, _, last = module.rpartition(".")
+            rest.insert(0, last)
+            continue
+        for part in rest:
+            if not hasattr(found, part) and part not in getattr(found, "__annotations__", {}):
+                return False
+            found = getattr(found, part, None)
+        return True
+    return False
+
+
+def test_every_table_is_read_in_one_place() -> None:
+    """Reading parquet with pyarrow's threads can end the process with SIGABRT; run_files reads without them."""
+    readers = {
+        str(file.relative_to(ROOT))
+        for folder in ("harness", "models", "decoders", "reports", "docs/tools")
+        for file in (ROOT / folder).rglob("*.py")
+        if re.search(r"read_table\(io|read_parquet\(|ParquetFile\(|pq\.read", file.read_text(encoding="utf-8"))
+    }
+    assert readers == {"harness/runs/run_files.py"}

@@ -201,17 +201,17 @@ def read_scores(run: Path, cells: Sequence[str]) -> pd.DataFrame:
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Whether a column holds texts, with or without a dictionary."""
+    """Return whether a column holds texts, with or without a dictionary."""
     return bool(pa.types.is_string(kind.value_type if pa.types.is_dictionary(kind) else kind))
 
 
 def is_integer(kind: pa.DataType) -> bool:
-    """Whether a column holds whole numbers."""
+    """Return whether a column holds whole numbers."""
     return bool(pa.types.is_integer(kind))
 
 
 def exists(path: Path) -> bool:
-    """Whether there is something at a path; False for one that the file system can't have."""
+    """Return whether there is something at a path; False for one that the file system can't have."""
     try:
         return path.exists()
     except OSError:  # too long, or a loop of links

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from nmebench.check.rounded_value import rounded_values
+from nmebench.check.rounded_value import RoundedValue, rounded_values
 
 
 @pytest.mark.parametrize(
@@ -30,9 +30,20 @@ def test_number_of_decimals(metric, values, shown):
         pytest.param("11.656", 326, [38], id="three-decimals"),
         pytest.param("38.84", 206, [80], id="rounded-twice"),
         pytest.param("2.85", 500, [], id="no-whole-number"),
+        pytest.param("38.85", 206, [], id="more-than-one-unit-off"),
         pytest.param("0.00", 500, [0], id="none"),
         pytest.param("3", 2500, list(range(63, 88)), id="no-decimals"),
     ],
 )
 def test_failure_rate_as_counts_of_faces(value, faces, counts):
     assert list(rounded_values("fr10", {"test": Decimal(value)})["test"].counts(faces)) == counts
+
+
+def test_interval_is_half_a_unit_either_way():
+    assert RoundedValue(Decimal("4.25"), 2).interval() == (4.245, 4.255)
+    assert RoundedValue(Decimal("4.25"), 2).interval(0.005) == (4.24, 4.26)
+    assert RoundedValue(Decimal("4"), 0).interval() == (3.5, 4.5)
+
+
+def test_whole_number_has_no_decimals():
+    assert rounded_values("fr10", {"test": Decimal(3)})["test"].decimals == 0

@@ -105,6 +105,19 @@ def test_auc_hrnet_is_simpsons_rule_with_both_ends_of_the_grid():
     assert metrics.auc_hrnet([10.1], threshold=10.0, step=2.5) == 0.0
 
 
+def test_auc_hrnet_divides_by_the_number_of_faces():
+    assert metrics.auc_hrnet([5.0, 20.0], 10.0, 2.5) == pytest.approx(metrics.auc_hrnet([5.0], 10.0, 2.5) / 2)
+
+
+@pytest.mark.parametrize(
+    ("errors", "normaliser"),
+    [pytest.param(np.ones((2, 3)), np.ones(3), id="faces"), pytest.param(np.ones(2), np.ones(2), id="one-axis")],
+)
+def test_nme_refuses_other_shapes(errors, normaliser):
+    with pytest.raises(ValueError, match=r"must be \[N, K\]"):
+        metrics.nme(errors, normaliser)
+
+
 def test_auc_hrnet_keeps_one_grid_point_too_many():
     """With a threshold of 5 % the scripts' grid ends at 5.01 %, so that perfect faces score more than 1."""
     assert metrics.auc_hrnet([0.0], 5.0) == pytest.approx(5.01 / 5.0)

@@ -132,6 +132,9 @@ class Geometry:
             chain: the map of a preset; None for the grid. The input px of ``mmpose-udp`` are those of mmpose's codec,
                 which multiplies by ``input_size / (heatmap_size - 1)``. For ``official-hrnet`` the result is the
                 continuous part of the map; the truncation happens in image px, see :meth:`to_image`.
+
+        Raises:
+            InputError: the chain's map is unknown.
         """
         points = np.asarray(landmarks, dtype=np.float64)
         if self.heatmap_size is None:
@@ -318,7 +321,11 @@ def warp_matrix(
 
 
 def checked_box(centre: ArrayLike, size: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Check a box and return centre and size as float64 ``[2]``."""
+    """Check a box and return centre and size as float64 ``[2]``.
+
+    Raises:
+        InputError: the shapes are wrong, or the box is empty or not finite.
+    """
     middle = np.asarray(centre, dtype=np.float64)
     extent = np.asarray(size, dtype=np.float64)
     if middle.shape != (2,) or extent.shape != (2,):

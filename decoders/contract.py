@@ -63,7 +63,7 @@ def run_checks(spec: str) -> list[CheckResult]:
         DecoderError: an unknown decoder or a wrong option.
 
     Example:
-        >>> {result.check: result.outcome for result in run_checks("fan")}["flip"]
+        >>> {result.check: result.outcome for result in run_checks("face-alignment")}["flip"]
         'exempt'
     """
     decoder = from_spec(spec)

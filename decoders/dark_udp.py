@@ -1,4 +1,4 @@
-"""DARK as in mmpose's UDP codec: another stencil, another clamp, other coordinates."""
+"""DARK as in mmpose's UDP codec: another stencil and another clamp."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ EPSILON = float(torch.finfo(torch.float32).eps)
 
 
 class DarkUdp(HeatmapDecoder):
-    """DARK with unit stencils, refined up to the border, in unbiased (UDP) coordinates.
+    """DARK with unit stencils, refined up to the border.
 
-    Reads heatmaps ``[N, K, H, W]``; landmarks are ``[N, K, 2]`` in heatmap px. Besides the coordinates it differs from
-    ``dark`` in the clamp (1e-3 to 50), the stencil (second differences one pixel apart), the Hessian (always inverted,
-    with float32's epsilon added to its diagonal) and the border (the blurred map is padded with its edge values, and
-    every maximum is refined).
+    Reads heatmaps ``[N, K, H, W]``; landmarks are ``[N, K, 2]`` in heatmap px. It differs from ``dark`` in the clamp
+    (1e-3 to 50), the stencil (second differences one pixel apart), the Hessian (always inverted, with float32's epsilon
+    added to its diagonal) and the border (the blurred map is padded with its edge values, and all maxima are refined).
+    Like every refinement rule it works in the grid of the network; ``mmpose-udp`` is mmpose's codec with its grid.
 
     The option ``path`` is that of ``dark``; ``auto`` blurs the complete map where a value is under 1e-3 or the maximum
     is over 50.
@@ -52,7 +52,6 @@ class DarkUdp(HeatmapDecoder):
         "mmpose 1.x mmpose/codecs/utils/refinement.py refine_keypoints_dark_udp; Huang et al. CVPR 2020, "
         "arXiv 1911.07524"
     )
-    convention: ClassVar = "udp"
     bound: ClassVar = 0.005
     exempt: ClassVar = {"flip": "the mixed derivative is read along one of the two diagonals"}
     count_names: ClassVar = ("steps_over_1px", "whole_map")

@@ -18,7 +18,7 @@ from torch import Tensor
 from nmebench.decoders.errors import DecoderError
 from nmebench.decoders.maxima import Maxima, find_maxima
 from nmebench.decoders.options import Option, Value, canonical, parse
-from nmebench.protocol import Convention
+from nmebench.protocol import Chain
 from nmebench.suggest import did_you_mean
 
 __all__ = ["Decoded", "Decoder", "DecoderInfo", "HeatmapDecoder", "gaussians"]
@@ -54,7 +54,7 @@ class DecoderInfo:
     source: str
     options: Mapping[str, Option]
     needs: tuple[str, ...]
-    convention: Convention
+    chain: Chain | None
     bound: float
     origin: str
     """``built-in``, or the name and version of the distribution that registers the plug-in."""
@@ -71,11 +71,9 @@ class Decoder(ABC):
     """The options that the decoder accepts."""
     needs: ClassVar[tuple[str, ...]] = ("heatmaps",)
     """Names of the network outputs that the decoder reads."""
-    convention: ClassVar[Convention] = "stride"
-    """The map from its heatmap px to input px: ``stride`` x * input / heatmap, ``udp`` x * (input - 1) / (heatmap - 1),
-    ``hrnet`` trunc(to_image(x + 0.5)) + 1, integer image pixels as in the official code."""
-    own_half_pixel: ClassVar[bool] = False
-    """True if its landmarks already contain the half pixel of a grid with half-pixel centres."""
+    chain: ClassVar[Chain | None] = None
+    """The complete map to image px of another code base, which makes the decoder a preset. None for a refinement rule,
+    whose landmarks are mapped by the grid of the network."""
     bound: ClassVar[float]
     """Largest error in heatmap px on clean Gaussians (64 x 64, sigma 2, at least 10 px from the border); the contract
     checks it."""
@@ -105,15 +103,6 @@ class Decoder(ABC):
             'dark:kernel=17'
         """
         return canonical(self.name, self.schema, self.options)
-
-    def convention_for(self, grid: Convention | None) -> Convention:
-        """How its landmarks become input px where the network's maps are on ``grid``; None: the network doesn't say.
-
-        A decoder with a convention or a half pixel of its own keeps it.
-        """
-        if grid is None or self.convention != "stride" or self.own_half_pixel:
-            return self.convention
-        return grid
 
     def __repr__(self) -> str:
         """Return the spec in angle brackets."""

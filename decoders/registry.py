@@ -21,23 +21,31 @@ REGISTRY = Registry(
         "quarter-offset": "nmebench.decoders.quarter_offset:QuarterOffset",
         "dark": "nmebench.decoders.dark:Dark",
         "dark-udp": "nmebench.decoders.dark_udp:DarkUdp",
-        "udp": "nmebench.decoders.udp:Udp",
         "parabola": "nmebench.decoders.parabola:Parabola",
         "local-soft-argmax": "nmebench.decoders.local_soft_argmax:LocalSoftArgmax",
         "soft-argmax": "nmebench.decoders.soft_argmax:SoftArgmax",
         "barycentre": "nmebench.decoders.barycentre:Barycentre",
         "top-k": "nmebench.decoders.top_k:TopK",
-        "megvii": "nmebench.decoders.megvii:Megvii",
-        "fan": "nmebench.decoders.fan:Fan",
-        "hrnet": "nmebench.decoders.hrnet:Hrnet",
         "heatmap-offset": "nmebench.decoders.heatmap_offset:HeatmapOffset",
         "simcc": "nmebench.decoders.simcc:Simcc",
         "simcc-dark": "nmebench.decoders.simcc_dark:SimccDark",
+        "mmpose-udp": "nmebench.decoders.mmpose_udp:MmposeUdp",
+        "mmpose-megvii": "nmebench.decoders.mmpose_megvii:MmposeMegvii",
+        "face-alignment": "nmebench.decoders.face_alignment:FaceAlignment",
+        "official-hrnet": "nmebench.decoders.official_hrnet:OfficialHrnet",
     },
     group="nmebench.decoders",
     error=DecoderError,
 )
 """Built-in decoders, and the entry-point group of third-party ones: ``name = "module:Class"``."""
+
+REPLACED = {
+    "udp": "argmax, which uses the grid of the network's card ([output] grid), or mmpose-udp for mmpose's UDP codec",
+    "megvii": "mmpose-megvii",
+    "fan": "face-alignment",
+    "hrnet": "official-hrnet",
+}
+"""Former names of decoders, with the names to use instead."""
 
 
 def names() -> list[str]:
@@ -93,7 +101,7 @@ def from_spec(spec: str) -> Decoder:
 
 
 def describe(name: str) -> DecoderInfo:
-    """Return the summary, source, options and conventions of a decoder.
+    """Return the summary, source, options and chain of a decoder.
 
     Raises:
         DecoderError: an unknown name, or a plug-in that can't be loaded.
@@ -113,7 +121,7 @@ def describe(name: str) -> DecoderInfo:
         source=decoder.source,
         options=MappingProxyType(dict(decoder.schema)),
         needs=decoder.needs,
-        convention=decoder.convention,
+        chain=decoder.chain,
         bound=decoder.bound,
         origin=origin,
     )
@@ -132,6 +140,8 @@ def broken() -> dict[str, str]:
 
 def _load(name: str) -> tuple[type[Decoder], str]:
     """Return the decoder's class, after checking it if it is a plug-in, and its origin."""
+    if name in REPLACED and name not in REGISTRY:
+        raise DecoderError(f"decoder {name!r} no longer exists; use {REPLACED[name]}")
     loaded = REGISTRY.load(name)
     if name not in REGISTRY.table:
         _check_plugin(name, loaded.value, f"decoder {name!r} of {loaded.origin}", loaded.target)
@@ -147,6 +157,11 @@ def _check_plugin(name: str, found: object, where: str, target: str) -> None:
     missing = [field for field in ("name", "source", "bound") if not hasattr(found, field)]
     if missing:
         raise DecoderError(f"{where}: {target} doesn't define {', '.join(missing)}")
+    if hasattr(found, "convention"):
+        raise DecoderError(
+            f"{where}: {target} defines `convention`, which is no longer read; the grid belongs to the network's card, "
+            "so remove it, or define `chain` for the complete map of another code base"
+        )
     if isabstract(found):
         raise DecoderError(f"{where}: {target} doesn't define {', '.join(sorted(found.__abstractmethods__))}")
     if found.name != name:

@@ -21,8 +21,8 @@ class Simcc(Decoder):
     """The maximum of one distribution for x and one for y, each with ``split`` bins per pixel of the network's input.
 
     Reads ``simcc_x`` ``[N, K, Lx]`` and ``simcc_y`` ``[N, K, Ly]``. Without a heatmap, landmarks ``[N, K, 2]`` are in
-    input px, which the ``stride`` convention leaves unchanged when the "heatmap" is as large as the input. The score is
-    the smaller of the two maxima. Where it is <= 0 the landmark is (-1, -1); mmpose also divides that by ``split``.
+    input px. The score is the smaller of the two maxima. Where it is <= 0 the landmark is (-1, -1); mmpose also divides
+    that by ``split``.
 
     Raises:
         DecoderError: an option that is not allowed; on a call, an output that is missing or not of its shape.

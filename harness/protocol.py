@@ -1,22 +1,28 @@
-"""The names of a test protocol that several packages share: subsets, metrics, flip test, conventions."""
+"""The names of a test protocol that several packages share: subsets, metrics, flip test, grids."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal, get_args
 
 __all__ = [
     "ATTRIBUTES",
-    "CONVENTIONS",
+    "CHAIN_MAPS",
+    "CROP_CONVENTIONS",
     "DIRECT",
     "FLIPS",
+    "GRIDS",
     "LIST_NAMES",
     "METRICS",
     "SUBSETS",
     "THRESHOLD",
-    "Convention",
+    "Chain",
+    "ChainMap",
+    "CropConvention",
     "Flip",
+    "Grid",
     "MetricName",
     "Subset",
 ]
@@ -52,11 +58,35 @@ Flip = Literal["none", "flip", "flip+shift"]
 
 FLIPS: Final[tuple[Flip, ...]] = get_args(Flip)
 
-Convention = Literal["stride", "udp", "hrnet", "half-pixel"]
-"""The map from heatmap px to input px: ``stride`` x * s, ``udp`` x * (input - 1) / (heatmap - 1), ``half-pixel``
-(x + 0.5) * s - 0.5 or ``hrnet``."""
+CropConvention = Literal["stride", "udp"]
+"""The map from the box to the input: ``stride`` has W input px per box side, ``udp`` W - 1."""
 
-CONVENTIONS: Final[tuple[Convention, ...]] = get_args(Convention)
+CROP_CONVENTIONS: Final[tuple[CropConvention, ...]] = get_args(CropConvention)
+
+Grid = Literal["stride", "udp", "half-pixel"]
+"""The map from heatmap px to input px with which a network was trained: ``stride`` x * W / w, ``udp``
+x * (W - 1) / (w - 1), ``half-pixel`` (x + 0.5) * W / w - 0.5. A model card names it (``[output] grid``)."""
+
+GRIDS: Final[tuple[Grid, ...]] = get_args(Grid)
+
+ChainMap = Literal["mmpose", "mmpose-udp", "official-hrnet"]
+"""The map from heatmap px to image px of another code base: ``mmpose`` x * s / w, ``mmpose-udp`` x * s / (w - 1),
+``official-hrnet`` trunc((x + 0.5) * s / w + c - s / 2) + 1; s and c are size and centre of the box."""
+
+CHAIN_MAPS: Final[tuple[ChainMap, ...]] = get_args(ChainMap)
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The complete way of another code base from its heatmap px to image px.
+
+    A decoder with a chain is a preset: it reproduces that code base and ignores the grid of the network.
+    """
+
+    map: ChainMap
+    grid: Grid | None
+    """The grid of the networks for which the code base made the chain; None for a grid that cards can't name."""
+
 
 DIRECT: Final = "direct"
 """The decoder field of a cell whose network predicts landmarks instead of heatmaps."""

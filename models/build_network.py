@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nmebench.models.card import Card, Weights
 from nmebench.models.errors import CardError, ModelError
 from nmebench.models.registry import accepts, create, factory
+from nmebench.protocol import Grid
 
 if TYPE_CHECKING:
     from torch import nn
@@ -31,6 +32,11 @@ class Built:
     """Number of renamed parameters by ``"their prefix -> our prefix"``."""
     naming: str | None = None
     """The code base whose parameter names the file uses."""
+
+    @property
+    def grid(self) -> Grid:
+        """The grid of the heatmaps: the module's own (``oracle``), else the card's, else ``stride``."""
+        return getattr(self.module, "grid", None) or self.card.output.grid or "stride"
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -96,7 +102,7 @@ def _options(card: Card) -> dict[str, Any]:
     """The card's options, with the fields of its ``[output]`` table that the architecture declares."""
     make = factory(card.architecture)
     options: dict[str, Any] = dict(card.options)
-    for field_name in ("kind", "unit", "layout"):
+    for field_name in ("kind", "unit", "layout", "grid"):
         value = getattr(card.output, field_name)
         if value is None:
             continue

@@ -26,7 +26,7 @@ from nmebench.models.registry import factory
 from nmebench.models.registry import names as registered
 from nmebench.models.table_protocol import TableProtocol, table_protocol
 from nmebench.paths import weights_folder
-from nmebench.protocol import SUBSETS
+from nmebench.protocol import SUBSETS, CropConvention, Grid
 from nmebench.suggest import did_you_mean, unknown
 
 __all__ = [
@@ -93,7 +93,7 @@ class Input(_Table):
     """Width, height in px."""
     box: Name = "landmarks"
     """Name of the box rule that places the crop (``nmebench.boxes``)."""
-    convention: Literal["stride", "udp"] = "stride"
+    convention: CropConvention = "stride"
     """Sampling of the crop; ``udp`` if the network was trained with unbiased data processing (mmpose's ``use_udp``)."""
     colour: Literal["rgb", "bgr"] = "rgb"
     mean: Triple = IMAGENET_MEAN
@@ -110,9 +110,8 @@ class Output(_Table):
     """Unit of the raw landmarks; the built network always gives input px."""
     layout: Literal["xy", "xs-ys"] = "xy"
     """Order of raw landmarks ``[N, 2 K]``: x0, y0, x1, y1, ... or all x, then all y."""
-    grid: Literal["stride", "udp", "half-pixel"] | None = None
-    """Map from heatmap px to input px (``nmebench.geometry.coordinates``), used by decoders without a convention of
-    their own."""
+    grid: Grid | None = None
+    """Map from heatmap px to input px with which the network was trained; None means ``stride``."""
 
     @model_validator(mode="after")
     def _grid_belongs_to_heatmaps(self) -> Output:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import math
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from nmebench.grids import grid_map
 from nmebench.models.errors import ModelError
+from nmebench.protocol import GRIDS, Grid
+from nmebench.suggest import unknown
 
 __all__ = ["Oracle", "gaussians"]
 
@@ -68,40 +70,56 @@ class Oracle(nn.Module):
         input_size: int = 256,
         noise: float = 0.0,
         seed: int = 0,
-        convention: Literal["stride", "udp"] = "stride",
+        height: int | None = None,
+        input_height: int | None = None,
+        convention: Grid | None = None,
+        grid: Grid | None = None,
     ) -> None:
         """Set the shape of the heatmaps and their noise.
 
         Args:
             sigma: standard deviation of the Gaussians in heatmap px.
-            size: side of the square heatmaps in px.
-            input_size: side of the square input in px.
+            size: width of the heatmaps in px.
+            input_size: width of the input in px.
             noise: standard deviation of the white noise that is added.
             seed: seed of the noise.
-            convention: map from input px to heatmap px: ``stride`` (x * size / input_size) or ``udp``
-                (x * (size - 1) / (input_size - 1)).
+            height: height of the heatmaps in px; None for square ones.
+            input_height: height of the input in px; None for a square one.
+            convention: grid in which the maps are drawn, one of :data:`nmebench.protocol.GRIDS`; None for ``grid``.
+            grid: the card's ``output.grid``; None for ``stride``.
 
         Raises:
-            ModelError: a value is out of range.
+            ModelError: a value is out of range, or ``convention`` and ``grid`` differ.
         """
         super().__init__()
-        for name, value, least in (("sigma", sigma, 0.0), ("size", size, 1), ("input_size", input_size, 1)):
-            if not math.isfinite(value) or value <= least:
+        for name, value, least in (
+            ("sigma", sigma, 0.0),
+            ("size", size, 1),
+            ("input_size", input_size, 1),
+            ("height", height, 1),
+            ("input_height", input_height, 1),
+        ):
+            if value is not None and (not math.isfinite(value) or value <= least):
                 raise ModelError(f"oracle: {name}={value} must be more than {least:g}")
         if not math.isfinite(noise) or noise < 0:
             raise ModelError(f"oracle: noise={noise} must be 0 or more")
-        if convention not in ("stride", "udp"):
-            raise ModelError(f"oracle: convention {convention!r} is unknown; 'stride' or 'udp' is allowed")
+        for name, given in (("convention", convention), ("grid", grid)):
+            if given is not None and given not in GRIDS:
+                raise ModelError(f"oracle: {unknown(name, given, GRIDS)}")
+        if convention is not None and grid is not None and convention != grid:
+            raise ModelError(
+                f"oracle: options.convention is {convention!r} and output.grid is {grid!r}; remove one of them"
+            )
         self.sigma = float(sigma)
-        self.size = int(size)
-        self.input_size = (int(input_size), int(input_size))
+        self.size = (int(size), int(size if height is None else height))
+        """Width, height of the heatmaps in px."""
+        self.input_size = (int(input_size), int(input_size if input_height is None else input_height))
         self.noise = float(noise)
         self.seed = int(seed)
-        self.convention = convention
-        self.scale = size / input_size if convention == "stride" else (size - 1) / (input_size - 1)
+        self.grid: Grid = convention or grid or "stride"
 
     def forward(self, landmarks: Tensor) -> dict[str, Tensor]:
-        """``[N, K, 2]`` in input px -> ``{"heatmaps": [N, K, size, size]}`` float32.
+        """``[N, K, 2]`` in input px -> ``{"heatmaps": [N, K, height, width]}`` float32.
 
         Raises:
             ModelError: the landmarks have another shape.
@@ -109,10 +127,12 @@ class Oracle(nn.Module):
         if landmarks.ndim != 3 or landmarks.shape[-1] != 2:
             raise ModelError(f"oracle reads landmarks [N, K, 2] in input px, not {list(landmarks.shape)}")
         # float64 until the maps are drawn: a decoder's own error can be below float32's step at 256 px.
-        points = landmarks.to(torch.float64) * self.scale
-        maps = torch.empty((*landmarks.shape[:2], self.size, self.size), dtype=torch.float32, device=landmarks.device)
+        scale, half = grid_map(self.grid, heatmap_size=self.size, input_size=self.input_size)
+        points = (landmarks.to(torch.float64) + half) / landmarks.new_tensor(scale, dtype=torch.float64) - half
+        width, height = self.size
+        maps = torch.empty((*landmarks.shape[:2], height, width), dtype=torch.float32, device=landmarks.device)
         for face in range(len(landmarks)):  # one face at a time, so that memory never holds a batch of float64 maps
-            maps[face] = gaussians(points[face], (self.size, self.size), self.sigma)
+            maps[face] = gaussians(points[face], (height, width), self.sigma)
             if self.noise:
                 generator = self._noise_generator(landmarks[face])
                 maps[face] += self.noise * torch.randn(maps.shape[1:], generator=generator).to(maps.device)

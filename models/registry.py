@@ -1,9 +1,9 @@
 """Networks by name: the built-in table, other distributions' entry points, and timm's backbones.
 
 A name stands for a factory: a class or function with keyword-only options that returns an ``nn.Module``. The factory is
-imported when its network is created or described. Four option names are reserved, and
+imported when its network is created or described. Five option names are reserved, and
 :func:`nmebench.models.build_network.build` sets them for a factory that declares them: ``weights`` (a path; the factory
-reads the file itself), ``kind``, ``unit`` and ``layout`` (from a card's ``[output]`` table).
+reads the file itself), ``kind``, ``unit``, ``layout`` and ``grid`` (from a card's ``[output]`` table).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ REGISTRY = Registry(
 )
 """Built-in networks, and the entry-point group of third-party ones: ``name = "module:factory"``."""
 
-_RESERVED_OPTIONS = ("weights", "kind", "unit", "layout")
+_RESERVED_OPTIONS = ("weights", "kind", "unit", "layout", "grid")
 
 #: The paragraph of a factory's docstring that cites where the network comes from.
 _SOURCE = re.compile(r"^Source: (.+?)\.?\s*(?:\n\n|\Z)", re.MULTILINE | re.DOTALL)

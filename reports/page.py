@@ -191,7 +191,7 @@ def _script_cells(view: RunView) -> list[dict[str, Any]]:
     values = {part: view.distinct(part) for part in ("model", "decoder", "flip", "box")}
     return [
         {part: distinct.index(getattr(cell, part)) for part, distinct in values.items()}
-        | {"decoder_name": display(cell.decoder, 60)}
+        | {"decoder_name": display(cell.decoder_label, 60)}
         for cell in view.cells
     ]
 

@@ -12,6 +12,7 @@ from typing import Any
 from nmebench.protocol import SUBSETS
 from nmebench.reports.render import markdown
 from nmebench.reports.render.text import DASH
+from nmebench.runs.run_record import OTHER_GRID
 from nmebench.runs.run_store import Run
 
 __all__ = ["by_decoder", "by_subset", "provenance_line"]
@@ -37,6 +38,7 @@ def by_subset(folder: str, *, decoders: Sequence[str], flip: str, models: Sequen
     """
     run = Run.open(Path(folder))
     scores = _scores(run)
+    labels = _labels(run)
     subsets = [name for name in SUBSETS if name in run.record.dataset.counts]
     rows = []
     for model in models or _networks(run):
@@ -46,13 +48,15 @@ def by_subset(folder: str, *, decoders: Sequence[str], flip: str, models: Sequen
                 continue
             interval = f" [{test['nme_low']:.3f}, {test['nme_high']:.3f}]" if float(test["nme"]) >= 0.1 else ""
             values = [_nme(scores.get((model, decoder, flip, subset))) for subset in subsets[1:]]
-            rows.append([model, decoder, _nme(test) + interval, *values])
+            rows.append([model, labels[decoder], _nme(test) + interval, *values])
     head = ["network", "decoder", *(f"{name} ({run.record.dataset.counts[name]})" for name in subsets)]
     return markdown.table(head, rows, text_columns=2)
 
 
 def by_decoder(folder: str, *, flip: str, floors: str | None = None) -> str:
     """NME over all faces, percent, of every decoder: one column per network, best decoder of the first network first.
+
+    Presets that decoded maps of another grid come last, labelled: they are not ranked among the others.
 
     Args:
         folder: a committed run.
@@ -70,15 +74,15 @@ def by_decoder(folder: str, *, flip: str, floors: str | None = None) -> str:
     scores = _scores(run)
     floor_run = Run.open(Path(floors)) if floors else None
     floor = {row["decoder"]: row for row in floor_run.score_rows() if row["subset"] == "test"} if floor_run else {}
-    networks = _networks(run)
+    networks, labels = _networks(run), _labels(run)
     head = ["decoder", *networks]
     if floor_run:
         head.append(f"floor: perfect maps on WFLW's geometry ({floor_run.record.dataset.faces} faces)")
     rows = []
     for decoder in dict.fromkeys(cell.decoder for cell in run.record.cells):
         values = [_nme(scores.get((name, decoder, flip, "test"))) for name in networks]
-        rows.append([decoder, *values, *([_nme(floor.get(decoder))] if floor_run else [])])
-    rows.sort(key=lambda row: [float(value) if value != DASH else 1e9 for value in row[1:2]])
+        rows.append([labels[decoder], *values, *([_nme(floor.get(decoder))] if floor_run else [])])
+    rows.sort(key=lambda row: (row[0].endswith(OTHER_GRID), float(row[1]) if row[1] != DASH else 1e9))
     return markdown.table(head, rows, text_columns=1)
 
 
@@ -97,6 +101,12 @@ def provenance_line(folder: str) -> str:
         f"{run.record.normaliser} NME in percent; {versions}{', engine ' + engines if engines else ''}; "
         f"scores: [{folder}/scores.csv]({folder}/scores.csv)"
     )
+
+
+def _labels(run: Run) -> dict[str, str]:
+    """Each decoder's label: its spec, and that of the other grid if one of its cells is mixed."""
+    labels = {cell.decoder: cell.decoder for cell in run.record.cells}
+    return labels | {cell.decoder: cell.decoder_label for cell in run.record.cells if cell.mixed}
 
 
 def _networks(run: Run) -> list[str]:

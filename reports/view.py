@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmebench.reports.render.text import display
+from nmebench.runs.run_record import OTHER_GRID
 from nmebench.runs.run_store import Run
 from nmebench.scoring import subset_masks
 
@@ -38,16 +39,23 @@ class CellView:
     """Number of the cell's network, or of its decoder if the run has one network. It selects the colour."""
     differing: tuple[str, ...] = ()
     """The parts, such as ``decoder``, that differ between the run's cells."""
+    mixed: bool = False
+    """Whether a preset decoded heatmaps of another grid; such a cell is labelled and never ranked."""
+
+    @property
+    def decoder_label(self) -> str:
+        """The decoder's spec, labelled for a mixed cell."""
+        return self.decoder + OTHER_GRID if self.mixed else self.decoder
 
     @property
     def names(self) -> tuple[str, str, str, str]:
         """Network, decoder, flip test and box, printable."""
-        return (display(self.model, 80), display(self.decoder, 80), display(self.flip, 40), display(self.box, 40))
+        return (display(self.model, 80), display(self.decoder_label, 80), display(self.flip, 40), display(self.box, 40))
 
     @property
     def short_label(self) -> str:
         """The parts that distinguish the cell from the run's other cells."""
-        parts = {"model": display(self.model, 60), "decoder": display(self.decoder, 60), "flip": self.flip_text}
+        parts = {"model": display(self.model, 60), "decoder": display(self.decoder_label, 60), "flip": self.flip_text}
         parts["box"] = f"box {display(self.box, 40)}"
         return " · ".join(parts[name] for name in self.differing or ("model", "decoder"))
 
@@ -55,7 +63,8 @@ class CellView:
     def label(self) -> str:
         """All parts: network, decoder, flip test, box."""
         return (
-            f"{display(self.model, 60)} · {display(self.decoder, 60)} · {self.flip_text} · box {display(self.box, 40)}"
+            f"{display(self.model, 60)} · {display(self.decoder_label, 60)} · {self.flip_text} · "
+            f"box {display(self.box, 40)}"
         )
 
     @property
@@ -88,7 +97,7 @@ class RunView:
         series = list(dict.fromkeys(getattr(c, key) for c in records))
         differing = tuple(part for part in _PARTS if len({getattr(c, part) for c in records}) > 1)
         return tuple(
-            CellView(i, c.id, c.model, c.decoder, c.flip, c.box, series.index(getattr(c, key)), differing)
+            CellView(i, c.id, c.model, c.decoder, c.flip, c.box, series.index(getattr(c, key)), differing, c.mixed)
             for i, c in enumerate(records)
         )
 
@@ -119,10 +128,13 @@ class RunView:
 
     @cached_property
     def best_of_model(self) -> Mapping[str, CellView]:
-        """For each network the cell with the lowest NME over all faces."""
+        """For each network the cell with the lowest NME over all faces; a mixed cell only if there is no other."""
         means = self.nme.mean(1)
         best: dict[str, CellView] = {}
+        ranked = {cell.model for cell in self.cells if not cell.mixed}
         for cell in self.cells:
+            if cell.mixed and cell.model in ranked:
+                continue
             if cell.model not in best or means[cell.index] < means[best[cell.model].index]:
                 best[cell.model] = cell
         return best
@@ -131,11 +143,13 @@ class RunView:
     def baseline(self) -> tuple[int | None, ...]:
         """For each cell the index of the cell with the plain decoder and the same network, flip test and box.
 
-        The plain decoder is ``argmax`` if it ran, else the first decoder. Its own cells have None.
+        The plain decoder is ``argmax`` if it ran, else the first decoder. Its own cells have None. So do mixed
+        cells, which are not compared.
         """
         groups: dict[tuple[str, str, str], list[CellView]] = {}
         for cell in self.cells:
-            groups.setdefault((cell.model, cell.flip, cell.box), []).append(cell)
+            if not cell.mixed:
+                groups.setdefault((cell.model, cell.flip, cell.box), []).append(cell)
         baseline: list[int | None] = [None] * len(self.cells)
         for group in groups.values():
             plain = next((c for c in group if c.decoder.partition(":")[0] == "argmax"), group[0])

@@ -38,11 +38,11 @@ STUDIED = [
     "barycentre",
     "barycentre:form=ldeq",
     "top-k",
-    "megvii",
-    "fan",
+    "mmpose-megvii",
+    "face-alignment",
 ]
-# fan and megvii include half a pixel by definition, which would only compress the scale of the plots.
-PLOTTED = [spec for spec in STUDIED if spec not in {"megvii", "fan", "barycentre:form=ldeq"}]
+# face-alignment and mmpose-megvii include half a pixel by definition, which would only compress the scale of the plots.
+PLOTTED = [spec for spec in STUDIED if spec not in {"mmpose-megvii", "face-alignment", "barycentre:form=ldeq"}]
 
 
 @dataclass(frozen=True)
@@ -230,8 +230,9 @@ def family_table() -> str:
             continue
         options = ", ".join(f"`{key}={option.default}`".lower() for key, option in info.options.items()) or "-"
         needs = ", ".join(info.needs)
-        body.append([f"`{name}`", info.summary, options, needs, info.convention, f"{info.bound:g}", info.source])
-    return table(["name", "what it does", "options", "needs", "px", "bound", "source"], body)
+        chain = f"`{info.chain.map}`" if info.chain else "-"
+        body.append([f"`{name}`", info.summary, options, needs, chain, f"{info.bound:g}", info.source])
+    return table(["name", "what it does", "options", "needs", "chain", "bound", "source"], body)
 
 
 # Paul Tol's "bright" and "muted" qualitative schemes; dashes also distinguish the lines.

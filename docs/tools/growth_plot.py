@@ -35,8 +35,8 @@ CSV, PLOT = DOCS / "results" / "growth.csv", DOCS / "images" / "growth.svg"
 FIELDS = ("model", "faces", "decoders", "process_seconds", "sweep_seconds", "peak_mib")
 
 DECODERS = (
-    "dark", "argmax", "quarter-offset", "dark-udp", "udp", "parabola", "local-soft-argmax", "soft-argmax", "barycentre",
-    "top-k", "megvii", "fan", "hrnet", "dark:kernel=17", "parabola:fit=raw",
+    "dark", "argmax", "quarter-offset", "dark-udp", "parabola", "local-soft-argmax", "soft-argmax", "barycentre",
+    "top-k", "mmpose-megvii", "face-alignment", "official-hrnet", "mmpose-udp", "dark:kernel=17", "parabola:fit=raw",
 )  # fmt: skip
 """A point with n decoders runs the first n of them."""
 SMALL, LARGE = "synthface-mobilenetv3", "hrnetv2-w18"

@@ -165,7 +165,7 @@ def _suspect_opencv(s: DeviatingCell) -> str | None:
 def _other_decoders(s: DeviatingCell) -> tuple[Overrides, ...]:
     if not s.heatmaps:
         return ()
-    usual = ("dark", "quarter-offset", "quarter-offset:rule=mmpose0", "argmax", "dark-udp", "hrnet")
+    usual = ("dark", "quarter-offset", "quarter-offset:rule=mmpose0", "argmax", "dark-udp", "official-hrnet")
     return tuple({"decoders": (name,)} for name in usual if name != s.cell.decoder)
 
 

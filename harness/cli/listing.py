@@ -39,11 +39,12 @@ def decoders() -> None:
     """List the registered decoders, including those of plug-ins."""
     from nmebench import decoders as registry
 
-    body = table("decoders", "name", "options", "needs", "convention", "summary", "source")
+    body = table("decoders", "name", "options", "needs", "map", "summary", "source")
     for name in registry.names():
         info = registry.describe(name)
         options = ", ".join(f"{key}={option.default}" for key, option in info.options.items())
-        body.add_row(name, options or "-", ", ".join(info.needs), info.convention, info.summary, info.source)
+        landmark_map = info.chain.map if info.chain else "grid of the card"
+        body.add_row(name, options or "-", ", ".join(info.needs), landmark_map, info.summary, info.source)
     console().print(body)
 
 

@@ -26,7 +26,7 @@ def print_scores(run: Run) -> None:
         all_faces = scores[cell.id, "test"]
         body.add_row(
             cell.model,
-            cell.decoder,
+            cell.decoder_label,
             cell.flip,
             cell.box,
             *(f"{scores[cell.id, name]['nme']:.3f}" if (cell.id, name) in scores else "-" for name in subsets),

@@ -104,9 +104,23 @@ class CellRecord(_Record):
     flip: Flip
     box: str
     convention: str = "stride"
-    """The decoder's map from heatmap px to input px, one of :data:`nmebench.protocol.CONVENTIONS`."""
+    """The map of the landmarks: a grid of :data:`nmebench.protocol.GRIDS`, or a preset's of
+    :data:`nmebench.protocol.CHAIN_MAPS`."""
+    mixed: bool = False
+    """True if a preset decoded the heatmaps of a network that was trained in another grid. Such a cell says nothing
+    about the network or the decoder, so it is labelled everywhere and never ranked."""
     counts: dict[str, int] = Field(default_factory=dict)
     """The decoder's counters over all landmarks, such as ``empty`` (maps) and ``steps_over_1px``."""
+
+
+    @property
+    def decoder_label(self) -> str:
+        """The decoder's spec, followed by :data:`OTHER_GRID` for a mixed cell."""
+        return self.decoder + OTHER_GRID if self.mixed else self.decoder
+
+
+OTHER_GRID = " (other grid)"
+"""Label of the decoder of a mixed cell."""
 
 
 class SourceRecord(_Record):

@@ -23,6 +23,7 @@ def _settings(card: Mapping[str, Any], configuration: Mapping[str, Any], box: st
         "box padding": _padding(box, configuration.get("box_padding")),
         "colour": str(configuration.get("colour") or given.get("colour") or "rgb"),
         "crop convention": str(given.get("convention") or "stride"),
+        "grid": str(_mapping(card.get("output")).get("grid") or "stride"),
         "architecture options": ", ".join(f"{name}={options[name]}" for name in sorted(options)) or "none",
         "precision": precision,
         "network outputs": "float16" if configuration.get("keep_heatmaps") else "float32",
@@ -48,8 +49,8 @@ def cell_settings(run: Run, cell: CellRecord) -> dict[str, str]:
     """Return the settings with which a cell was measured, as text by name; empty for scored predictions.
 
     Example:
-        ``{"box padding": "1.25", "colour": "rgb", "crop convention": "stride", "architecture options": "none",
-        "precision": "float32", "network outputs": "float32"}``
+        ``{"box padding": "1.25", "colour": "rgb", "crop convention": "stride", "grid": "stride",
+        "architecture options": "none", "precision": "float32", "network outputs": "float32"}``
     """
     if run.record.kind != "sweep":
         return {}

@@ -43,7 +43,8 @@ class SweepConfiguration(BaseModel):
     """Annotation format; None to detect it from the files."""
     models: tuple[Annotated[ModelRequest, BeforeValidator(_request)], ...] = Field(min_length=1)
     decoders: tuple[str, ...] = ()
-    """Decoder specs such as ``dark:kernel=17``; ``all`` selects every decoder whose inputs the network outputs."""
+    """Decoder specs such as ``dark:kernel=17``; ``all`` selects every refinement rule whose inputs the network
+    outputs; presets (``mmpose-udp``, ``official-hrnet``, ...) must be named."""
     flip: tuple[Flip, ...] = ()
     """Flip tests."""
     boxes: tuple[str, ...] = ()

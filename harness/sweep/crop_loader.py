@@ -12,11 +12,10 @@ import cv2
 import numpy as np
 import torch
 
-from nmebench.boxes import Boxes
 from nmebench.datasets.dataset import Dataset
 from nmebench.errors import InputError
+from nmebench.geometry import Geometry, images
 from nmebench.geometry import crop as cropping
-from nmebench.geometry import images
 from nmebench.sweep.batch_store import BatchStore
 from nmebench.sweep.clock import Clock
 
@@ -35,14 +34,12 @@ class CropLoader:
     """Loads batches of crops, uint8 ``[B, H, W, 3]`` BGR."""
 
     dataset: Dataset
-    boxes: Boxes
-    """The boxes on the input's aspect ratio."""
+    geometry: Geometry
+    """The boxes on the input's aspect ratio, the input's size and the crop's convention."""
+    sampling: cropping.Sampling
+    """The sampling of the box rule."""
     batches: Sequence[np.ndarray]
     """The positions of each batch's faces."""
-    input_size: tuple[int, int]
-    """Width, height of a crop in input px."""
-    convention: str
-    """The crop convention of the model card."""
     clock: Clock
     """Receives the processor's seconds for ``read`` and ``crop``."""
     store: BatchStore | None = None
@@ -108,7 +105,7 @@ class CropLoader:
                 f"{self.dataset.spec}: has no photographs, only landmarks; use --model oracle, or give the folder that "
                 "holds WFLW_images"
             )
-        width, height = self.input_size
+        width, height = self.geometry.input_size
         crops = np.empty((len(rows), height, width, 3), np.uint8)
         name: str | None = None
         photograph: np.ndarray | None = None
@@ -120,10 +117,9 @@ class CropLoader:
             with self.clock.processor("crop"):
                 crops[index] = cropping.crop(
                     photograph,
-                    self.boxes.centre[row],
-                    self.boxes.size[row],
-                    self.input_size,
-                    self.boxes.sampling,
-                    convention=self.convention,
+                    *self.geometry.box(int(row)),
+                    self.geometry.input_size,
+                    self.sampling,
+                    convention=self.geometry.crop,
                 )
         return crops

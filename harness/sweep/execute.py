@@ -181,7 +181,7 @@ def _store(
     )
     pictures = None
     if computed.thumbnail_store is not None:
-        pictures = thumbnails.read_all(computed.thumbnail_store, plan.networks[0].batches, boxes)
+        pictures = thumbnails.read_all(computed.thumbnail_store, plan.networks[0].batches, plan.networks[0].geometry)
     return Run.create(staging, record, faces, thumbnails=pictures)
 
 

@@ -12,7 +12,7 @@ import torch
 
 from nmebench.errors import InputError
 
-__all__ = ["average", "mirror_images", "mirror_landmarks", "unflip"]
+__all__ = ["average", "mirror_images", "unflip"]
 
 #: Names of the outputs that the flip test averages.
 _MIRRORED = ("heatmaps", "landmarks", "offsets", "simcc_x", "simcc_y")
@@ -21,23 +21,6 @@ _MIRRORED = ("heatmaps", "landmarks", "offsets", "simcc_x", "simcc_y")
 def mirror_images(images: torch.Tensor) -> torch.Tensor:
     """Return crops ``[N, 3, H, W]`` with left and right exchanged."""
     return images.flip(-1)
-
-
-def mirror_landmarks(landmarks: torch.Tensor, permutation: torch.Tensor, width: int) -> torch.Tensor:
-    """Return the landmarks of the mirrored crop: x becomes ``width - 1 - x``, and left and right points swap.
-
-    Args:
-        landmarks: ``[N, K, 2]`` input px.
-        permutation: int ``[K]``, the scheme's flip permutation.
-        width: width of the crop in input px.
-
-    Example:
-        >>> mirror_landmarks(torch.tensor([[[1.0, 5.0], [6.0, 5.0]]]), torch.tensor([1, 0]), 8).tolist()
-        [[[1.0, 5.0], [6.0, 5.0]]]
-    """
-    mirrored = landmarks[:, permutation].clone()
-    mirrored[..., 0] = width - 1 - mirrored[..., 0]
-    return mirrored
 
 
 def unflip(

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from nmebench import engines
 from nmebench.errors import InputError
 from nmebench.files import write_atomically
-from nmebench.geometry import coordinates, crop
+from nmebench.geometry import crop
 from nmebench.paths import cache_folder
 from nmebench.sweep import flip_test, thumbnails
 from nmebench.sweep.batch_store import BatchStore, check_budget
@@ -96,10 +96,9 @@ class Forward:
                 self.kept_outputs = self._open_kept_outputs()
         self.crop_loader = CropLoader(
             plan.dataset,
-            network.boxes,
+            network.geometry,
+            network.boxes.sampling,
             network.batches,
-            self.card.input.size,
-            self.card.input.convention,
             self.workers,
             kept_crops,
         )
@@ -162,16 +161,10 @@ class Forward:
             return
         for number in numbers:
             rows = self.network.batches[number]
-            landmarks = torch.from_numpy(
-                coordinates.image_to_input(
-                    self.plan.dataset.landmarks[rows],
-                    input_size=self.card.input.size,
-                    centre=self.network.boxes.centre[rows],
-                    size=self.network.boxes.size[rows],
-                )
-            )
-            width = self.card.input.size[0]
-            yield {"plain": landmarks, "mirrored": flip_test.mirror_landmarks(landmarks, self.permutation, width)}
+            geometry = self.network.geometry.take(rows)
+            landmarks = geometry.image_to_input(self.plan.dataset.landmarks[rows])
+            mirrored = geometry.mirror(landmarks, self.plan.dataset.scheme.flip)
+            yield {"plain": torch.from_numpy(landmarks), "mirrored": torch.from_numpy(mirrored)}
 
     def _normalise(self, number: int, crops: np.ndarray) -> Inputs:
         """Return a batch of crops as the network's input, and mirrored where a cell needs it; draw the thumbnails."""

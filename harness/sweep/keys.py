@@ -14,14 +14,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from nmebench import grids
 from nmebench.boxes import Boxes
 from nmebench.datasets import photographs_sha256
 from nmebench.datasets.dataset import Dataset
 from nmebench.decoders.interface import Decoder
+from nmebench.files import file_sha256
 from nmebench.models import Built
 from nmebench.models.card import Card
 from nmebench.models.registry import factory
@@ -101,7 +104,8 @@ def network_key(data: str, boxes: Boxes, built: Built, batch_size: int, configur
         batch_size=batch_size,
         engine=[configuration.engine, configuration.threads, configuration.seed],
         float16=configuration.keep_heatmaps,
-        code=[_plugins(network_code(built)), package_hash(*_FORWARD_SOURCES)],
+        grid=built.grid,
+        code=[_plugins(network_code(built)), package_hash(*_FORWARD_SOURCES), file_sha256(Path(grids.__file__))],
         versions=provenance.versions(),
     )
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nmebench.geometry import coordinates
 from nmebench.runs.run_store import ModelRecord
 from nmebench.sweep import flip_test
 from nmebench.sweep.batch_store import BatchStore
@@ -150,21 +149,12 @@ class NetworkSweep:
 
     def _decode(self, cell: PlannedCell, outputs: Mapping[str, torch.Tensor], rows: np.ndarray) -> Result:
         """Decode a batch for one cell and map its landmarks to image px."""
-        input_size = self.network.built.card.input.size
-        centre, size = self.network.boxes.centre[rows], self.network.boxes.size[rows]
+        geometry = self.network.geometry.take(rows).with_heatmaps(self._first_batch.heatmap_size)
         if cell.decoder is None:
-            inside = outputs["landmarks"].double().cpu().numpy()
-            landmarks = coordinates.input_to_image(inside, input_size=input_size, centre=centre, size=size)
+            landmarks = geometry.input_to_image(outputs["landmarks"].double().cpu().numpy())
             return Result(landmarks, np.ones(landmarks.shape[:2], np.float32), {})
         decoded = cell.decoder(outputs)
-        landmarks = coordinates.to_image(
-            decoded.landmarks.double().cpu().numpy(),
-            convention=cell.record.convention,
-            heatmap_size=self._first_batch.heatmap_size or input_size,
-            input_size=input_size,
-            centre=centre,
-            size=size,
-        )
+        landmarks = geometry.to_image(decoded.landmarks.double().cpu().numpy(), cell.decoder.chain)
         return Result(landmarks, decoded.scores.cpu().numpy(), decoded.counts)
 
     @property

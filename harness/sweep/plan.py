@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from nmebench.boxes import Boxes
 from nmebench.datasets.dataset import Dataset
 from nmebench.decoders.interface import Decoder
 from nmebench.errors import InputError
-from nmebench.geometry import scheme
+from nmebench.geometry import Geometry, scheme
 from nmebench.models.card import Card
 from nmebench.models.table_protocol import TableProtocol
 from nmebench.protocol import DIRECT, Flip
@@ -68,6 +69,17 @@ class NetworkPlan:
         """The flip tests that the cells need, in the order of the cells."""
         return tuple(dict.fromkeys(cell.record.flip for cell in self.cells))
 
+    @cached_property
+    def geometry(self) -> Geometry:
+        """The boxes of all faces, the crop and the grid of the network."""
+        return Geometry(
+            self.boxes.centre,
+            self.boxes.size,
+            self.built.card.input.size,
+            crop=self.built.card.input.convention,
+            grid=self.built.grid,
+        )
+
     @property
     def reads_images(self) -> bool:
         """True if the network reads crops; False for ``oracle``, which reads the ground truth."""
@@ -114,7 +126,7 @@ def make(configuration: SweepConfiguration) -> Plan:
     for request, card, own in zip(configuration.models, cards, given, strict=True):
         built = models.build(card, weights=request.weights)
         protocols = tuple(card.protocols(dataset.name).values())
-        chosen, skipped = _decoders(card, configuration, _outputs_of(built), protocols)
+        chosen, skipped = _decoders(built, configuration, protocols)
         for decoder, missing in skipped.items():
             unusable.setdefault((decoder, missing), []).append(card.name)
         for box in configuration.boxes or dict.fromkeys(p.box or card.input.box for p in protocols):
@@ -159,9 +171,13 @@ def _flips(configuration: SweepConfiguration, protocols: Sequence[TableProtocol]
 
 
 def _decoders(
-    card: Card, configuration: SweepConfiguration, outputs: frozenset[str], protocols: Sequence[TableProtocol]
+    built: models.Built, configuration: SweepConfiguration, protocols: Sequence[TableProtocol]
 ) -> tuple[list[Decoder | None], dict[str, str]]:
-    """Return the decoders of a network's cells, and those of ``all`` that it can't feed, with the missing outputs."""
+    """Return the decoders of a network's cells, and those of ``all`` that it can't feed, with the missing outputs.
+
+    ``all`` are the refinement rules; a preset must be named.
+    """
+    card, outputs = built.card, _outputs_of(built)
     if outputs == {"landmarks"}:
         return [None], {}
     reported = tuple(p.decoder for p in protocols if p.decoder and p.decoder != DIRECT)
@@ -170,6 +186,13 @@ def _decoders(
     for spec in configuration.decoders or reported or _DEFAULT_DECODERS:
         for name in decoders.names() if spec == "all" else (spec,):
             decoder = decoders.from_spec(name)
+            if spec == "all" and decoder.chain is not None:
+                continue
+            if not configuration.decoders and decoder.chain and decoder.chain.grid not in (None, built.grid):
+                raise InputError(
+                    f"card {card.name}: decoder {decoder.spec!r} reads heatmaps in the grid {decoder.chain.grid!r}, "
+                    f"but output.grid is {built.grid!r}; correct the card, or give --decoder to mix them"
+                )
             missing = ", ".join(need for need in decoder.needs if need not in outputs)
             if not missing:
                 chosen[decoder.spec] = decoder
@@ -206,21 +229,22 @@ def _network(
         boxes=boxes,
         batches=batches_of(dataset, batch_size),
         batch_size=batch_size,
-        cells=tuple(_cell(card, decoder, flip, box, network_key) for decoder in chosen for flip in flips),
+        cells=tuple(_cell(built, decoder, flip, box, network_key) for decoder in chosen for flip in flips),
         key=network_key,
         crops_key=keys.crops_key(data_key, boxes, card, batch_size),
     )
 
 
-def _cell(card: Card, decoder: Decoder | None, flip: Flip, box: str, network_key: str) -> PlannedCell:
+def _cell(built: models.Built, decoder: Decoder | None, flip: Flip, box: str, network_key: str) -> PlannedCell:
     spec = decoder.spec if decoder else DIRECT
     record = CellRecord(
-        id=cell_id(card.name, spec, flip, box),
-        model=card.name,
+        id=cell_id(built.card.name, spec, flip, box),
+        model=built.card.name,
         decoder=spec,
         flip=flip,
         box=box,
-        convention=decoder.convention_for(card.output.grid) if decoder else "stride",
+        convention=decoder.chain.map if decoder and decoder.chain else built.grid,
+        mixed=decoder is not None and _mixed(built, decoder),
     )
     return PlannedCell(record, decoder, keys.cell_key(network_key, decoder, flip))
 
@@ -241,6 +265,18 @@ def _check_ids(cells: Sequence[CellRecord]) -> None:
                 f"{cell.id[:80]}...: the name of this cell's files has {len(cell.id)} characters, allowed: "
                 f"{MAX_CELL_ID}; give the network a shorter name or the decoder fewer options"
             )
+
+
+def _mixed(built: models.Built, decoder: Decoder) -> bool:
+    """Return True if a preset reads the maps of a network that was trained in another grid.
+
+    Cards can't name the grids of some presets. A card that names such a preset as its own decoder states that its
+    network was trained for it.
+    """
+    if decoder.chain is None or decoder.chain.grid == built.grid:
+        return False
+    own = (built.card.test.decoder or "").partition(":")[0]
+    return decoder.chain.grid is not None or own != decoder.name
 
 
 def _sentence(decoder: str, missing: str, without: Sequence[str], networks: int) -> str:

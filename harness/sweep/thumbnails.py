@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
-from nmebench.boxes import Boxes
 from nmebench.errors import InputError
+from nmebench.geometry import Geometry
 from nmebench.runs.run_store import Thumbnail
 from nmebench.sweep.batch_store import BatchStore
 
@@ -42,13 +43,13 @@ def encode(crops: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def read_all(store: BatchStore, batches: Sequence[np.ndarray], boxes: Boxes) -> list[Thumbnail]:
+def read_all(store: BatchStore, batches: Sequence[np.ndarray], geometry: Geometry) -> list[Thumbnail]:
     """Return the thumbnail of every face in the dataset's order, each with its map from image px.
 
     Args:
         store: what :func:`encode` returned for each batch.
         batches: the positions of each batch's faces.
-        boxes: the boxes of the crops.
+        geometry: the geometry of the crops.
 
     Raises:
         InputError: a batch was removed or damaged during the sweep.
@@ -64,8 +65,7 @@ def read_all(store: BatchStore, batches: Sequence[np.ndarray], boxes: Boxes) -> 
         width, height = (int(side) for side in stored["size"])
         jpegs = np.split(stored["bytes"], np.cumsum(stored["lengths"])[:-1])
         for row, jpeg in zip(rows.tolist(), jpegs, strict=True):
-            scale = np.asarray([width, height]) / boxes.size[row]
-            shift = np.asarray([width, height]) / 2 - boxes.centre[row] * scale
-            warp = np.asarray([[scale[0], 0.0, shift[0]], [0.0, scale[1], shift[1]]])
-            thumbnails[row] = Thumbnail(jpeg.tobytes(), (width, height), warp)
+            # cv2.resize aligns the edges of pixels, as a grid with half-pixel centres.
+            frame = replace(geometry, grid="half-pixel", heatmap_size=(width, height))
+            thumbnails[row] = Thumbnail(jpeg.tobytes(), (width, height), frame.heatmap_matrix(row))
     return [thumbnails[row] for row in sorted(thumbnails)]

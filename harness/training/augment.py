@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from nmebench.geometry import Geometry
 from nmebench.training.recipe import Augmentation
 
 __all__ = ["PLAIN", "AugmentedView", "apply", "matrix", "sample"]
@@ -64,15 +65,8 @@ def matrix(
         input_size: the network's input side, input px.
         view: the drawn augmentation.
     """
-    angle = np.deg2rad(view.degrees)
-    zoom = input_size / (side * view.scale)
-    turn = zoom * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    pivot = np.asarray(centre, dtype=np.float64) + np.asarray(view.shift) * side
-    forward = np.column_stack([turn, input_size / 2 - turn @ pivot])
-    if view.flip:
-        forward[0] = -forward[0]
-        forward[0, 2] += input_size - 1
-    return forward
+    geometry = Geometry([centre], [[side, side]], (input_size, input_size))
+    return geometry.view_matrix(degrees=view.degrees, zoom=view.scale, shift=view.shift, mirrored=view.flip)
 
 
 def apply(

@@ -196,7 +196,7 @@ class _Held:
             mean=parts.mean,
             std=parts.std,
             decoder=parts.encoder.decoder(size),
-            grid=parts.encoder.output().grid,
+            grid=parts.encoder.output().grid or "stride",
         )
         parts.module.load_state_dict(own)
         return nme

@@ -11,12 +11,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from nmebench.errors import InputError
+from nmebench.protocol import Grid
 from nmebench.suggest import did_you_mean, unknown
 
 __all__ = [
     "Augmentation",
     "Encoding",
-    "Grid",
     "Optimiser",
     "Recipe",
     "TrainingFaces",
@@ -29,7 +29,6 @@ __all__ = [
 SHIPPED = Path(__file__).parent / "recipes"
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Grid = Literal["stride", "udp", "half-pixel"]
 
 
 class _Table(BaseModel):

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nmebench import decoders
-from nmebench.geometry import coordinates
+from nmebench.geometry import Geometry
 from nmebench.geometry.scheme import Scheme, normaliser
-from nmebench.protocol import Convention
+from nmebench.protocol import Grid
 from nmebench.training.loader import Batch
 
 __all__ = ["autocast", "errors", "normalised", "predict"]
@@ -36,12 +36,12 @@ def predict(
     mean: Tensor,
     std: Tensor,
     decoder: str = "dark",
-    grid: Convention | None = None,
+    grid: Grid = "stride",
     batch: int = 32,
 ) -> NDArray[np.float64]:
     """Predict landmarks ``[N, K, 2]`` in input px from ``images`` [N, 3, S, S] uint8 RGB. Float32, no flip test.
 
-    ``grid`` is the grid of the network's maps; None for ``stride``.
+    ``grid`` is the grid of the network's maps.
     """
     decode = decoders.from_spec(decoder)
     size = images.shape[-1]
@@ -50,16 +50,11 @@ def predict(
     for chunk in torch.split(images, batch):
         outputs = module(normalised(chunk.to(mean.device), mean, std))
         points = decode({name: value.float() for name, value in outputs.items()}).landmarks.cpu().numpy()
-        # Decoders of other outputs than heatmaps give input px.
-        height, width = outputs["heatmaps"].shape[-2:] if "heatmaps" in outputs else (size, size)
-        parts.append(
-            coordinates.heatmap_to_input(
-                points,
-                convention=decode.convention_for(grid),
-                heatmap_size=(width, height),
-                input_size=(size, size),
-            )
+        maps = outputs.get("heatmaps")
+        geometry = Geometry.of_input(
+            (size, size), grid=grid, heatmap_size=None if maps is None else (maps.shape[-1], maps.shape[-2])
         )
+        parts.append(geometry.heatmap_to_input(points))
     return np.concatenate(parts)
 
 
@@ -77,7 +72,7 @@ def nme(
     mean: Tensor,
     std: Tensor,
     decoder: str = "dark",
-    grid: Convention | None = None,
+    grid: Grid = "stride",
 ) -> float:
     """Mean NME over the faces, percent."""
     found = predict(module, faces.images, mean=mean, std=std, decoder=decoder, grid=grid)

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from nmebench.geometry import Geometry
 from nmebench.reports.render.text import adaptive_number, display
 from nmebench.reports.view import RunView
 from nmebench.runs.run_store import Thumbnail
@@ -105,8 +106,8 @@ def _frame(view: RunView, thumbnails: Mapping[int, Thumbnail], face: int) -> tup
         inside = np.add(warp, [[0, 0, 0.5], [0, 0, 0.5]]) / [[width], [height]]
         return inside, float(width), float(height)
     centre, size = view.run.faces.centre[face], np.maximum(np.abs(view.run.faces.size[face]), 1e-6)
-    warp = np.array([[1 / size[0], 0, 0.5 - centre[0] / size[0]], [0, 1 / size[1], 0.5 - centre[1] / size[1]]])
-    return warp, float(SIDE), float(SIDE * min(4.0, max(0.25, size[1] / size[0])))
+    fractions = Geometry(centre, size, input_size=(1, 1)).heatmap_matrix()
+    return fractions, float(SIDE), float(SIDE * min(4.0, max(0.25, size[1] / size[0])))
 
 
 def _shrink(jpeg: bytes) -> str | None:

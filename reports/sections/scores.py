@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nmebench import metrics
 from nmebench.protocol import MetricName
@@ -86,25 +87,31 @@ def section(view: RunView) -> tuple[MetricTable, ...]:
 
 def _table(view: RunView, column: MetricColumn) -> MetricTable:
     digits = _digits(view, column)
-    marks = {
-        subset: best_and_ties(
-            metrics.per_face(view.nme[:, mask], column.key),
-            view.run.faces.clusters[mask],
-            lower_is_better=column.lower_is_better,
-        )
-        for subset, mask in view.masks.items()
-    }
+    marks = {subset: _marks(view, column, mask) for subset, mask in view.masks.items()}
     rows = tuple(
         ScoreRow(
             cell,
             tuple(
-                _value(view.scores.get((cell.id, subset), {}), column, digits, marks[subset][cell.index])
+                _value(view.scores.get((cell.id, subset), {}), column, digits, marks[subset].get(cell.index, ""))
                 for subset in view.masks
             ),
         )
         for cell in view.cells
     )
     return MetricTable(column, tuple((s, _faces(view, s)) for s in view.masks), rows, _interval_note(view))
+
+
+def _marks(view: RunView, column: MetricColumn, mask: NDArray[np.bool_]) -> dict[int, str]:
+    """Return the mark of each cell by its index; mixed cells are not ranked and have none."""
+    ranked = [cell.index for cell in view.cells if not cell.mixed]
+    if not ranked:
+        return {}
+    found = best_and_ties(
+        metrics.per_face(view.nme[ranked][:, mask], column.key),
+        view.run.faces.clusters[mask],
+        lower_is_better=column.lower_is_better,
+    )
+    return dict(zip(ranked, found, strict=True))
 
 
 def _value(score: Any, column: MetricColumn, digits: int, mark: str) -> ScoreValue:
@@ -148,8 +155,8 @@ def _interval_note(view: RunView) -> str:
 
 
 def best(tables: Sequence[MetricTable]) -> BestScore | None:
-    """The cell with the lowest NME over all faces; None without scores."""
-    rows = [r for table in tables[:1] for r in table.rows if r.values[0].value is not None]
+    """The cell with the lowest NME over all faces, except mixed ones; None without scores."""
+    rows = [r for table in tables[:1] for r in table.rows if r.values[0].value is not None and not r.cell.mixed]
     if not rows:
         return None
     row = min(rows, key=lambda row: row.values[0].value or 0.0)

@@ -54,7 +54,7 @@ def test_every_variant_passes_the_contract(decoder_check: Callable[[], str], req
 
 
 def test_run_checks_returns_one_result_per_check() -> None:
-    results = contract.run_checks("fan")
+    results = contract.run_checks("face-alignment")
     outcomes = {result.check: result.outcome for result in results}
     assert list(outcomes) == list(contract.CHECKS)
     assert outcomes["flip"] == "exempt"
@@ -154,7 +154,7 @@ def test_pytest_plugin_runs_the_contract_when_a_conftest_enables_it(tmp_path: Pa
     (tmp_path / "conftest.py").write_text('pytest_plugins = ["nmebench.decoders.pytest_plugin"]\n')
     (tmp_path / "test_mine.py").write_text(
         "import pytest\n"
-        '@pytest.mark.decoder_contract("fan", "dark:kernel=17")\n'
+        '@pytest.mark.decoder_contract("face-alignment", "dark:kernel=17")\n'
         "def test_contract(decoder_check):\n"
         "    decoder_check()\n"
     )

@@ -8,6 +8,7 @@ import torch
 from nmebench import decoders
 from nmebench.decoders.blur import Blur
 from nmebench.decoders.interface import gaussians
+from nmebench.protocol import Chain
 
 
 def decode_one(spec: str, maps: torch.Tensor) -> list[float]:
@@ -49,8 +50,8 @@ def test_quarter_offset_of_mmpose_treats_left_and_right_border_differently() -> 
     left, right = spike(1, 20), spike(1, 20).flip(-1)
     assert decode_one("quarter-offset", left)[0] == 1.0
     assert decode_one("quarter-offset", right)[0] == 61.75
-    assert decode_one("hrnet", left)[0] == 1.25
-    assert decode_one("hrnet", right)[0] == 61.75
+    assert decode_one("official-hrnet", left)[0] == 1.25
+    assert decode_one("official-hrnet", right)[0] == 61.75
 
 
 def test_dark_skips_two_pixels_at_every_border_where_dark_udp_refines_all() -> None:
@@ -71,7 +72,16 @@ def test_dark_udp_moves_half_a_pixel_beyond_the_right_border() -> None:
 @pytest.mark.parametrize("value", [0.0, -0.3])
 def test_empty_map_is_minus_one_as_in_mmpose_not_zero_as_in_darkpose_nor_nan_as_in_dark_udp(value) -> None:
     maps = torch.full((1, 1, 16, 16), value)
-    for name in ("argmax", "quarter-offset", "dark", "dark-udp", "fan", "soft-argmax", "barycentre", "top-k"):
+    for name in (
+        "argmax",
+        "quarter-offset",
+        "dark",
+        "dark-udp",
+        "face-alignment",
+        "soft-argmax",
+        "barycentre",
+        "top-k",
+    ):
         decoded = decoders.create(name)(maps)
         assert decoded.landmarks[0, 0].tolist() == [-1, -1], name
         assert decoded.counts["empty"] == 1, name
@@ -101,29 +111,42 @@ def test_constant_map_gives_the_first_pixel_the_middle_or_half_a_pixel_outside()
 
 def test_half_pixel_is_added_by_fan_everywhere_and_by_megvii_only_inside() -> None:
     inside, border = spike(20, 20), spike(1, 20)
-    assert decode_one("fan", inside) == [20.75, 20.75]
-    assert decode_one("fan", border) == [1.75, 20.75]
+    assert decode_one("face-alignment", inside) == [20.75, 20.75]
+    assert decode_one("face-alignment", border) == [1.75, 20.75]
     blob = gaussians(torch.tensor([[[20.2, 20.2]]]), 64, 64, 2.0)
-    assert decode_one("megvii", blob) == [20.75, 20.75]
-    assert decode_one("megvii", gaussians(torch.tensor([[[1.2, 20.2]]]), 64, 64, 0.6))[0] in {1.0, 2.0, 2.25, 2.75}
-    assert decode_one("megvii", gaussians(torch.tensor([[[0.0, 20.2]]]), 64, 64, 0.6))[1] == 20.0
+    assert decode_one("mmpose-megvii", blob) == [20.75, 20.75]
+    assert decode_one("mmpose-megvii", gaussians(torch.tensor([[[1.2, 20.2]]]), 64, 64, 0.6))[0] in {
+        1.0,
+        2.0,
+        2.25,
+        2.75,
+    }
+    assert decode_one("mmpose-megvii", gaussians(torch.tensor([[[0.0, 20.2]]]), 64, 64, 0.6))[1] == 20.0
     assert decode_one("quarter-offset", inside) == [20.25, 20.25]
 
 
-def test_hrnet_and_the_hrnet_rule_differ_only_in_convention() -> None:
+def test_official_hrnet_and_the_hrnet_rule_differ_only_in_the_chain() -> None:
     maps = spike(20, 30)
-    assert decode_one("hrnet", maps) == decode_one("quarter-offset:rule=hrnet", maps)
-    assert decoders.create("hrnet").convention == "hrnet"
-    assert decoders.create("quarter-offset", rule="hrnet").convention == "stride"
+    assert decode_one("official-hrnet", maps) == decode_one("quarter-offset:rule=hrnet", maps)
+    assert decoders.create("official-hrnet").chain == Chain("official-hrnet", None)
+    assert decoders.create("quarter-offset", rule="hrnet").chain is None
 
 
-def test_only_the_udp_decoders_have_the_udp_convention() -> None:
-    assert {n for n in decoders.names() if decoders.describe(n).convention == "udp"} == {"udp", "dark-udp"}
+def test_mmpose_udp_and_dark_udp_differ_only_in_the_chain() -> None:
+    maps = gaussians(torch.tensor([[[20.3, 30.2]]]), 64, 64, 2.0)
+    assert decode_one("mmpose-udp", maps) == decode_one("dark-udp", maps)
+    assert decoders.create("mmpose-udp").chain == Chain("mmpose-udp", "udp")
+    assert decoders.create("dark-udp").chain is None
+
+
+def test_only_presets_have_a_chain() -> None:
+    presets = {name for name in decoders.names() if decoders.describe(name).chain is not None}
+    assert presets == {"mmpose-udp", "mmpose-megvii", "face-alignment", "official-hrnet"}
 
 
 def test_fan_uses_the_size_of_the_map_where_the_package_always_uses_63() -> None:
-    assert decode_one("fan", spike(100, 20, 128, 128)) == [100.75, 20.75]
-    assert decode_one("fan", spike(31, 20, 32, 32)) == [31.5, 20.5]
+    assert decode_one("face-alignment", spike(100, 20, 128, 128)) == [100.75, 20.75]
+    assert decode_one("face-alignment", spike(31, 20, 32, 32)) == [31.5, 20.5]
 
 
 def test_kernel_up_to_size_9_is_opencvs_table_not_the_sigma_of_the_formula() -> None:
@@ -208,7 +231,7 @@ def test_equal_maxima_give_the_first_in_row_order() -> None:
 def test_nan_and_infinity_give_minus_one_and_are_counted(value) -> None:
     maps = gaussians(torch.tensor([[[20.3, 30.2]]]), 64, 64, 2.0)
     maps[0, 0, 50, 60] = value
-    for name in ("argmax", "quarter-offset", "dark", "soft-argmax", "barycentre", "top-k", "megvii"):
+    for name in ("argmax", "quarter-offset", "dark", "soft-argmax", "barycentre", "top-k", "mmpose-megvii"):
         decoded = decoders.create(name)(maps)
         assert decoded.landmarks[0, 0].tolist() == [-1, -1], name
         assert decoded.scores[0, 0] == 0, name

@@ -21,14 +21,13 @@ from . import reference
 
 CASES = [
     pytest.param("argmax", reference.argmax, id="argmax"),
-    pytest.param("udp", reference.argmax, id="udp"),
     pytest.param("quarter-offset", lambda h: reference.quarter(h, "mmpose1"), id="quarter-mmpose1"),
     pytest.param("quarter-offset:rule=mmpose0", lambda h: reference.quarter(h, "mmpose0"), id="quarter-mmpose0"),
     pytest.param("quarter-offset:rule=hrnet", lambda h: reference.quarter(h, "hrnet"), id="quarter-hrnet"),
-    pytest.param("hrnet", lambda h: reference.quarter(h, "hrnet"), id="hrnet"),
-    pytest.param("fan", reference.fan, id="fan"),
-    pytest.param("megvii", reference.megvii, id="megvii"),
-    pytest.param("megvii:kernel=5", lambda h: reference.megvii(h, 5), id="megvii-5"),
+    pytest.param("official-hrnet", lambda h: reference.quarter(h, "hrnet"), id="hrnet"),
+    pytest.param("face-alignment", reference.fan, id="fan"),
+    pytest.param("mmpose-megvii", reference.megvii, id="megvii"),
+    pytest.param("mmpose-megvii:kernel=5", lambda h: reference.megvii(h, 5), id="megvii-5"),
     pytest.param("dark", reference.dark, id="dark"),
     pytest.param("dark:path=whole", reference.dark, id="dark-whole"),
     pytest.param("dark:kernel=3", lambda h: reference.dark(h, 3), id="dark-3"),
@@ -38,6 +37,7 @@ CASES = [
     pytest.param("dark:sigma=1.5", lambda h: reference.dark(h, 7, 1.5), id="dark-sigma"),
     pytest.param("dark:max_step=0.3", lambda h: reference.dark(h, max_step=0.3), id="dark-bounded"),
     pytest.param("dark-udp", reference.dark_udp, id="dark-udp"),
+    pytest.param("mmpose-udp", reference.dark_udp, id="mmpose-udp"),
     pytest.param("dark-udp:path=whole", reference.dark_udp, id="dark-udp-whole"),
     pytest.param("dark-udp:kernel=17", lambda h: reference.dark_udp(h, 17), id="dark-udp-17"),
     pytest.param("parabola", reference.parabola, id="parabola-log"),
@@ -59,7 +59,7 @@ CASES = [
 MADE = {
     spec: decoders.from_spec(spec)
     for spec in (
-        *("argmax", "quarter-offset", "dark", "dark:path=whole", "dark-udp", "dark-udp:path=whole", "fan"),
+        *("argmax", "quarter-offset", "dark", "dark:path=whole", "dark-udp", "dark-udp:path=whole", "face-alignment"),
         *("parabola", "parabola:fit=raw", "parabola:fit=log"),
     )
 }
@@ -213,7 +213,7 @@ def test_factor_on_the_map_moves_no_landmark(seed, scale) -> None:
     generator = torch.Generator().manual_seed(seed)
     centres = torch.rand(1, 4, 2, generator=generator, dtype=torch.float64) * 40 + 10
     maps = gaussians(centres, 60, 60, 2.0) + 0.05
-    for name in ("argmax", "quarter-offset", "dark", "parabola", "fan"):
+    for name in ("argmax", "quarter-offset", "dark", "parabola", "face-alignment"):
         decoder = MADE[name]
         torch.testing.assert_close(decoder(maps * scale).landmarks, decoder(maps).landmarks, rtol=0, atol=2e-3)
 

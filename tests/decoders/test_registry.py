@@ -11,10 +11,12 @@ import torch
 from nmebench import decoders
 from nmebench.decoders.errors import DecoderError
 from nmebench.decoders.interface import Decoded
+from nmebench.protocol import CHAIN_MAPS
 
 BUILT_IN = [
-    "argmax", "quarter-offset", "dark", "dark-udp", "udp", "parabola", "local-soft-argmax", "soft-argmax",
-    "barycentre", "top-k", "megvii", "fan", "hrnet", "heatmap-offset", "simcc", "simcc-dark",
+    "argmax", "quarter-offset", "dark", "dark-udp", "parabola", "local-soft-argmax", "soft-argmax",
+    "barycentre", "top-k", "heatmap-offset", "simcc", "simcc-dark", "mmpose-udp", "mmpose-megvii", "face-alignment",
+    "official-hrnet",
 ]  # fmt: skip
 
 
@@ -29,19 +31,29 @@ def test_describe_has_every_field_of_a_list(name) -> None:
     assert info.summary.endswith(".")
     assert len(info.summary) < 120
     assert len(info.source) > 20
-    assert info.convention in {"stride", "udp", "hrnet"}
+    assert info.chain is None or info.chain.map in CHAIN_MAPS
     assert info.origin == "built-in"
     assert 0 < info.bound < 2
     assert all(option.doc and option.allowed for option in info.options.values())
 
 
-@pytest.mark.parametrize("name", BUILT_IN)
-def test_grid_of_the_network_replaces_the_stride_convention_only(name) -> None:
-    decoder = decoders.create(name)
-    assert decoder.convention_for(None) == decoder.convention
-    own = name in {"udp", "dark-udp", "hrnet", "fan", "megvii"}
-    for grid in ("stride", "udp", "half-pixel"):
-        assert decoder.convention_for(grid) == (decoder.convention if own else grid)
+@pytest.mark.parametrize(
+    ("name", "replacement"),
+    [
+        ("udp", "argmax"),
+        ("udp", "mmpose-udp"),
+        ("megvii", "mmpose-megvii"),
+        ("fan", "face-alignment"),
+        ("hrnet", "official-hrnet"),
+    ],
+)
+def test_former_names_are_refused_with_their_replacement(name: str, replacement: str) -> None:
+    for spec in (name, f"{name}:kernel=5"):
+        with pytest.raises(
+            decoders.DecoderError, match=rf"^decoder '{name}' no longer exists; use .*{replacement}"
+        ) as error:
+            decoders.from_spec(spec)
+        assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("name", BUILT_IN)

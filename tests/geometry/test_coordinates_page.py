@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from nmebench.geometry import coordinates
+from nmebench.geometry import Geometry
 from nmebench.geometry.crop import crop
 from nmebench.sweep import flip_test
 
@@ -39,10 +39,8 @@ def test_pixels_are_sampled_where_the_page_says(sampling: str, offset: float) ->
 @pytest.mark.parametrize(("shift", "displacement"), [(False, -0.75), (True, 0.25)])
 def test_flipped_stride_heatmaps_are_displaced_as_the_page_says(shift: bool, displacement: float) -> None:
     at_input = np.array([[[145.0, 112.0]]])
-    mirrored = coordinates.flip_landmarks(at_input, np.array([0]), 256)
-    x, y = coordinates.input_to_heatmap(mirrored, convention="stride", heatmap_size=(64, 64), input_size=(256, 256))[
-        0, 0
-    ]
+    geometry = Geometry.of_input((256, 256), heatmap_size=(64, 64))
+    x, y = geometry.input_to_heatmap(geometry.mirror(at_input, [0]))[0, 0]
     rows, columns = np.mgrid[:64, :64]
     heatmap = np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / 8)
     outputs = {"heatmaps": torch.tensor(heatmap[None, None])}
@@ -52,9 +50,9 @@ def test_flipped_stride_heatmaps_are_displaced_as_the_page_says(shift: bool, dis
 
 
 def test_flipped_udp_heatmaps_are_exact() -> None:
-    sizes = {"convention": "udp", "heatmap_size": (64, 64), "input_size": (256, 256)}
-    plain = coordinates.input_to_heatmap([[145.0, 112.0]], **sizes)
-    mirrored = coordinates.input_to_heatmap([[255 - 145.0, 112.0]], **sizes)
+    geometry = Geometry.of_input((256, 256), grid="udp", heatmap_size=(64, 64))
+    plain = geometry.input_to_heatmap([[145.0, 112.0]])
+    mirrored = geometry.input_to_heatmap([[255 - 145.0, 112.0]])
     assert 63 - mirrored[0, 0] == pytest.approx(plain[0, 0])
 
 

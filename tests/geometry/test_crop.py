@@ -13,8 +13,9 @@ import pytest
 
 from nmebench import boxes, datasets
 from nmebench.errors import InputError
-from nmebench.geometry import coordinates, images
-from nmebench.geometry.crop import crop, normalise, warp_matrix
+from nmebench.geometry import Geometry, images
+from nmebench.geometry.crop import crop, normalise
+from nmebench.geometry.geometry import warp_matrix
 
 assert cv2.__version__.split(".")[0] == "4", "OpenCV 5 samples differently: the reference outputs are from 4.11 to 4.14"
 
@@ -89,9 +90,7 @@ def test_warp_matrix_agrees_with_image_to_input() -> None:
     for convention in ("stride", "udp"):
         matrix = warp_matrix(**box, input_size=(256, 256), convention=convention)
         warped = cv2.transform(points, np.asarray(matrix, dtype=np.float64))
-        mapped = coordinates.image_to_input(
-            points, input_size=(256, 256), centre=[box["centre"]], size=[box["size"]], convention=convention
-        )
+        mapped = Geometry([box["centre"]], [box["size"]], (256, 256), crop=convention).image_to_input(points)
         np.testing.assert_allclose(warped, mapped, atol=1e-4)
 
 
@@ -183,7 +182,7 @@ def test_resize_crop_equals_pfld(photograph: np.ndarray, centre: tuple[float, fl
         pytest.param({"size": (1e5, 1e5), "sampling": "resize"}, "1 to 32766 px", id="too large to cut"),
         pytest.param({"size": (0.2, 0.2), "sampling": "resize"}, "1 to 32766 px", id="below a pixel"),
         pytest.param({"sampling": "nearest"}, "unknown sampling 'nearest'", id="unknown sampling"),
-        pytest.param({"convention": "uqp"}, "unknown convention 'uqp'.*'udp'", id="unknown convention"),
+        pytest.param({"convention": "uqp"}, "unknown crop convention 'uqp'.*'udp'", id="unknown convention"),
     ],
 )
 def test_unusable_boxes_are_refused(photograph: np.ndarray, arguments: dict[str, Any], message: str) -> None:

@@ -56,7 +56,7 @@ def test_table_is_read_only() -> None:
         pytest.param("oracle", {"sigma": float("nan")}, "sigma=nan", id="sigma NaN"),
         pytest.param("oracle", {"sigma": "2"}, "can't be made with sigma='2'", id="string instead of a number"),
         pytest.param("oracle", {"noise": -1}, "noise=-1 must be 0 or more", id="negative noise"),
-        pytest.param("oracle", {"convention": "ubp"}, "'stride' or 'udp'", id="convention"),
+        pytest.param("oracle", {"convention": "ubp"}, "unknown convention 'ubp'; did you mean 'udp'?", id="convention"),
         pytest.param("hrnetv2-w18", {"fusion": "cubic"}, "fusion 'cubic' is unknown", id="fusion"),
         pytest.param("regression", {"backbone": "resnet51"}, "no backbone 'resnet51'", id="regression backbone"),
         pytest.param("heatmap-mobilenetv3", {"points": 0}, "points=0", id="no points"),

@@ -31,7 +31,9 @@ from nmebench.protocol import DIRECT
             id="network that gives landmarks",
         ),
         pytest.param(
-            "hrnetv2-w18-official", {"official README": TableProtocol("hrnet", "none", "landmarks")}, id="no flip test"
+            "hrnetv2-w18-official",
+            {"official README": TableProtocol("official-hrnet", "none", "landmarks")},
+            id="no flip test",
         ),
     ],
 )

@@ -9,6 +9,7 @@ import torch
 from nmebench import decoders
 from nmebench.decoders.interface import gaussians
 from nmebench.geometry import crop as cropping
+from nmebench.geometry.geometry import warp_matrix
 from nmebench.geometry.scheme import load
 from nmebench.metrics.nme import pooled_nme
 from nmebench.metrics.point_error import point_errors
@@ -128,8 +129,7 @@ def test_crop_and_warp_are_equal(mmpose, differences) -> None:
         differences.add("crop, share of values that differ", found.size, float((away > 0).mean()), "")
         corners = np.array([[0, 0, 1], [image.shape[1], 0, 1], [0, image.shape[0], 1], [*image.shape[1::-1], 1]])
         moved = (
-            corners
-            @ (mmpose.get_warp_matrix(centre, size, 0.0, (256, 256)) - cropping.warp_matrix(centre, size, (256, 256))).T
+            corners @ (mmpose.get_warp_matrix(centre, size, 0.0, (256, 256)) - warp_matrix(centre, size, (256, 256))).T
         )
         differences.add("warp, at the photograph's corners", 8, float(np.abs(moved).max()), "input px")
         assert np.abs(moved).max() == 0

@@ -16,7 +16,8 @@ import torch
 from mmpose_peer import seeded_weights
 
 from nmebench import decoders, metrics, models
-from nmebench.geometry import coordinates, crop, scheme
+from nmebench.geometry import Geometry, crop, scheme
+from nmebench.geometry.geometry import warp_matrix
 from nmebench.metrics import pooled_nme
 from nmebench.models import checkpoint
 from nmebench.models.oracle import gaussians as oracle_gaussians
@@ -24,6 +25,8 @@ from nmebench.sweep.flip_test import average, mirror_images, unflip
 from nmebench.training.targets import gaussians as target_gaussians
 
 FOLDER = Path(__file__).with_name("reference")
+#: The reference set's heatmaps are 64 px wide, their input 256 px.
+INPUT = Geometry.of_input((256, 256), heatmap_size=(64, 64))
 KINDS = ("clean", "border", "noisy", "two-peaks", "weak", "plateau")
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 
@@ -52,7 +55,7 @@ def test_crop_and_warp_equal_topdown_affine(crops, key) -> None:
     image = picture(crops[f"photograph{key[4]}"])
     centre, size = crops[f"{key}_centre"], crops[f"{key}_size"]
     input_size = tuple(int(side) for side in crops[f"{key}_input"])
-    np.testing.assert_array_equal(crop.warp_matrix(centre, size, input_size), crops[f"{key}_warp"])
+    np.testing.assert_array_equal(warp_matrix(centre, size, input_size), crops[f"{key}_warp"])
     np.testing.assert_array_equal(crop.crop(image, centre, size, input_size), picture(crops[key]))
 
 
@@ -78,21 +81,44 @@ def test_dark_is_within_1e5_px(heatmaps, name, kernel, kind) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", ["dark", "quarter-offset", "dark-udp", "megvii"])
-def test_codecs_agree_in_input_px(heatmaps, name, kind) -> None:
-    """The decoder with its convention gives what mmpose's codec decodes, in px of the 256 px input."""
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("dark", "dark"),
+        ("quarter-offset", "quarter-offset"),
+        ("mmpose-udp", "dark-udp"),
+        ("mmpose-megvii", "megvii"),
+    ],
+)
+def test_codecs_agree_in_input_px(heatmaps, name, key, kind) -> None:
+    """The decoder gives what mmpose's codec decodes, in px of the 256 px input: presets by their chain."""
     decoder = decoders.create(name)
-    found = coordinates.heatmap_to_input(
-        decoder(torch.from_numpy(heatmaps[f"{kind}/maps"])[None]).landmarks[0],
-        convention=decoder.convention,
-        heatmap_size=(64, 64),
-        input_size=(256, 256),
+    found = INPUT.heatmap_to_input(
+        decoder(torch.from_numpy(heatmaps[f"{kind}/maps"])[None]).landmarks[0], decoder.chain
     )
-    expected = heatmaps[f"{kind}/input/{name}"]
-    if name == "dark-udp":
-        # mmpose's UDPHeatmap.decode multiplies by 256/63 where its encode divides by 255/63 (docs/decoders.md).
-        expected = expected * (255 / 256)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=5e-5)
+    np.testing.assert_allclose(found, heatmaps[f"{kind}/input/{key}"], rtol=0, atol=5e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_chains_give_mmposes_input_px_bit_for_bit(heatmaps, kind) -> None:
+    """From the landmarks that mmpose itself refined."""
+    for name, refined, key in (
+        ("mmpose-udp", "dark-udp:kernel=11", "dark-udp"),
+        ("quarter-offset", "quarter-offset", "quarter-offset"),
+        ("dark", "dark:kernel=11", "dark"),
+    ):
+        found = INPUT.heatmap_to_input(heatmaps[f"{kind}/{refined}"], decoders.create(name).chain)
+        expected = heatmaps[f"{kind}/input/{key}"]
+        np.testing.assert_array_equal(found.astype(expected.dtype), expected)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_megvii_preset_is_bit_identical_with_mmposes_codec(heatmaps, kind) -> None:
+    decoder = decoders.create("mmpose-megvii")
+    found = INPUT.heatmap_to_input(
+        decoder(torch.from_numpy(heatmaps[f"{kind}/maps"])[None]).landmarks[0], decoder.chain
+    )
+    np.testing.assert_array_equal(found, heatmaps[f"{kind}/input/megvii"])
 
 
 @pytest.fixture(scope="module")

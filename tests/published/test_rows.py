@@ -67,7 +67,7 @@ def test_both_mmpose_tables_of_each_checkpoint_are_included():
     prefixes = [r.sha256_prefix for r in published.select(method="mmpose hrnet*")]
     assert sorted(prefixes) == sorted(2 * ["3f8e0c2c", "2bf032a6", "5af5055c"])
     assert row("mmpose HRNetV2-W18 DARK (1.x table)").protocol.flip == "flip+shift"
-    assert row("HRNetV2-W18 official").protocol.decoder == "hrnet"
+    assert row("HRNetV2-W18 official").protocol.decoder == "official-hrnet"
 
 
 @pytest.mark.parametrize(

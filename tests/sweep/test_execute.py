@@ -67,36 +67,6 @@ def test_two_runs_give_the_same_bytes(run: Run, few_faces: Path, small_card: Pat
     assert _bytes(again.path) == _bytes(run.path)
 
 
-@pytest.mark.parametrize("grid", ["stride", "udp", None])
-def test_heatmaps_are_decoded_in_the_grid_of_the_card(few_faces: Path, tmp_path: Path, grid: str | None) -> None:
-    """DARK finds the landmarks of maps on the UDP grid only if the card names that grid."""
-    line = f'grid = "{grid}"\n' if grid else ""
-    (tmp_path / "drawn.toml").write_text(
-        'name = "drawn"\narchitecture = "oracle"\noptions = { convention = "udp" }\n[output]\n' + line
-    )
-    found = execute(
-        validate(
-            {
-                "data": f"wflw:{few_faces}",
-                "models": [str(tmp_path / "drawn.toml")],
-                "decoders": ["dark", "dark-udp"],
-                "flip": ["none"],
-                "engine": "torch",
-            },
-            where="a test",
-        ),
-        tmp_path / "run",
-    )
-    cells = {cell.decoder: cell for cell in found.record.cells}
-    assert cells["dark"].convention == (grid or "stride")
-    assert cells["dark-udp"].convention == "udp"
-    table = found.scores[found.scores["subset"] == "test"].set_index("decoder")["nme"]
-    if grid == "udp":
-        assert table["dark"] == pytest.approx(table["dark-udp"], abs=0.02)
-    else:
-        assert table["dark"] > table["dark-udp"] + 0.1
-
-
 def test_simcc_is_measured_end_to_end(few_faces: Path, tmp_path: Path) -> None:
     """All decoders and flip tests of a network that outputs distributions; none needs a heatmap."""
     configuration = {

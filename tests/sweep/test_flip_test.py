@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from nmebench.errors import InputError
+from nmebench.geometry import mirror
 from nmebench.sweep import flip_test
 
 PERMUTATION = torch.tensor([1, 0, 2])
@@ -34,7 +35,7 @@ def test_shift_moves_one_heatmap_pixel_right_and_keeps_the_first_column() -> Non
 )
 def test_landmarks_are_one_pixel_off_without_the_shift(shift: bool, expected: float) -> None:
     landmarks = torch.tensor([[[3.25, 4.0], [20.0, 5.0], [11.0, 6.0]]], dtype=torch.float64)
-    mirrored = flip_test.mirror_landmarks(landmarks, PERMUTATION, 24)
+    mirrored = torch.from_numpy(mirror(landmarks.numpy(), PERMUTATION.numpy(), 24))
     back = flip_test.unflip({"landmarks": mirrored}, PERMUTATION, shift=shift, width=24)["landmarks"]
     torch.testing.assert_close(back[..., 0] - landmarks[..., 0], torch.full((1, 3), expected, dtype=torch.float64))
     torch.testing.assert_close(back[..., 1], landmarks[..., 1])

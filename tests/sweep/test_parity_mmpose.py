@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from nmebench import decoders, metrics, models
-from nmebench.geometry import coordinates, crop, scheme
+from nmebench.geometry import Geometry, crop, scheme
 from nmebench.sweep import ModelRequest, SweepConfiguration, execute, flip_test
 
 CASES = [
@@ -92,14 +92,8 @@ def test_landmarks_in_the_photograph_equal_mmposes(
 ) -> None:
     chosen = decoders.create(decoder)
     landmarks, scores = chosen(variants[flip])
-    image = coordinates.to_image(
-        landmarks.numpy(),
-        convention=chosen.convention,
-        heatmap_size=(64, 64),
-        input_size=(256, 256),
-        centre=faces["centre"],
-        size=faces["size"],
-    )
+    geometry = Geometry(faces["centre"], faces["size"], (256, 256), heatmap_size=(64, 64))
+    image = geometry.to_image(landmarks.numpy(), chosen.chain)
     expected = np.load(shared / "oracle/model/e2e_image_keypoints.npz")
     difference = np.abs(image - expected[key]).max(axis=-1)
     ill_posed = _ill_posed(variants[flip]["heatmaps"].numpy(), decoder)

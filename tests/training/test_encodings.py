@@ -12,7 +12,7 @@ import torch
 
 from nmebench import decoders, models, reproduction
 from nmebench.errors import InputError
-from nmebench.geometry import coordinates
+from nmebench.geometry import Geometry
 from nmebench.training import encodings, recipe, train, validate
 from nmebench.training.encodings.offset import combined, combined_loss
 from nmebench.training.encodings.simcc import distributions, divergence
@@ -168,11 +168,8 @@ def test_the_decoder_finds_the_landmarks_of_the_ideal_outputs(name: str) -> None
     made = recipe.load(f"synthface-mobilenetv3-{name}")
     encoder = encodings.create(made)
     points = 60 + 130 * torch.rand(2, 98, 2, generator=torch.Generator().manual_seed(4))
-    maps = torch.from_numpy(
-        coordinates.input_to_heatmap(
-            points.numpy(), convention=made.encoding.grid, heatmap_size=(64, 64), input_size=(256, 256)
-        )
-    ).float()
+    geometry = Geometry.of_input((256, 256), grid=made.encoding.grid, heatmap_size=(64, 64))
+    maps = torch.from_numpy(geometry.input_to_heatmap(points.numpy())).float()
     if made.encoding.kind == "simcc":
         outputs = {k: distributions(2 * points[..., i], bins=512, sigma=6.0) for i, k in enumerate(encoder.needs)}
         spec = "simcc-dark"  # `simcc` itself answers whole bins
@@ -181,14 +178,10 @@ def test_the_decoder_finds_the_landmarks_of_the_ideal_outputs(name: str) -> None
         outputs, spec = {"heatmaps": discs, "offsets": offsets * made.encoding.radius}, encoder.decoder(256)
     else:
         outputs, spec = {"heatmaps": gaussians(maps, size=(64, 64), sigma=2.0)[0]}, encoder.decoder(256)
-    decoder = decoders.from_spec(spec)
-    size = (64, 64) if "heatmaps" in outputs else (256, 256)
-    found = coordinates.heatmap_to_input(
-        decoder(outputs).landmarks.numpy(),
-        convention=decoder.convention_for(encoder.output().grid),
-        heatmap_size=size,
-        input_size=(256, 256),
+    read = Geometry.of_input(
+        (256, 256), grid=encoder.output().grid or "stride", heatmap_size=(64, 64) if "heatmaps" in outputs else None
     )
+    found = read.heatmap_to_input(decoders.from_spec(spec)(outputs).landmarks.numpy())
     np.testing.assert_allclose(found, points, atol=0.1)
 
 
@@ -216,10 +209,13 @@ def test_validation_reads_the_maps_on_their_grid(grid: str) -> None:
 @pytest.mark.parametrize(
     ("model", "encoding", "expected"),
     [
-        pytest.param("heatmap-mobilenetv3", {}, {("dark", None)}, id="stride"),
+        pytest.param("heatmap-mobilenetv3", {}, {("dark", "stride")}, id="stride"),
         pytest.param("heatmap-mobilenetv3", {"grid": "udp"}, {("dark-udp", "udp")}, id="udp"),
         pytest.param(
-            "simcc-mobilenetv3", {"kind": "simcc"}, {("simcc:split=8", None), ("simcc:split=4", None)}, id="simcc"
+            "simcc-mobilenetv3",
+            {"kind": "simcc"},
+            {("simcc:split=8", "stride"), ("simcc:split=4", "stride")},
+            id="simcc",
         ),
     ],
 )

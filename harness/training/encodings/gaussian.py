@@ -9,8 +9,8 @@ from typing import ClassVar
 from torch import Tensor
 
 from nmebench.models.card import Output
+from nmebench.protocol import Grid
 from nmebench.training.encodings.interface import Encoder, on_grid
-from nmebench.training.recipe import Grid
 from nmebench.training.targets import gaussians, heatmap_loss
 
 __all__ = ["GaussianMaps"]

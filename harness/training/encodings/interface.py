@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from nmebench.errors import InputError
-from nmebench.geometry import coordinates
+from nmebench.geometry import Geometry
 from nmebench.models.card import Output
+from nmebench.protocol import CropConvention, Grid
 
 __all__ = ["Encoder"]
 
@@ -41,7 +42,7 @@ class Encoder(abc.ABC):
         """Return the ``[output]`` table of a card."""
 
     @property
-    def crop_convention(self) -> Literal["stride", "udp"]:
+    def crop_convention(self) -> CropConvention:
         """The ``input.convention`` of a card: maps on the UDP grid go with a UDP crop."""
         return "udp" if self.output().grid == "udp" else "stride"
 
@@ -59,12 +60,10 @@ class Encoder(abc.ABC):
             )
 
 
-def on_grid(landmarks: Tensor, *, grid: str, maps: tuple[int, int], size: int, device: torch.device) -> Tensor:
+def on_grid(landmarks: Tensor, *, grid: Grid, maps: tuple[int, int], size: int, device: torch.device) -> Tensor:
     """Return landmarks ``[N, K, 2]`` in input px (on the CPU) as heatmap px, float32 on ``device``.
 
     ``maps`` is the (width, height) of the heatmaps.
     """
-    points = coordinates.input_to_heatmap(
-        landmarks.numpy(), convention=grid, heatmap_size=maps, input_size=(size, size)
-    )
+    points = Geometry.of_input((size, size), grid=grid, heatmap_size=maps).input_to_heatmap(landmarks.numpy())
     return torch.from_numpy(points).to(device, torch.float32)

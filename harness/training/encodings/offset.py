@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from nmebench.models.card import Output
+from nmebench.protocol import Grid
 from nmebench.training.encodings.interface import Encoder, on_grid
-from nmebench.training.recipe import Grid
 
 __all__ = ["OffsetMaps", "combined", "combined_loss"]
 

@@ -9,11 +9,12 @@ from torch import Tensor
 from nmebench.decoders.interface import HeatmapDecoder
 from nmebench.decoders.maxima import Maxima
 from nmebench.decoders.quarter_offset import quarter_steps
+from nmebench.protocol import Chain
 
-__all__ = ["Fan"]
+__all__ = ["FaceAlignment"]
 
 
-class Fan(HeatmapDecoder):
+class FaceAlignment(HeatmapDecoder):
     """Quarter offset plus half a pixel, as in the face-alignment package.
 
     Reads heatmaps ``[N, K, H, W]``; landmarks are ``[N, K, 2]`` in heatmap px. The package counts pixels from 1 and
@@ -28,13 +29,13 @@ class Fan(HeatmapDecoder):
         >>> from nmebench import decoders
         >>> heatmaps = torch.zeros(1, 1, 5, 6)
         >>> heatmaps[0, 0, 2, 3], heatmaps[0, 0, 2, 2] = 1.0, 0.5
-        >>> decoders.create("fan")(heatmaps).landmarks
+        >>> decoders.create("face-alignment")(heatmaps).landmarks
         tensor([[[3.2500, 2.5000]]])
     """
 
-    name: ClassVar = "fan"
+    name: ClassVar = "face-alignment"
     source: ClassVar = "1adrianb/face-alignment face_alignment/utils.py get_preds_fromhm (and issue 141)"
-    own_half_pixel: ClassVar = True
+    chain: ClassVar = Chain("mmpose", None)
     bound: ClassVar = 1.07
     exempt: ClassVar = {"flip": "the half pixel is added on both sides of a mirror"}
 

@@ -1,4 +1,4 @@
-"""The decoder of Megvii's CPN and MSPN."""
+"""mmpose's Megvii codec: the decoder of Megvii's CPN and MSPN."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from nmebench.decoders.interface import HeatmapDecoder
 from nmebench.decoders.maxima import Maxima, find_maxima
 from nmebench.decoders.options import Option, as_int
 from nmebench.decoders.quarter_offset import quarter_steps
+from nmebench.protocol import Chain
 
-__all__ = ["Megvii"]
+__all__ = ["MmposeMegvii"]
 
 
-class Megvii(HeatmapDecoder):
+class MmposeMegvii(HeatmapDecoder):
     """Maximum of the blurred map, plus quarter offset and half a pixel, both only away from the border.
 
     Reads heatmaps ``[N, K, H, W]``; landmarks are ``[N, K, 2]`` in heatmap px. Neither is added where x or y is at
@@ -33,13 +34,13 @@ class Megvii(HeatmapDecoder):
         >>> from nmebench import decoders
         >>> from nmebench.decoders.interface import gaussians
         >>> heatmaps = gaussians(torch.tensor([[[10.2, 9.8]]]), height=20, width=24, sigma=2.0)
-        >>> decoders.create("megvii")(heatmaps).landmarks
+        >>> decoders.create("mmpose-megvii")(heatmaps).landmarks
         tensor([[[10.7500, 10.2500]]])
     """
 
-    name: ClassVar = "megvii"
+    name: ClassVar = "mmpose-megvii"
     source: ClassVar = "mmpose 1.x mmpose/codecs/megvii_heatmap.py decode (CPN, arXiv 1711.07319; MSPN, 1901.00148)"
-    own_half_pixel: ClassVar = True
+    chain: ClassVar = Chain("mmpose", None)
     bound: ClassVar = 1.07
     exempt: ClassVar = {"flip": "the half pixel is added on both sides of a mirror"}
     schema: ClassVar = {"kernel": Option(default=11, minimum=3, maximum=99, odd=True, doc="blur size, px")}

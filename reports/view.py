@@ -79,7 +79,7 @@ class CellView:
 
     @property
     def dashed(self) -> bool:
-        """Whether the line is dashed because an earlier series has the same colour."""
+        """True if the line is dashed because an earlier series has the same colour."""
         return self.series // COLOURS % 2 == 1
 
 

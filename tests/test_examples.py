@@ -49,7 +49,9 @@ def test_every_decoder_has_an_example(name: str) -> None:
 def undocumented_raises(file: Path) -> list[str]:
     """Public functions that raise an error of this project themselves and don't say so under ``Raises:``."""
     found = []
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    module = ast.parse(file.read_text(encoding="utf-8"))
+    scopes = [module, *(node for node in ast.walk(module) if isinstance(node, ast.ClassDef))]
+    for node in (member for scope in scopes for member in scope.body):
         if not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):
             continue
         own = [child for child in ast.walk(node) if isinstance(child, ast.Raise) and isinstance(child.exc, ast.Call)]

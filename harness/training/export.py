@@ -1,4 +1,4 @@
-"""What a run leaves behind: float16 weights and the model card that says how they came about."""
+"""The results of a training run: float16 weights and a model card with their origin."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
+import tomli_w
 import torch
 from torch import Tensor
 
@@ -24,12 +25,12 @@ __all__ = ["card", "weights"]
 def weights(state: Mapping[str, Tensor], path: Path, made: Recipe) -> Path:
     """Write a network's state as safetensors.
 
-    Kernels become float16: half the bytes, and a rounding of 2^-11 that the run's last validation includes. Vectors
-    (biases, BatchNorm) stay float32: they are 2 % of the bytes and a variance may leave float16's range. BatchNorm's
-    counters of batches have no part in the output and are left out.
+    Kernels become float16, which halves the file; the last validation includes this rounding of 2^-11. Vectors (biases,
+    BatchNorm) stay float32: they take 2 % of the bytes, and a variance may exceed float16's range. The batch
+    counters of BatchNorm do not affect the output and are omitted.
 
     Raises:
-        InputError: weights that are not finite, or leave float16's range.
+        InputError: weights are not finite, or exceed float16's range.
     """
     tensors: dict[str, Tensor] = {}
     for name, value in sorted(state.items()):
@@ -39,14 +40,14 @@ def weights(state: Mapping[str, Tensor], path: Path, made: Recipe) -> Path:
         tensors[name] = kept.to(torch.float16 if kept.dim() > 1 else torch.float32)
         if not torch.isfinite(tensors[name]).all():
             raise InputError(f"{made.name}: {name} is not finite as float16: the training diverged")
-    # One key: safetensors writes several in an order that changes from process to process, and the bytes with it.
+    # One key only: safetensors writes several keys in an order that differs between processes.
     metadata = {"nmebench": json.dumps({"name": made.name, "model": made.model, "seed": made.seed})}
     write_atomically(path, safetensors.torch.save(tensors, metadata))
     return path
 
 
 def card(made: Recipe, out: Path, *, weights: Path, log: Path, command: str) -> Path:
-    """Write the model card of a finished run beside its weights; returns its path."""
+    """Write the model card of a finished run beside its weights and return its path."""
     entries = read(log)
     size = made.stages[-1].size
     encoder = encodings.create(made)
@@ -77,15 +78,15 @@ def card(made: Recipe, out: Path, *, weights: Path, log: Path, command: str) -> 
 
 
 def describe(made: Recipe) -> str:
-    """The training faces in one line."""
+    """Describe the training faces in one line."""
     t = made.train
     seed = "" if t.seed is None else f", seed {t.seed}"
-    # A path on the trainer's own machine says nothing to a reader.
+    # A path of the training machine does not help a reader.
     return f"{t.source.partition(':')[0]} {t.split}{seed}, faces {t.skip} to {t.skip + t.faces - 1}, box {t.box}"
 
 
 def summary(made: Recipe, entries: list[dict[str, Any]]) -> dict[str, Any]:
-    """What the log comes to: sizes, the last loss, validation errors, time."""
+    """Summarise the log: sizes, last loss, validation errors, time."""
     done = [e for e in entries if e["event"] == "step"]
     checks = [e for e in entries if e["event"] == "validation"]
     end: dict[str, Any] = next((e for e in reversed(entries) if e["event"] == "end"), {})
@@ -108,33 +109,22 @@ def summary(made: Recipe, entries: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def toml(table: Mapping[str, Any]) -> str:
-    """Scalars, lists and tables as TOML, which the standard library reads and doesn't write."""
-    return "".join(_lines(table, ())).lstrip("\n")
+    """Return a table as TOML text; entries that are None are omitted.
+
+    Example:
+        >>> print(toml({"name": "net", "weights": None, "input": {"size": (256, 256)}}), end="")
+        name = "net"
+        <BLANKLINE>
+        [input]
+        size = [
+            256,
+            256,
+        ]
+    """
+    return tomli_w.dumps(_without_none(table))
 
 
-def _lines(table: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:
-    plain = {key: value for key, value in table.items() if not isinstance(value, Mapping)}
-    inner = {key: value for key, value in table.items() if isinstance(value, Mapping) and value}
-    lines = [f"\n[{'.'.join(path)}]\n"] if path and plain else []
-    lines += [f"{_key(key)} = {_value(value)}\n" for key, value in plain.items() if value is not None]
-    for key, value in inner.items():
-        lines += _lines(value, (*path, _key(key)))
-    return lines
-
-
-def _key(key: str) -> str:
-    return key if key.replace("-", "").replace("_", "").isalnum() and key.isascii() else _quoted(key)
-
-
-def _value(value: object) -> str:
-    if isinstance(value, str):
-        return _quoted(value)
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(_value(item) for item in value)}]"
-    # JSON's numbers and booleans are TOML's.
-    return json.dumps(value)
-
-
-def _quoted(text: str) -> str:
-    # A JSON string is a TOML basic string, but for the one control character that JSON leaves as it is.
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+def _without_none(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Drop None values and empty tables, which TOML can't hold or a card doesn't need."""
+    kept = {key: _without_none(value) if isinstance(value, Mapping) else value for key, value in table.items()}
+    return {key: value for key, value in kept.items() if value is not None and value != {}}

@@ -1,4 +1,4 @@
-"""The training loop: a recipe in; weights, a log and a card out; killed at any point, it goes on to the same bits."""
+"""The training loop: from a recipe to weights, a log and a card. A killed run resumes and ends with the same bits."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from nmebench.errors import InputError
 from nmebench.files import write_atomically
 from nmebench.geometry import scheme
 from nmebench.models import checkpoint
+from nmebench.suggest import unknown
 from nmebench.training import (
     encodings,
     export,
@@ -39,7 +40,7 @@ CHECKPOINT = "checkpoint.pt"
 LOG = "log.jsonl"
 LOG_STEPS = 20
 SHORTEST_PAUSE = 20.0
-"""Seconds between two checkpoints at least, however few steps a recipe asks for in them."""
+"""Minimum number of seconds between two checkpoints, whatever number of steps the recipe sets."""
 
 
 def train(path: str | Path, out: Path, *, resume: bool = False, device: str | None = None) -> Path:
@@ -48,21 +49,21 @@ def train(path: str | Path, out: Path, *, resume: bool = False, device: str | No
     Args:
         path: a recipe's file, or a shipped recipe's name.
         out: the folder for ``NAME.safetensors`` (float16), ``NAME.toml`` (its model card), ``log.jsonl``, the
-            recipe and ``checkpoint.pt``. It must be new, or hold this run's beginning when ``resume`` is set.
-        resume: go on from the last checkpoint. The weights come out the same, bit for bit, as from a run that was
-            never interrupted (on the same machine, with the same number of threads).
+            recipe and ``checkpoint.pt``. It must be new, or contain the interrupted run when ``resume`` is set.
+        resume: continue from the last checkpoint. The weights are bit for bit those of an uninterrupted run on the
+            same machine with the same number of threads.
         device: ``cpu`` or ``cuda``; by default a GPU where there is one.
 
     Returns:
-        the card's path.
+        the path of the card.
 
     Raises:
-        InputError: a bad recipe, a folder that holds another run, faces that can't be had, a loss that is no number.
+        InputError: the recipe is wrong, the folder holds another run, the faces are missing, or the loss is not finite.
     """
     file = recipe.find(path)
     made = recipe.load(file)
     place = _device(device)
-    _take(out, made, resume=resume)
+    _prepare_folder(out, made, resume=resume)
     try:
         with filelock.FileLock(out / ".lock", timeout=0), _numerics(made):
             return _run(made, file, out, place, command=f"nmebench train {path}")
@@ -100,7 +101,7 @@ def _run(made: Recipe, file: Path, out: Path, device: torch.device, *, command: 
 
     training = face_cache.open_pictures(made.train)
     validation = None if made.validation is None else face_cache.open_pictures(made.validation)
-    # The validation faces are drawn first: they are few, and the first epoch's end wants them.
+    # The validation faces are drawn first: they are few, and the end of the first epoch needs them.
     with face_cache.drawing(*([validation] if validation else []), training) as wait:
         held = _Held(validation, kind)
         if validation is not None:
@@ -174,14 +175,14 @@ def _step(made: Recipe, parts: _Parts, step: plan.Step, batch: Batch, device: to
 
 @dataclass
 class _Held:
-    """The faces that are held out, cropped for the size that is being trained at."""
+    """The validation faces, cropped for the current input size."""
 
     pictures: face_cache.Pictures | None
     kind: scheme.Scheme
     crops: Batch | None = None
 
     def nme(self, parts: _Parts, *, size: int) -> float | None:
-        """The NME in percent of the averaged weights, which are the ones that are shipped; None without faces."""
+        """Return the NME in percent of the averaged weights, which the run exports; None without faces."""
         if self.pictures is None:
             return None
         if self.crops is None or self.crops.images.shape[-1] != size:
@@ -237,7 +238,7 @@ def _save(out: Path, made: Recipe, parts: _Parts, step: int) -> None:
 
 @dataclass
 class _Pace:
-    """Sums the loss over some steps without waiting for the device at each."""
+    """Sums the loss over some steps without waiting for the device at each step."""
 
     faces: int = 0
     steps: int = 0
@@ -245,13 +246,13 @@ class _Pace:
     since: float = field(default_factory=time.monotonic)
 
     def add(self, faces: int, loss: Tensor) -> None:
-        """Take in a step."""
+        """Add one step."""
         self.faces += faces
         self.steps += 1
         self.loss = self.loss + loss
 
     def take(self) -> tuple[float, float, float]:
-        """Mean loss, seconds and faces a second since the last call; starts again."""
+        """Return mean loss, seconds and faces per second since the last call, and reset."""
         value = float(self.loss) / max(1, self.steps)
         now = time.monotonic()
         seconds = now - self.since
@@ -260,8 +261,8 @@ class _Pace:
         return value, seconds, speed
 
 
-def _take(out: Path, made: Recipe, *, resume: bool) -> None:
-    """Make the folder ours, or refuse it. Nothing is written into a folder that holds something else."""
+def _prepare_folder(out: Path, made: Recipe, *, resume: bool) -> None:
+    """Prepare the output folder, or refuse it. A folder with other content is never written to."""
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file: give a folder")
     record = out / "recipe.json"
@@ -269,7 +270,7 @@ def _take(out: Path, made: Recipe, *, resume: bool) -> None:
         if record.read_text(encoding="utf-8") != _identity(made):
             raise InputError(f"{out} holds a run of another recipe: give another folder")
         if not resume:
-            raise InputError(f"{out} holds the beginning of this run: go on with --resume, or give another folder")
+            raise InputError(f"{out} contains an interrupted run: continue with --resume, or give another folder")
         return
     if out.is_dir() and any(out.iterdir()):
         raise InputError(f"{out} is not empty and holds no training run: give another folder")
@@ -281,7 +282,7 @@ def _take(out: Path, made: Recipe, *, resume: bool) -> None:
 
 
 def _identity(made: Recipe) -> str:
-    """The recipe's canonical text, without what can't change the weights."""
+    """The canonical text of the recipe, without fields that can't change the weights."""
     return made.model_dump_json(indent=1, exclude={"workers", "checkpoint_steps", "note"}) + "\n"
 
 
@@ -294,7 +295,7 @@ def _device(name: str | None) -> torch.device:
     if name is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name not in ("cpu", "cuda"):
-        raise InputError(f"unknown device '{name}': cpu or cuda")
+        raise InputError(unknown("device", name, ("cpu", "cuda")))
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError("there is no CUDA device here: use --device cpu")
     return torch.device(name)
@@ -302,7 +303,7 @@ def _device(name: str | None) -> torch.device:
 
 @contextmanager
 def _numerics(made: Recipe) -> Iterator[None]:
-    """Threads, determinism, exact float32 and the global generator for the body; all as they were afterwards."""
+    """Set threads, determinism, exact float32 and the global generator for the block; restore all afterwards."""
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     # By default torch lets cuDNN round float32 to TF32; matrix products are exact by default.

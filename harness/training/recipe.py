@@ -1,4 +1,4 @@
-"""The recipe of a training run: a frozen, checked TOML file."""
+"""The recipe of a training run: a TOML file, checked and frozen."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class _Table(BaseModel):
 
 
 class TrainingFaces(_Table):
-    """Which faces: ``source`` is ``synthface`` (drawn from ``seed``) or a dataset such as ``wflw:PATH``."""
+    """The faces of a run: ``source`` is ``synthface`` (drawn from ``seed``) or a dataset such as ``wflw:PATH``."""
 
     source: str
     split: Literal["train", "test"] = "train"
     faces: Annotated[int, Field(gt=0)]
     skip: Annotated[int, Field(ge=0)] = 0
-    """The first faces to leave out: how a list without a validation split is parted into two."""
+    """Number of faces to skip; splits a list that has no validation split."""
     seed: Annotated[int, Field(ge=0)] | None = None
     box: str = "landmarks"
 
@@ -54,24 +54,24 @@ class TrainingFaces(_Table):
 
 
 class TrainingStage(_Table):
-    """Some epochs at one input size. The networks are fully convolutional, so that a small size is a cheap start."""
+    """Some epochs at one input size. The networks are fully convolutional, so the first epochs can use a small size."""
 
     epochs: Annotated[int, Field(gt=0)]
     size: Annotated[int, Field(ge=32, multiple_of=32)] = 256
     batch: Annotated[int, Field(gt=0)] = 64
     lr: Positive = 2e-3
     faces: Annotated[int, Field(gt=0)] | None = None
-    """Use only the first so many faces of the training set (so that a run can start while the rest is drawn)."""
+    """Use only this many faces of the training set, so that a run can start while the others are drawn."""
     restart: bool = False
-    """Begin the cosine schedule anew with this stage (a warm restart: Loshchilov and Hutter, SGDR, 2017)."""
+    """Restart the cosine schedule at this stage (a warm restart: Loshchilov and Hutter, SGDR, 2017)."""
 
 
 class Augmentation(_Table):
-    """How a training face is moved and coloured, one independent draw per (seed, epoch, face).
+    """Augmentation of a training face, one independent draw per (seed, epoch, face).
 
     The defaults are mmpose 0.x's for WFLW (``TopDownRandomFlip``, ``TopDownGetRandomScaleRotation``): rotation
-    normal with a standard deviation of 30 degrees, cut at twice that, in 60 % of the faces; box scale normal round 1
-    with a standard deviation of 0.25, cut at one. Shift and colour are off there.
+    normal with a standard deviation of 30 degrees, clipped at twice that, for 60 % of the faces; box scale normal
+    around 1 with a standard deviation of 0.25, clipped at one. mmpose has no shift and no colour augmentation.
     """
 
     flip: Share = 0.5
@@ -79,9 +79,9 @@ class Augmentation(_Table):
     rotation_probability: Share = 0.6
     scale: Annotated[float, Field(ge=0, lt=1)] = 0.25
     shift: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
-    """Standard deviation of the box's shift as a share of its side, cut at twice that."""
+    """Standard deviation of the box's shift as a fraction of its side, clipped at twice that."""
     colour: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Half-width of the uniform gain of each channel round 1, and of the offset in units of 255 / 2."""
+    """Half-width of the uniform gain of each channel around 1, and of the offset in units of 255 / 2."""
 
 
 class Optimiser(_Table):
@@ -96,11 +96,11 @@ class Optimiser(_Table):
     """``step``: the epochs (counted over all stages) before which the rate falls by ``gamma``."""
     gamma: Positive = 0.1
     hold: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """``cosine``: the share of all steps at the full rate, before the fall begins."""
+    """``cosine``: the fraction of all steps at the full rate, before the decay starts."""
     final: Share = 0.01
-    """``cosine``: the factor that the last step ends at."""
+    """``cosine``: the factor of the last step."""
     average: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Decay of the exponential moving average of the weights that is shipped; 0 ships the weights themselves."""
+    """Decay of the exponential moving average of the weights, which is exported; 0 exports the weights themselves."""
 
 
 class Encoding(_Table):
@@ -131,8 +131,8 @@ class Encoding(_Table):
 class Loss(_Table):
     """Mean squared error of heatmaps whose peaks are 1, times ``1 + foreground * target`` at each pixel.
 
-    ``foreground = 0`` is the plain loss of mmpose and HRNet. A heatmap's peak covers 0.6 % of its pixels, so that a
-    short run from scratch spends its first epochs on predicting nothing at all; the weight ends that.
+    ``foreground = 0`` is the plain loss of mmpose and HRNet. A heatmap's peak covers 0.6 % of its pixels, and a short
+    run from random weights first learns to predict zero everywhere; the foreground weight prevents that.
     ``encoding.kind = "offset"`` weights its three maps alike; ``"simcc"`` has a Kullback-Leibler loss and no weight.
     """
 
@@ -142,7 +142,7 @@ class Loss(_Table):
 
 
 class Recipe(_Table):
-    """A whole training run. :func:`load` reads one; its canonical text is part of the checkpoint."""
+    """A complete training run. :func:`load` reads one; its canonical text is part of the checkpoint."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
     model: str
@@ -195,12 +195,16 @@ class Recipe(_Table):
 
 
 def shipped() -> list[str]:
-    """The names of the recipes that come with the package."""
+    """Names of the shipped recipes."""
     return sorted(path.stem for path in SHIPPED.glob("*.toml"))
 
 
 def find(name_or_path: str | Path) -> Path:
-    """The file of a recipe given by path or by a shipped recipe's name; raises InputError."""
+    """Find the file of a recipe, given by path or by the name of a shipped recipe.
+
+    Raises:
+        InputError: no file and no shipped recipe has this name.
+    """
     path = Path(name_or_path)
     if path.is_file():
         return path
@@ -211,7 +215,11 @@ def find(name_or_path: str | Path) -> Path:
 
 
 def load(name_or_path: str | Path) -> Recipe:
-    """Read and check a recipe; raises InputError that names the file and the field."""
+    """Read and check a recipe.
+
+    Raises:
+        InputError: the recipe can't be read or a field is wrong; names the file and the field.
+    """
     path = find(name_or_path)
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -231,7 +239,11 @@ def load(name_or_path: str | Path) -> Recipe:
 
 
 def expand(text: str) -> str:
-    """Put environment variables into a path (``wflw:$NMEBENCH_WFLW``); raises InputError where one isn't set."""
+    """Expand environment variables in a path such as ``wflw:$NMEBENCH_WFLW``.
+
+    Raises:
+        InputError: a variable is not set.
+    """
     full = os.path.expandvars(text)
     if (left := re.search(r"\$\{?(\w+)", full)) is not None:
         raise InputError(f"'{text}' needs the environment variable {left[1]}: set it to the folder that holds the data")

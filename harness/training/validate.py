@@ -1,4 +1,4 @@
-"""The error of a network in training, on faces that it isn't trained on."""
+"""Validation: the NME of a network during training, on faces outside the training set."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ __all__ = ["autocast", "errors", "normalised", "predict"]
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
-    """bfloat16 arithmetic for the body, or nothing."""
+    """Context of bfloat16 arithmetic for ``bf16``, else of unchanged arithmetic."""
     return torch.autocast(device.type, dtype=torch.bfloat16) if precision == "bf16" else nullcontext()
 
 
 def normalised(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """``[B, 3, S, S]`` uint8 RGB to float32 ``(x - mean) / std``, channels last; mean and std ``[1, 3, 1, 1]``."""
+    """Convert ``[B, 3, S, S]`` uint8 RGB to float32 ``(x - mean) / std``, channels last; both ``[1, 3, 1, 1]``."""
     return images.to(torch.float32).sub_(mean).div_(std).contiguous(memory_format=torch.channels_last)
 
 
@@ -39,7 +39,7 @@ def predict(
     grid: Grid = "stride",
     batch: int = 32,
 ) -> NDArray[np.float64]:
-    """Landmarks ``[N, K, 2]`` in input px from ``images`` [N, 3, S, S] uint8 RGB. Float32, no flip test.
+    """Predict landmarks ``[N, K, 2]`` in input px from ``images`` [N, 3, S, S] uint8 RGB. Float32, no flip test.
 
     ``grid`` is the grid of the network's maps.
     """
@@ -59,7 +59,7 @@ def predict(
 
 
 def errors(landmarks: NDArray[np.floating], truth: NDArray[np.floating], scheme: Scheme) -> NDArray[np.float64]:
-    """Each face's NME in percent by the scheme's default normaliser, ``[N]``; both ``[N, K, 2]`` in the same px."""
+    """NME of each face in percent by the scheme's default normaliser, ``[N]``; both ``[N, K, 2]`` in the same px."""
     distances = np.linalg.norm(landmarks.astype(np.float64) - truth, axis=-1).mean(axis=-1)
     return np.asarray(100 * distances / normaliser(scheme, truth))
 
@@ -74,6 +74,6 @@ def nme(
     decoder: str = "dark",
     grid: Grid = "stride",
 ) -> float:
-    """The mean NME in percent over the faces."""
+    """Mean NME over the faces, percent."""
     found = predict(module, faces.images, mean=mean, std=std, decoder=decoder, grid=grid)
     return float(errors(found, faces.landmarks.numpy(), scheme).mean())

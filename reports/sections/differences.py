@@ -26,7 +26,7 @@ class DecoderDifference:
     low: float
     high: float
     outside: bool
-    """Whether the difference is outside the plot."""
+    """True if the difference is outside the plot."""
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ class RunSummary:
     dataset: str
     faces: str
     partial: bool
-    """Whether faces of the full set are missing."""
+    """True if faces of the full set are missing."""
     models: tuple[str, ...]
     decoders: tuple[str, ...]
     flips: str

@@ -1,4 +1,4 @@
-"""The installed package: ``nox -s package`` builds it, installs it and names its Python here."""
+"""Fixtures for the tests of the installed package; ``nox -s package`` builds and installs it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def dist() -> Path:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """A research repository of somebody else's: ``models/`` without ``__init__.py``, ``decoders/`` with one."""
+    """A user's research repository: ``models/`` without ``__init__.py``, ``decoders/`` with one."""
     folder = tmp_path / "research"
     for name, text in {
         "models/net.py": "NAME = 'their network'\n",

@@ -1,7 +1,7 @@
-"""What installing nmebench does to other people's repositories: nothing.
+"""The installed wheel: its contents, and that it does not affect other repositories.
 
-Each test of the class ``TestBesideOtherCode`` is a situation in which an earlier layout, with ``models`` and
-``decoders`` as top-level packages, broke a user's repository.
+Each test of ``TestBesideOtherCode`` is a situation in which an earlier layout, with ``models`` and ``decoders`` as
+top-level packages, broke a user's repository.
 """
 
 from __future__ import annotations

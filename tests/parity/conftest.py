@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 SHOWN = 8
-"""How many of a decoder's near-singular landmarks the table lists."""
+"""Number of near-singular landmarks per decoder that the table lists."""
 ABSENT = "mmpose isn't installed here; `nox -s parity` installs it"
 
 
@@ -35,7 +35,7 @@ def mmpose(mmdet_stand_in: None) -> SimpleNamespace:
 
 @dataclass
 class Differences:
-    """What was compared: (number of values, largest difference, unit, listed exceptions)."""
+    """The comparisons: (number of values, largest difference, unit, listed exceptions)."""
 
     seed: int
     rows: dict[str, tuple[int, float, str]] = field(default_factory=dict)

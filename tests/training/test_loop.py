@@ -130,7 +130,7 @@ def test_a_tiny_network_learns_its_faces_by_heart(recipe_file: Callable[..., Pat
 @pytest.mark.parametrize(
     ("prepare", "resume", "message"),
     [
-        pytest.param("begun", False, "go on with --resume", id="begun"),
+        pytest.param("begun", False, "continue with --resume", id="begun"),
         pytest.param("other", True, "a run of another recipe", id="another-recipe"),
         pytest.param("foreign", True, "holds no training run", id="foreign-folder"),
         pytest.param("file", False, "is a file", id="a-file"),

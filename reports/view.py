@@ -40,7 +40,7 @@ class CellView:
     differing: tuple[str, ...] = ()
     """The parts, such as ``decoder``, that differ between the run's cells."""
     mixed: bool = False
-    """Whether a preset decoded heatmaps of another grid; such a cell is labelled and never ranked."""
+    """True if a preset decoded heatmaps of another grid; such a cell is labelled and never ranked."""
 
     @property
     def decoder_label(self) -> str:

@@ -112,7 +112,6 @@ class CellRecord(_Record):
     counts: dict[str, int] = Field(default_factory=dict)
     """The decoder's counters over all landmarks, such as ``empty`` (maps) and ``steps_over_1px``."""
 
-
     @property
     def decoder_label(self) -> str:
         """The decoder's spec, followed by :data:`OTHER_GRID` for a mixed cell."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable
 from functools import cache
 from importlib.util import find_spec
@@ -70,4 +71,10 @@ def _sources(package: str) -> tuple[tuple[str, str], ...]:
 
 
 def _files(folder: Path, *, without: Iterable[str]) -> list[Path]:
-    return sorted(file for file in folder.rglob("*.py") if file.relative_to(folder).parts[0] not in without)
+    """Every Python file below a folder, links to folders included (a link tree shows the package for tools)."""
+    found = []
+    for parent, _, names in os.walk(folder, followlinks=True):
+        relative = Path(parent).relative_to(folder)
+        if not relative.parts or relative.parts[0] not in without:
+            found += [Path(parent) / name for name in names if name.endswith(".py")]
+    return sorted(found)

@@ -187,9 +187,9 @@ def read_scores(run: Path, cells: Sequence[str]) -> pd.DataFrame:
         if column not in table:
             raise damaged(run, name, f"has no column {column!r}")
     for column in _SCORE_NUMBERS:
-        if table[column].dtype.kind not in "fi":
+        if len(table) and table[column].dtype.kind not in "fi":
             raise damaged(run, name, f"column {column!r} holds text")
-        if not column.endswith(("_low", "_high")) and not np.isfinite(table[column]).all():
+        if not column.endswith(("_low", "_high")) and not np.isfinite(table[column].astype(float)).all():
             raise damaged(run, name, f"column {column!r} lacks a number")
     if table["cell"].isna().any() or table["subset"].isna().any():
         raise damaged(run, name, "a row names no cell or no subset")

@@ -291,7 +291,7 @@ def build_run(
 
 
 @pytest.fixture(scope="session")
-def make_run() -> Callable[..., Run]:
+def make_report_run() -> Callable[..., Run]:
     """Function that builds runs; see :func:`build_run`."""
     return build_run
 

@@ -234,9 +234,11 @@ def test_downloads_are_embedded_in_the_page(open_page: Callable[..., Any], small
     assert len(text.splitlines()) == 1 + len(small_run.scores)
 
 
-def test_names_cannot_run_scripts(browser: Any, open_page: Callable[..., Any], make_run: Any, tmp_path: Path) -> None:
+def test_names_cannot_run_scripts(
+    browser: Any, open_page: Callable[..., Any], make_report_run: Any, tmp_path: Path
+) -> None:
     attack = "</script><script>window.hit=1</script><img src=x onerror='window.hit=2'>"
-    run = make_run(
+    run = make_report_run(
         tmp_path / "run",
         models=(attack,),
         decoders=("argmax", f"dark:{attack}"),

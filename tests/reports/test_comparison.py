@@ -16,9 +16,11 @@ from nmebench.runs.run_store import Run
 
 
 @pytest.fixture(scope="module")
-def comparison(small_run: Run, make_run: Callable[..., Run], tmp_path_factory: pytest.TempPathFactory) -> Comparison:
+def comparison(
+    small_run: Run, make_report_run: Callable[..., Run], tmp_path_factory: pytest.TempPathFactory
+) -> Comparison:
     """Compare the run with one whose first cell is 0.3 points worse and that has no second network."""
-    other = make_run(
+    other = make_report_run(
         tmp_path_factory.mktemp("other") / "candidate",
         models=[m.name for m in small_run.record.models[:1]],
         decoders=("argmax", "quarter-offset", "dark"),

@@ -107,8 +107,8 @@ def test_unwritable_output_is_a_one_line_error(small_run: Run, tmp_path: Path) -
     assert "\n" not in str(caught.value)
 
 
-def test_unscored_run_is_refused(make_run: Callable[..., Run], tmp_path: Path) -> None:
-    run = make_run(tmp_path / "run", models=("net",), decoders=("argmax",), flips=("none",), faces=10)
+def test_unscored_run_is_refused(make_report_run: Callable[..., Run], tmp_path: Path) -> None:
+    run = make_report_run(tmp_path / "run", models=("net",), decoders=("argmax",), flips=("none",), faces=10)
     (run.path / "scores.csv").unlink()
     with pytest.raises(InputError, match="nmebench score"):
         reports.write(Run.open(run.path), tmp_path / "report.html")
@@ -126,16 +126,16 @@ def test_unscored_run_is_refused(make_run: Callable[..., Run], tmp_path: Path) -
         ),
     ],
 )
-def test_unusual_runs_render(make_run: Callable[..., Run], tmp_path: Path, options: dict[str, Any]) -> None:
-    text = reports.html(make_run(tmp_path / "run", with_verdict=False, **options))
+def test_unusual_runs_render(make_report_run: Callable[..., Run], tmp_path: Path, options: dict[str, Any]) -> None:
+    text = reports.html(make_report_run(tmp_path / "run", with_verdict=False, **options))
     assert "nmebench check RUN" in text
     assert text.endswith("</html>\n")
 
 
-def test_hostile_text_is_escaped(make_run: Callable[..., Run], tmp_path: Path) -> None:
+def test_hostile_text_is_escaped(make_report_run: Callable[..., Run], tmp_path: Path) -> None:
     attack = "</script><script>alert(1)</script>"
     names = [f"{attack}‮א🙂\udcff\x00{i}.jpg" for i in range(20)]
-    run = make_run(
+    run = make_report_run(
         tmp_path / "run",
         models=(attack, '"><img src=x onerror=alert(1)>', "$\\frac{"),
         decoders=("argmax", f"dark:{attack}"),
@@ -156,8 +156,8 @@ def test_hostile_text_is_escaped(make_run: Callable[..., Run], tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_large_run_is_fast_and_small(make_run: Callable[..., Run], tmp_path: Path) -> None:
-    run = make_run(tmp_path / "run", models=("net-a", "net-b"), faces=2500, side=256)
+def test_large_run_is_fast_and_small(make_report_run: Callable[..., Run], tmp_path: Path) -> None:
+    run = make_report_run(tmp_path / "run", models=("net-a", "net-b"), faces=2500, side=256)
     assert len(run.record.cells) == 40
     start = time.monotonic()
     out = reports.write(Run.open(run.path), tmp_path / "report.html")

@@ -12,16 +12,20 @@ from nmebench.reports.view import COLOURS, RunView
 from nmebench.runs.run_store import Run
 
 
-def test_short_label_has_the_parts_that_differ(small_run: Run, make_run: Callable[..., Run], tmp_path: Path) -> None:
+def test_short_label_has_the_parts_that_differ(
+    small_run: Run, make_report_run: Callable[..., Run], tmp_path: Path
+) -> None:
     cell = RunView(small_run).cells[0]
     assert cell.short_label == "hrnetv2-w18-dark · argmax · no flip test · box landmarks" == cell.label
-    run = make_run(tmp_path / "run", models=("net",), decoders=("argmax", "dark"), flips=("none",), faces=10)
+    run = make_report_run(tmp_path / "run", models=("net",), decoders=("argmax", "dark"), flips=("none",), faces=10)
     assert [c.short_label for c in RunView(run).cells] == ["argmax", "dark"]
 
 
-def test_colours_repeat_dashed(make_run: Callable[..., Run], tmp_path: Path) -> None:
+def test_colours_repeat_dashed(make_report_run: Callable[..., Run], tmp_path: Path) -> None:
     models = tuple(f"net{i}" for i in range(COLOURS + 1))
-    cells = RunView(make_run(tmp_path / "run", models=models, decoders=("dark",), flips=("none",), faces=10)).cells
+    cells = RunView(
+        make_report_run(tmp_path / "run", models=models, decoders=("dark",), flips=("none",), faces=10)
+    ).cells
     assert [c.colour for c in cells] == [*range(COLOURS), 0]
     assert [c.dashed for c in cells] == [False] * COLOURS + [True]
 

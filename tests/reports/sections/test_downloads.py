@@ -28,8 +28,10 @@ def test_markdown_tables_have_every_score(small_run: Run) -> None:
 
 
 @pytest.mark.parametrize("name", ["a|b", "<script>", "*x*", "[link](javascript:1)"])
-def test_names_are_escaped_in_markdown_and_latex(make_run: Any, tmp_path: Any, name: str) -> None:
-    run = make_run(tmp_path / "run", models=(name + "_%$&", "b"), decoders=("argmax",), flips=("none",), faces=10)
+def test_names_are_escaped_in_markdown_and_latex(make_report_run: Any, tmp_path: Any, name: str) -> None:
+    run = make_report_run(
+        tmp_path / "run", models=(name + "_%$&", "b"), decoders=("argmax",), flips=("none",), faces=10
+    )
     rows = [line for line in reports.markdown_tables(run).splitlines() if line.startswith("| ") and "argmax" in line]
     unescaped = [line.replace("\\|", "") for line in rows]
     assert {line.count("|") for line in unescaped} == {12}

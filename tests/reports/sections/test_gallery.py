@@ -84,12 +84,12 @@ def test_pictures_can_be_left_out(small_run: Run) -> None:
     assert all(face["picture"] is None for face in found.data["faces"].values())
 
 
-def test_reason_for_missing_pictures(make_run: Callable[..., Run], tmp_path: Path) -> None:
+def test_reason_for_missing_pictures(make_report_run: Callable[..., Run], tmp_path: Path) -> None:
     small = {"models": ("net",), "decoders": ("argmax",), "flips": ("none",), "faces": 12}
-    bare = gallery.section(RunView(make_run(tmp_path / "bare", pictures=False, **small)))
+    bare = gallery.section(RunView(make_report_run(tmp_path / "bare", pictures=False, **small)))
     assert bare is not None
     assert bare.reason == "The run has no stored pictures."
-    run = make_run(tmp_path / "broken", **small)
+    run = make_report_run(tmp_path / "broken", **small)
     broken = [type(t)(b"no picture", t.size, t.warp) for t in run.thumbnails or ()]
     again = Run.create(run.path, run.record, run.faces, thumbnails=broken)
     found = gallery.section(RunView(Run.open(again.path)))

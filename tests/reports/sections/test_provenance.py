@@ -24,8 +24,8 @@ def test_command_is_quoted_for_a_shell(words: list[str], shown: str) -> None:
     assert provenance.command(words) == shown
 
 
-def test_long_card_fields_are_cut_with_a_note(make_run: Any, tmp_path: Any) -> None:
-    run = make_run(
+def test_long_card_fields_are_cut_with_a_note(make_report_run: Any, tmp_path: Any) -> None:
+    run = make_report_run(
         tmp_path / "run",
         models=("net",),
         decoders=("argmax",),

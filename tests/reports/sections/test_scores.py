@@ -44,8 +44,8 @@ def test_best_is_the_extreme_of_its_column(small_run: Run) -> None:
             assert all(v.mark for v in values if v.value == best[0])
 
 
-def test_nme_below_one_percent_has_a_third_decimal(make_run: object, tmp_path: object) -> None:
-    run = make_run(tmp_path / "run", models=("oracle",), decoders=("argmax", "dark"), faces=20)  # type: ignore[operator]
+def test_nme_below_one_percent_has_a_third_decimal(make_report_run: object, tmp_path: object) -> None:
+    run = make_report_run(tmp_path / "run", models=("oracle",), decoders=("argmax", "dark"), faces=20)  # type: ignore[operator]
     tiny = {cell: nme / 20 for cell, nme in run.per_face.items()}
     scores = run.scores.assign(nme=run.scores["nme"] / 20)
     run.write_scores(scores, tiny)

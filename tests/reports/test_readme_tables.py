@@ -46,5 +46,5 @@ def test_decimals_follow_the_size(nme: float | None, text: str) -> None:
 
 def test_provenance_line_links_the_scores() -> None:
     line = readme_tables.provenance_line(RUN)
-    assert line.startswith("500 faces of synthface, 78 cells, inter-ocular NME in percent; torch ")
+    assert line.startswith("500 faces of synthface, 54 cells, inter-ocular NME in percent; torch ")
     assert line.endswith(f"scores: [{RUN}/scores.csv]({RUN}/scores.csv)")

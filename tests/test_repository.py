@@ -34,6 +34,18 @@ def test_links_in_the_documentation_exist() -> None:
     assert broken == []
 
 
+def test_every_package_is_installed() -> None:
+    """A subpackage that ``pyproject.toml`` doesn't list works in the checkout and is missing from the wheel."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    folders = {folder: package for package, folder in project["package-dir"].items()}
+    found = {
+        ".".join((package, *file.parent.relative_to(ROOT / folder).parts))
+        for folder, package in folders.items()
+        for file in (ROOT / folder).rglob("__init__.py")
+    }
+    assert sorted(project["packages"]) == sorted(found)
+
+
 def test_constraints_pin_every_dependency_within_its_range() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     pins = {}

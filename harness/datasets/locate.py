@@ -23,7 +23,7 @@ MAX_DEPTH = 4
 """Levels of folders that are searched for annotation files."""
 
 MAX_ENTRIES = 20_000
-"""Files and folders that are looked at before the search is given up."""
+"""Files and folders that are examined before the search stops."""
 
 
 def find_annotation_file(path: Path, *, split: str, format: str | None) -> tuple[Path, list[str]]:  # noqa: A002

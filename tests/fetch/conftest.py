@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from load_module import load_module
 
 from nmebench.errors import InputError
 from nmebench.fetch import Policy, Source, Sources, load_sources
@@ -19,22 +18,9 @@ HERE = Path(__file__).parent
 WEIGHTS = b"\x80\x02" + bytes(range(256)) * 20
 
 
-def sibling(name: str) -> ModuleType:
-    """Import a module of this folder by its path, because the tests are not a package."""
-    full = f"nmebench_tests_fetch_{name}"
-    if full not in sys.modules:
-        spec = importlib.util.spec_from_file_location(full, HERE / f"{name}.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[full] = module
-        spec.loader.exec_module(module)
-    return sys.modules[full]
-
-
-responses = sibling("server")
-archives = sibling("archives")
-faults = sibling("faults")
+responses = load_module("fetch/server.py")
+archives = load_module("fetch/archives.py")
+faults = load_module("fetch/faults.py")
 
 
 @pytest.fixture(name="responses")

@@ -121,7 +121,7 @@ class TestContents:
         (tmp_path / "test_it.py").write_text(
             "import sys\n\ndef test_it():\n    assert not any(m.startswith('nmebench') for m in sys.modules)\n"
         )
-        run("-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=tmp_path)
+        assert "1 passed" in run("-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=tmp_path).stdout
 
     def test_the_installed_code_has_the_hash_of_the_checkout(self, run, tmp_path: Path) -> None:
         found = run("-c", "from nmebench.source_hash import code_hash; print(code_hash())", cwd=tmp_path).stdout.strip()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import io
 import os
 import re
@@ -18,25 +17,13 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from load_module import load_module
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def fetch_tests(name: str) -> ModuleType:
-    """Import a module of tests/fetch by path, because the tests are not a package."""
-    full = f"nmebench_tests_fetch_{name}"
-    if full not in sys.modules:
-        spec = importlib.util.spec_from_file_location(full, ROOT / "tests" / "fetch" / f"{name}.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[full] = module
-        spec.loader.exec_module(module)
-    return sys.modules[full]
-
-
-play = fetch_tests("server")
-faults = fetch_tests("faults")
+play = load_module("fetch/server.py")
+faults = load_module("fetch/faults.py")
 
 
 @pytest.fixture(name="play")

@@ -6,12 +6,9 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import unquote
+from typing import Annotated, Any
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     PrivateAttr,
     StringConstraints,
@@ -21,12 +18,18 @@ from pydantic import (
 
 from nmebench.bounded_read import read_toml
 from nmebench.errors import InputError
+from nmebench.models.card_input import Input
+from nmebench.models.card_output import Output
+from nmebench.models.card_reported import Reported, TestProtocol
+from nmebench.models.card_table import CardTable, Line, Name, Value
+from nmebench.models.card_training import Training
+from nmebench.models.card_weights import Weights
 from nmebench.models.errors import CardError, ModelError
 from nmebench.models.registry import factory
 from nmebench.models.registry import names as registered
 from nmebench.models.table_protocol import TableProtocol, table_protocol
 from nmebench.paths import weights_folder
-from nmebench.protocol import SUBSETS, CropConvention, Grid
+from nmebench.protocol import SUBSETS
 from nmebench.suggest import did_you_mean, unknown
 
 __all__ = [
@@ -49,137 +52,8 @@ MAX_BYTES = 1_000_000
 WFLW_LIKE = ("wflw", "synthface")
 """Datasets with WFLW's subsets."""
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[\w.:+-]+$")]
-Line = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\r\n]*$")]
-Spec = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^\S+$")]
-Hex64 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-HexPrefix = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8,64}$")]
-Side = Annotated[int, Field(ge=8, le=4096)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Percent = Annotated[float, Field(ge=0, le=10_000, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Value = bool | int | Finite | Line
-Triple = tuple[Finite, Finite, Finite]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
-IMAGENET_MEAN: Triple = (123.675, 116.28, 103.53)
-IMAGENET_STD: Triple = (58.395, 57.12, 57.375)
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, validate_default=True)
-
-
-class Weights(_Table):
-    """Weights to download."""
-
-    url: Annotated[str, StringConstraints(max_length=2000, pattern=r"^https?://\S+$")]
-    file: Annotated[str, StringConstraints(max_length=200, pattern=r"^[\w.+-]+$")] | None = None
-    """File name in the cache folder; None takes the end of the address."""
-    sha256: Hex64 | None = None
-    hash_prefix: HexPrefix | None = None
-    """The first digits of the file's SHA-256."""
-
-    @property
-    def filename(self) -> str:
-        """The file's name in the cache folder."""
-        return self.file or unquote(re.split("[?#]", self.url)[0]).rstrip("/").rpartition("/")[2]
-
-
-class Input(_Table):
-    """The input that the network reads."""
-
-    size: tuple[Side, Side] = (256, 256)
-    """Width, height in px."""
-    box: Name = "landmarks"
-    """Name of the box rule that places the crop (``nmebench.boxes``)."""
-    convention: CropConvention = "stride"
-    """Sampling of the crop; ``udp`` if the network was trained with unbiased data processing (mmpose's ``use_udp``)."""
-    colour: Literal["rgb", "bgr"] = "rgb"
-    mean: Triple = IMAGENET_MEAN
-    """Mean of each channel in the order of ``colour``, in 0..255."""
-    std: tuple[Positive, Positive, Positive] = IMAGENET_STD
-    """Standard deviation of each channel in the order of ``colour``, in 0..255."""
-
-
-class Output(_Table):
-    """The output that the network gives."""
-
-    kind: Literal["heatmaps", "landmarks", "simcc"] = "heatmaps"
-    unit: Literal["crop-fraction", "input-px"] | None = None
-    """Unit of the raw landmarks; the built network always gives input px."""
-    layout: Literal["xy", "xs-ys"] = "xy"
-    """Order of raw landmarks ``[N, 2 K]``: x0, y0, x1, y1, ... or all x, then all y."""
-    grid: Grid | None = None
-    """Map from heatmap px to input px with which the network was trained; None means ``stride``."""
-
-    @model_validator(mode="after")
-    def _grid_belongs_to_heatmaps(self) -> Output:
-        if self.grid is not None and self.kind != "heatmaps":
-            raise ValueError(f"grid applies to kind = 'heatmaps', not to kind = {self.kind!r}; leave it out")
-        return self
-
-
-class TestProtocol(_Table):
-    """The protocol with which the reported tables were measured."""
-
-    __test__ = False  # pytest must not collect this class
-
-    decoder: Spec | None = None
-    """Spec of the decoder; None if the network gives landmarks."""
-    flip: bool = False
-    """True if the outputs are averaged with those of the mirrored image."""
-    shift: bool = False
-    """mmpose's ``shift_heatmap``: the flipped heatmaps are moved right by one px before averaging."""
-    shift_coords: bool = False
-    """mmpose 1.x's ``shift_coords``, which applies to networks that give landmarks."""
-
-
-class Reported(_Table):
-    """One published table.
-
-    ``decoder``, ``flip``, ``shift``, ``shift_coords`` and ``box`` replace the card's settings if this table was
-    measured with others.
-    """
-
-    nme: Mapping[Name, Percent] = Field(default_factory=dict)
-    """NME in percent by subset."""
-    fr10: Mapping[Name, Annotated[float, Field(ge=0, le=100)]] = Field(default_factory=dict)
-    """Failure rate at 10 % in percent by subset."""
-    auc10: Mapping[Name, Fraction] = Field(default_factory=dict)
-    """Area under the CED up to 10 % as a fraction by subset."""
-    source: Line
-    """Publication of the table."""
-    tolerance: Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]
-    """Largest difference of NME that counts as agreement, in percent points."""
-    decoder: Spec | None = None
-    flip: bool | None = None
-    shift: bool | None = None
-    shift_coords: bool | None = None
-    box: Name | None = None
-
-    @model_validator(mode="after")
-    def _reports_a_value(self) -> Reported:
-        if not (self.nme or self.fr10 or self.auc10):
-            raise ValueError("reports nothing: one of nme, fr10, auc10 is needed")
-        return self
-
-
-class Training(_Table):
-    """Training of a network that was trained with nmebench."""
-
-    command: Line
-    """The command that trained them."""
-    seed: int | None = None
-    data: Line | None = None
-    """The training data."""
-    sha256: Hex64 | None = None
-    """SHA-256 of the weights file."""
-    log: Mapping[Name, Value] = Field(default_factory=dict, max_length=64)
-    """Facts about the training, such as faces, epochs, losses and times."""
-
-
-class Card(_Table):
+class Card(CardTable):
     """A network, its weights, its input and output, and the tables reported for it."""
 
     name: Name
@@ -289,7 +163,7 @@ def _first_problem(error: ValidationError) -> str:
 
 def _allowed_fields(location: tuple[Any, ...]) -> list[str]:
     """The field names of the table in which an unknown field was found."""
-    tables: dict[str, type[_Table]] = {
+    tables: dict[str, type[CardTable]] = {
         "input": Input,
         "output": Output,
         "test": TestProtocol,

@@ -46,6 +46,7 @@ _SCORE_TEXTS: Final = ("dataset", "subset", "model", "decoder", "flip", "box", "
 _WAYS_OUT: Final[Mapping[str, str]] = {
     "per_face.parquet": "write it again with `nmebench score {run}`",
     "scores.csv": "write it again with `nmebench score {run}`",
+    "diverged.json": "write it again with `nmebench score {run}`",
     "verdict.json": "write it again with `nmebench check {run}`",
     "thumbnails.parquet": "leave the pictures out with `nmebench report {run} --no-pictures`, or repeat the sweep with "
     "--overwrite",

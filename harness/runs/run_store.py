@@ -9,6 +9,7 @@ Layout (schema version 1)::
       confidence/CELL.npy   float32 [N, K], the decoder's scores, one file per cell
       per_face.parquet      one row per cell and face: NME in percent
       scores.csv            one row per cell and subset: NME, FR, AUC and their intervals
+      diverged.json         the faces on which a cell diverged; old runs don't have it
       thumbnails.parquet    optional, one row per face: JPEG of the crop and the map from image px to it
       timings.json          seconds by stage; the only file that differs between two equal runs
       verdict.json          the result of ``nmebench check``; absent until it was run
@@ -151,7 +152,8 @@ class Run:
 
     :meth:`create`, :meth:`write_cell` and :meth:`write_scores` write a new run in a staging folder, which
     :func:`nmebench.runs.run_writer.publish` moves to its place. After that, only ``nmebench score`` replaces
-    ``scores.csv`` and ``per_face.parquet``, and :meth:`write_json` adds files such as ``verdict.json``.
+    ``scores.csv``, ``per_face.parquet`` and ``diverged.json``, and :meth:`write_json` adds files such as
+    ``verdict.json``.
     """
 
     path: Path

@@ -26,7 +26,7 @@ WORK = ".work"
 _FOLDERS = ("landmarks", "confidence")
 _FILES = (
     "run.json", "faces.parquet", "per_face.parquet", "scores.csv", "thumbnails.parquet", "timings.json", "verdict.json",
-    "report.html",
+    "diverged.json", "report.html",
 )  # fmt: skip
 
 
@@ -185,7 +185,7 @@ def publish(staging: Path, out: Path) -> Run:
     (out / "run.json").unlink(missing_ok=True)
     for folder in _FOLDERS:
         shutil.rmtree(out / folder, ignore_errors=True)
-    for name in ("thumbnails.parquet", "verdict.json", "report.html"):
+    for name in ("thumbnails.parquet", "verdict.json", "diverged.json", "report.html"):
         (out / name).unlink(missing_ok=True)
     for path in sorted(staging.iterdir(), key=lambda path: path.name == "run.json"):
         path.replace(out / path.name)

@@ -12,6 +12,7 @@ from nmebench import metrics
 from nmebench.errors import InputError
 from nmebench.protocol import METRICS, SUBSETS
 from nmebench.runs.run_store import Run
+from nmebench.scoring.diverged import store_diverged
 from nmebench.statistics import bootstrap
 
 __all__ = ["COLUMNS", "score", "subset_masks"]
@@ -81,8 +82,8 @@ def _cell_nme(run: Run, cell: str) -> Array:
 def score(run: Run, *, resamples: int = 2000, seed: int = 0) -> pd.DataFrame:
     """Score every cell on every subset from the stored landmarks.
 
-    Writes ``per_face.parquet`` and ``scores.csv`` into the run folder. It reads only that folder, so an old run can be
-    scored again.
+    Writes ``per_face.parquet``, ``scores.csv`` and ``diverged.json`` into the run folder. It reads only that folder,
+    so an old run can be scored again.
 
     Args:
         run: an open run whose cells have stored landmarks.
@@ -130,4 +131,5 @@ def score(run: Run, *, resamples: int = 2000, seed: int = 0) -> pd.DataFrame:
     rows.sort(key=lambda row: order[row["cell"]])  # the sort is stable: subsets keep their order
     scores = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"expected_faces": "Int64"})
     run.write_scores(scores, per_face)
+    store_diverged(run)
     return scores

@@ -1,0 +1,445 @@
+"""From a network's raw output to the project's named outputs, as a card's ``[output]`` table describes it.
+
+The raw output is a tensor, a tuple or list, or a mapping; the results are
+
+=============  ====================  ==================================================
+``heatmaps``   ``[N, K, h, w]``
+``offsets``    ``[N, K, 2, h, w]``   (x, y), heatmap px; with ``heatmaps``
+``landmarks``  ``[N, K, 2]``         (x, y), input px
+``simcc_x``    ``[N, K, bins]``      with ``simcc_y``
+=============  ====================  ==================================================
+
+The steps, in this order: choose the outputs (``names``, ``stack``), read their layout (``layout``, ``offsets``), apply
+the ``activation``, keep ``channels``, put the points in the scheme's ``order``, convert landmarks to input px
+(``unit``, ``grid``). Shapes are checked, never guessed: what doesn't fit raises :class:`ModelError` in one line.
+
+Where it is called:
+
+* :func:`adapted` wraps a network that :func:`nmebench.models.build_network.build` has made. A network of this package
+  whose card sets no field of the adapter is returned unchanged.
+* A network that reads its weights itself (``onnx``) declares the option ``output``, gets the table, and calls
+  :class:`OutputAdapter` on its raw outputs.
+
+No step depends on values, so an adapted network can be traced, exported and compiled. The adapter is code of
+``nmebench.models`` and its settings are the card's ``[output]`` table; both are part of a network's cache key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nmebench.models.card_output import Output
+from nmebench.models.errors import ModelError
+from nmebench.models.landmark_layout import from_layout, to_input_px
+
+__all__ = ["AdaptedNetwork", "OutputAdapter", "adapted"]
+
+OUTPUTS = ("heatmaps", "landmarks", "offsets", "simcc_x", "simcc_y")
+"""Names of the project's outputs."""
+
+_NAMES = {"heatmaps": ("heatmaps",), "landmarks": ("landmarks",), "simcc": ("simcc_x", "simcc_y")}
+
+#: Attributes of a network that the wrapper has too (:mod:`nmebench.models`).
+_ATTRIBUTES = ("grid", "input_size", "namings", "runtime", "use_threads")
+
+
+class OutputAdapter(nn.Module):
+    """Converts raw outputs to the project's named outputs.
+
+    Example:
+        >>> adapter = OutputAdapter(Output(kind="landmarks", unit="crop-centred", layout="xs-ys"), "my-net")
+        >>> raw = torch.tensor([[-1.0, 0.0, 0.0, 1.0]])  # x0, x1, y0, y1 of one face
+        >>> adapter(raw, torch.zeros(1, 3, 8, 8))["landmarks"].tolist()
+        [[[0.0, 4.0], [4.0, 8.0]]]
+    """
+
+    _index: Tensor | None
+    """Positions of the network's points in the scheme's order; None to keep the order."""
+    _kept: Tensor | None
+    """The network's points to keep where the card lists them."""
+
+    def __init__(self, output: Output, owner: str) -> None:
+        """Keep the settings.
+
+        Args:
+            output: the card's ``[output]`` table.
+            owner: the network, for messages.
+        """
+        super().__init__()
+        self.output = output
+        self.owner = owner
+        index: list[int] | None = None
+        if output.order is not None:
+            index = sorted(range(len(output.order)), key=output.order.__getitem__)
+        self.points = len(output.order) if output.order is not None else None
+        self.register_buffer("_index", None if index is None else torch.tensor(index), persistent=False)
+        kept = output.kept
+        self.register_buffer("_kept", torch.tensor(kept) if isinstance(kept, tuple) else None, persistent=False)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the results, as far as the card decides them."""
+        return (*_NAMES[self.output.kind], *(("offsets",) if self.output.offsets else ()))
+
+    def forward(self, raw: Any, images: Tensor) -> dict[str, Tensor]:
+        """Convert the raw output of ``images``.
+
+        Args:
+            raw: a tensor, a tuple or list of tensors, or a mapping from names to tensors.
+            images: ``[N, 3, H, W]``, the network's input; only its shape is read.
+
+        Raises:
+            ModelError: an output is missing or ambiguous, or has a shape that the settings don't describe.
+        """
+        faces = images.shape[0]
+        chosen = [self._checked_tensor(value, faces) for value in self._choose(raw)]
+        if self.output.kind == "landmarks":
+            return {"landmarks": self._landmarks(chosen[0], images)}
+        if self.output.kind == "simcc":
+            axes = zip(_NAMES["simcc"], chosen, strict=True)
+            return {name: self._distributions(name, value, images) for name, value in axes}
+        return self._heatmaps(chosen)
+
+    # The choice of the raw outputs.
+
+    @property
+    def _count(self) -> tuple[int, ...]:
+        """Numbers of raw outputs that the settings can read."""
+        if self.output.kind == "simcc":
+            return (2,)
+        return (2, 3) if self.output.offsets == "separate" else (1,)
+
+    def _choose(self, raw: Any) -> list[Any]:
+        """The raw outputs that the settings describe, in the order of ``names``."""
+        if self.output.names:
+            return [self._on_stack(self._at(raw, name)) for name in self.output.names]
+        if isinstance(raw, Tensor):
+            entries = {"": raw}
+        elif isinstance(raw, Mapping):
+            names = self.outputs
+            if set(names) <= set(raw):
+                return [raw[name] for name in (*names, *(("offsets",) if self._gives_offsets(raw) else ()))]
+            entries = {str(name): value for name, value in raw.items()}
+        elif isinstance(raw, Sequence) and not isinstance(raw, str):
+            entries = {str(number): value for number, value in enumerate(raw)}
+        else:
+            raise ModelError(
+                f"{self.owner} returns a {type(raw).__name__}, not a tensor, a list or a mapping of tensors"
+            )
+        fitting = [name for name, value in entries.items() if self._fits(value)]
+        stack = self.output.stack
+        if stack is not None and len(fitting) > 1:
+            return [entries[self._of_stack(fitting, stack)]]
+        if len(fitting) not in self._count:
+            raise ModelError(self._not_chosen(entries, fitting))
+        # Two distributions with names of their own don't show which one is x.
+        if self.output.kind == "simcc" and isinstance(raw, Mapping):
+            raise ModelError(
+                f"{self.owner} gives {_listed(entries)}: names in [output] must say which output is x and which is y"
+            )
+        return [self._on_stack(entries[name]) for name in fitting]
+
+    def _gives_offsets(self, raw: Mapping[str, Any]) -> bool:
+        """Whether the outputs have offsets that the card needn't describe, because they have the project's name."""
+        return self.output.kind == "heatmaps" and self.output.offsets is None and "offsets" in raw
+
+    def _not_chosen(self, entries: Mapping[str, Any], fitting: Sequence[str]) -> str:
+        """The message when the settings don't decide which outputs to read."""
+        wanted = " or ".join(map(str, self._count))
+        kind = self.output.kind + (" and offsets" if self.output.offsets == "separate" else "")
+        if list(entries) == [""]:
+            return f"{self.owner} gives {_listed(entries)}, not {kind} {self._expected()}"
+        text = f"{self.owner} gives {_listed(entries)}; {kind} are read from {wanted}"
+        if len(fitting) > wanted.count("or") + 1 and self.output.kind != "simcc" and self.output.offsets is None:
+            return f"{text}: set names, or stack (-1 is the last one), in [output]"
+        return f"{text}: set names in [output], or correct kind"
+
+    def _expected(self) -> str:
+        if self.output.kind == "landmarks":
+            return "[N, K, 2], [N, 2, K] or [N, 2 K]"
+        return "[N, K, h, w]" if self.output.kind == "heatmaps" else "[N, K, bins] of x and of y"
+
+    def _at(self, raw: Any, name: str) -> Any:
+        """The raw output of a name: a key, a position, or a path of both."""
+        if isinstance(raw, Mapping) and name in raw:
+            return raw[name]
+        if isinstance(raw, Tensor):
+            raise ModelError(f"{self.owner} gives one output without a name: leave names out of [output]")
+        found = raw
+        for part in name.split("."):
+            found = self._entry(found, part, name)
+        return found
+
+    def _entry(self, value: Any, part: str, name: str) -> Any:
+        if isinstance(value, Mapping) and part in value:
+            return value[part]
+        if isinstance(value, Sequence) and part.lstrip("-").isdigit() and -len(value) <= int(part) < len(value):
+            return value[int(part)]
+        raise ModelError(f"{self.owner} has no output {name!r} (names in [output]); it gives {_listed(value)}")
+
+    def _of_stack(self, names: Sequence[str], stack: int) -> str:
+        if not -len(names) <= stack < len(names):
+            raise ModelError(f"{self.owner} gives {len(names)} stacks: [output] stack = {stack} is none of them")
+        return names[stack]
+
+    def _on_stack(self, value: Any) -> Any:
+        """The chosen stack of an output ``[N, stacks, ...]`` or of a list; the output itself without ``stack``."""
+        stack = self.output.stack
+        if stack is None:
+            return value
+        if isinstance(value, Sequence) and value:
+            return value[int(self._of_stack([str(i) for i in range(len(value))], stack))]
+        rank = {"heatmaps": (5, 6), "landmarks": (3, 4, 5)}[self.output.kind]
+        if not isinstance(value, Tensor) or value.ndim not in rank:
+            raise ModelError(
+                f"{self.owner} gives {_listed({'': value})}, which has no stacks: leave stack out of [output]"
+            )
+        stacks = int(value.shape[1])
+        return value[:, int(self._of_stack([str(i) for i in range(stacks)], stack))]
+
+    def _fits(self, value: Any) -> bool:
+        """Whether an output can have the dimensions of ``kind``."""
+        if not isinstance(value, Tensor):
+            return False
+        rank = value.ndim
+        if self.output.kind == "simcc":
+            return rank == 3
+        if self.output.kind == "landmarks":
+            return 2 <= rank <= 4 + (self.output.stack is not None) and not (rank == 4 and min(value.shape[2:]) > 2)
+        maps = rank in (4, 5) or (rank == 6 and self.output.stack is not None)
+        return maps and 1 not in value.shape[-2:]
+
+    def _checked_tensor(self, value: Any, faces: int) -> Tensor:
+        """An output as float32; its first dimension must be the batch."""
+        if not isinstance(value, Tensor):
+            raise ModelError(f"{self.owner} gives {_listed({'': value})} where a tensor was expected")
+        if value.is_complex() or value.is_quantized or value.layout != torch.strided:
+            raise ModelError(f"{self.owner} gives a tensor of type {value.dtype} and layout {value.layout}")
+        if value.ndim < 2 or value.shape[0] != faces:
+            raise ModelError(
+                f"{self.owner} gives {list(value.shape)} for {faces} images: the batch must be the first dimension, so"
+                f" {self.output.kind} are {self._expected()}"
+            )
+        return value.to(torch.float32)
+
+    # The layout of the raw outputs.
+
+    def _landmarks(self, value: Tensor, images: Tensor) -> Tensor:
+        """``[N, K, 2]`` in input px."""
+        unit = self.output.unit
+        if unit is None:
+            raise ModelError(
+                f'{self.owner}: unit in [output] must say what the landmarks are: "crop-fraction" (0 to 1),'
+                ' "crop-centred" (-1 to 1) or "input-px"'
+            )
+        landmarks = self._scheme(from_layout(value, self.output.layout, self.owner))
+        return to_input_px(landmarks, unit, self.output.grid or "stride", size=(images.shape[-1], images.shape[-2]))
+
+    def _distributions(self, name: str, value: Tensor, images: Tensor) -> Tensor:
+        if value.ndim != 3:
+            raise ModelError(f"{self.owner} gives {name} {list(value.shape)}, not [N, K, bins]")
+        split, side = self.output.split, images.shape[-1 if name == "simcc_x" else -2]
+        if split is not None and value.shape[-1] != round(side * split):
+            raise ModelError(
+                f"{self.owner} gives {name} with {int(value.shape[-1])} bins, and split = {split:g} in [output] means"
+                f" {round(side * split)} for {side} px"
+            )
+        return self._scheme(self._activated(value))
+
+    def _heatmaps(self, chosen: Sequence[Tensor]) -> dict[str, Tensor]:
+        first, *others = (self._channels_first(value) for value in chosen)
+        if self.output.offsets == "interleaved":
+            if first.ndim == 4:
+                first = self._grouped(first, 3, "a map, x and y of each landmark")
+            if first.ndim != 5 or first.shape[2] != 3:
+                raise ModelError(f"{self.owner} gives {list(first.shape)}, not [N, 3 K, h, w]: map, x and y of each")
+            others = [first[:, :, 1:]]
+            first = first[:, :, 0]
+        maps = self._activated(first)
+        if maps.ndim != 4:
+            raise ModelError(
+                f"{self.owner} gives heatmaps {list(first.shape)}, not [N, K, h, w]: stack in [output] chooses one of"
+                " several stacks (-1 is the last one), activation reads two channels for each landmark"
+            )
+        if not others:
+            return {"heatmaps": self._scheme(maps)}
+        offsets = self._offsets(others, maps)
+        if self.output.radius != 1.0:
+            offsets = offsets * self.output.radius
+        return {"heatmaps": self._scheme(maps), "offsets": self._scheme(offsets)}
+
+    def _channels_first(self, value: Tensor) -> Tensor:
+        if self.output.layout != "nhwc":
+            return value
+        if value.ndim != 4:
+            raise ModelError(f'{self.owner} gives {list(value.shape)}, and layout = "nhwc" reads [N, h, w, K]')
+        return value.permute(0, 3, 1, 2)
+
+    def _offsets(self, values: Sequence[Tensor], maps: Tensor) -> Tensor:
+        """``[N, K, 2, h, w]``."""
+        if len(values) == 2:
+            if values[0].shape != maps.shape or values[1].shape != maps.shape:
+                shapes = " and ".join(str(list(value.shape)) for value in values)
+                raise ModelError(
+                    f"{self.owner} gives offsets {shapes} for heatmaps {list(maps.shape)}: they must agree"
+                )
+            return torch.stack(tuple(values), dim=2)
+        offsets = values[0]
+        if offsets.ndim == 4:
+            if self.output.layout == "xs-ys":
+                offsets = self._halves(offsets, "the x maps, then the y maps").transpose(1, 2)
+            else:
+                offsets = self._grouped(offsets, 2, "x and y of each landmark")
+        expected = [*maps.shape[:2], 2, *maps.shape[2:]]
+        if list(offsets.shape) != expected:
+            raise ModelError(
+                f"{self.owner} gives offsets {list(values[0].shape)} for heatmaps {list(maps.shape)}: they must be"
+                f" {expected}"
+            )
+        return offsets
+
+    def _grouped(self, value: Tensor, size: int, meaning: str) -> Tensor:
+        """``[N, size K, h, w]`` as ``[N, K, size, h, w]``."""
+        if value.shape[1] % size:
+            raise ModelError(f"{self.owner} gives {list(value.shape)}: {value.shape[1]} channels aren't {meaning}")
+        return value.unflatten(1, (-1, size))
+
+    def _halves(self, value: Tensor, meaning: str) -> Tensor:
+        """``[N, 2 K, h, w]`` as ``[N, 2, K, h, w]``."""
+        if value.shape[1] % 2:
+            raise ModelError(f"{self.owner} gives {list(value.shape)}: {value.shape[1]} channels aren't {meaning}")
+        return value.unflatten(1, (2, -1))
+
+    # Activation, points and their order.
+
+    def _activated(self, value: Tensor) -> Tensor:
+        activation = self.output.activation
+        if activation is None:
+            return value
+        if activation == "sigmoid":
+            return torch.sigmoid(value)
+        if activation == "softmax":
+            return torch.softmax(value, dim=-1) if value.ndim == 3 else _softmax_of_maps(value)
+        if activation == "softmax-channels":
+            return torch.softmax(value, dim=1)
+        if activation == "softmax-pairs":
+            pairs = value if value.ndim == 5 else self._grouped(value, 2, "two for each landmark")
+        else:
+            pairs = value if value.ndim == 5 else self._halves(value, "two for each landmark")
+            pairs = pairs.transpose(1, 2)
+        if pairs.shape[2] != 2:
+            raise ModelError(f"{self.owner} gives {list(value.shape)}: {activation} reads two channels per landmark")
+        return torch.softmax(pairs, dim=2)[:, :, 1]
+
+    def _scheme(self, value: Tensor) -> Tensor:
+        """Keep the chosen points of ``[N, K, ...]`` and put them in the scheme's order."""
+        points = int(value.shape[1])
+        kept = self.output.kept
+        if isinstance(kept, tuple):
+            if max(kept) >= points:
+                raise ModelError(
+                    f"{self.owner} gives {points} points (0 to {points - 1}): [output] channels names {max(kept)}"
+                )
+            value = value.index_select(1, self._kept)
+        elif kept != slice(None):
+            start, stop, step = kept.indices(points)
+            if not range(start, stop, step):
+                raise ModelError(
+                    f"{self.owner} gives {points} points: [output] channels = {self.output.channels!r} is none"
+                )
+            if (kept.stop or 0) > points or (kept.start or 0) < -points:
+                raise ModelError(
+                    f"{self.owner} gives {points} points: [output] channels = {self.output.channels!r} is more"
+                )
+            value = value[:, start:stop:step]
+        if self._index is None:
+            return value
+        if value.shape[1] != self.points:
+            raise ModelError(
+                f"{self.owner} gives {int(value.shape[1])} points: [output] order has {self.points} entries"
+            )
+        return value.index_select(1, self._index)
+
+
+class AdaptedNetwork(nn.Module):
+    """A network and the conversion of its outputs: images ``[N, 3, H, W]`` -> the project's named outputs."""
+
+    def __init__(self, module: nn.Module, adapter: OutputAdapter) -> None:
+        """Wrap ``module``; its attributes that the project reads are those of the wrapper too."""
+        super().__init__()
+        self.module = module
+        self.adapter = adapter
+        self.reads = getattr(module, "reads", "images")
+        for name in _ATTRIBUTES:
+            if hasattr(module, name):
+                setattr(self, name, getattr(module, name))
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the outputs."""
+        own = getattr(self.module, "outputs", None)
+        return tuple(own) if own and _follows_the_interface(self.adapter.output) else self.adapter.outputs
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The network's own remarks."""
+        return tuple(getattr(self.module, "notes", ()))
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """Run the network and convert its output."""
+        raw = self.module(images)
+        # A mapping with the project's names is already what the project reads.
+        if isinstance(raw, Mapping) and self._is_converted(raw):
+            return dict(raw)
+        found: dict[str, Tensor] = self.adapter(raw, images)
+        return found
+
+    def _is_converted(self, raw: Mapping[str, Any]) -> bool:
+        output = self.adapter.output
+        return _follows_the_interface(output) and set(_NAMES[output.kind]) <= set(raw) <= set(OUTPUTS)
+
+
+def adapted(module: nn.Module, output: Output, owner: str) -> nn.Module:
+    """Return a network that gives the project's named outputs.
+
+    A network of this package is returned unchanged if the table sets no field of the adapter.
+
+    Args:
+        module: the network.
+        output: the card's ``[output]`` table, without the fields that the network has already applied.
+        owner: the network, for messages: ``card NAME``.
+    """
+    own = type(module).__module__.startswith("nmebench.models.")
+    if own and _follows_the_interface(output):
+        return module
+    return AdaptedNetwork(module, OutputAdapter(output, owner)).train(module.training)
+
+
+def _follows_the_interface(output: Output) -> bool:
+    """Whether a table sets nothing but ``kind``, ``grid`` and ``split``, which change no output."""
+    usual = Output(kind=output.kind, grid=output.grid if output.unit is None else None, split=output.split)
+    return output == usual
+
+
+def _softmax_of_maps(value: Tensor) -> Tensor:
+    return torch.softmax(value.flatten(-2), dim=-1).unflatten(-1, (value.shape[-2], value.shape[-1]))
+
+
+def _listed(value: Any) -> str:
+    """Names and shapes of outputs, for a message."""
+    if isinstance(value, Mapping):
+        entries = list(value.items())
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        entries = list(enumerate(value))
+    else:
+        entries = [("", value)]
+    texts = []
+    for name, one in entries[:12]:
+        shape = str(list(one.shape)) if isinstance(one, Tensor) else type(one).__name__
+        texts.append(f"{name} {shape}".strip())
+    more = f" and {len(entries) - 12} more" if len(entries) > 12 else ""
+    return (", ".join(texts) or "nothing") + more

@@ -15,7 +15,7 @@ from nmebench.models.table_protocol import table_protocol
 from nmebench.protocol import DIRECT, METRICS, MetricName
 from nmebench.runs.run_store import CellRecord, ModelRecord
 
-__all__ = ["ReportedProtocol", "ReportedTable", "tables_for"]
+__all__ = ["ReportedProtocol", "ReportedTable", "card_protocol", "tables_for"]
 
 
 class _Test(BaseModel):
@@ -104,6 +104,26 @@ def canonical(spec: str) -> str:
         return spec
 
 
+def _protocol(card: Mapping[str, Any], raw: Mapping[str, Any]) -> ReportedProtocol:
+    protocol = table_protocol(card, raw)
+    return ReportedProtocol(
+        decoder=canonical(protocol.decoder) if protocol.decoder else None,
+        flip=protocol.flip,
+        box=protocol.box,
+        normaliser=protocol.normaliser,
+    )
+
+
+def card_protocol(model: ModelRecord) -> ReportedProtocol:
+    """Return the protocol with which a network's card tests it, whether or not the card reports a table.
+
+    Raises:
+        pydantic.ValidationError: the card in ``run.json`` is damaged.
+    """
+    _StoredCard.model_validate(model.card)
+    return _protocol(model.card, {})
+
+
 def tables_for(model: ModelRecord, *, with_published: bool = True) -> Iterator[ReportedTable]:
     """Yield the tables of a network: its card's, then published ones of a checkpoint with the same hash.
 
@@ -118,18 +138,12 @@ def tables_for(model: ModelRecord, *, with_published: bool = True) -> Iterator[R
     for dataset, by_name in (card.get("reported") or {}).items():
         for name, raw in by_name.items():
             sources.add(str(raw.get("source")))
-            protocol = table_protocol(card, raw)
             yield ReportedTable(
                 dataset=dataset,
                 name=name,
                 values={metric: rounded_values(metric, raw.get(metric) or {}) for metric in METRICS},
                 tolerance=float(raw.get("tolerance") or 0),
-                protocol=ReportedProtocol(
-                    decoder=canonical(protocol.decoder) if protocol.decoder else None,
-                    flip=protocol.flip,
-                    box=protocol.box,
-                    normaliser=protocol.normaliser,
-                ),
+                protocol=_protocol(card, raw),
                 source=str(raw.get("source", "")),
             )
     if with_published and model.weights_sha256:

@@ -17,6 +17,7 @@ from nmebench.statistics.paired import (
     paired_differences,
     paired_with_holm,
 )
+from nmebench.statistics.rank_test import RankTest, rank_test
 from nmebench.statistics.ranking import RankedCell, ranking
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Interval",
     "PairedDifference",
     "PairedDifferences",
+    "RankTest",
     "RankedCell",
     "best_and_ties",
     "bootstrap",
@@ -31,5 +33,6 @@ __all__ = [
     "paired_difference",
     "paired_differences",
     "paired_with_holm",
+    "rank_test",
     "ranking",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -57,10 +58,22 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def policy() -> Policy:
-    """Short timeouts; pauses are recorded in ``policy.pauses`` instead of taken."""
+    """Three attempts; pauses are recorded in ``policy.pauses`` instead of taken.
+
+    The timeouts are long, because the server's thread can wait for a busy processor. Tests with a server that is silent
+    on purpose use ``impatient``.
+    """
     pauses: list[float] = []
-    made = Policy(connect_seconds=2.0, read_seconds=0.3, attempts=3, chunk=1024, sleep=pauses.append)
+    made = Policy(connect_seconds=30.0, read_seconds=30.0, attempts=3, chunk=1024, sleep=pauses.append)
     object.__setattr__(made, "pauses", pauses)
+    return made
+
+
+@pytest.fixture
+def impatient(policy: Policy) -> Policy:
+    """``policy`` with a timeout of 0.3 s."""
+    made = replace(policy, read_seconds=0.3)
+    object.__setattr__(made, "pauses", policy.pauses)  # type: ignore[attr-defined]
     return made
 
 

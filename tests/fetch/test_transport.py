@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -132,7 +133,7 @@ def test_waits_as_retry_after_says(server, responses, source, cache, policy) -> 
         responses.serve(DATA),
     )
     # The dated Retry-After is in the past, so there is no pause.
-    patient = Policy(read_seconds=0.3, attempts=5, chunk=1024, sleep=policy.sleep)
+    patient = replace(policy, attempts=5)
     assert fetch_bytes(source(url), cache, patient) == DATA
     assert policy.pauses[0] == 7.0
     assert policy.pauses[1] == 0.0
@@ -179,8 +180,9 @@ FAULTS: dict[str, tuple[Callable[[ModuleType, Any], list[Any]], str, dict[str, A
 
 
 @pytest.mark.parametrize("fault", [pytest.param(name, id=name.replace(" ", "-").replace(":", "")) for name in FAULTS])
-def test_a_fault_is_one_line(server, responses, source, cache, policy, refused, leftovers, fault) -> None:
+def test_a_fault_is_one_line(server, responses, source, cache, policy, impatient, refused, leftovers, fault) -> None:
     steps, expected, fields = FAULTS[fault]
+    policy = impatient if "stalls" in fault else policy
     url = server.on("/thing", *steps(responses, server))
     line = refused(lambda: fetch_bytes(source(url, **fields), cache, policy), fault=fault)
     assert expected in line
@@ -287,12 +289,12 @@ def test_https_is_never_redirected_to_http(
     assert server.asked("/thing") == []
 
 
-def test_a_server_that_sends_nothing(server, responses, source, cache, policy, refused):
+def test_a_server_that_sends_nothing(server, responses, source, cache, impatient, refused):
     def silent(handler, running):
         running.closing.wait(5)
 
     sources = source(server.on("/thing", silent))
-    line = refused(lambda: fetch_bytes(sources, cache, policy), fault="the server accepts and sends nothing")
+    line = refused(lambda: fetch_bytes(sources, cache, impatient), fault="the server accepts and sends nothing")
     assert "didn't answer within 0.3 s" in line
 
 
@@ -300,7 +302,7 @@ def test_attempts_are_limited_even_if_each_brings_new_bytes(server, responses, s
     """The server cuts the connection after every kilobyte."""
     steps = [responses.serve(DATA, cut_at=(number + 1) * 1100) for number in range(4)]
     sources = source(server.on("/thing", *steps))
-    short = Policy(read_seconds=0.3, attempts=3, max_attempts=3, chunk=1024, sleep=policy.sleep)
+    short = replace(policy, max_attempts=3)
     line = refused(lambda: fetch_bytes(sources, cache, short), fault="the connection is cut again and again")
     assert "was cut (3 attempts)" in line
     assert "are kept" in line

@@ -6,13 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from nmebench.boxes.box_rule import Boxes, square_boxes
-from nmebench.datasets.dataset import Dataset
+from nmebench.datasets.dataset import PIXELS_PER_SCALE, Dataset
 from nmebench.errors import InputError
 
 __all__ = ["AnnotationBox"]
-
-PIXELS_PER_SCALE = 200.0
-
 
 @dataclass(frozen=True)
 class AnnotationBox:

@@ -13,9 +13,13 @@ from numpy.typing import NDArray
 from nmebench.datasets.photographs import PhotographSurvey, survey_photographs
 from nmebench.errors import InputError
 from nmebench.files import FileHash
+from nmebench.geometry import scheme as schemes
 from nmebench.geometry.scheme import Scheme
 
-__all__ = ["Dataset"]
+__all__ = ["PIXELS_PER_SCALE", "Dataset"]
+
+PIXELS_PER_SCALE = 200.0
+"""Unit of the scale in the HRNet csv and mmpose's json, image px."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,21 @@ class Dataset:
             subset in self.subsets and int(self.subsets[subset].sum()) == count
             for subset, count in self.expected.items()
         )
+
+    def normaliser(self, name: str | None = None) -> NDArray[np.float64]:
+        """Compute the length that each face's errors are divided by.
+
+        Args:
+            name: one of ``scheme.normalisers``; None for the scheme's default.
+
+        Returns:
+            ``[N]`` image px.
+
+        Raises:
+            InputError: the name is unknown, or the annotations lack what the normaliser needs.
+        """
+        side = None if self.centre_scale is None else self.centre_scale[:, 2] * PIXELS_PER_SCALE
+        return schemes.normaliser(self.scheme, self.landmarks, name, box_side=side)
 
     @cached_property
     def photographs(self) -> PhotographSurvey:

@@ -17,7 +17,7 @@ from nmebench.suggest import unknown
 
 __all__ = ["Normaliser", "Scheme", "load", "names", "normaliser"]
 
-KINDS = ("distance", "box-size", "box-diagonal", "box-height")
+KINDS = ("distance", "box-size", "box-diagonal", "box-height", "annotated-box")
 """Kinds of normalisers."""
 
 
@@ -26,7 +26,8 @@ class Normaliser(NamedTuple):
 
     kind: str
     """``distance`` between the means of the landmarks ``first`` and ``second``, or a measure of the tight box around
-    all landmarks: ``box-size`` sqrt(w * h), ``box-diagonal`` sqrt(w^2 + h^2) or ``box-height`` h."""
+    all landmarks: ``box-size`` sqrt(w * h), ``box-diagonal`` sqrt(w^2 + h^2) or ``box-height`` h. ``annotated-box`` is
+    the side of the square box that the annotation file gives."""
     first: tuple[int, ...]
     second: tuple[int, ...]
     source: str
@@ -52,7 +53,7 @@ def names() -> tuple[str, ...]:
 
     Example:
         >>> names()
-        ('ibug68', 'wflw98')
+        ('aflw19', 'cofw29', 'ibug68', 'lapa106', 'wflw98')
     """
     folder = resources.files("nmebench.geometry").joinpath("schemes")
     return tuple(sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml")))
@@ -75,19 +76,26 @@ def load(name: str) -> Scheme:
     return _build(tomllib.loads(text))
 
 
-def normaliser(scheme: Scheme, landmarks: NDArray[np.floating], name: str | None = None) -> NDArray[np.float64]:
+def normaliser(
+    scheme: Scheme,
+    landmarks: NDArray[np.floating],
+    name: str | None = None,
+    *,
+    box_side: NDArray[np.floating] | None = None,
+) -> NDArray[np.float64]:
     """Compute the length that each face's errors are divided by.
 
     Args:
         scheme: the landmark scheme.
         landmarks: ground truth ``[N, K, 2]``, image px.
         name: one of ``scheme.normalisers``; None for the scheme's default.
+        box_side: ``[N]`` image px, the side of each face's annotated box; needed for ``annotated-box`` only.
 
     Returns:
         ``[N]`` float64 image px, 0 for a degenerate face.
 
     Raises:
-        InputError: the name is unknown, or the shape of the landmarks is wrong.
+        InputError: the name is unknown, the shape of the landmarks is wrong, or the annotated boxes are missing.
 
     Example:
         >>> face = np.zeros((1, 98, 2))
@@ -102,6 +110,13 @@ def normaliser(scheme: Scheme, landmarks: NDArray[np.floating], name: str | None
     if points.ndim != 3 or points.shape[1:] != (scheme.points, 2):
         raise InputError(f"landmarks of shape {points.shape} are not [N, {scheme.points}, 2] of {scheme.name}")
     rule = scheme.normalisers[name]
+    if rule.kind == "annotated-box":
+        if box_side is None:
+            raise InputError(
+                f"the normaliser {name!r} of {scheme.name} needs the box of each face, which these annotations don't "
+                "have: use annotations with a box, or another normaliser"
+            )
+        return np.asarray(box_side, dtype=np.float64)
     lengths: NDArray[np.float64]
     width, height = np.ptp(points, axis=1).T
     if rule.kind == "distance":
@@ -122,7 +137,10 @@ def _build(table: dict[str, Any]) -> Scheme:
     flip = np.arange(points)
     for left, right in table["flip"]["pairs"]:
         flip[left], flip[right] = right, left
-    groups = {group: tuple(range(first, last + 1)) for group, (first, last) in table["groups"].items()}
+    groups = {
+        group: tuple(members["points"]) if isinstance(members, dict) else tuple(range(members[0], members[1] + 1))
+        for group, members in table["groups"].items()
+    }
     normalisers = {
         key: Normaliser(
             kind=rule["kind"],

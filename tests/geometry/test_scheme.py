@@ -26,6 +26,9 @@ def test_flip_is_an_involution_that_mirrors_groups(name: str) -> None:
     [
         pytest.param("wflw98", 98, [16, 51, 52, 53, 54, 57, 79, 85, 90, 94], id="wflw98"),
         pytest.param("ibug68", 68, [8, 27, 28, 29, 30, 33, 51, 57, 62, 66], id="ibug68"),
+        pytest.param("cofw29", 29, [20, 21, 24, 25, 26, 27, 28], id="cofw29"),
+        pytest.param("aflw19", 19, [13, 16, 18], id="aflw19"),
+        pytest.param("lapa106", 106, [16, 51, 52, 53, 54, 60, 87, 93, 98, 102], id="lapa106"),
     ],
 )
 def test_flip_keeps_landmarks_on_the_midline(name: str, points: int, fixed: list[int]) -> None:

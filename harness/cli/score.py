@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from nmebench.protocol import FLIPS
+
 __all__ = ["command"]
 
 
@@ -26,19 +28,51 @@ def command(
     normaliser: Annotated[
         str | None, typer.Option(help="inter-ocular, inter-pupil or box-diagonal; by default the landmark scheme's.")
     ] = None,
+    like: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CARD",
+            help="Model card (path or name) whose protocol the predictions have: decoder, flip test, box and settings. "
+            "It is declared, not measured; `check` compares with the card's reported values.",
+        ),
+    ] = None,
+    decoder: Annotated[
+        str | None, typer.Option(help="Declared decoder, such as dark, or direct for a network that gives landmarks.")
+    ] = None,
+    flip: Annotated[
+        bool | None, typer.Option("--flip/--no-flip", help="Declared flip test: flip or none; see --test-time.")
+    ] = None,
+    test_time: Annotated[str | None, typer.Option(help=f"Declared flip test: {', '.join(FLIPS)}.")] = None,
+    box: Annotated[str | None, typer.Option(help="Declared box rule (`nmebench list boxes`).")] = None,
+    box_padding: Annotated[float | None, typer.Option(help="Declared padding factor of the box.")] = None,
+    input_size: Annotated[
+        str | None, typer.Option(metavar="WxH", help="Declared size of the network's input in px, such as 256x256.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run in the output folder.")] = False,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Output folder of the run.")] = None,
 ) -> int:
-    """Score landmarks predicted by another program, or score a run again from its stored landmarks."""
+    """Score landmarks predicted by another program, or score a run again from its stored landmarks.
+
+    Examples:
+      nmebench score predictions.npz --data wflw:PATH -o RUN
+      nmebench score predictions.csv --data wflw:PATH --like CARD -o RUN
+      nmebench score RUN --json
+    """
     from nmebench import scoring
-    from nmebench.cli.scores_table import print_scores
+    from nmebench.cli.json_output import print_json
+    from nmebench.cli.scores_table import print_scores, scores_json
     from nmebench.errors import InputError
     from nmebench.runs.run_store import Run
+    from nmebench.scoring.declare_protocol import declare
+    from nmebench.scoring.declare_protocol import input_size as read_size
     from nmebench.scoring.store_predictions import store_predictions
 
     if predictions.is_dir():
         if data or out:
             raise InputError(f"{predictions}: is a run, which is scored in place; remove --data and -o")
+        if any(value is not None for value in (like, decoder, flip, test_time, box, box_padding, input_size)):
+            raise InputError(f"{predictions}: is a run, whose protocol is stored; remove the declared options")
         run = Run.open(predictions)
         scoring.score(run)
         run = Run.open(predictions)
@@ -47,9 +81,22 @@ def command(
             raise InputError(
                 f"{predictions}: give --data (the dataset of the predicted faces) and -o (the output folder)"
             )
+        if flip is not None and test_time is not None:
+            raise InputError("--test-time and --flip set the same option twice; give one of them")
+        declared = declare(
+            like,
+            decoder=decoder,
+            flip=test_time if flip is None else ("flip" if flip else "none"),
+            box=box,
+            box_padding=box_padding,
+            input_size=None if input_size is None else read_size(input_size),
+        )
         run = store_predictions(
-            predictions, data, out, name=name, format=data_format, normaliser=normaliser,
+            predictions, data, out, name=name, format=data_format, normaliser=normaliser, declared=declared,
             command=["nmebench", *sys.argv[1:]], overwrite=overwrite,
         )  # fmt: skip
-    print_scores(run)
+    if as_json:
+        print_json(scores_json(run))
+    else:
+        print_scores(run)
     return 0

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 from nmebench.cli.console import console, table
 from nmebench.printable import shown
 from nmebench.protocol import SUBSETS
 from nmebench.runs.run_store import CellRecord, Run
-from nmebench.scoring import bad_maps, card_settings, cell_settings, setting_differences
+from nmebench.scoring import bad_maps, card_settings, cell_settings, declared_protocol, setting_differences
 
-__all__ = ["print_scores", "print_time"]
+__all__ = ["print_scores", "print_time", "scores_json"]
 
 
 def print_scores(run: Run) -> None:
@@ -45,6 +47,29 @@ def print_scores(run: Run) -> None:
         for note in _cell_notes(run, cell):
             out.print(f"note: {cell.id}: {note}")
     out.print(f"run: {run.path}")
+
+
+def scores_json(run: Run) -> dict[str, Any]:
+    """Return the scores of a run as plain data for JSON: the rows of ``scores.csv`` with the notes and the path."""
+    record = run.record
+    rows = [
+        {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}
+        for row in run.score_rows()
+    ]
+    model_notes = dict.fromkeys(note for model in record.models for note in model.notes)
+    cell_notes = [f"{cell.id}: {note}" for cell in record.cells for note in _cell_notes(run, cell)]
+    return {
+        "schema_version": 1,
+        "kind": "nmebench scores",
+        "run": str(run.path),
+        "dataset": record.dataset.name,
+        "faces": record.dataset.describe(),
+        "normaliser": record.normaliser,
+        "declared": declared_protocol(run),
+        "scores": rows,
+        "notes": [*record.dataset.notes, *model_notes, *cell_notes],
+        "not_run": list(record.not_run),
+    }
 
 
 def _cell_notes(run: Run, cell: CellRecord) -> Iterator[str]:

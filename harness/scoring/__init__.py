@@ -1,6 +1,12 @@
 """Scoring: from stored or imported landmarks to NME, FR and AUC per cell and subset."""
 
-from nmebench.scoring.cell_settings import bad_maps, card_settings, cell_settings, setting_differences
+from nmebench.scoring.cell_settings import (
+    bad_maps,
+    card_settings,
+    cell_settings,
+    declared_protocol,
+    setting_differences,
+)
 from nmebench.scoring.diverged import DIVERGED, DivergedCell, diverged_cells
 from nmebench.scoring.read_predictions import import_predictions
 from nmebench.scoring.score_run import COLUMNS, score, subset_masks
@@ -12,6 +18,7 @@ __all__ = [
     "bad_maps",
     "card_settings",
     "cell_settings",
+    "declared_protocol",
     "diverged_cells",
     "import_predictions",
     "score",

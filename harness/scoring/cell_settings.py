@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from nmebench import boxes
 from nmebench.errors import InputError
 from nmebench.runs.run_store import CellRecord, ModelRecord, Run
 
-__all__ = ["bad_maps", "card_settings", "cell_settings", "setting_differences"]
+__all__ = ["bad_maps", "card_settings", "cell_settings", "declared_protocol", "setting_differences"]
+
+#: Fields of a card's ``[input]`` and ``[output]`` that have a name of their own here or belong to the cell's protocol.
+_NAMED: Final = {"input": ("size", "box", "convention", "colour", "mean", "std"), "output": ("grid",)}
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
@@ -30,8 +33,16 @@ def _settings(card: Mapping[str, Any], configuration: Mapping[str, Any], box: st
     }
     for name in ("mean", "std"):
         if isinstance(given.get(name), list | tuple):
-            found[name] = ", ".join(map(str, given[name]))
+            found[name] = _text(given[name])
+    for table, named in _NAMED.items():
+        for field, value in _mapping(card.get(table)).items():
+            if field not in named and value is not None:
+                found[f"{table}.{field}"] = _text(value)
     return found
+
+
+def _text(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _padding(box: str, padding: Any) -> str:
@@ -46,23 +57,52 @@ def _padding(box: str, padding: Any) -> str:
 
 
 def cell_settings(run: Run, cell: CellRecord) -> dict[str, str]:
-    """Return the settings with which a cell was measured, as text by name; empty for scored predictions.
+    """Return the settings with which a cell was measured, as text by name.
+
+    For scored predictions these are the declared ones; empty where none were declared.
 
     Example:
         ``{"box padding": "1.25", "colour": "rgb", "crop convention": "stride", "grid": "stride",
-        "architecture options": "none", "precision": "float32", "network outputs": "float32"}``
+        "architecture options": "none", "precision": "float32", "network outputs": "float32", "output.kind":
+        "heatmaps"}``
     """
-    if run.record.kind != "sweep":
-        return {}
     model = run.model(cell.model)
+    if run.record.kind != "sweep":
+        return _declared_settings(declared_protocol(run) or {}, model, cell.box)
     details = _mapping(model.engine_details)
     precision = str(details.get("precision") or "float32")
     return _settings(model.card, run.record.configuration, cell.box, "float32" if precision == "f32" else precision)
 
 
+def declared_protocol(run: Run) -> Mapping[str, Any] | None:
+    """Return the protocol that was declared for a run of scored predictions; None for others.
+
+    Its fields are those of :class:`nmebench.scoring.declare_protocol.DeclaredProtocol`.
+    """
+    declared = run.record.configuration.get("declared") if run.record.kind == "score" else None
+    return declared if isinstance(declared, Mapping) else None
+
+
+def _declared_settings(declared: Mapping[str, Any], model: ModelRecord, box: str) -> dict[str, str]:
+    """The settings that were declared: those of the card, or only the single ones."""
+    found: dict[str, str] = {}
+    if declared.get("like"):
+        found = _settings(model.card, declared, box, "float32")
+        del found["precision"], found["network outputs"]
+    elif declared.get("box_padding") is not None:
+        found = {"box padding": _padding(box, declared["box_padding"])}
+    return {**found, "input size": _size(model.input_size)} if all(model.input_size) else found
+
+
+def _size(size: Any) -> str:
+    return " x ".join(map(str, size))
+
+
 def card_settings(model: ModelRecord, box: str) -> dict[str, str]:
     """Return the settings that a model card stands for: its own, the box rule's default padding, and float32."""
-    return _settings(model.card, {}, box, "float32")
+    found = _settings(model.card, {}, box, "float32")
+    size = _mapping(model.card.get("input")).get("size")
+    return {**found, "input size": _size(size)} if isinstance(size, list | tuple) else found
 
 
 def setting_differences(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, tuple[str, str]]:

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from nmebench.bounded_read import read_bounded
 from nmebench.datasets.readers import arrays
-from nmebench.datasets.readers.fields import parse_numbers, with_slashes
+from nmebench.datasets.readers.fields import parse_numbers
 from nmebench.datasets.readers.rows import coordinate_labels
 from nmebench.datasets.readers.text import BYTE_ORDER_MARK
 from nmebench.errors import InputError
 from nmebench.printable import shown
+from nmebench.scoring.photograph_names import components, end_alike
 
 __all__ = ["MAX_COORDINATE", "Predictions", "import_predictions"]
 
@@ -220,7 +221,7 @@ class _ImageIndex:
         self._images = set(images)
         self._by_file: dict[str, list[str]] = {}
         for image in dict.fromkeys(images):
-            self._by_file.setdefault(_components(image)[-1], []).append(image)
+            self._by_file.setdefault(components(image)[-1], []).append(image)
 
     def find(self, cell: str, where: str) -> str:
         """Return the photograph that a cell names.
@@ -230,10 +231,10 @@ class _ImageIndex:
         """
         if cell in self._images:
             return cell
-        parts = _components(cell)
+        parts = components(cell)
         alike = self._by_file.get(parts[-1], [])
-        hits = [image for image in alike if _components(image) == parts] or [
-            image for image in alike if _ends_alike(_components(image), parts)
+        hits = [image for image in alike if components(image) == parts] or [
+            image for image in alike if end_alike(components(image), parts)
         ]
         if len(hits) == 1:
             return hits[0]
@@ -247,17 +248,6 @@ class _ImageIndex:
             f"{where} names {shown(cell)[:80]!r}, which is not among the dataset's photographs{other}; give the path "
             "as the dataset's list has it"
         )
-
-
-def _components(name: str) -> tuple[str, ...]:
-    """Return the folders and the file name of a path with slashes or backslashes; at least one."""
-    return tuple(part for part in with_slashes(name).split("/") if part not in ("", ".")) or ("",)
-
-
-def _ends_alike(first: tuple[str, ...], second: tuple[str, ...]) -> bool:
-    """Return whether the shorter path is the end of the longer one."""
-    count = min(len(first), len(second))
-    return first[-count:] == second[-count:]
 
 
 def _first_line(error: BaseException) -> str:

@@ -12,7 +12,6 @@ import numpy as np
 from nmebench import datasets, scoring
 from nmebench.errors import InputError
 from nmebench.files import file_sha256
-from nmebench.geometry import scheme
 from nmebench.protocol import DIRECT
 from nmebench.runs import provenance
 from nmebench.runs.names import check_name
@@ -26,6 +25,7 @@ from nmebench.runs.run_store import (
     cell_id,
 )
 from nmebench.runs.run_writer import dataset_record, publish, writing
+from nmebench.scoring.declare_protocol import DeclaredProtocol
 from nmebench.scoring.plausibility import misplaced_notes, rounding_note, suspect_note
 
 __all__ = ["store_predictions"]
@@ -39,6 +39,7 @@ def store_predictions(
     name: str,
     format: str | None = None,  # noqa: A002 - the field's word, as in datasets.load
     normaliser: str | None = None,
+    declared: DeclaredProtocol | None = None,
     command: Sequence[str] = (),
     overwrite: bool = False,
 ) -> Run:
@@ -52,6 +53,8 @@ def store_predictions(
         name: name of the network in the run.
         format: annotation format, where the dataset has several.
         normaliser: name of the scheme's normaliser; by default the scheme's own default.
+        declared: the protocol with which the predictions were made, from :func:`~nmebench.scoring.declare`. Without it
+            the cell's protocol is ``direct, none, none``, which says nothing about the predictions.
         command: the command line to record.
         overwrite: replace a finished run in ``out``.
 
@@ -87,7 +90,7 @@ def store_predictions(
             "the dataset's list"
         )
     normaliser_name = normaliser or dataset.scheme.default_normaliser
-    distances = scheme.normaliser(dataset.scheme, dataset.landmarks, normaliser_name)
+    distances = dataset.normaliser(normaliser_name)
     notes = [
         suspect_note(landmarks, dataset.landmarks, distances, flip=dataset.scheme.flip),
         *misplaced_notes(landmarks, dataset.landmarks, dataset.images, distances, rows=found.rows),
@@ -95,28 +98,20 @@ def store_predictions(
     ]
     dataset = replace(dataset, notes=(*dataset.notes, *filter(None, notes)))
     low, high = dataset.landmarks.min(axis=1), dataset.landmarks.max(axis=1)
-    cell = cell_id(name, DIRECT, "none", "none")
-    if len(cell) > MAX_CELL_ID:
-        raise InputError(f"name {name[:40]!r}...: {len(name)} characters; give a shorter one")
+    cell = _cell(name, declared)
     record = RunRecord(
         kind="score",
-        configuration={"data": data, "predictions": predictions.name, "name": name, "normaliser": normaliser_name},
+        configuration={
+            "data": data,
+            "predictions": predictions.name,
+            "name": name,
+            "normaliser": normaliser_name,
+            **({} if declared is None else {"declared": declared.configuration()}),
+        },
         normaliser=normaliser_name,
         dataset=dataset_record(dataset),
-        models=[
-            ModelRecord(
-                name=name,
-                architecture="predictions",
-                card={
-                    "name": name,
-                    "predictions": predictions.name,
-                    "sha256": file_sha256(Path(str(predictions).partition("::")[0])),
-                },
-                input_size=(0, 0),
-                engine="none (predictions)",
-            )
-        ],
-        cells=[CellRecord(id=cell, model=name, decoder=DIRECT, flip="none", box="none")],
+        models=[_model(name, predictions, declared)],
+        cells=[cell],
         provenance=provenance.collect(command=command, threads=1, deterministic=True, seed=0),
     )
     faces = FaceTable(
@@ -132,6 +127,43 @@ def store_predictions(
         staging = work / "run"
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir()
-        Run.write_cell(staging, cell, landmarks, np.ones(landmarks.shape[:2], np.float32))
+        Run.write_cell(staging, cell.id, landmarks, np.ones(landmarks.shape[:2], np.float32))
         scoring.score(Run.create(staging, record, faces))
         return publish(staging, out)
+
+
+def _cell(name: str, declared: DeclaredProtocol | None) -> CellRecord:
+    protocol = (DIRECT, "none", "none") if declared is None else (declared.decoder, declared.flip, declared.box)
+    identifier = cell_id(name, *protocol)
+    if len(identifier) > MAX_CELL_ID:
+        raise InputError(f"name {name[:40]!r}...: {len(name)} characters; give a shorter one")
+    return CellRecord(
+        id=identifier,
+        model=name,
+        decoder=protocol[0],
+        flip="none" if declared is None else declared.flip,
+        box=protocol[2],
+        convention="stride" if declared is None else declared.convention,
+    )
+
+
+def _model(name: str, predictions: Path, declared: DeclaredProtocol | None) -> ModelRecord:
+    """The record of a network that only its predictions and a declaration describe."""
+    own = {
+        "name": name,
+        "predictions": predictions.name,
+        "sha256": file_sha256(Path(str(predictions).partition("::")[0])),
+    }
+    if declared is None:
+        return ModelRecord(
+            name=name, architecture="predictions", card=own, input_size=(0, 0), engine="none (predictions)"
+        )
+    source = f"like the card {declared.card['name']}" if declared.card else "on the command line"
+    return ModelRecord(
+        name=name,
+        architecture="predictions",
+        card={**declared.card, **own},
+        input_size=declared.input_size or (0, 0),
+        engine="none (predictions)",
+        notes=[f"{name}: decoder, flip test, box and settings are declared ({source}), not measured"],
+    )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from nmebench.compare import compare, lines, markdown
+from nmebench.compare import CellDifference, as_json, compare, lines, markdown
 from nmebench.errors import InputError
+from nmebench.runs.run_store import Run
 from nmebench.statistics import PairedDifference, paired_difference
 
 DARK = ("net", "dark", "none", "landmarks")
@@ -79,8 +81,8 @@ def test_two_candidates_are_not_matched(make_run, noise):
     assert found.compared == 0
     assert found.exit_code == 3
     assert "nothing was comparable" in found.summary
-    assert "measure each in a run of its own" in found.summary
-    assert "`nmebench report RUN`" in found.summary
+    assert "`nmebench compare RUN:CELL RUN:CELL`" in found.summary
+    assert "`nmebench compare RUN --all-pairs`" in found.summary
 
 
 def test_three_runs_share_one_holm_correction(make_run, noise):
@@ -99,17 +101,20 @@ def test_other_packages_are_noted(make_run, noise):
 @pytest.mark.parametrize(
     ("configuration", "note"),
     [
-        pytest.param({"box_padding": 1.28}, "box padding is 1.25 in a, 1.28 in b", id="padding"),
-        pytest.param({"colour": "bgr"}, "colour is rgb in a, bgr in b", id="colour"),
-        pytest.param({"options": {"fusion": "nearest"}}, "options is none in a, fusion=nearest in b", id="options"),
+        pytest.param({"box_padding": 1.28}, "box padding 1.28 instead of 1.25", id="padding"),
+        pytest.param({"colour": "bgr"}, "colour bgr instead of rgb", id="colour"),
+        pytest.param(
+            {"options": {"fusion": "nearest"}}, "architecture options fusion=nearest instead of none", id="options"
+        ),
     ],
 )
-def test_other_settings_are_noted(make_run, noise, configuration, note):
+def test_other_settings_are_beside_the_result(make_run, noise, configuration, note):
     a = make_run({DARK: noise}, name="a")
     b = make_run({DARK: noise}, name="b", configuration=configuration)
-    (found,) = compare([a, b]).notes
-    assert found.startswith("net, dark, none, landmarks: ")
-    assert found.endswith(note)
+    found = compare([a, b])
+    assert found.rows[0].changes == ((), (note,))
+    assert f"    measured with {note}" in lines(found)
+    assert note in markdown(found)
 
 
 def test_heatmaps_without_a_landmark_are_noted(make_run, noise):
@@ -120,23 +125,67 @@ def test_heatmaps_without_a_landmark_are_noted(make_run, noise):
 
 
 def test_p_at_the_level_is_not_significant():
-    from nmebench.compare import _difference
-
     paired = PairedDifference(0.5, 0.1, 0.9, 0.25)
-    assert _difference(paired, 0.25, 0.75).result == "no difference"
-    assert _difference(paired, np.nextafter(0.25, 0), 0.75).result == "worse"
+    assert CellDifference.of(paired, 0.25, 0.75).result == "no difference"
+    assert CellDifference.of(paired, np.nextafter(0.25, 0), 0.75).result == "worse"
 
 
 def test_runs_that_cannot_be_compared_are_refused(make_run, noise, small_faces):
     a = make_run({DARK: noise}, name="a")
-    other = make_run({DARK: noise}, name="b", dataset="synthface")
     with pytest.raises(InputError, match="two or more"):
         compare([a])
-    with pytest.raises(InputError, match=r"its dataset is synthface, that of .* is wflw"):
-        compare([a, other])
     moved = make_run({DARK: noise}, name="c", table=replace(small_faces, landmarks=small_faces.landmarks + 1))
-    with pytest.raises(InputError, match="no face in common"):
+    with pytest.raises(InputError, match="no face in common: 60 faces are in photographs of both, but none has the"):
         compare([a, moved])
+    renamed = make_run({DARK: noise}, name="d", table=replace(small_faces, image=["x.jpg"] * 60))
+    with pytest.raises(InputError, match=r"no face in common .photograph and ground truth"):
+        compare([a, renamed])
+    other = make_run({DARK: noise}, name="e")
+    record = other.record.model_copy(update={"dataset": other.record.dataset.model_copy(update={"scheme": "ibug68"})})
+    object.__setattr__(other, "record", record)
+    with pytest.raises(InputError, match=r"its landmark scheme is ibug68, that of .* is wflw98"):
+        compare([a, other])
+
+
+def test_another_dataset_with_the_same_faces_is_noted(make_run, noise):
+    a = make_run({DARK: noise}, name="a")
+    b = make_run({DARK: noise}, name="b", dataset="copy")
+    found = compare([a, b])
+    assert found.rows[0].changes[1] == ("data copy instead of wflw",)
+    assert "a / b: other dataset: wflw / copy" in found.notes
+
+
+def test_other_normaliser_is_replaced_by_the_first(make_run, noise, small_faces):
+    """NME by another distance is another unit: both runs are scored by the first one's."""
+    a = make_run({DARK: noise}, name="a")
+    b = make_run({DARK: noise}, name="b", table=replace(small_faces, normaliser=small_faces.normaliser * 2))
+    landmarks = a.landmarks(a.record.cells[0].id)
+    Run.write_cell(b.path, b.record.cells[0].id, landmarks, np.ones(landmarks.shape[:2]))
+    object.__setattr__(b, "record", b.record.model_copy(update={"normaliser": "inter-pupil"}))
+    found = compare([a, b])
+    assert found.rows[0].differences[1].difference == pytest.approx(0, abs=1e-4)
+    assert found.rows[0].scores[1].nme["test"] == pytest.approx(noise.mean(), abs=1e-4)
+    assert any("both are normalised by inter-ocular" in note for note in found.notes)
+
+
+def test_one_cell_each_is_compared_whatever_it_is(make_run, noise):
+    a = make_run({DARK: noise}, name="a")
+    b = make_run({("regression", "direct", "none", "pfld"): noise + 1}, name="b")
+    found = compare([a, b])
+    assert found.rows[0].label == "net / regression, dark / direct, none, landmarks / pfld"
+    assert found.rows[0].differences[1].result == "worse"
+    assert {"decoder direct instead of dark", "box pfld instead of landmarks"} <= set(found.rows[0].changes[1])
+
+
+def test_json(make_run, noise):
+    a = make_run({DARK: noise, ARGMAX: noise}, name="a")
+    b = make_run({DARK: noise + 1}, name="b")
+    data = json.loads(json.dumps(as_json(compare([a, b])), allow_nan=False))
+    assert (data["schema_version"], data["exit_code"], data["faces"]) == (1, 0, 60)
+    dark, argmax = data["rows"]
+    assert dark["cells"][1]["difference"]["result"] == "worse"
+    assert dark["cells"][1]["scores"]["nme"]["test"] == pytest.approx(noise.mean() + 1, abs=1e-4)
+    assert argmax["cells"][1]["scores"] is None
 
 
 def test_text_and_markdown(make_run, noise):
@@ -149,4 +198,4 @@ def test_text_and_markdown(make_run, noise):
     page = markdown(found)
     assert "a\\|\\<b\\>" in page
     table = [line for line in page.splitlines() if line.startswith("|")]
-    assert {line.replace("\\|", "").count("|") for line in table} == {9}
+    assert {line.replace("\\|", "").count("|") for line in table} == {10}

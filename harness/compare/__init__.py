@@ -1,0 +1,26 @@
+"""Comparisons: runs cell by cell, or any cells of any runs, on the faces that all of them measured."""
+
+from nmebench.compare.compare_cells import compare_cells
+from nmebench.compare.compare_runs import compare
+from nmebench.compare.comparison import CellDifference, CellScores, ComparedPair, ComparedRow, Comparison
+from nmebench.compare.match_faces import CommonFaces, common_faces
+from nmebench.compare.output import as_json, lines, markdown
+from nmebench.compare.selection import Selection, find_cell, select
+
+__all__ = [
+    "CellDifference",
+    "CellScores",
+    "CommonFaces",
+    "ComparedPair",
+    "ComparedRow",
+    "Comparison",
+    "Selection",
+    "as_json",
+    "common_faces",
+    "compare",
+    "compare_cells",
+    "find_cell",
+    "lines",
+    "markdown",
+    "select",
+]

@@ -1,0 +1,73 @@
+"""The settings in which two cells were measured differently, and notes on cells that have no plain mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from nmebench.runs.run_store import CellRecord, Run
+from nmebench.scoring import bad_maps, cell_settings, declared_protocol, diverged_cells, setting_differences
+
+__all__ = ["cell_notes", "changes"]
+
+
+def changes(first_run: Run, first: CellRecord, run: Run, cell: CellRecord) -> tuple[str, ...]:
+    """Return the settings in which ``cell`` differs from ``first``, such as ``box pfld instead of landmarks``.
+
+    The protocol of predictions is known only where it was declared; without that, one entry says so.
+
+    Args:
+        first_run: the run of ``first``.
+        first: the cell to compare with.
+        run: the run of ``cell``.
+        cell: the other cell.
+    """
+    found = []
+    differences = setting_differences(_protocol(first_run, first), _protocol(run, cell))
+    found += [f"{name} {after} instead of {before}" for name, (before, after) in differences.items()]
+    for name, before, after in (
+        ("normaliser", first_run.record.normaliser, run.record.normaliser),
+        ("data", first_run.record.dataset.name, run.record.dataset.name),
+    ):
+        if before != after:
+            end = f" (both normalised by {before} here)" if name == "normaliser" else ""
+            found.append(f"{name} {after} instead of {before}{end}")
+    unknown = [_undeclared(first_run), _undeclared(run)]
+    if any(unknown):
+        whose = "both" if all(unknown) else "the first's" if unknown[0] else "its"
+        found.append(f"{whose} protocol is not known: predictions of another program, declared nowhere")
+    return tuple(found)
+
+
+def _undeclared(run: Run) -> bool:
+    return run.record.kind == "score" and declared_protocol(run) is None
+
+
+def _protocol(run: Run, cell: CellRecord) -> Mapping[str, str]:
+    """All settings of a cell; empty for predictions without a declared protocol."""
+    if _undeclared(run):
+        return {}
+    size = run.model(cell.model).input_size
+    return {
+        "decoder": cell.decoder_label,
+        "flip": cell.flip,
+        "box": cell.box,
+        **cell_settings(run, cell),
+        "coordinate convention": cell.convention,
+        **({"input size": " x ".join(map(str, size))} if all(size) else {}),
+    }
+
+
+def cell_notes(run: Run, cell: CellRecord, label: str, name: str) -> Iterator[str]:
+    """Yield notes on heatmaps that gave no landmark, and on faces on which the decoder diverged.
+
+    Args:
+        run: the cell's run.
+        cell: the cell.
+        label: the cell's label.
+        name: the run's name.
+    """
+    for kind in ("invalid", "empty"):
+        if count := bad_maps(cell, kind):
+            yield f"{label}: {count} heatmaps are {kind} in {name}"
+    if cell.id in (diverged := diverged_cells(run)):
+        yield f"{label}: {diverged[cell.id].text} in {name}, so its mean says little about the other faces"

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import re
 
-__all__ = ["FORMULA", "csv_text", "markdown_cell", "shown"]
+__all__ = ["FORMULA", "LONGEST_LINE", "csv_text", "markdown_cell", "one_line", "shown"]
+
+LONGEST_LINE = 1000
+"""Characters of the longest message; a file may hold a value of any length, which a message then repeats."""
 
 #: First characters with which a spreadsheet takes a cell of a csv file for a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -24,6 +27,25 @@ def shown(name: str | os.PathLike[str]) -> str:
         two\\nlines.jpg
     """
     return "".join(char if char.isprintable() else _escaped(char) for char in os.fspath(name))
+
+
+def one_line(text: str) -> str:
+    """Return a message as one printable line of at most :data:`LONGEST_LINE` characters.
+
+    Line breaks become spaces and other control characters become escapes. A longer text loses its middle, because
+    messages begin with the file and end with the way out.
+
+    Example:
+        >>> one_line("a.toml: not a number:\\n  'x'")
+        "a.toml: not a number: 'x'"
+        >>> len(one_line("9" * 5000))
+        1000
+    """
+    line = text if text.isprintable() else shown(" ".join(text.split()))
+    if len(line) <= LONGEST_LINE:
+        return line
+    end = LONGEST_LINE // 3
+    return f"{line[: LONGEST_LINE - end - 5]} ... {line[-end:]}"
 
 
 def markdown_cell(text: str) -> str:

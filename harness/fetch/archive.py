@@ -31,6 +31,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
+from nmebench.bounded_read import read_json
 from nmebench.errors import InputError
 from nmebench.files import file_sha256
 from nmebench.printable import shown
@@ -47,6 +48,7 @@ _MAX_READ = 1 << 24
 _MIN_RATIO_BYTES = 1 << 20
 _MAX_RATIO = 200.0
 _TAR_BLOCK = 512
+_MAX_MARKER = 1 << 20
 
 _DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError)
 
@@ -260,9 +262,9 @@ class Origin:
 def read_origin(target: Path) -> Origin | None:
     """Return the archive that `unpack` made a folder from, or None if `unpack` didn't make it."""
     try:
-        record: Any = json.loads((target / MARKER).read_text(encoding="utf-8"))
+        record: Any = read_json(target / MARKER, limit=_MAX_MARKER)
         return Origin(str(record["archive"]), str(record["sha256"]), int(record["packed"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (InputError, ValueError, KeyError, TypeError, OverflowError):
         return None
 
 

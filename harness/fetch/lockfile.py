@@ -14,10 +14,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
+from nmebench.bounded_read import read_json
 from nmebench.errors import InputError
 from nmebench.files import write_atomically
+from nmebench.locks import locked
 from nmebench.printable import shown
 
 __all__ = ["LOCK_NAME", "LockEntry", "lock_cache", "read", "record"]
@@ -44,22 +44,31 @@ def read(cache: Path) -> dict[str, LockEntry]:
         InputError: the lock file can't be read or is damaged.
     """
     path = cache / LOCK_NAME
-    try:
-        raw: Any = json.loads(path.read_text(encoding="utf-8"))
-        if raw["schema"] != _SCHEMA:
-            raise InputError(f"{shown(path)}: schema {raw['schema']!r} can't be read, allowed: {_SCHEMA}")
-        return {name: LockEntry(**entry) for name, entry in raw["files"].items()}
-    except FileNotFoundError:
+    if not path.exists():
         return {}
-    except InputError:
-        raise
-    except OSError as error:
-        raise InputError(f"{shown(path)}: can't be read ({error.strerror})") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{shown(path)}: not a lock file of nmebench ({type(error).__name__}); restore it, or delete it to accept "
-            "the files as they are now"
-        ) from error
+    way_out = "restore it, or delete it to accept the files as they are now"
+    try:
+        raw: Any = read_json(path, kind="lock file")
+    except InputError as error:
+        raise InputError(f"{error}; {way_out}") from error
+    try:
+        if raw["schema"] != _SCHEMA:
+            raise InputError(f"{shown(path)}: schema {raw['schema']!r:.40} can't be read, allowed: {_SCHEMA}")
+        return {name: LockEntry(**_checked(entry)) for name, entry in raw["files"].items()}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{shown(path)}: not a lock file of nmebench ({type(error).__name__}); {way_out}") from error
+
+
+def _checked(entry: Any) -> Any:
+    """Return the fields of an entry.
+
+    Raises:
+        TypeError: a field has another type.
+    """
+    texts = all(isinstance(entry[name], str) for name in ("file", "sha256", "origin"))
+    if not texts or type(entry["bytes"]) is not int:
+        raise TypeError("a field has another type")
+    return entry
 
 
 def record(cache: Path, name: str, entry: LockEntry) -> None:
@@ -90,19 +99,14 @@ def lock_cache(cache: Path) -> Iterator[None]:
     """
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(cache / ".nmebench.lock", timeout=0)
-        lock.acquire()
-    except Timeout as error:
+    except OSError as error:
         raise InputError(
-            f"{shown(cache)}: another nmebench command is downloading into this cache; wait for it, or choose another "
-            "cache with NMEBENCH_CACHE"
+            f"{shown(cache)}: the cache can't be written ({error.strerror}); choose another with NMEBENCH_CACHE"
         ) from error
-    except (OSError, NotImplementedError) as error:
-        reason = getattr(error, "strerror", None) or type(error).__name__
-        raise InputError(
-            f"{shown(cache)}: the cache can't be written ({reason}); choose another with NMEBENCH_CACHE"
-        ) from error
-    try:
+    with locked(
+        cache / ".nmebench.lock",
+        busy=f"{shown(cache)}: another nmebench command is downloading into this cache; wait for it, or choose another "
+        "cache with NMEBENCH_CACHE",
+        way_out="choose another cache with NMEBENCH_CACHE",
+    ):
         yield
-    finally:
-        lock.release()

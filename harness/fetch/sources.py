@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
-from importlib import resources
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from nmebench import models
+from nmebench.bounded_read import read_toml
 from nmebench.errors import InputError
 from nmebench.models.hash_in_name import hash_in_name
 from nmebench.paths import weights_folder
@@ -25,10 +24,23 @@ __all__ = ["Source", "Sources", "load_sources", "source_from_card"]
 #: Largest checkpoint that is accepted; the networks of the shipped cards are much smaller.
 _MAX_WEIGHTS_BYTES = 1_000_000_000
 
+SHIPPED = Path(__file__).with_name("sources.toml")
+
+#: Largest list of sources that is read, bytes.
+_LARGEST = 1 << 20
+
 #: Hosts that answer with a web page instead of the file.
 _PAGE_HOSTS = frozenset({"1drv.ms", "onedrive.live.com", "pan.baidu.com"})
 
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _File(BaseModel):
+    """The tables of a list of sources; the entries of ``sources`` are checked one by one."""
+
+    licences: dict[str, str] = Field(default_factory=dict)
+    groups: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    sources: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
 
 class Source(BaseModel):
@@ -149,16 +161,17 @@ class Sources(Mapping[str, Source]):
 def source_from_card(card: models.card.Card, notice: str) -> Source | None:
     """Return the source of a card's weights, or None if the card has no weights to download."""
     weights = card.weights
-    if not isinstance(weights, models.card.Weights):
+    address = (weights.url or weights.page) if isinstance(weights, models.card.Weights) else None
+    if not isinstance(weights, models.card.Weights) or address is None:
         return None
-    page_only = (urlsplit(weights.url).hostname or "") in _PAGE_HOSTS
+    page_only = weights.url is None or (urlsplit(weights.url).hostname or "") in _PAGE_HOSTS
     return Source(
         name=card.name,
         title=f"weights of {card.name}",
         file=unquote(weights.filename),
         url=None if page_only else weights.url,
         by_hand=page_only,
-        page=weights.url,
+        page=address,
         found=(card.source,) if card.source else (),
         max_bytes=_MAX_WEIGHTS_BYTES,
         sha256=weights.sha256,
@@ -187,32 +200,29 @@ def load_sources(path: Path | None = None) -> Sources:
     if path is None and (given := os.environ.get("NMEBENCH_SOURCES")):
         path = Path(given)
     if path is None:
-        text, where = resources.files(__package__).joinpath("sources.toml").read_text("utf-8"), "sources.toml"
-    else:
-        where = shown(path)
-        try:
-            text = path.read_text("utf-8")
-        except (OSError, UnicodeError) as error:
-            raise InputError(f"{where}: the list of sources can't be read ({error}); unset NMEBENCH_SOURCES") from error
+        path = SHIPPED
+    where = shown(path)
     try:
-        raw = tomllib.loads(text)
-        licences, groups = raw.get("licences", {}), raw.get("groups", {})
+        raw = read_toml(path, limit=_LARGEST, kind="list of sources")
+    except InputError as error:
+        raise InputError(f"{error}; correct it, or unset NMEBENCH_SOURCES") from error
+    try:
+        listed = _File.model_validate(raw)
+        licences, groups = listed.licences, listed.groups
         sources = {
             name: Source.model_validate(
-                {**entry, "name": name, "licence": licences.get(entry.get("licence"), entry.get("licence", ""))}
+                {**entry, "name": name, "licence": licences.get(str(entry.get("licence")), entry.get("licence", ""))}
             )
-            for name, entry in raw.get("sources", {}).items()
+            for name, entry in listed.sources.items()
         }
         for name, members in groups.items():
             for member in members:
                 if member not in sources:
                     raise InputError(f"{where}: the group {name} names {member!r}, which is not in the list")
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{where}: not valid TOML ({error})") from error
     except ValidationError as error:
-        first = error.errors()[0]
+        first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"])) or "entry"
-        raise InputError(f"{where}: {error.title} {field}: {first['msg']}") from error
+        raise InputError(f"{where}: {error.title.lstrip('_')} {field}: {first['msg']}") from error
     notice = licences.get("weights", "")
     cards = (source_from_card(models.card.load(name), notice) for name in models.card.shipped())
     weights = {card.name: sources.get(card.name, card) for card in cards if card is not None}

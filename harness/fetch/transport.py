@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
+from nmebench.bounded_read import read_json
 from nmebench.errors import InputError
 from nmebench.fetch.sources import Source
 from nmebench.files import write_atomically
@@ -329,8 +330,10 @@ class _Download:
     def _read_record(self) -> _PartRecord | None:
         """Return the record if the ``.part`` file can be resumed; otherwise None, and the download starts again."""
         try:
-            record = _PartRecord(**json.loads(self.record.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
+            record = _PartRecord(**read_json(self.record, limit=_MAX_PAGE_BYTES))
+        except (InputError, TypeError):
+            return None
+        if not isinstance(record.validator, str | None) or not isinstance(record.total, int | None):
             return None
         # Without a validator, the size shows at least that the file wasn't replaced by one of another size.
         known = record.validator is not None or record.total is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from fnmatch import fnmatchcase
@@ -12,6 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from nmebench.bounded_read import read_toml
 from nmebench.errors import InputError
 from nmebench.protocol import METRICS, SUBSETS, Flip, Subset
 
@@ -122,9 +122,9 @@ def read(path: Path) -> tuple[PublishedRow, ...]:
         InputError: the file can't be read or breaks the schema; the message names the field.
     """
     try:
-        return _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).row
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: can't be read as TOML ({error}); reinstall nmebench") from error
+        return _File.model_validate(read_toml(path)).row
+    except InputError as error:
+        raise InputError(f"{error}; reinstall nmebench") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"])

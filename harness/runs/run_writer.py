@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from nmebench.datasets.dataset import Dataset
 from nmebench.errors import InputError
 from nmebench.files import FileHash
+from nmebench.locks import locked
 from nmebench.printable import shown
 from nmebench.runs.run_store import DatasetRecord, Run
 
@@ -51,7 +51,11 @@ def writing(out: Path, *, overwrite: bool) -> Iterator[Path]:
     except OSError as error:
         raise InputError(f"{out}: can't be written ({error.strerror}); give another folder with -o") from error
     try:
-        with _locked(work / "lock", out):
+        with locked(
+            work / "lock",
+            busy=f"{shown(out)}: another nmebench is writing there; wait for it or give another folder with -o",
+            way_out="give a folder on another file system with -o",
+        ):
             _check_free(out, overwrite)
             yield work
     except OSError as error:
@@ -59,32 +63,6 @@ def writing(out: Path, *, overwrite: bool) -> Iterator[Path]:
             error.filename = str(out)
         raise
     shutil.rmtree(work, ignore_errors=True)
-
-
-@contextmanager
-def _locked(file: Path, out: Path) -> Iterator[None]:
-    """Hold the lock of a run folder.
-
-    Raises:
-        InputError: another process holds it, or the file system has no locks.
-    """
-    lock = FileLock(file, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise InputError(
-            f"{out}: another nmebench is writing there; wait for it or give another folder with -o"
-        ) from error
-    except (NotImplementedError, OSError) as error:  # filelock's NotImplementedError stands for ENOSYS
-        reason = getattr(error, "strerror", None) or "no locks"
-        raise InputError(
-            f"{out}: its file system refuses the lock that keeps a second nmebench out ({reason}); give a folder on "
-            "another file system with -o"
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _check_free(out: Path, overwrite: bool) -> None:

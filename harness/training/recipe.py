@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from nmebench.bounded_read import read_toml
 from nmebench.errors import InputError
 from nmebench.protocol import Grid
 from nmebench.suggest import did_you_mean, unknown
@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 SHIPPED = Path(__file__).parent / "recipes"
+_LARGEST = 1 << 20
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -222,11 +223,7 @@ def load(name_or_path: str | Path) -> Recipe:
     """
     path = find(name_or_path)
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path}: not a readable TOML recipe ({error})") from error
-    try:
-        return Recipe.model_validate(table)
+        return Recipe.model_validate(read_toml(path, limit=_LARGEST, kind="recipe"))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "recipe"

@@ -54,7 +54,7 @@ def test_a_damaged_lock_file_is_refused(wflw_sources, cache, refused, text) -> N
 
 def test_an_unreadable_lock_file_is_refused(wflw_sources, cache, refused):
     (cache / LOCK_NAME).mkdir(parents=True)
-    assert "can't be read" in refused(lambda: fetch("net", cache=cache, sources=wflw_sources, accept_licence=True))
+    assert "is a folder" in refused(lambda: fetch("net", cache=cache, sources=wflw_sources, accept_licence=True))
 
 
 def test_two_commands_in_one_cache(wflw_sources, cache, refused) -> None:

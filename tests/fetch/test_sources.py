@@ -44,7 +44,7 @@ def test_a_date_in_a_checkpoints_name_is_not_a_hash() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a = [", "not valid TOML"),
+        ("a = [", "not a toml"),
         ("[sources.a]\nfile='a'", "max_bytes"),
         ("[sources.a]\nfile='a'\nmax_bytes=1\nlicence='x'", "one of url, drive"),
         ("[sources.a]\nfile='a/b'\nurl='http://x/'\nmax_bytes=1", "file"),

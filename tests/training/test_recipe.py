@@ -73,7 +73,7 @@ def test_the_shipped_recipes_include_the_published_one() -> None:
             "may not be the test split",
             id="validation-on-test",
         ),
-        pytest.param(("[[stages]]", "[[stages"), "not a readable TOML", id="no-toml"),
+        pytest.param(("[[stages]]", "[[stages"), "not a toml", id="no-toml"),
     ],
 )
 def test_a_bad_recipe_is_one_line(tmp_path: Path, change: tuple[str, str], message: str) -> None:

@@ -16,7 +16,14 @@ from nmebench.check.verdict import Status, Verdict, VerdictRow
 from nmebench.protocol import METRICS, THRESHOLD, MetricName
 from nmebench.runs.run_files import damaged
 from nmebench.runs.run_store import CellRecord, ModelRecord, Run
-from nmebench.scoring import bad_maps, card_settings, cell_settings, setting_differences, subset_masks
+from nmebench.scoring import (
+    bad_maps,
+    card_settings,
+    cell_settings,
+    declared_protocol,
+    setting_differences,
+    subset_masks,
+)
 
 __all__ = ["check"]
 
@@ -77,6 +84,8 @@ def _table_rows(
                 outcome = _compare(metric, value, table.tolerance, run.per_face[cell.id][masks[subset]])
                 if empty := bad_maps(cell, "empty"):
                     outcome = replace(outcome, reason=f"{outcome.reason}; {empty} heatmaps of this cell are empty")
+                if declared_protocol(run) is not None:
+                    outcome = replace(outcome, reason=f"{outcome.reason}; the protocol was declared, not measured")
             rows.append(
                 VerdictRow(
                     model=model.name,

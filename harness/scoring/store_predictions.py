@@ -8,8 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from nmebench import datasets, scoring
+from nmebench import boxes, datasets, scoring
+from nmebench.datasets.dataset import Dataset
 from nmebench.errors import InputError
 from nmebench.files import file_sha256
 from nmebench.protocol import DIRECT
@@ -29,6 +31,8 @@ from nmebench.scoring.declare_protocol import DeclaredProtocol
 from nmebench.scoring.plausibility import misplaced_notes, rounding_note, suspect_note
 
 __all__ = ["store_predictions"]
+
+Array = NDArray[np.float64]
 
 
 def store_predictions(
@@ -97,7 +101,7 @@ def store_predictions(
         rounding_note(landmarks, distances, dtype=found.dtype),
     ]
     dataset = replace(dataset, notes=(*dataset.notes, *filter(None, notes)))
-    low, high = dataset.landmarks.min(axis=1), dataset.landmarks.max(axis=1)
+    centre, size = _boxes(dataset, declared)
     cell = _cell(name, declared)
     record = RunRecord(
         kind="score",
@@ -120,8 +124,8 @@ def store_predictions(
         landmarks=dataset.landmarks,
         normaliser=distances,
         subsets=dataset.subsets,
-        centre=(low + high) / 2,
-        size=high - low,
+        centre=centre,
+        size=size,
     )
     with writing(out, overwrite=overwrite) as work:
         staging = work / "run"
@@ -130,6 +134,20 @@ def store_predictions(
         Run.write_cell(staging, cell.id, landmarks, np.ones(landmarks.shape[:2], np.float32))
         scoring.score(Run.create(staging, record, faces))
         return publish(staging, out)
+
+
+def _boxes(dataset: Dataset, declared: DeclaredProtocol | None) -> tuple[Array, Array]:
+    """Centre and size of the crops, ``[N, 2]`` image px: of the declared box, else of the landmarks' extents."""
+    if declared is not None and declared.input_size is not None:
+        rule = boxes.create(declared.box, padding=declared.box_padding)
+        try:
+            found = rule(dataset).for_input(declared.input_size)
+        except InputError:  # annotations without the rectangles that the rule reads
+            pass
+        else:
+            return found.centre, found.size
+    low, high = dataset.landmarks.min(axis=1), dataset.landmarks.max(axis=1)
+    return (low + high) / 2, high - low
 
 
 def _cell(name: str, declared: DeclaredProtocol | None) -> CellRecord:

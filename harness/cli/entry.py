@@ -23,6 +23,7 @@ from nmebench.cli import (
     reproduce,
     run,
     score,
+    tables,
     train,
 )
 from nmebench.errors import InputError
@@ -48,6 +49,7 @@ app.command("train")(train.command)
 app.command("gate")(gate.command)
 app.command("bench")(bench.command)
 app.command("contract")(contract.command)
+app.command("tables")(tables.command)
 app.add_typer(listing.app, name="list")
 app.add_typer(data.app, name="data")
 

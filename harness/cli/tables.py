@@ -1,0 +1,150 @@
+"""``nmebench tables``."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from nmebench.reports.tables import Selection
+
+__all__ = ["command"]
+
+_Word = TypeVar("_Word", bound=str)
+
+_LARGEST_DOCUMENT = 16 * 2**20
+_MOST_DIFFERENCES = 40
+
+
+def command(
+    run: Annotated[Path, typer.Argument(help="Folder of the run.")],
+    form: Annotated[str, typer.Option("--format", help="md, latex or csv.")] = "md",
+    layout: Annotated[
+        str, typer.Option(help="subsets: a row per cell, a column per subset; decoders: a row per decoder.")
+    ] = "subsets",
+    metric: Annotated[str, typer.Option(help="nme, fr10 or auc10.")] = "nme",
+    model: Annotated[list[str] | None, typer.Option(help="Networks, in this order; patterns; repeatable.")] = None,
+    decoder: Annotated[list[str] | None, typer.Option(help="Decoders, in this order; patterns; repeatable.")] = None,
+    flip: Annotated[list[str] | None, typer.Option(help="Flip tests, such as none or flip-coords; repeatable.")] = None,
+    box: Annotated[list[str] | None, typer.Option(help="Box rules; repeatable.")] = None,
+    cell: Annotated[list[str] | None, typer.Option(help="Cell ids, in this order; patterns; repeatable.")] = None,
+    subset: Annotated[list[str] | None, typer.Option(help="Subsets, in this order; repeatable.")] = None,
+    column: Annotated[
+        list[str] | None, typer.Option(help="Columns of text: network, decoder, flip, box; repeatable.")
+    ] = None,
+    intervals: Annotated[str, typer.Option(help="95 % intervals: none, first (column of numbers) or all.")] = "first",
+    decimals: Annotated[int | None, typer.Option(help="Decimals of every number.")] = None,
+    floor: Annotated[
+        Path | None, typer.Option(help="With --layout decoders: a run of the oracle, as the last column.")
+    ] = None,
+    source: Annotated[
+        bool, typer.Option("--source/--no-source", help="Add a line on the data and the versions.")
+    ] = True,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Write the table to this file.")] = None,
+    update: Annotated[
+        Path | None, typer.Option(help="Put the table between the markers <!-- nmebench:SECTION --> of this file.")
+    ] = None,
+    section: Annotated[str, typer.Option(help="With --update: the name in the markers.")] = "results",
+    check: Annotated[
+        bool, typer.Option("--check", help="With --update: write nothing; exit with 1 if the block is stale.")
+    ] = False,
+) -> int:
+    """Print the scores of a run as a table, or keep the table of a README up to date. Exit code 1: stale."""
+    from nmebench.cli.outputs import check_output
+    from nmebench.errors import InputError
+    from nmebench.files import write_atomically
+    from nmebench.protocol import METRICS
+    from nmebench.reports import tables
+    from nmebench.reports.tables.layouts import INTERVALS
+    from nmebench.runs.run_store import Run
+
+    wanted = _one_of("--format", form, tables.FORMATS)
+    if check and update is None:
+        raise InputError("--check: needs --update FILE, the file whose block it checks")
+    if out is not None and update is not None:
+        raise InputError("give either --out or --update")
+    if update is not None and wanted == "csv":
+        raise InputError("--update: a csv file has no markers; write it with -o FILE, or give --format md or latex")
+    check_output(out, "--out")
+    options = tables.TableOptions(
+        _one_of("--layout", layout, tables.LAYOUTS),
+        _one_of("--metric", metric, METRICS),
+        _selection(model, decoder, flip, box, cell, subset),
+        tuple(column or ()),
+        _one_of("--intervals", intervals, INTERVALS),
+        decimals,
+    )
+    table = tables.make_table(Run.open(run), options, floor=None if floor is None else Run.open(floor))
+    text = tables.render(table, wanted, link=_link(run, update or out), source=source)
+    if update is not None:
+        return _update(update, section, text, check=check)
+    if out is not None:
+        write_atomically(out, text)
+        typer.echo(f"table: {out}")
+    else:
+        typer.echo(text, nl=False)
+    return 0
+
+
+def _one_of(option: str, word: str, allowed: tuple[_Word, ...]) -> _Word:
+    from nmebench.errors import InputError
+    from nmebench.printable import shown
+    from nmebench.suggest import unknown
+
+    for known in allowed:
+        if word == known:
+            return known
+    raise InputError(f"{option}: {unknown('value', shown(word), allowed)}")
+
+
+def _selection(*patterns: list[str] | None) -> Selection:
+    from nmebench.reports.tables import Selection
+
+    return Selection(*(tuple(part or ()) for part in patterns))
+
+
+def _link(run: Path, document: Path | None) -> str:
+    """The path of the run's scores from the document's folder; empty where no relative path leads there."""
+    folder = Path() if document is None else document.parent
+    try:
+        path = os.path.relpath((run / "scores.csv").resolve(), folder.resolve())
+    except ValueError:  # another drive
+        return ""
+    return "" if path.startswith("..") else Path(path).as_posix()
+
+
+def _update(file: Path, section: str, text: str, *, check: bool) -> int:
+    """Replace the block of a document, or check it; nothing else in the file changes."""
+    from nmebench.bounded_read import read_bounded
+    from nmebench.errors import InputError
+    from nmebench.files import write_atomically
+    from nmebench.printable import shown
+    from nmebench.reports import tables
+
+    raw = read_bounded(file, _LARGEST_DOCUMENT, kind="document")
+    try:
+        document = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise InputError(f"document {shown(file)}:{line}: a byte is not UTF-8: save the file as UTF-8") from error
+    present = tables.block_content(document, section, shown(file))
+    if present == text:
+        typer.echo(f"{shown(file)}: the section {section} is up to date")
+        return 0
+    if check:
+        changes = difflib.unified_diff(present.splitlines(), text.splitlines(), "stored", "from the run", lineterm="")
+        for number, line in enumerate(changes):
+            if number == _MOST_DIFFERENCES:
+                typer.echo("...")
+                break
+            typer.echo(shown(line))
+        typer.echo(f"{shown(file)}: the section {section} is stale; run the same command without --check")
+        return 1
+    new = tables.replace_block(document, section, text, shown(file))
+    write_atomically(file.resolve(), new.encode("utf-8"))
+    typer.echo(f"{shown(file)}: the section {section} was updated")
+    return 0

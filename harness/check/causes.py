@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from nmebench import boxes
 from nmebench.errors import InputError
-from nmebench.geometry import scheme
+from nmebench.geometry import Geometry, scheme
 from nmebench.protocol import DIRECT
-from nmebench.runs.run_store import CellRecord, FaceTable, ModelRecord, Run
+from nmebench.runs.run_store import CellRecord, ModelRecord, Run
 
 __all__ = ["CAUSES", "Cause", "DeviatingCell", "Overrides", "Rescore"]
 
@@ -130,13 +130,18 @@ def _other_boxes(s: DeviatingCell) -> tuple[Overrides, ...]:
     return tuple({"boxes": (name,)} for name in boxes.names() if name != s.cell.box)
 
 
+def _published_flips(s: DeviatingCell) -> tuple[str, ...]:
+    """The flip tests of published code. Networks that output landmarks have no heatmaps to average instead."""
+    return ("flip+shift", "flip", "flip-coords") if s.heatmaps else ("flip+shift", "flip")
+
+
 def _other_shift(s: DeviatingCell) -> tuple[Overrides, ...]:
-    other = {"flip": "flip+shift", "flip+shift": "flip"}.get(s.cell.flip)
-    return ({"flip": (other,)},) if other else ()
+    others = _published_flips(s) if s.cell.flip != "none" else ()
+    return tuple({"flip": (other,)} for other in others if other != s.cell.flip)
 
 
 def _other_flip(s: DeviatingCell) -> tuple[Overrides, ...]:
-    others = ("flip+shift", "flip") if s.cell.flip == "none" else ("none",)
+    others = _published_flips(s) if s.cell.flip == "none" else ("none",)
     return tuple({"flip": (other,)} for other in others)
 
 
@@ -169,30 +174,44 @@ def _other_decoders(s: DeviatingCell) -> tuple[Overrides, ...]:
     return tuple({"decoders": (name,)} for name in usual if name != s.cell.decoder)
 
 
-def _in_image(faces: FaceTable, s: DeviatingCell, offset: float) -> Array:
-    """Convert an offset in input px to image px, ``[N, 1, 2]``."""
-    return (offset * faces.size / np.asarray(s.model.input_size, np.float64))[:, None, :]
+def _geometry(s: DeviatingCell) -> Geometry:
+    """The maps of the cell's network for the boxes that the run stored."""
+    faces = s.run.faces
+    grid = (s.model.card.get("output") or {}).get("grid") or "stride"
+    return Geometry(
+        faces.centre,
+        faces.size,
+        s.model.input_size,
+        crop=s.card_input.get("convention") or "stride",
+        grid=grid,
+        heatmap_size=s.model.heatmap_size if s.heatmaps else None,
+    )
 
 
 def _half_pixel_shifts(s: DeviatingCell) -> tuple[Rescore, ...]:
     """Landmarks moved by half an input or heatmap px; only for the first box rule, as no other boxes are stored."""
     faces = s.run.faces
-    if s.cell.box != s.run.record.cells[0].box or min(s.model.input_size) < 1 or not (faces.size > 0).all():
+    if s.cell.box != s.run.record.cells[0].box or min(s.model.input_size) < 2 or not (faces.size > 0).all():
         return ()
+    try:
+        geometry = _geometry(s)
+    except InputError:  # the stored card names a grid or a convention that this version doesn't know
+        return ()
+    half = np.full((1, 1, 2), 0.5)
+    offsets = {"half an input px": half}
+    if geometry.heatmap_size:
+        stride = geometry.heatmap_to_input(2 * half) - geometry.heatmap_to_input(0 * half)
+        offsets["half a heatmap px"] = half * stride
+        offsets["the half-pixel rule of resizing, (stride - 1) / 2 input px"] = half * (stride - 1)
     landmarks = s.run.landmarks(s.cell.id).astype(np.float64)
-    offsets = {"half an input px": 0.5}
-    if s.heatmaps and s.model.heatmap_size:
-        stride = s.model.input_size[0] / s.model.heatmap_size[0]
-        offsets["half a heatmap px"] = 0.5 * stride
-        offsets["the half-pixel rule of resizing, (stride - 1) / 2 input px"] = 0.5 * (stride - 1)
-    return tuple(
-        Rescore(
-            f"landmarks moved by {'' if sign > 0 else '-'}{name}",
-            landmarks + _in_image(faces, s, sign * offset),
-            faces.normaliser,
-        )
+    in_image = {
+        name: geometry.input_to_image(offset) - geometry.input_to_image(0 * offset)
         for name, offset in offsets.items()
-        if offset
+        if offset.any()
+    }
+    return tuple(
+        Rescore(f"landmarks moved by {'' if sign > 0 else '-'}{name}", landmarks + sign * offset, faces.normaliser)
+        for name, offset in in_image.items()
         for sign in (1, -1)
     )
 
@@ -210,8 +229,8 @@ def _other_normalisers(s: DeviatingCell) -> tuple[Rescore, ...]:
     faces, landmarks = s.run.faces, s.run.landmarks(s.cell.id).astype(np.float64)
     return tuple(
         Rescore(f"normalised by {name}", landmarks, scheme.normaliser(points, faces.landmarks, name))
-        for name in points.normalisers
-        if name != s.run.record.normaliser
+        for name, rule in points.normalisers.items()
+        if name != s.run.record.normaliser and rule.kind != "annotated-box"  # a run doesn't store these boxes
     )
 
 
@@ -233,7 +252,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "flip shift",
         "The flipped heatmaps are averaged with, or without, the shift by one heatmap px that aligns them "
-        "(shift_heatmap in mmpose).",
+        "(shift_heatmap in mmpose), or their landmarks are averaged instead (H3R).",
         "leoxiaobin/deep-high-resolution-net.pytorch#22, microsoft/human-pose-estimation.pytorch#69",
         reruns=_other_shift,
     ),

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from nmebench.reports.render import svg
 from nmebench.reports.render.text import adaptive_number
 from nmebench.reports.view import CellView, RunView
+from nmebench.statistics import paired_difference
 
-__all__ = ["SizePlot", "SizeRow", "bins", "section"]
+__all__ = ["SizePlot", "SizeRow", "bins", "interval", "section"]
 
 _BINS = 8
 _FEWEST = 5
@@ -55,13 +56,33 @@ def bins(size: NDArray[np.float64], count: int = _BINS) -> list[NDArray[np.int64
     return [part for part in np.array_split(order, max(1, min(count, len(order) // _FEWEST))) if len(part)]
 
 
+def interval(nme: NDArray[np.float64], clusters: NDArray[np.int64]) -> tuple[float, float]:
+    """Return the 95 % interval of a bin's mean NME, percent; NaN if all of its faces are in one photograph.
+
+    Faces of one photograph are not independent, so the interval is that of the paired test, whose variance adds up
+    photographs.
+
+    Args:
+        nme: ``[N]`` percent.
+        clusters: int ``[N]``, the number of each face's photograph.
+
+    Example:
+        >>> [round(end, 2) for end in interval(np.array([3.0, 4.0, 5.0, 4.0]), np.arange(4))]
+        [2.7, 5.3]
+        >>> [round(end, 2) for end in interval(np.array([3.0, 3.0, 5.0, 5.0]), np.array([0, 0, 1, 1]))]
+        [-8.71, 16.71]
+    """
+    found = paired_difference(np.zeros(len(nme)), nme, clusters)
+    return found.low, found.high
+
+
 def section(view: RunView) -> SizePlot | None:
     """Plot the NME of each network's best cell over eight bins of face size; None for fewer than 10 faces.
 
-    Face size is the square root of the area of the face's box, in image px.
+    A network all of whose cells diverged is left out. Face size is the square root of the area of the face's box, in image px.
     """
     faces = view.run.faces
-    if not view.cells or len(faces) < 2 * _FEWEST:
+    if len(faces) < 2 * _FEWEST or all(cell.diverged for cell in view.cells):
         return None
     size = np.sqrt(np.abs(faces.size[:, 0] * faces.size[:, 1]))
     parts = bins(size)
@@ -71,16 +92,16 @@ def section(view: RunView) -> SizePlot | None:
         ticks = [m * 10**e for e in range(5) for m in (1, 2, 5) if middle[0] * 0.8 < m * 10**e < middle[-1] * 1.25]
         svg.log_x_axis(axes, ticks)
     rows = []
-    best = list(view.best_of_model.values())
+    best = [cell for cell in view.best_of_model.values() if not cell.diverged]
     for place, cell in enumerate(best):
         nme = view.nme[cell.index]
         mean = np.array([nme[part].mean() for part in parts])
-        error = np.array([1.96 * nme[part].std(ddof=1) / np.sqrt(len(part)) for part in parts])
+        low, high = np.array([interval(nme[part], faces.clusters[part]) for part in parts]).T
         shift = 1 + 0.012 * (place - (len(best) - 1) / 2)
         axes.errorbar(
             middle * shift,
             mean,
-            yerr=error,
+            yerr=(mean - low, high - mean),
             color=svg.series(cell.colour),
             linewidth=1.3,
             elinewidth=0.9,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from nmebench import metrics
 from nmebench.check import check, diagnose, explain
-from nmebench.check.causes import CAUSES
+from nmebench.check.causes import CAUSES, DeviatingCell
 from nmebench.errors import InputError
 
 SUBSETS = ("test", "pose", "blur")
@@ -191,6 +193,57 @@ def test_geometry_is_tested_with_the_stored_landmarks(make_run, small_faces, cha
     findings = diagnose(run, verdict=verdict)
     assert findings[0].cause == cause
     assert findings[0].explains
+
+
+@pytest.mark.parametrize(
+    ("convention", "grid", "heatmap_size", "half_input", "half_heatmap", "resizing"),
+    [
+        # Image px of a box of 320 x 640 image px for an input of 256 x 512: 1.25 image px per input px.
+        pytest.param(None, None, (64, 64), (0.625, 0.625), (2.5, 5.0), (1.875, 4.375), id="stride"),
+        pytest.param("stride", "half-pixel", (64, 128), (0.625, 0.625), (2.5, 2.5), (1.875, 1.875), id="half-pixel"),
+        # 255 and 511 intervals between the pixels' centres of the input, 51 and 73 of the heatmap: 5 and 7 input px.
+        pytest.param(
+            "udp",
+            "udp",
+            (52, 74),
+            (0.5 * 320 / 255, 0.5 * 640 / 511),
+            (2.5 * 320 / 255, 3.5 * 640 / 511),
+            (2.0 * 320 / 255, 3.0 * 640 / 511),
+            id="udp",
+        ),
+    ],
+)
+def test_half_pixels_follow_the_crop_and_the_grid(
+    make_run, small_faces, convention, grid, heatmap_size, half_input, half_heatmap, resizing
+):
+    faces = replace(small_faces, size=np.tile([320.0, 640.0], (60, 1)))
+    card = {"name": "net", "input": {"convention": convention}, "output": {"grid": grid}}
+    run = make_run({("net", "dark", "none", "landmarks"): 4.0}, table=faces, cards={"net": card})
+    model = run.record.models[0].model_copy(update={"input_size": (256, 512), "heatmap_size": heatmap_size})
+    cell = run.record.cells[0]
+    stored = run.landmarks(cell.id)
+    (cause,) = [cause for cause in CAUSES if cause.name == "half pixel"]
+    found = {r.label: r.landmarks - stored for r in cause.rescores(DeviatingCell(run, cell, model))}
+    names = ("half an input px", "half a heatmap px", "the half-pixel rule of resizing, (stride - 1) / 2 input px")
+    assert list(found) == [f"landmarks moved by {sign}{name}" for name in names for sign in ("", "-")]
+    for name, offset in zip(names, (half_input, half_heatmap, resizing), strict=True):
+        for sign, text in ((1, ""), (-1, "-")):
+            moved = found[f"landmarks moved by {text}{name}"]
+            np.testing.assert_allclose(moved, np.broadcast_to(sign * np.array(offset), moved.shape), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("change", "card"),
+    [
+        pytest.param({"input_size": (1, 256)}, {}, id="input-of-one-px"),
+        pytest.param({}, {"output": {"grid": "spiral"}}, id="unknown-grid"),
+    ],
+)
+def test_half_pixels_are_not_tested_without_a_geometry(make_run, change, card):
+    run = make_run({("net", "dark", "none", "landmarks"): 4.0}, cards={"net": {"name": "net", **card}})
+    model = run.record.models[0].model_copy(update=change)
+    (cause,) = [cause for cause in CAUSES if cause.name == "half pixel"]
+    assert cause.rescores(DeviatingCell(run, run.record.cells[0], model)) == ()
 
 
 def test_failed_alternative_is_reported(make_run):

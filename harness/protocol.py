@@ -16,6 +16,7 @@ __all__ = [
     "GRIDS",
     "LIST_NAMES",
     "METRICS",
+    "SAMPLINGS",
     "SUBSETS",
     "THRESHOLD",
     "Chain",
@@ -24,6 +25,7 @@ __all__ = [
     "Flip",
     "Grid",
     "MetricName",
+    "Sampling",
     "Subset",
 ]
 
@@ -53,15 +55,28 @@ METRICS: Final[tuple[MetricName, ...]] = get_args(MetricName)
 THRESHOLD: Final = 10.0
 """The NME (percent) above which a face counts as a failure, and up to which AUC integrates."""
 
-Flip = Literal["none", "flip", "flip+shift"]
-"""The flip test: none, the average with the mirrored pass, or with that pass shifted by one heatmap px."""
+Flip = Literal["none", "flip", "flip+shift", "flip+align", "flip-coords"]
+"""The flip test, which also runs the network on the mirrored crop; docs/coordinates.md has the derivation.
+
+``none``: one pass. ``flip``: the mean of the outputs and the mirrored pass's, mirrored back. ``flip+shift``: the latter
+are moved right by one heatmap px first, as mmpose does. ``flip+align``: they are moved by exactly the displacement of
+the grid, with linear interpolation. ``flip-coords``: both passes are decoded, and the mean is that of the landmarks.
+"""
 
 FLIPS: Final[tuple[Flip, ...]] = get_args(Flip)
 
-CropConvention = Literal["stride", "udp"]
-"""The map from the box to the input: ``stride`` has W input px per box side, ``udp`` W - 1."""
+CropConvention = Literal["stride", "udp", "half-pixel"]
+"""The map from a box of side s, whose left edge is at l, to input px: ``stride`` (x - l) * W / s, ``udp``
+(x - l) * (W - 1) / s, ``half-pixel`` (x - l + 0.5) * W / s - 0.5, where a resize of the box's pixels shows x."""
 
 CROP_CONVENTIONS: Final[tuple[CropConvention, ...]] = get_args(CropConvention)
+
+Sampling = Literal["affine", "resize", "resize-area", "pil-bilinear", "pil-bicubic"]
+"""The resampling of a crop. ``affine``: one bilinear warp, as mmpose. The others cut out the box in whole pixels, with
+zeros outside the photograph, and resize it: ``resize`` and ``resize-area`` by ``cv2.resize`` (``INTER_LINEAR``,
+``INTER_AREA``), ``pil-bilinear`` and ``pil-bicubic`` by Pillow, which smooths when it makes an image smaller."""
+
+SAMPLINGS: Final[tuple[Sampling, ...]] = get_args(Sampling)
 
 Grid = Literal["stride", "udp", "half-pixel"]
 """The map from heatmap px to input px with which a network was trained: ``stride`` x * W / w, ``udp``

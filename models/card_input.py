@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import model_validator
+
 from nmebench.models.card_table import CardTable, Name, Positive, Side, Triple
-from nmebench.protocol import CropConvention
+from nmebench.protocol import CropConvention, Sampling
 
-__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "Input"]
+__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "ImageLayout", "Input"]
 
+ImageLayout = Literal["nchw", "nhwc"]
+"""Order of the dimensions of a batch of images: channels before or after height and width."""
 
 IMAGENET_MEAN: Triple = (123.675, 116.28, 103.53)
 IMAGENET_STD: Triple = (58.395, 57.12, 57.375)
@@ -22,9 +26,20 @@ class Input(CardTable):
     box: Name = "landmarks"
     """Name of the box rule that places the crop (``nmebench.boxes``)."""
     convention: CropConvention = "stride"
-    """Sampling of the crop; ``udp`` if the network was trained with unbiased data processing (mmpose's ``use_udp``)."""
+    """Map from the box to the input with which the network was trained; ``udp`` with unbiased data processing (mmpose's
+    ``use_udp``), ``half-pixel`` if its labels were moved as a resize moves the pixels."""
+    resample: Sampling | None = None
+    """Resampling of the crop; None leaves it to the box rule (``resize`` for ``pfld``, else ``affine``)."""
+    layout: ImageLayout | None = None
+    """Order of the dimensions that the network reads; None takes it from an ONNX file, and is ``nchw`` otherwise."""
     colour: Literal["rgb", "bgr"] = "rgb"
     mean: Triple = IMAGENET_MEAN
     """Mean of each channel in the order of ``colour``, in 0..255."""
     std: tuple[Positive, Positive, Positive] = IMAGENET_STD
     """Standard deviation of each channel in the order of ``colour``, in 0..255."""
+
+    @model_validator(mode="after")
+    def _convention_belongs_to_the_resampling(self) -> Input:
+        if self.convention == "udp" and self.resample not in (None, "affine"):
+            raise ValueError(f"convention = 'udp' is a warp: resample must be 'affine', not {self.resample!r}")
+        return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated, Literal, get_args
 
@@ -42,6 +43,10 @@ _SLICE = re.compile(r"(-?\d*):(-?\d*)(?::([1-9]\d*)?)?")
 _OutputName = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\s,]+$")]
 _Index = Annotated[int, Field(ge=0, lt=10_000)]
 _Slice = Annotated[str, StringConstraints(max_length=40, pattern=rf"^{_SLICE.pattern}$")]
+
+EmptyRule = Annotated[
+    str, StringConstraints(max_length=40, pattern=r"^(never|max<=-?[0-9]{1,12}(\.[0-9]{1,12})?([eE]-?[0-9]{1,2})?)$")
+]
 
 #: Layouts of each kind.
 _LAYOUTS_OF = {"heatmaps": ("xy", "xs-ys", "nhwc"), "landmarks": ("xy", "yx", "xs-ys", "xyz"), "simcc": ("xy",)}
@@ -86,12 +91,17 @@ class Output(CardTable):
     """Heatmap px of an offset of 1."""
     split: Positive | None = None
     """Bins per input px of simcc; checked against the outputs and the decoder."""
+    empty: EmptyRule = "max<=0"
+    """Which maps have no landmark: ``max<=0``, as in mmpose, another largest maximum such as ``max<=0.05``, or ``never``
+    for logits, which may be negative everywhere. A preset among the decoders keeps its own rule."""
 
     @model_validator(mode="after")
     def _fields_belong_to_the_kind(self) -> Output:
         kind = f"kind = {self.kind!r}"
         if self.grid is not None and (self.kind == "simcc" or (self.kind == "landmarks" and self.unit == "input-px")):
-            raise ValueError(f"grid applies to heatmaps and to landmarks in fractions of the crop, not to {kind}")
+            raise ValueError(
+                f"grid applies to heatmaps and to landmarks in fractions of the crop, not to {kind}; leave it out"
+            )
         for name, of in (("unit", "landmarks"), ("offsets", "heatmaps"), ("split", "simcc")):
             if getattr(self, name) is not None and self.kind != of:
                 raise ValueError(f"{name} applies to kind = {of!r}, not to {kind}; leave it out")
@@ -104,6 +114,8 @@ class Output(CardTable):
             raise ValueError(f"activation applies to heatmaps and simcc, not to {kind}; leave it out")
         if self.activation in _OF_CHANNELS and self.kind == "simcc":
             raise ValueError(f"activation = {self.activation!r} applies to heatmaps, not to {kind}")
+        if self.empty != "max<=0" and self.kind == "landmarks":
+            raise ValueError(f"empty applies to heatmaps and simcc, not to {kind}; leave it out")
         if self.stack is not None and self.kind == "simcc":
             raise ValueError(f"stack applies to heatmaps and landmarks, not to {kind}; choose the outputs with names")
         return self
@@ -132,6 +144,16 @@ class Output(CardTable):
                 " part of the scheme's points can't be scored, because its numbers would compare with nothing"
             )
         return self
+
+    @property
+    def largest_empty(self) -> float:
+        """The largest maximum of an empty map; minus infinity if no map is empty.
+
+        Example:
+            >>> Output(empty="max<=0.05").largest_empty, Output(empty="never").largest_empty
+            (0.05, -inf)
+        """
+        return -math.inf if self.empty == "never" else float(self.empty.removeprefix("max<="))
 
     @property
     def kept(self) -> slice | tuple[int, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor
 
 from nmebench.models.card_output import Layout, Unit
@@ -19,8 +21,8 @@ _ORDERS = {"xy": "x0, y0, x1, y1, ...", "xs-ys": "all x, then all y"}
 def from_layout(value: Tensor, layout: Layout, owner: str) -> Tensor:
     """Return raw landmarks as ``[N, K, 2]``.
 
-    The shape decides where it can: ``[N, K, 2]`` and ``[N, 2, K]`` are read as they are. ``layout`` decides the order
-    of a flat output, and of pairs the order of x and y. Dimensions of size 1 after the batch don't matter.
+    With ``xs-ys`` the values are all x, then all y, whatever the shape. Otherwise the shape decides where it can:
+    ``[N, K, 2]`` and ``[N, 2, K]`` are read as they are. Dimensions of size 1 after the batch don't matter.
 
     Args:
         value: ``[N, ...]``.
@@ -35,26 +37,28 @@ def from_layout(value: Tensor, layout: Layout, owner: str) -> Tensor:
         >>> from_layout(torch.tensor([[1.0, 2.0, 0.9, 3.0, 4.0, 0.8]]), "xyz", "my-net").tolist()
         [[[1.0, 2.0], [3.0, 4.0]]]
     """
-    shape = [int(side) for side in value.shape]
-    sizes = shape[1:]
+    given = value.shape
+    sizes = [int(side) for side in given[1:]]
     if len(sizes) > 1:  # one landmark [N, 1, 2] and [N, 2, 1] are the same two numbers
         value = value.squeeze([dim for dim in range(1, value.ndim) if value.shape[dim] == 1])
         sizes = [size for size in sizes if size != 1] or [1]
-    text = f"{owner} gives {shape}"
+    text = f"{owner} gives [N, {', '.join(map(str, given[1:]))}]"
     depth = 3 if layout == "xyz" else 2
-    if len(sizes) == 1:
+    if layout == "xs-ys" and math.prod(sizes) % 2 == 0:
+        pairs = value.flatten(1).unflatten(1, (2, -1)).transpose(1, 2)
+    elif len(sizes) == 1:
         if sizes[0] % depth:
             third = sizes[0] % 3 == 0 and layout != "xyz"
             way_out = 'layout = "xyz" in [output] reads x, y and a third value; ' if third else ""
             raise ModelError(f"{text}, not landmarks [N, {depth} K]; {way_out}export (x, y) of each landmark")
-        pairs = value.unflatten(1, (2, -1)).transpose(1, 2) if layout == "xs-ys" else value.unflatten(1, (-1, depth))
+        pairs = value.unflatten(1, (-1, depth))
     elif len(sizes) == 2:
         pairs = _from_table(value, sizes, layout, text)
     else:
         raise ModelError(f"{text}, not landmarks [N, K, 2], [N, 2, K] or [N, 2 K]; export (x, y) of each landmark")
     if layout == "yx":
         pairs = pairs.flip(-1)
-    return pairs[..., :2].contiguous()
+    return (pairs if depth == 2 else pairs[..., :2]).contiguous()
 
 
 def _from_table(value: Tensor, sizes: list[int], layout: Layout, text: str) -> Tensor:
@@ -66,8 +70,6 @@ def _from_table(value: Tensor, sizes: list[int], layout: Layout, text: str) -> T
             raise ModelError(f"{text}, which can be read in two ways; export (x, y) of each landmark")
         return value if sizes[1] == 3 else value.transpose(1, 2)
     if 2 in sizes:
-        if layout == "xs-ys" and sizes[0] == 2:
-            return value.transpose(1, 2)
         if sizes in ([2, 2], [2, 3]):
             raise ModelError(
                 f'{text}, which can be read in two ways: [output] layout = "xs-ys" reads a row of x and a row of y;'

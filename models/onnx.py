@@ -4,34 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import onnxruntime
 import torch
+from pydantic import ValidationError
 from torch import Tensor, nn
 
-from nmebench.models.errors import CheckpointError, ModelError
-from nmebench.models.onnx_file import read_onnx
+from nmebench.models.card_input import ImageLayout
+from nmebench.models.card_output import LAYOUTS, UNITS, Layout, Output, OutputKind, Unit
+from nmebench.models.errors import ModelError
+from nmebench.models.onnx_session import Value, image_input, open_session, values
+from nmebench.models.output_adapter import OutputAdapter, fits
 
 __all__ = ["OnnxNetwork"]
 
-LAYOUTS = ("xy", "xs-ys")
-"""Orders of landmarks ``[N, 2 K]``."""
-
-_ORDERS = {"xy": "x0, y0, x1, y1, ...", "xs-ys": "all x, then all y"}
-
-MIN_SPREAD_POINTS = 8
-"""Number of landmarks from which the order of a flat output is compared with the landmarks' spread."""
+_KINDS = ("heatmaps", "landmarks", "simcc")
 
 
 class OnnxNetwork(nn.Module):
-    """An ONNX network that gives heatmaps or landmarks.
+    """An ONNX network that gives heatmaps, landmarks or SimCC's distributions.
 
-    The graph has one image input and gives heatmaps ``[N, K, h, w]`` or landmarks: ``[N, K, 2]``, ``[N, 2, K]`` or
-    ``[N, 2 K]``, whose order ``layout`` states; further dimensions of size 1 don't matter. Any other shape is refused.
-    Landmarks become input px, whichever unit the graph gives. A graph that was exported for a batch of one runs one
-    face at a time.
+    The graph has one image input, ``[N, 3, H, W]`` or ``[N, H, W, 3]``, of float32, float16, float64 or uint8 (pixel
+    values). :class:`nmebench.models.output_adapter.OutputAdapter` reads its outputs. A graph that was exported for a
+    batch of one runs one face at a time.
 
     Source: ONNX Runtime
     """
@@ -44,9 +40,11 @@ class OnnxNetwork(nn.Module):
         self,
         *,
         weights: str | Path | None,
-        kind: Literal["heatmaps", "landmarks"] = "heatmaps",
-        unit: Literal["crop-fraction", "input-px"] | None = None,
-        layout: Literal["xy", "xs-ys"] = "xy",
+        output: Output | None = None,
+        image_layout: ImageLayout | None = None,
+        kind: OutputKind = "heatmaps",
+        unit: Unit | None = None,
+        layout: Layout = "xy",
         output_name: str | None = None,
         threads: int | None = None,
     ) -> None:
@@ -54,11 +52,12 @@ class OnnxNetwork(nn.Module):
 
         Args:
             weights: path of the ONNX file.
-            kind: which output the network gives; a card's ``[output]`` table sets it.
-            unit: unit of the graph's landmarks; required for landmarks, and set by a card's ``[output]`` table.
-            layout: order of landmarks ``[N, 2 K]``: ``xy`` (x0, y0, x1, y1, ...) or ``xs-ys`` (all x, then all y); a
-                card's ``[output]`` table sets it.
-            output_name: name of the graph's output; None takes the only one with the dimensions of ``kind``.
+            output: a card's ``[output]`` table; None makes one of ``kind``, ``unit`` and ``layout``.
+            image_layout: order of the input's dimensions, ``nchw`` or ``nhwc``; None takes it from the graph.
+            kind: what the network gives.
+            unit: unit of the graph's landmarks; required for landmarks.
+            layout: order of landmarks.
+            output_name: name of the graph's output, as ``names`` in the table.
             threads: number of CPU threads; None leaves it to ONNX Runtime.
 
         Raises:
@@ -68,170 +67,124 @@ class OnnxNetwork(nn.Module):
         super().__init__()
         if weights is None:
             raise ModelError("onnx needs weights: the path of an .onnx file")
-        if kind not in ("heatmaps", "landmarks"):
-            raise ModelError(f"onnx: kind {kind!r} is unknown; 'heatmaps' or 'landmarks' is allowed")
-        if kind == "landmarks" and unit not in ("crop-fraction", "input-px"):
-            raise ModelError(f"onnx: landmarks need unit='crop-fraction' or 'input-px', not {unit!r}")
-        if layout not in LAYOUTS:
-            raise ModelError(f"onnx: layout {layout!r} is unknown; {' or '.join(map(repr, LAYOUTS))} is allowed")
+        table = output or _table(kind, unit, layout)
+        if output_name is not None:
+            table = table.model_copy(update={"names": (output_name,)})
+        if table.kind == "landmarks" and table.unit is None:
+            allowed = " or ".join(map(repr, UNITS))
+            raise ModelError(f"onnx: landmarks need unit={allowed}, not None")
         if threads is not None and threads < 1:
             raise ModelError(f"onnx: threads={threads} must be at least 1")
-        self.kind = kind
-        self.unit = unit
-        self.layout = layout
-        self.notes: tuple[str, ...] = ()
-        """Remarks about the outputs of the first face, for the results."""
         self.path = path = Path(weights)
         self.threads = threads
-        self.session = _open_session(path, threads)
-        inputs = self.session.get_inputs()
-        if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].type != "tensor(float)":
-            listed = ", ".join(f"{i.name} {i.shape} {i.type}" for i in inputs)
-            raise ModelError(f"{path} must read one float image batch [N, 3, H, W]; it reads {listed}")
-        batch, channels, height, width = inputs[0].shape
-        if isinstance(channels, int) and channels != 3:
-            raise ModelError(f"{path} reads {channels} channels, not 3")
-        self.batch = batch if isinstance(batch, int) and batch > 0 else None
-        if self.batch not in (None, 1):
-            raise ModelError(
-                f"{path} reads batches of exactly {self.batch}; export it with a batch of 1 or an open one"
-            )
-        fixed = isinstance(height, int) and isinstance(width, int)
-        self.input_size: tuple[int, int] | None = (width, height) if fixed else None
+        self.session = open_session(path, threads)
+        self.image = image_input(path, values(self.session.get_inputs()), image_layout)
+        self.input_size = self.image.size
         """Width and height in px; None where the graph leaves them open."""
-        self.input_name: str = inputs[0].name
-        self.output_name: str = self._choose_output(output_name)
-        self._landmarks_checked = False
+        self.adapter = OutputAdapter(table, str(path))
+        self.outputs = self.adapter.outputs
+        self.fetched = self._choose_outputs(values(self.session.get_outputs()))
+        """Names of the graph's outputs that are computed."""
+
+    @property
+    def input_dtype(self) -> str:
+        """Name of the type of the values that the graph reads, such as ``uint8``."""
+        return np.dtype(self.image.dtype).name
 
     def use_threads(self, threads: int) -> None:
         """Reopen the graph with another number of threads."""
         if threads != self.threads:
-            self.session = _open_session(self.path, threads)
+            self.session = open_session(self.path, threads)
             self.threads = threads
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """``[N, 3, H, W]`` float32 -> ``{"heatmaps": ...}`` or ``{"landmarks": [N, K, 2]}`` in input px.
+        """``[N, 3, H, W]`` float32 -> the named outputs of the card's kind.
 
         Raises:
-            ModelError: the images have another size than the graph's input, or the output has an unexpected shape.
+            ModelError: the images have another size or other values than the graph's input, or an output has an
+                unexpected shape.
+        """
+        found: dict[str, Tensor] = self.adapter(self.raw(images), images)
+        return found
+
+    def raw(self, images: Tensor) -> dict[str, Tensor]:
+        """``[N, 3, H, W]`` float32 -> the graph's own outputs by name, float32.
+
+        Raises:
+            ModelError: the images have another size or other values than the graph's input, or the graph fails.
         """
         height, width = images.shape[-2:]
         if self.input_size not in (None, (width, height)):
             raise ModelError(f"{self.path} reads {self.input_size} (width, height), not {(width, height)}")
-        given = images.detach().to("cpu", torch.float32).contiguous().numpy()
-        parts = np.split(given, len(given)) if self.batch == 1 and len(given) > 1 else [given]
-        found = np.concatenate([np.asarray(self._run(part)) for part in parts])
-        output = torch.from_numpy(found.astype(np.float32, copy=False)).to(images.device)
-        if self.kind == "heatmaps":
-            if output.ndim != 4 or len(output) != len(given):
-                raise ModelError(f"{self.path} gives {list(output.shape)}, not heatmaps [{len(given)}, K, h, w]")
-            return {"heatmaps": output}
-        landmarks = self._landmarks(output, len(given))
-        if self.unit == "crop-fraction":
-            landmarks = landmarks * torch.tensor([width, height], dtype=torch.float32, device=output.device)
-        return {"landmarks": landmarks}
+        given = self._as_input(images)
+        parts = np.split(given, len(given)) if self.image.batch == 1 and len(given) > 1 else [given]
+        results = [self._run(part) for part in parts]
+        return {
+            name: torch.from_numpy(np.concatenate(arrays).astype(np.float32, copy=False)).to(images.device)
+            for name, arrays in zip(self.fetched, zip(*results, strict=True), strict=True)
+        }
 
-    def _landmarks(self, output: Tensor, faces: int) -> Tensor:
-        """The graph's output as ``[N, K, 2]``, in its unit."""
-        shape = list(output.shape)
-        if output.ndim < 2 or len(output) != faces:
+    def _as_input(self, images: Tensor) -> Any:
+        """Images in the graph's layout and type."""
+        given = images.detach().to("cpu", torch.float32)
+        if self.image.layout == "nhwc":
+            given = given.permute(0, 2, 3, 1)
+        array = given.contiguous().numpy()
+        if self.image.dtype is np.uint8 and (
+            (array < 0).any() or (array > 255).any() or (array != np.rint(array)).any()
+        ):
             raise ModelError(
-                f"{self.path} gives {shape} for {faces} images, not landmarks [{faces}, K, 2]; export it with the batch"
-                " as the first dimension"
+                f"{self.path} reads uint8 pixel values: set mean = [0, 0, 0] and std = [1, 1, 1] in [input]"
             )
-        kind = self._layout_of(shape)
-        values = output.reshape(faces, *(size for size in shape[1:] if size != 1))
-        if kind == "pairs":
-            return values.reshape(faces, -1, 2)
-        if kind == "rows":
-            return values.reshape(faces, 2, -1).transpose(1, 2).contiguous()
-        flat = values.reshape(faces, -1)
-        if not self._landmarks_checked:
-            self._landmarks_checked = True
-            # One face, so that the note doesn't depend on the batch.
-            self.notes = _order_note(flat[:1], self.layout)
-        return _from_flat(flat, self.layout)
+        return array.astype(self.image.dtype, copy=False)
 
-    def _layout_of(self, shape: Sequence[int]) -> str:
-        """``pairs`` for ``[N, K, 2]``, ``rows`` for ``[N, 2, K]``, ``flat`` for ``[N, 2 K]``."""
-        sizes = [size for size in shape[1:] if size != 1]
-        text = f"{self.path} gives {list(shape)}"
-        way_out = "export landmarks [N, K, 2]: (x, y) of each"
-        if len(sizes) == 1 and sizes[0] % 2 == 0:
-            # [N, K, 2] and [N, 2, K] with one landmark are the same two numbers.
-            return "pairs" if sizes[0] == 2 else "flat"
-        if len(sizes) == 1 and sizes[0] == 3:
-            raise ModelError(f"{text}: x, y and a third value; {way_out}")
-        if len(sizes) == 2 and 2 in sizes:
-            if sizes in ([2, 2], [2, 3]):
-                raise ModelError(f"{text}, which can be read in two ways; {way_out}")
-            return "pairs" if sizes[1] == 2 else "rows"
-        if len(sizes) == 2 and 3 in sizes:
-            raise ModelError(f"{text}: x, y and a third value (a score or depth) per landmark; {way_out}")
-        raise ModelError(f"{text}, not landmarks [N, K, 2], [N, 2, K] or [N, 2 K]; {way_out}")
-
-    def _choose_output(self, wanted: str | None) -> str:
-        """The name of the graph's output to read."""
-        outputs = self.session.get_outputs()
-        listed = ", ".join(f"{o.name} {o.shape}" for o in outputs)
-        if wanted is not None:
-            if wanted not in [o.name for o in outputs]:
-                raise ModelError(f"{self.path} has no output {wanted!r}; it has {listed}")
-            return wanted
-        candidates = [o.name for o in outputs if self._fits(list(o.shape))]
-        if len(candidates) != 1:
-            raise ModelError(f"{self.path}: output_name must say which output holds the {self.kind}: {listed}")
-        return str(candidates[0])
-
-    def _fits(self, shape: Sequence[int | str | None]) -> bool:
-        """Return True if an output can have the dimensions of ``kind``; open dimensions fit."""
-        heatmaps = len(shape) == 4 and 1 not in shape[2:]
-        return heatmaps == (self.kind == "heatmaps")
-
-    def _run(self, batch: Any) -> Any:
+    def _run(self, batch: Any) -> list[Any]:
         try:
-            return self.session.run([self.output_name], {self.input_name: batch})[0]
+            arrays = self.session.run(list(self.fetched), {self.image.name: batch})
         except Exception as error:  # onnxruntime's errors share no base class
             raise ModelError(f"{self.path} fails on {list(batch.shape)}: {str(error).splitlines()[0][:200]}") from error
+        for name, array in zip(self.fetched, arrays, strict=True):
+            if not isinstance(array, np.ndarray) or array.ndim == 0 or len(array) != len(batch):
+                shape = list(array.shape) if isinstance(array, np.ndarray) else type(array).__name__
+                raise ModelError(
+                    f"{self.path} gives {name} {shape} for {len(batch)} images: export it with the batch as the first"
+                    " dimension"
+                )
+        return list(arrays)
+
+    def _choose_outputs(self, outputs: Sequence[Value]) -> tuple[str, ...]:
+        """Names of the outputs to compute; the adapter chooses among them."""
+        table, listed = self.adapter.output, ", ".join(map(str, outputs))
+        names = [value.name for value in outputs]
+        for name in table.names:
+            if name not in names:
+                raise ModelError(f"{self.path} has no output {name!r} (names in [output]); it gives {listed}")
+        if table.names:
+            return table.names
+        tensors = [value for value in outputs if value.type.startswith("tensor(")]
+        if len(tensors) == 1 and table.kind != "simcc":
+            return (tensors[0].name,)  # the adapter says what is wrong with it
+        fitting = [value.name for value in tensors if fits(table, value.shape)]
+        if (
+            set(self.outputs) <= set(fitting)  # the project's names
+            or (table.stack is not None and fitting)
+            or (len(fitting) in self.adapter.counts and table.kind != "simcc")
+        ):
+            return tuple(fitting)
+        example = 'names = ["x", "y"]' if table.kind == "simcc" else 'names = ["..."]'
+        raise ModelError(
+            f"{self.path} gives {listed}: {example} in [output] must say which output holds the {table.kind}"
+        )
 
 
-def _open_session(path: Path, threads: int | None) -> Any:
-    content = read_onnx(path)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    if threads is not None:
-        options.intra_op_num_threads = threads
+def _table(kind: str, unit: str | None, layout: str) -> Output:
+    """An ``[output]`` table of the options."""
+    for name, value, allowed in (("kind", kind, _KINDS), ("layout", layout, LAYOUTS)):
+        if value not in allowed:
+            raise ModelError(f"onnx: {name} {value!r} is unknown; {' or '.join(map(repr, allowed))} is allowed")
+    if kind == "landmarks" and unit not in UNITS:
+        raise ModelError(f"onnx: landmarks need unit={' or '.join(map(repr, UNITS))}, not {unit!r}")
     try:
-        # From bytes, not from the path: a graph in memory can't name further files.
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's errors share no base class
-        line = str(error).splitlines()[0][:200]
-        raise CheckpointError(f"{path} is no ONNX network that can be run: {line}") from error
-
-
-def _from_flat(flat: Tensor, layout: str) -> Tensor:
-    """``[N, 2 K]`` as ``[N, K, 2]``."""
-    if layout == "xs-ys":
-        return flat.reshape(len(flat), 2, -1).transpose(1, 2).contiguous()
-    return flat.reshape(len(flat), -1, 2)
-
-
-def _order_note(flat: Tensor, layout: str) -> tuple[str, ...]:
-    """A note if the landmarks' spread suggests the other order of ``[N, 2 K]``.
-
-    The path from landmark to landmark shows the order. On WFLW and synthface, read as ``xs-ys``, it is 4 to 11 times as
-    long as read as ``xy`` if the values are ``xy``, and 0.5 to 0.6 times as long if they are ``xs-ys``.
-    """
-    if flat.shape[1] < 2 * MIN_SPREAD_POINTS or not bool(torch.isfinite(flat).all()):
-        return ()
-    paths = {one: _path_length(_from_flat(flat.double(), one)) for one in LAYOUTS}
-    ratio = float((paths["xs-ys"] / paths["xy"].clamp_min(1e-12)).median())
-    looks = "xy" if ratio > 2 else "xs-ys" if 0.25 < ratio < 1 else layout
-    if looks == layout:
-        return ()
-    return (f'the landmarks spread as if the output held {_ORDERS[looks]}: try layout = "{looks}" in [output]',)
-
-
-def _path_length(landmarks: Tensor) -> Tensor:
-    """Length of the path from landmark to landmark, |dx| + |dy|, by face."""
-    return landmarks.diff(dim=1).abs().sum(dim=(1, 2))
+        return Output.model_validate({"kind": kind, "unit": unit if kind == "landmarks" else None, "layout": layout})
+    except ValidationError as error:
+        raise ModelError(f"onnx: {error.errors()[0]['msg']}") from error

@@ -32,19 +32,23 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nmebench.models.card_input import ImageLayout
 from nmebench.models.card_output import Output
 from nmebench.models.errors import ModelError
-from nmebench.models.landmark_layout import from_layout, to_input_px
+from nmebench.models.landmark_layout import from_layout, order_note, to_input_px
 
-__all__ = ["AdaptedNetwork", "OutputAdapter", "adapted"]
+__all__ = ["AdaptedNetwork", "OutputAdapter", "adapted", "fits", "output_notes"]
 
-OUTPUTS = ("heatmaps", "landmarks", "offsets", "simcc_x", "simcc_y")
+OUTPUTS = ("heatmaps", "landmarks", "logits", "offsets", "simcc_x", "simcc_y")
 """Names of the project's outputs."""
 
 _NAMES = {"heatmaps": ("heatmaps",), "landmarks": ("landmarks",), "simcc": ("simcc_x", "simcc_y")}
 
+#: Fields of the table that change outputs; ``grid`` does together with ``unit``.
+_APPLIED = ("names", "unit", "layout", "stack", "activation", "channels", "order", "offsets", "radius", "split")
+
 #: Attributes of a network that the wrapper has too (:mod:`nmebench.models`).
-_ATTRIBUTES = ("grid", "input_size", "namings", "runtime", "use_threads")
+_ATTRIBUTES = ("grid", "input_dtype", "input_size", "namings", "runtime", "use_threads")
 
 
 class OutputAdapter(nn.Module):
@@ -107,7 +111,7 @@ class OutputAdapter(nn.Module):
     # The choice of the raw outputs.
 
     @property
-    def _count(self) -> tuple[int, ...]:
+    def counts(self) -> tuple[int, ...]:
         """Numbers of raw outputs that the settings can read."""
         if self.output.kind == "simcc":
             return (2,)
@@ -130,11 +134,13 @@ class OutputAdapter(nn.Module):
             raise ModelError(
                 f"{self.owner} returns a {type(raw).__name__}, not a tensor, a list or a mapping of tensors"
             )
-        fitting = [name for name, value in entries.items() if self._fits(value)]
+        fitting = [
+            name for name, value in entries.items() if isinstance(value, Tensor) and fits(self.output, value.shape)
+        ]
         stack = self.output.stack
         if stack is not None and len(fitting) > 1:
             return [entries[self._of_stack(fitting, stack)]]
-        if len(fitting) not in self._count:
+        if len(fitting) not in self.counts:
             raise ModelError(self._not_chosen(entries, fitting))
         # Two distributions with names of their own don't show which one is x.
         if self.output.kind == "simcc" and isinstance(raw, Mapping):
@@ -149,7 +155,7 @@ class OutputAdapter(nn.Module):
 
     def _not_chosen(self, entries: Mapping[str, Any], fitting: Sequence[str]) -> str:
         """The message when the settings don't decide which outputs to read."""
-        wanted = " or ".join(map(str, self._count))
+        wanted = " or ".join(map(str, self.counts))
         kind = self.output.kind + (" and offsets" if self.output.offsets == "separate" else "")
         if list(entries) == [""]:
             return f"{self.owner} gives {_listed(entries)}, not {kind} {self._expected()}"
@@ -200,18 +206,6 @@ class OutputAdapter(nn.Module):
             )
         stacks = int(value.shape[1])
         return value[:, int(self._of_stack([str(i) for i in range(stacks)], stack))]
-
-    def _fits(self, value: Any) -> bool:
-        """Whether an output can have the dimensions of ``kind``."""
-        if not isinstance(value, Tensor):
-            return False
-        rank = value.ndim
-        if self.output.kind == "simcc":
-            return rank == 3
-        if self.output.kind == "landmarks":
-            return 2 <= rank <= 4 + (self.output.stack is not None) and not (rank == 4 and min(value.shape[2:]) > 2)
-        maps = rank in (4, 5) or (rank == 6 and self.output.stack is not None)
-        return maps and 1 not in value.shape[-2:]
 
     def _checked_tensor(self, value: Any, faces: int) -> Tensor:
         """An output as float32; its first dimension must be the batch."""
@@ -368,11 +362,12 @@ class OutputAdapter(nn.Module):
 class AdaptedNetwork(nn.Module):
     """A network and the conversion of its outputs: images ``[N, 3, H, W]`` -> the project's named outputs."""
 
-    def __init__(self, module: nn.Module, adapter: OutputAdapter) -> None:
+    def __init__(self, module: nn.Module, adapter: OutputAdapter, image_layout: ImageLayout | None = None) -> None:
         """Wrap ``module``; its attributes that the project reads are those of the wrapper too."""
         super().__init__()
         self.module = module
         self.adapter = adapter
+        self.image_layout = image_layout or "nchw"
         self.reads = getattr(module, "reads", "images")
         for name in _ATTRIBUTES:
             if hasattr(module, name):
@@ -391,7 +386,7 @@ class AdaptedNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Run the network and convert its output."""
-        raw = self.module(images)
+        raw = self.module(images.permute(0, 2, 3, 1).contiguous() if self.image_layout == "nhwc" else images)
         # A mapping with the project's names is already what the project reads.
         if isinstance(raw, Mapping) and self._is_converted(raw):
             return dict(raw)
@@ -403,25 +398,66 @@ class AdaptedNetwork(nn.Module):
         return _follows_the_interface(output) and set(_NAMES[output.kind]) <= set(raw) <= set(OUTPUTS)
 
 
-def adapted(module: nn.Module, output: Output, owner: str) -> nn.Module:
-    """Return a network that gives the project's named outputs.
+def adapted(module: nn.Module, output: Output, owner: str, *, image_layout: ImageLayout | None = None) -> nn.Module:
+    """Return a network that reads ``[N, 3, H, W]`` and gives the project's named outputs.
 
-    A network of this package is returned unchanged if the table sets no field of the adapter.
+    A network of this package is returned unchanged if the card sets no field of the adapter.
 
     Args:
         module: the network.
         output: the card's ``[output]`` table, without the fields that the network has already applied.
         owner: the network, for messages: ``card NAME``.
+        image_layout: order of the dimensions that the network reads; None means ``nchw``.
     """
     own = type(module).__module__.startswith("nmebench.models.")
-    if own and _follows_the_interface(output):
+    if own and _follows_the_interface(output) and image_layout in (None, "nchw"):
         return module
-    return AdaptedNetwork(module, OutputAdapter(output, owner)).train(module.training)
+    return AdaptedNetwork(module, OutputAdapter(output, owner), image_layout).train(module.training)
+
+
+def fits(output: Output, shape: Sequence[int | None]) -> bool:
+    """Return whether an output of this shape can hold what a card's ``[output]`` table describes.
+
+    Args:
+        output: the table.
+        shape: None for an open dimension; empty for an unknown number of dimensions, which fits.
+
+    Example:
+        >>> fits(Output(kind="landmarks"), (None, 98, 64, 64)), fits(Output(), (None, 98, 64, 64))
+        (False, True)
+    """
+    rank, stacks = len(shape), output.stack is not None
+    if not rank:
+        return True
+    if output.kind == "simcc":
+        return rank == 3
+    if output.kind == "landmarks":
+        values = 1
+        for side in shape[1:]:
+            values *= side or 6  # an open dimension may have any size
+        depth = 3 if output.layout == "xyz" else 2
+        narrow = rank < 4 or any(side is None or side <= 3 for side in shape[2:])
+        return 2 <= rank <= 4 + stacks and narrow and values % depth == 0
+    return (rank in (4, 5) or (rank == 6 and stacks)) and 1 not in shape[-2:]
+
+
+def output_notes(output: Output, outputs: Mapping[str, Tensor]) -> tuple[str, ...]:
+    """Return notes on named outputs whose values suggest another ``[output]`` table, for the results.
+
+    Args:
+        output: the card's table.
+        outputs: the network's named outputs of some faces; the first is read.
+    """
+    landmarks = outputs.get("landmarks")
+    if landmarks is None or output.channels is not None or output.order is not None:
+        return ()
+    return order_note(landmarks[:1].detach().to("cpu"), output.layout)
 
 
 def _follows_the_interface(output: Output) -> bool:
-    """Whether a table sets nothing but ``kind``, ``grid`` and ``split``, which change no output."""
-    usual = Output(kind=output.kind, grid=output.grid if output.unit is None else None, split=output.split)
+    """Whether a table sets nothing but ``kind``, ``grid``, ``split`` and ``empty``, which change no output."""
+    grid = output.grid if output.unit is None else None
+    usual = Output(kind=output.kind, grid=grid, split=output.split, empty=output.empty)
     return output == usual
 
 

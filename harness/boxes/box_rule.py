@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from nmebench.datasets.dataset import Dataset
 from nmebench.errors import InputError
-from nmebench.geometry.crop import Sampling
+from nmebench.geometry.resize import whole_pixels
+from nmebench.protocol import Sampling
 
 __all__ = ["BoxRule", "Boxes", "square_boxes"]
 
@@ -29,7 +30,7 @@ class Boxes:
     size: NDArray[np.float64]
     """[N, 2] width and height in image px, padding included."""
     sampling: Sampling
-    """The resampling, see :data:`nmebench.geometry.crop.Sampling`."""
+    """The resampling, one of :data:`nmebench.protocol.SAMPLINGS`."""
 
     def for_input(self, input_size: tuple[int, int]) -> Boxes:
         """Return the boxes, grown around their centres to the aspect ratio of the network's input.
@@ -54,6 +55,25 @@ class Boxes:
             np.stack([height * aspect, height], axis=1),
         )
         return replace(self, size=grown)
+
+    def resampled(self, sampling: Sampling | None) -> Boxes:
+        """Return the boxes with another resampling, in whole pixels if it cuts them out.
+
+        The boxes are those that the crops show, so that landmarks and pixels agree.
+
+        Args:
+            sampling: None keeps the rule's own.
+
+        Example:
+            >>> boxes = Boxes("rect", "detector", 1.25, np.array([[9.3, 9]]), np.array([[7.6, 8]]), sampling="affine")
+            >>> boxes.resampled("resize").size.tolist()
+            [[8.0, 8.0]]
+        """
+        chosen = sampling or self.sampling
+        if chosen == "affine":
+            return replace(self, sampling=chosen)
+        centre, size = whole_pixels(self.centre, self.size)
+        return replace(self, centre=centre, size=size, sampling=chosen)
 
 
 class BoxRule(Protocol):

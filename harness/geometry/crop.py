@@ -7,22 +7,19 @@ zeros outside. OpenCV 5 samples differently (8 to 11 % of the values change), so
 
 from __future__ import annotations
 
-from typing import Final, Literal, get_args
+from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nmebench.errors import InputError
-from nmebench.geometry.geometry import MAX_SIDE, checked_box, warp_matrix
+from nmebench.geometry.geometry import checked_box, warp_matrix
+from nmebench.geometry.resize import cut, resize
+from nmebench.protocol import SAMPLINGS, Sampling
 from nmebench.suggest import unknown
 
 __all__ = ["Sampling", "crop", "normalise"]
-
-Sampling = Literal["affine", "resize"]
-"""``affine``: one bilinear warp, as mmpose; ``resize``: a whole-pixel crop, then a resize, as PFLD."""
-
-SAMPLINGS: Final[tuple[Sampling, ...]] = get_args(Sampling)
 
 COLOURS: Final = ("rgb", "bgr")
 """Channel orders of a network's input."""
@@ -44,16 +41,17 @@ def crop(
         centre: ``[2]`` centre of the box, image px.
         size: ``[2]`` size of the padded box, image px.
         input_size: (width, height) of the input, px.
-        sampling: ``affine``, or ``resize``: the whole-pixel box with zeros outside the photograph, then
-            ``cv2.resize`` (bilinear), as data/SetPreparation.py of polarisZhao/PFLD-pytorch.
-        convention: ``udp`` for the warp of networks trained with unbiased data processing (``affine`` only).
+        sampling: one of :data:`nmebench.protocol.SAMPLINGS`; all but ``affine`` cut out the box rounded to whole px
+            and resize it (:mod:`nmebench.geometry.resize`).
+        convention: of the warp (``affine`` only), one of :data:`nmebench.protocol.CROP_CONVENTIONS`; a resize shows
+            the ``half-pixel`` map, whatever the landmarks of the network mean.
 
     Returns:
         ``[height, width, 3]`` uint8 BGR.
 
     Raises:
         InputError: the box is empty, not finite, larger than 32766 px, or has another aspect ratio than the input; or
-            the sampling or the convention is unknown.
+            the sampling or the convention is unknown, or ``udp`` is asked of a resize.
 
     Example:
         >>> photograph = np.arange(10 * 10 * 3, dtype=np.uint8).reshape(10, 10, 3)
@@ -62,10 +60,12 @@ def crop(
         True
     """
     middle, extent = checked_box(centre, size)
-    if sampling == "resize":
-        return _crop_and_resize(image, middle, extent, input_size)
-    if sampling != "affine":
+    if sampling not in SAMPLINGS:
         raise InputError(unknown("sampling", sampling, SAMPLINGS))
+    if sampling != "affine":
+        if convention == "udp":
+            raise InputError(f"a udp crop is a warp, and {sampling!r} is a resize: use the sampling 'affine'")
+        return resize(cut(image, middle, extent), input_size, sampling)
     matrix = warp_matrix(middle, extent, input_size, convention=convention)
     return np.asarray(cv2.warpAffine(image, matrix, input_size, flags=cv2.INTER_LINEAR), dtype=np.uint8)
 
@@ -104,22 +104,3 @@ def normalise(
         np.subtract(source, means[channel], out=plane, dtype=np.float32)
         np.divide(plane, stds[channel], out=plane)
     return out
-
-
-def _crop_and_resize(
-    image: NDArray[np.uint8],
-    centre: NDArray[np.float64],
-    size: NDArray[np.float64],
-    input_size: tuple[int, int],
-) -> NDArray[np.uint8]:
-    """Cut out the whole-pixel box, with zeros outside the photograph, and resize it."""
-    width, height = (int(value) for value in np.rint(size))
-    if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
-        raise InputError(f"a box of {size[0]:g} x {size[1]:g} px can't be cut out: 1 to {MAX_SIDE} px are allowed")
-    left, top = (int(value) for value in np.rint(centre - size / 2))
-    patch = np.zeros((height, width, 3), dtype=np.uint8)
-    rows = slice(max(top, 0), min(top + height, image.shape[0]))
-    columns = slice(max(left, 0), min(left + width, image.shape[1]))
-    if rows.start < rows.stop and columns.start < columns.stop:
-        patch[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = image[rows, columns]
-    return np.asarray(cv2.resize(patch, input_size), dtype=np.uint8)

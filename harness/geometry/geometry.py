@@ -106,15 +106,27 @@ class Geometry:
     def image_to_input(self, landmarks: ArrayLike) -> Points:
         """Map image px to input px, ``[N, K, 2]``: the inverse of :meth:`input_to_image`."""
         corner, scale = self._box()
-        return (np.asarray(landmarks, dtype=np.float64) - corner) * (self._intervals(self.crop, "input") / scale)
+        half = self._crop_half
+        points = np.asarray(landmarks, dtype=np.float64) - corner + half
+        return points * (self._intervals(self.crop, "input") / scale) - half
 
-    def input_to_image(self, landmarks: ArrayLike) -> Points:
+    def input_to_image(self, landmarks: ArrayLike, chain: Chain | None = None) -> Points:
         """Map input px to image px, ``[N, K, 2]``: ``input * size / input_size + centre - size / 2``.
 
-        The ``udp`` crop divides by ``input_size - 1``.
+        The ``udp`` crop divides by ``input_size - 1``; the ``half-pixel`` crop adds 0.5 to the input px and subtracts
+        0.5 from the image px.
+
+        Args:
+            landmarks: input px.
+            chain: the map of a preset, which replaces the crop's convention by ``stride``; ``official-hrnet`` also
+                truncates. None for the crop's convention.
         """
         corner, scale = self._box()
-        return np.asarray(landmarks, dtype=np.float64) * (scale / self._intervals(self.crop, "input")) + corner
+        convention = self.crop if chain is None else "stride"
+        half = self._crop_half if chain is None else 0.0
+        points = np.asarray(landmarks, dtype=np.float64) + half
+        image: Points = points * (scale / self._intervals(convention, "input")) + corner - half
+        return np.trunc(image) + 1.0 if chain is not None and chain.map == "official-hrnet" else image
 
     def input_to_heatmap(self, landmarks: ArrayLike) -> Points:
         """Map input px to heatmap px, ``[..., 2]``: the inverse of :meth:`heatmap_to_input`."""
@@ -168,11 +180,7 @@ class Geometry:
             >>> geometry.to_image([[[36.25, 28.0]]], Chain("official-hrnet", None)).tolist()
             [[[324.0, 183.0]]]
         """
-        points = self.heatmap_to_input(landmarks, chain)
-        if chain is None:
-            return self.input_to_image(points)
-        image = replace(self, crop="stride").input_to_image(points)
-        return np.trunc(image) + 1.0 if chain.map == "official-hrnet" else image
+        return self.input_to_image(self.heatmap_to_input(landmarks, chain), chain)
 
     def mirror(self, landmarks: ArrayLike, flip: ArrayLike) -> Points:
         """Return landmarks in input px as the mirrored crop shows them, see :func:`mirror`."""
@@ -205,8 +213,8 @@ class Geometry:
         angle = np.deg2rad(degrees)
         rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         turn = (intervals / (self._size[row] * zoom))[:, None] * rotation
-        pivot = self._centre[row] + np.asarray(shift) * width
-        matrix = np.column_stack([turn, intervals / 2 - turn @ pivot])
+        pivot = self._centre[row] + np.asarray(shift) * width - self._crop_half
+        matrix = np.column_stack([turn, intervals / 2 - self._crop_half - turn @ pivot])
         if mirrored:
             matrix[0] = -matrix[0]
             matrix[0, 2] += self.input_size[0] - 1
@@ -216,6 +224,11 @@ class Geometry:
         """Return the matrix ``[2, 3]`` from image px to heatmap px of one face."""
         (left, top), (right, bottom) = self.take([row]).image_to_heatmap([[[0.0, 0.0], [1.0, 1.0]]])[0]
         return np.array([[right - left, 0.0, left], [0.0, bottom - top, top]])
+
+    @property
+    def _crop_half(self) -> float:
+        """Return the half pixel of the crop's convention."""
+        return 0.5 if self.crop == "half-pixel" else 0.0
 
     @property
     def _centre(self) -> Points:
@@ -280,7 +293,8 @@ def warp_matrix(
         size: ``[2]`` size of the padded box, image px.
         input_size: (width, height) of the input, px.
         rotation: degrees, as mmpose's ``bbox_rotation``.
-        convention: ``udp`` gives ``get_udp_warp_matrix`` (float32), ``stride`` ``get_warp_matrix`` (float64).
+        convention: ``udp`` gives ``get_udp_warp_matrix`` (float32), ``stride`` ``get_warp_matrix`` (float64),
+            ``half-pixel`` the float64 matrix of :meth:`Geometry.image_to_input`, which mmpose doesn't have.
 
     Returns:
         ``[2, 3]``.
@@ -305,6 +319,8 @@ def warp_matrix(
     angle = np.deg2rad(rotation)
     if convention == "udp":
         return _udp_matrix(middle, extent, input_size, float(angle))
+    if convention == "half-pixel":
+        return Geometry([middle], [extent], input_size, crop="half-pixel").view_matrix(degrees=-rotation)
     # mmpose keeps boxes and points in float32 before it solves for the matrix; the same here makes crops equal.
     middle, extent = middle.astype(np.float32), extent.astype(np.float32)
     arm = float(extent[0]) * -0.5

@@ -16,8 +16,9 @@ from nmebench import engines
 from nmebench.errors import InputError
 from nmebench.files import write_atomically
 from nmebench.geometry import crop
+from nmebench.models.output_adapter import output_notes
 from nmebench.paths import cache_folder
-from nmebench.sweep import flip_test, thumbnails
+from nmebench.sweep import flip_test, preflight, thumbnails
 from nmebench.sweep.batch_store import BatchStore, check_budget
 from nmebench.sweep.clock import Clocks
 from nmebench.sweep.crop_loader import CropLoader
@@ -90,7 +91,9 @@ class Forward:
         kept_crops = None
         if network.reads_images:
             configuration = plan.configuration
-            self.engine = engines.create(configuration.engine, network.built.module, threads=torch.get_num_threads())
+            threads = torch.get_num_threads()
+            with preflight.engine_errors(self.card.name, configuration.engine):
+                self.engine = engines.create(configuration.engine, network.built.module, threads=threads)
             kept_crops = self._open_kept_crops() if configuration.keep_crops else None
             if configuration.keep_heatmaps and self.card.output.kind == "heatmaps":
                 self.kept_outputs = self._open_kept_outputs()
@@ -190,16 +193,16 @@ class Forward:
             inputs = self._next(self._inputs([number]))
         checked: dict[str, Mapping[str, torch.Tensor]] = {}
         if check:
-            checked["plain"] = self._check_plain(inputs["plain"])
+            checked["plain"] = self._check_plain(number, inputs["plain"])
         elif self.engine is not None:
-            with self.clock.wall("prepare"):
+            with self.clock.wall("prepare"), self._engine_errors():
                 self.engine.prepare(inputs["plain"])
         start = self.engine.start if self.engine else partial(partial, self.network.built.module)
-        with self.clock.wall("forward"):
+        with self.clock.wall("forward"), self._engine_errors():
             running = {name: start(inputs[name]) for name in self.passes if name not in checked}
         return partial(self._wait, number, checked, running)
 
-    def _check_plain(self, inputs: torch.Tensor) -> Mapping[str, torch.Tensor]:
+    def _check_plain(self, number: int, inputs: torch.Tensor) -> Mapping[str, torch.Tensor]:
         """Return the outputs of the first batch's plain pass after checking them.
 
         No other pass starts before, because a network from the engine's cache that fails the check is prepared again.
@@ -207,16 +210,20 @@ class Forward:
         if self.engine is None:
             with self.clock.wall("forward"):
                 outputs = dict(self.network.built.module(inputs))
-            self._check(outputs, None)
+            self._check(number, outputs, None)
             return outputs
         # In another thread, because preparing the engine occupies one core only.
         reference = self.pool.submit(engines.plain_outputs, self.network.built.module, inputs[_CHECKED_FACES])
-        with self.clock.wall("prepare"):
+        with self.clock.wall("prepare"), self._engine_errors():
             self.engine.prepare(inputs)
-        with self.clock.wall("forward"):
+        with self.clock.wall("forward"), self._engine_errors():
             outputs, difference = engines.checked_outputs(self.engine, inputs, reference.result, _CHECKED_FACES)
-        self._check(outputs, difference)
+        self._check(number, outputs, difference)
         return outputs
+
+    def _engine_errors(self) -> preflight.engine_errors:
+        name = self.engine.name if self.engine is not None else "none"
+        return preflight.engine_errors(self.card.name, name)
 
     def _wait(
         self, number: int, checked: Mapping[str, Mapping[str, torch.Tensor]], running: Mapping[str, RunningPass]
@@ -224,7 +231,7 @@ class Forward:
         """Wait for the passes of a batch, and keep their outputs where requested."""
         outputs = dict(checked)
         for name, wait in running.items():
-            with self.clock.wall("forward"):
+            with self.clock.wall("forward"), self._engine_errors():
                 outputs[name] = dict(wait())
         if self.kept_outputs is None:
             return outputs
@@ -238,29 +245,30 @@ class Forward:
         kept = self.kept_outputs.read(number) if self.kept_outputs else None
         return kept if kept and set(self.passes) <= {name.partition(".")[0] for name in kept} else None
 
-    def _check(self, outputs: Mapping[str, torch.Tensor], difference: float | None) -> None:
+    def _check(self, number: int, outputs: Mapping[str, torch.Tensor], difference: float | None) -> None:
         """Check shape and finiteness of the first batch's outputs, and store the :class:`FirstBatch`."""
-        for name, value in outputs.items():
-            if not bool(torch.isfinite(value).all()):
-                raise InputError(
-                    f"model {self.card.name!r}: its output {name!r} has values that aren't finite on the first batch; "
-                    "the weights or the normalisation in the card are wrong"
-                )
-        dataset = self.plan.dataset
-        for name in ("heatmaps", "landmarks", "simcc_x"):
-            if name in outputs and outputs[name].shape[1] != dataset.scheme.points:
-                raise InputError(
-                    f"model {self.card.name!r}: outputs {outputs[name].shape[1]} landmarks, but {dataset.spec} has "
-                    f"{dataset.scheme.points} ({dataset.scheme.name}); use a network of that scheme"
-                )
+        preflight.check_outputs(self.network.built, self.plan.dataset, outputs, len(self.network.batches[number]))
+        self._check_split(outputs)
         heatmaps = outputs.get("heatmaps")
         self.first_batch = FirstBatch(
             engine_details=dict(self.engine.details) if self.engine else {},
             heatmap_size=None if heatmaps is None else (heatmaps.shape[-1], heatmaps.shape[-2]),
             engine_difference=difference,
-            notes=self.network.built.notes,
+            notes=(*self.network.built.notes, *output_notes(self.card.output, outputs)),
         )
         write_atomically(self._first_batch_file, self.first_batch.model_dump_json())
+
+    def _check_split(self, outputs: Mapping[str, torch.Tensor]) -> None:
+        """Check that the decoders of SimCC read as many bins per input px as the network gives."""
+        for name, side in zip(("simcc_x", "simcc_y"), self.card.input.size, strict=True):
+            for cell in self.network.cells if name in outputs else ():
+                split = cell.decoder.options.get("split") if cell.decoder else None
+                bins = outputs[name].shape[-1]
+                if isinstance(split, int | float) and bins != round(side * split):
+                    raise InputError(
+                        f"model {self.card.name!r}: outputs {name} with {bins} bins for {side} px, but decoder "
+                        f"{cell.record.decoder!r} reads {split:g} per px: set split = {bins / side:g} in [output]"
+                    )
 
 
 def _pack(outputs: Outputs) -> dict[str, np.ndarray]:

@@ -15,17 +15,21 @@ from nmebench.boxes import Boxes
 from nmebench.datasets.dataset import Dataset
 from nmebench.decoders.interface import Decoder
 from nmebench.errors import InputError
-from nmebench.geometry import Geometry, scheme
+from nmebench.geometry import Geometry
 from nmebench.models.card import Card
 from nmebench.models.table_protocol import TableProtocol
 from nmebench.protocol import DIRECT, Flip
 from nmebench.runs.names import check_name
 from nmebench.runs.run_store import MAX_CELL_ID, CellRecord, cell_id
-from nmebench.sweep import keys
+from nmebench.sweep import keys, preflight
 from nmebench.sweep.batches import batch_size_for, batches_of
 from nmebench.sweep.configuration import SweepConfiguration
 
 __all__ = ["NetworkPlan", "Plan", "PlannedCell", "make"]
+
+MAX_KEPT_BYTES = 256 << 20
+"""Bytes of parameters that stay in memory between the check of all networks and their turns; the networks beyond them
+are loaded a second time."""
 
 #: Decoders of a network when neither the sweep nor its card names any.
 _DEFAULT_DECODERS = ("argmax", "quarter-offset", "dark")
@@ -83,7 +87,7 @@ class NetworkPlan:
     @property
     def reads_images(self) -> bool:
         """True if the network reads crops; False for ``oracle``, which reads the ground truth."""
-        return self.built.module.reads == "images"
+        return self.built.reads == "images"
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,7 @@ class Plan:
 
 
 def make(configuration: SweepConfiguration) -> Plan:
-    """Resolve and check everything that a sweep names.
+    """Resolve and check everything that a sweep names; one face runs through every network.
 
     Raises:
         InputError: an input can't be used; :class:`~nmebench.decoders.DecoderError` and
@@ -117,22 +121,31 @@ def make(configuration: SweepConfiguration) -> Plan:
     for subset in dataset.subsets:
         check_name(subset, f"{configuration.data}: the subset's name")
     normaliser_name = configuration.normaliser or dataset.scheme.default_normaliser
-    normaliser = scheme.normaliser(dataset.scheme, dataset.landmarks, normaliser_name)
+    normaliser = dataset.normaliser(normaliser_name)
     _check_normaliser(dataset, normaliser, normaliser_name)
     data = keys.data_key(dataset)
     dataset = dataset.with_photograph_notes()
     networks: list[NetworkPlan] = []
     unusable: dict[tuple[str, str], list[str]] = {}
+    kept_bytes = 0
     for request, card, own in zip(configuration.models, cards, given, strict=True):
         built = models.build(card, weights=request.weights)
         protocols = tuple(card.protocols(dataset.name).values())
         chosen, skipped = _decoders(built, configuration, protocols)
         for decoder, missing in skipped.items():
             unusable.setdefault((decoder, missing), []).append(card.name)
+        checked = False
         for box in configuration.boxes or dict.fromkeys(p.box or card.input.box for p in protocols):
+            boxes = box_rules.create(box, padding=configuration.box_padding)(dataset).for_input(card.input.size)
+            if not checked:
+                preflight.check(built, dataset, boxes)
+                checked = True
             networks.append(
-                _network(configuration, dataset, data, built, own, box, chosen, _flips(configuration, protocols))
+                _network(configuration, dataset, data, built, own, box, boxes, chosen, _flips(configuration, protocols))
             )
+        kept_bytes += built.bytes
+        if len(cards) > 1 and kept_bytes > MAX_KEPT_BYTES:
+            built.release()  # it is loaded again when it is its turn
     _check_ids([cell.record for network in networks for cell in network.cells])
     not_run = tuple(_sentence(*skipped, without, len(cards)) for skipped, without in unusable.items())
     return Plan(configuration, dataset, normaliser_name, normaliser, tuple(networks), not_run)
@@ -163,7 +176,7 @@ def _changed(card: Card, configuration: SweepConfiguration) -> Card:
 def _outputs_of(built: models.Built) -> frozenset[str]:
     """Names of a network's outputs: the module's ``outputs`` where it has them, else those of the card's kind."""
     kind = built.card.output.kind
-    return frozenset(getattr(built.module, "outputs", None) or (("simcc_x", "simcc_y") if kind == "simcc" else (kind,)))
+    return frozenset(built.outputs or (("simcc_x", "simcc_y") if kind == "simcc" else (kind,)))
 
 
 def _flips(configuration: SweepConfiguration, protocols: Sequence[TableProtocol]) -> tuple[Flip, ...]:
@@ -183,9 +196,10 @@ def _decoders(
     reported = tuple(p.decoder for p in protocols if p.decoder and p.decoder != DIRECT)
     chosen: dict[str, Decoder] = {}
     skipped: dict[str, str] = {}
-    for spec in configuration.decoders or reported or _DEFAULT_DECODERS:
+    usual = (_simcc(card),) if "simcc_x" in outputs else _DEFAULT_DECODERS
+    for spec in configuration.decoders or reported or usual:
         for name in decoders.names() if spec == "all" else (spec,):
-            decoder = decoders.from_spec(name)
+            decoder = decoders.from_spec(name).for_network(largest_empty=card.output.largest_empty)
             if spec == "all" and decoder.chain is not None:
                 continue
             if not configuration.decoders and decoder.chain and decoder.chain.grid not in (None, built.grid):
@@ -194,6 +208,12 @@ def _decoders(
                     f"but output.grid is {built.grid!r}; correct the card, or give --decoder to mix them"
                 )
             missing = ", ".join(need for need in decoder.needs if need not in outputs)
+            split = card.output.split
+            if not missing and split is not None and decoder.options.get("split", split) != split:
+                raise InputError(
+                    f"decoder {decoder.spec!r} reads {decoder.options['split']:g} bins per px, and card {card.name} "
+                    f"has output.split = {split:g}: use {decoder.name}:split={split:g}"
+                )
             if not missing:
                 chosen[decoder.spec] = decoder
             elif spec == "all":
@@ -206,6 +226,12 @@ def _decoders(
     return list(chosen.values()), skipped
 
 
+def _simcc(card: Card) -> str:
+    """Return the spec of the decoder ``simcc`` with the card's bins per input px."""
+    split = card.output.split
+    return "simcc" if split is None else decoders.create("simcc", split=split).spec
+
+
 def _network(
     configuration: SweepConfiguration,
     dataset: Dataset,
@@ -213,11 +239,17 @@ def _network(
     built: models.Built,
     own: Card,
     box: str,
+    boxes: Boxes,
     chosen: Sequence[Decoder | None],
     flips: Sequence[Flip],
 ) -> NetworkPlan:
     card = built.card
-    boxes = box_rules.create(box, padding=configuration.box_padding)(dataset).for_input(card.input.size)
+    boxes = boxes.resampled(card.input.resample)
+    if card.input.convention == "udp" and boxes.sampling != "affine":
+        raise InputError(
+            f"card {card.name}: input.convention = 'udp' is a warp, and the box {box!r} is cut out and resized: set "
+            "resample = 'affine' in [input], or another convention"
+        )
     batch_size = configuration.batch_size or batch_size_for(
         card, dataset.scheme.points, _outputs_of(built), engines.device_of(configuration.engine)
     )

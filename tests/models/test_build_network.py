@@ -92,5 +92,5 @@ def test_card_must_agree_with_its_network(tmp_path: Path) -> None:
     with pytest.raises(models.ModelError, match=r"input\.size is \[112, 112\], and the network reads \[256, 256\]"):
         models.build(card.load(path))
     path = _write_card(tmp_path, MINIMAL + '[output]\nunit = "input-px"')
-    with pytest.raises(models.CardError, match=r"oracle takes no output\.unit"):
+    with pytest.raises(models.CardError, match="unit applies to kind = 'landmarks'"):
         models.build(card.load(path))

@@ -130,7 +130,7 @@ def test_cards_are_frozen(tmp_path: Path) -> None:
         pytest.param(b"#" * 1_000_001, "has 1,000,001 bytes: up to 1,000,000 are read", id="too large"),
         pytest.param("", "name: Field required; 1 more", id="empty"),
         pytest.param(MINIMAL + "a = 1" + "0" * 5000, "not a toml that can be read", id="integer of 5001 digits"),
-        pytest.param(MINIMAL + '[output]\nlayout = "yx"', "output.layout", id="layout"),
+        pytest.param(MINIMAL + '[output]\nlayout = "zx"', "output.layout", id="layout"),
     ],
 )
 def test_invalid_cards_give_a_one_line_error(tmp_path: Path, text: str | bytes, message: str) -> None:

@@ -67,6 +67,32 @@ def test_defaults_are_the_published_resnet50() -> None:
     assert not [k for k in module.state_dict() if k.startswith("backbone.fc")]
 
 
-def test_unknown_unit() -> None:
-    with pytest.raises(models.ModelError, match="unit 'px' is unknown"):
-        models.create("regression", unit="px")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"unit": "px"}, "unknown unit 'px'"),
+        ({"layout": "xyz"}, "unknown layout 'xyz'"),
+        ({"grid": "corner"}, "unknown grid 'corner'"),
+    ],
+)
+def test_unknown_options(options: dict[str, str], message: str) -> None:
+    with pytest.raises(models.ModelError, match=message):
+        models.create("regression", **options)
+
+
+def test_layout_and_unit_of_the_linear_layer(state: dict[str, Tensor]) -> None:
+    plain, other = (
+        models.create("regression", points=5, backbone="resnet18", **options)
+        for options in ({"unit": "input-px"}, {"unit": "crop-centred", "layout": "xs-ys", "grid": "half-pixel"})
+    )
+    plain.load_state_dict(state)
+    other.load_state_dict(state)
+    images = torch.randn(2, 3, 64, 96)
+    with torch.inference_mode():
+        flat = plain(images)["landmarks"].reshape(2, 10)
+        found = other(images)["landmarks"]
+    for face in range(2):
+        for point in range(5):
+            x, y = flat[face, point], flat[face, 5 + point]
+            expected = [(float(x) + 1) / 2 * 96 - 0.5, (float(y) + 1) / 2 * 64 - 0.5]
+            assert found[face, point].tolist() == pytest.approx(expected, abs=1e-4)

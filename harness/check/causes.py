@@ -197,7 +197,7 @@ def _half_pixel_shifts(s: DeviatingCell) -> tuple[Rescore, ...]:
         geometry = _geometry(s)
     except InputError:  # the stored card names a grid or a convention that this version doesn't know
         return ()
-    half = np.full((1, 1, 2), 0.5)
+    half = np.array([0.5, 0.5])
     offsets = {"half an input px": half}
     if geometry.heatmap_size:
         stride = geometry.heatmap_to_input(2 * half) - geometry.heatmap_to_input(0 * half)

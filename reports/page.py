@@ -17,16 +17,22 @@ from markupsafe import Markup
 
 from nmebench.errors import InputError
 from nmebench.files import write_atomically
+from nmebench.gate import Baseline
 from nmebench.protocol import DIRECT
 from nmebench.reports.render.text import count, display, prose
 from nmebench.reports.sections import (
+    answers,
+    attributes,
     boxes,
     ced,
+    change,
+    cost,
     counts,
     differences,
     downloads,
     gallery,
     landmarks,
+    neighbours,
     provenance,
     scores,
     sizes,
@@ -53,6 +59,8 @@ class Section:
     """Name of the template in ``templates/``, without its suffix."""
     data: Any
     """The template's data."""
+    half: bool = False
+    """True for a section that takes half of a wide page."""
 
 
 @cache
@@ -115,19 +123,29 @@ def assemble(sections: Sequence[Section], *, title: str, subtitle: str, version:
     )
 
 
-def html(run: Run, *, pictures: bool = True, timings: bool = False) -> str:
+def html(
+    run: Run,
+    *,
+    pictures: bool = True,
+    timings: bool = False,
+    baseline: Baseline | None = None,
+    baseline_name: str = "the baseline",
+) -> str:
     """Render the report of a run.
 
     Args:
         run: a scored run.
         pictures: False leaves the pictures of the faces out, for data that may not be redistributed.
         timings: True adds times and the machine, which differ between two equal runs.
+        baseline: an earlier run with which the page compares this one, from :func:`nmebench.gate.make_baseline` or
+            :meth:`nmebench.gate.Baseline.read`.
+        baseline_name: how the page names the baseline.
 
     Returns:
         The page as HTML.
 
     Raises:
-        InputError: the run has no scores, or one of its files is missing or damaged.
+        InputError: the run has no scores, or one of its files or the baseline is missing or damaged.
     """
     view = RunView(run)
     score_tables = scores.section(view)
@@ -136,19 +154,29 @@ def html(run: Run, *, pictures: bool = True, timings: bool = False) -> str:
     by_landmark = landmarks.section(view)
     faces = gallery.section(view, pictures=pictures)
     files = downloads.section(view, score_tables, by_landmark.table if by_landmark else None)
-    score_data = {"tables": score_tables, "filters": _filters(view)} if score_tables else None
+    score_data = {"tables": score_tables, "filters": _filters(view), "constant": view.constant}
+    reported = verdict.summary(view)
+    near = neighbours.section(view)
+    gains = differences.section(view)
+    changed = change.section(view, baseline, baseline_name) if baseline else None
+    first = answers.section(view, reported, gains, changed, near)
+    compared = {"verdict": reported, "neighbours": near}
     sections = [
-        Section("verdict", "Verdict", "Verdict", "verdict", verdict.section(view, best)),
-        Section("scores", "Scores", "Scores by network, decoder and subset", "scores", score_data),
+        Section("answers", "Answers", "Answers", "answers", first),
+        Section("reported", "Reported", "Reported and measured numbers", "verdict", compared),
+        Section("change", "Change", "Change since the baseline", "change", changed),
+        Section("scores", "Scores", "Scores by network and subset", "scores", score_data if score_tables else None),
+        Section("decoders", "Decoders", "Gain of each decoder", "differences", gains),
         Section("ced", "Error curves", "Cumulative error", "ced", curves),
-        Section("decoders", "Decoders", "Effect of the decoder", "differences", differences.section(view)),
-        Section("boxes", "Boxes", "Effect of the box", "boxes", boxes.section(view)),
+        Section("attributes", "Attributes", "Error by attribute", "attributes", attributes.section(view), half=True),
+        Section("sizes", "Face size", "Error by face size", "sizes", sizes.section(view), half=True),
         Section("landmarks", "Landmarks", "Error by landmark", "landmarks", by_landmark),
-        Section("sizes", "Face size", "Error by face size", "sizes", sizes.section(view)),
-        Section("counts", "Counts", "Decoder counts", "counts", counts.section(view)),
         Section("faces", "Faces", "The faces behind the numbers", "gallery", faces),
+        Section("boxes", "Boxes", "Effect of the box", "boxes", boxes.section(view)),
+        Section("cost", "Cost", "Cost and error", "cost", cost.section(view, timings=timings)),
+        Section("counts", "Counts", "Decoder counts", "counts", counts.section(view), half=True),
+        Section("downloads", "Downloads", "Downloads", "downloads", files, half=True),
         Section("provenance", "Provenance", "Provenance", "provenance", provenance.section(view, timings=timings)),
-        Section("downloads", "Downloads", "Downloads", "downloads", files),
     ]
     dataset = run.record.dataset
     return assemble(
@@ -196,13 +224,23 @@ def _script_cells(view: RunView) -> list[dict[str, Any]]:
     ]
 
 
-def write(run: Run, out: Path, *, pictures: bool = True, timings: bool = False) -> Path:
+def write(
+    run: Run,
+    out: Path,
+    *,
+    pictures: bool = True,
+    timings: bool = False,
+    baseline: Baseline | None = None,
+    baseline_name: str = "the baseline",
+) -> Path:
     """Write the report of a run to ``out``, atomically; see :func:`html`.
 
     Raises:
-        InputError: the run has no scores, one of its files is missing or damaged, or ``out`` can't be written.
+        InputError: the run has no scores, one of its files or the baseline is missing or damaged, or ``out`` can't be
+            written.
     """
-    return write_page(html(run, pictures=pictures, timings=timings), out)
+    text = html(run, pictures=pictures, timings=timings, baseline=baseline, baseline_name=baseline_name)
+    return write_page(text, out)
 
 
 def write_page(text: str, out: Path) -> Path:

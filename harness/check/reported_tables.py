@@ -12,7 +12,7 @@ from nmebench import decoders, published
 from nmebench.check.rounded_value import RoundedValue, rounded_values
 from nmebench.decoders.errors import DecoderError
 from nmebench.models.table_protocol import table_protocol
-from nmebench.protocol import DIRECT, METRICS, MetricName
+from nmebench.protocol import DIRECT, METRICS, Flip, MetricName
 from nmebench.runs.run_store import CellRecord, ModelRecord
 
 __all__ = ["ReportedProtocol", "ReportedTable", "card_protocol", "tables_for"]
@@ -23,7 +23,7 @@ class _Test(BaseModel):
 
     decoder: str | None = None
     box: str | None = None
-    flip: bool | None = None
+    flip: bool | Flip | None = None
     shift: bool | None = None
     shift_coords: bool | None = None
 
@@ -117,11 +117,14 @@ def _protocol(card: Mapping[str, Any], raw: Mapping[str, Any]) -> ReportedProtoc
 def card_protocol(model: ModelRecord) -> ReportedProtocol:
     """Return the protocol with which a network's card tests it, whether or not the card reports a table.
 
+    The decoder's spec is as the card writes it: nothing imports the decoder.
+
     Raises:
         pydantic.ValidationError: the card in ``run.json`` is damaged.
     """
     _StoredCard.model_validate(model.card)
-    return _protocol(model.card, {})
+    protocol = table_protocol(model.card, {})
+    return ReportedProtocol(protocol.decoder, protocol.flip, protocol.box, protocol.normaliser)
 
 
 def tables_for(model: ModelRecord, *, with_published: bool = True) -> Iterator[ReportedTable]:

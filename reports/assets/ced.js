@@ -13,11 +13,11 @@ if (data.ced && byId("ced-figures")) {
     cross.setAttribute("y2", axis.box[1] + axis.box[3]);
     svg.append(cross);
     const curves = [];
-    for (const curve of all("[data-cell]", svg)) curves[Number(curve.dataset.cell)] = curve;
+    for (const curve of all("[data-cell]", svg)) curves[data.ced.cells.indexOf(Number(curve.dataset.cell))] = curve;
     return { name: figure.dataset.axis, axis, svg, cross, curves, log: figure.dataset.axis === "log" };
   });
   const rows = [];
-  for (const row of all("tr[data-cell]", byId("ced-values"))) rows[Number(row.dataset.cell)] = row;
+  for (const row of all("tr[data-curve]", byId("ced-values"))) rows[data.ced.cells.indexOf(Number(row.dataset.curve))] = row;
   const body = byId("ced-values").tBodies[0];
   const sums = {};
   const totals = (axis, subset, cell) => {
@@ -67,10 +67,10 @@ if (data.ced && byId("ced-figures")) {
       cross.style.display = at < 0 || at > 1 ? "none" : "";
       for (const end of ["x1", "x2"]) cross.setAttribute(end, axis.box[0] + axis.box[2] * at);
     }
-    const sorted = data.cells.map((_, i) => [totals(state.from, state.subset, i)[state.place], i]);
+    const sorted = data.ced.cells.map((_, i) => [totals(state.from, state.subset, i)[state.place], i]);
     sorted.sort(([a, i], [b, j]) => b - a || i - j);
     for (const [n, i] of sorted) {
-      rows[i].cells[1].textContent = `${((100 * n) / faces).toFixed(1)} %`;
+      rows[i].cells[1].firstChild.textContent = `${((100 * n) / faces).toFixed(1)} %`;
       body.append(rows[i]);
     }
   };
@@ -94,9 +94,8 @@ if (data.ced && byId("ced-figures")) {
       state.place = Math.round(at * figure.axis.points);
       if (!figure.log) slider.value = state.place;
       const share = 1 - (point.y - top) / height;
-      const near = data.cells
+      const near = data.ced.cells
         .map((_, i) => [Math.abs(totals(figure, state.subset, i)[state.place] / data.ced.faces[state.subset] - share), i])
-        .filter(([, i]) => visible[i])
         .sort(([a], [b]) => a - b)[0];
       hot(near && near[0] < 0.04 ? near[1] : null);
       read();
@@ -110,7 +109,9 @@ if (data.ced && byId("ced-figures")) {
   slider.addEventListener("input", () => { state.from = figures[0]; state.place = Number(slider.value); read(); });
   chooser.addEventListener("change", () => { state.subset = data.ced.subsets[Number(chooser.value)]; draw(); });
   onFilter(() => {
-    for (const { curves } of figures) curves.forEach((curve, i) => { curve.style.display = visible[i] ? "" : "none"; });
+    for (const curve of all("figure:not([data-axis]) .curve", holder)) {
+      curve.style.display = visible[Number(curve.dataset.cell)] ? "" : "none";
+    }
   });
   byId("ced-controls").hidden = false;
   state.place = Number(slider.max);

@@ -12,6 +12,10 @@
         visible[i] = Object.entries(allowed).every(([name, values]) => values.has(cell[name]));
       });
       for (const row of all("tr[data-cell]")) row.hidden = !visible[Number(row.dataset.cell)];
+      for (const body of all("table.grouped tbody, #decoders tbody")) {
+        const rows = all("tr[data-cell]", body);
+        body.hidden = rows.length > 0 && rows.every((row) => row.hidden);
+      }
       const count = visible.filter(Boolean).length;
       byId("shown").textContent = `${count} of ${visible.length} cells shown`;
       for (const listener of listeners) listener();

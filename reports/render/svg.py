@@ -20,7 +20,19 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-__all__ = ["GRID", "INK", "MUTED", "axes_box", "figure", "line_style", "log_x_axis", "render", "series"]
+__all__ = [
+    "GRID",
+    "INK",
+    "MUTED",
+    "axes_box",
+    "direct_labels",
+    "figure",
+    "line_style",
+    "log_x_axis",
+    "render",
+    "series",
+    "spread",
+]
 
 INK, MUTED, GRID = "#010203", "#010204", "#010205"
 
@@ -68,9 +80,65 @@ def series(number: int) -> str:
     return f"#0102{0x10 + number:02x}"
 
 
-def line_style(dashed: bool) -> Any:
-    """Matplotlib's line style of a solid or dashed series."""
-    return (0, (4, 2)) if dashed else "-"
+_DASHES: Sequence[Any] = ("-", (0, (4, 2)), (0, (1.2, 1.4)), (0, (6, 2, 1.2, 2)))
+
+
+def line_style(number: int) -> Any:
+    """Matplotlib's line style ``number``: 0 is solid, 1 to 3 are dashed; further ones repeat."""
+    return _DASHES[number % len(_DASHES)]
+
+
+def spread(wanted: Sequence[float], gap: float) -> list[float]:
+    """Move positions in 0 to 1 apart until they are at least ``gap`` apart, as little as possible; the order stays.
+
+    Example:
+        >>> [round(y, 2) for y in spread([0.9, 0.9, 0.2], 0.1)]
+        [0.95, 0.85, 0.2]
+    """
+    gap = min(gap, 1 / max(len(wanted) - 1, 1))
+    order = sorted(range(len(wanted)), key=lambda i: (wanted[i], -i))
+    blocks: list[tuple[float, list[int]]] = []  # the middle of a run of labels, and their numbers
+    for i in order:
+        blocks.append((wanted[i], [i]))
+        while True:
+            last = _inside(blocks[-1], gap)
+            if len(blocks) > 1 and _inside(blocks[-2], gap)[1] + gap > last[0] + 1e-12:
+                (_, a), (_, b) = blocks[-2:]
+                blocks[-2:] = [(sum(wanted[j] for j in a + b) / len(a + b), a + b)]
+            else:
+                break
+    placed = [0.0] * len(wanted)
+    for block in blocks:
+        low, _ = _inside(block, gap)
+        for place, i in enumerate(block[1]):
+            placed[i] = low + gap * place
+    return placed
+
+
+def _inside(block: tuple[float, list[int]], gap: float) -> tuple[float, float]:
+    """The lowest and highest position of a run of labels around its middle, moved into 0 to 1."""
+    middle, members = block
+    half = gap * (len(members) - 1) / 2
+    middle = min(max(middle, half), 1 - half)
+    return middle - half, middle + half
+
+
+def direct_labels(axes: Axes, labels: Sequence[tuple[float, str, str]], *, gap: float) -> None:
+    """Write labels right of the axes, each joined to the end of its curve by a thin line.
+
+    Args:
+        axes: axes whose y limits are set.
+        labels: height of the curve's end in data units, text, and placeholder colour.
+        gap: smallest distance between labels, as a fraction of the axes' height.
+    """
+    low, high = axes.get_ylim()
+    ends = [min(max((y - low) / (high - low), 0.0), 1.0) for y, _, _ in labels]
+    for end, place, (_, text, colour) in zip(ends, spread(ends, gap), labels, strict=True):
+        axes.plot([1, 1.03], [end, place], color=colour, linewidth=0.6, transform=axes.transAxes, clip_on=False)
+        axes.text(
+            1.04, place, text, color=colour, fontsize=7.5, va="center", ha="left", linespacing=1.05,
+            transform=axes.transAxes,
+        )  # fmt: skip
 
 
 def log_x_axis(axes: Axes, ticks: Sequence[float]) -> None:

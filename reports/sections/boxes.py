@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from nmebench.reports.render.text import number
 from nmebench.reports.view import CellView, RunView
 
@@ -22,7 +20,7 @@ class BoxRow:
     """Percent; NaN without such a cell."""
     spread: str
     spread_value: float
-    """Largest minus smallest value, percent points."""
+    """Largest minus smallest value of the cells that did not diverge, percent points; NaN if all did."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +29,8 @@ class BoxComparison:
 
     names: tuple[str, ...]
     rows: tuple[BoxRow, ...]
+    headline: tuple[BoxRow, ...]
+    """The rows of the headline cells' networks, decoders and flip tests."""
 
 
 def section(view: RunView) -> BoxComparison | None:
@@ -45,7 +45,10 @@ def section(view: RunView) -> BoxComparison | None:
     rows = []
     for by_box in cells_by_box.values():
         values = tuple(float(means[by_box[b].index]) if b in by_box else float("nan") for b in names)
-        spread = float(np.nanmax(values) - np.nanmin(values))
+        known = [v for b, v in zip(names, values, strict=True) if b in by_box and not by_box[b].diverged]
+        spread = max(known) - min(known) if known else float("nan")
         first = next(by_box[b] for b in names if b in by_box)
         rows.append(BoxRow(first, tuple(number(v, 3) for v in values), values, number(spread, 3), spread))
-    return BoxComparison(names, tuple(rows))
+    shown = {(h.cell.model, h.cell.decoder, h.cell.flip) for h in view.headline}
+    headline = tuple(row for row in rows if (row.cell.model, row.cell.decoder, row.cell.flip) in shown)
+    return BoxComparison(names, tuple(rows), headline)

@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from nmebench import metrics
 from nmebench.reports.render import svg
-from nmebench.reports.render.text import number
-from nmebench.reports.view import CellView, RunView
+from nmebench.reports.render.text import display, number
+from nmebench.reports.view import CellView, RunView, short_names
 
 __all__ = ["CedAxis", "CedPlot", "counts", "packed", "section", "thresholds"]
 
@@ -39,14 +41,18 @@ class CedAxis:
 
 @dataclass(frozen=True)
 class CedPlot:
-    """Both axes, the values at the end of the linear axis, and the data with which the page's script redraws them."""
+    """The headline cells on both axes, their values, and the data with which the page's script redraws them."""
 
     axes: tuple[CedAxis, CedAxis]
     subsets: tuple[str, ...]
     at: str
     """The NME of the values, percent."""
     shares: tuple[tuple[CellView, str], ...]
-    """Cells with their share of faces at that NME, highest first."""
+    """Headline cells with their share of faces at that NME, highest first."""
+    all_cells: Markup | None
+    """The curves of all cells; None if the headline cells are all."""
+    diverged: tuple[str, ...]
+    """Drawn cells that diverged: they do not decide the axes."""
     data: Mapping[str, Any]
 
 
@@ -78,15 +84,19 @@ def counts(nme: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.
 
 
 def section(view: RunView) -> CedPlot | None:
-    """Draw the curves of all faces and count those of every subset; None without faces or cells."""
+    """Draw the headline cells' curves and count those of every subset; None without faces or cells."""
     if not view.cells or not view.nme.size:
         return None
+    cells = [head.cell for head in view.headline]
+    ranked = [cell.index for cell in cells if not cell.diverged] or [cell.index for cell in cells]
+    nme = view.nme[[cell.index for cell in cells]]
     drawn, steps = [], {}
-    for name, points in zip(("linear", "log"), thresholds(view.nme), strict=True):
-        by_subset = {subset: counts(view.nme[:, mask], points) for subset, mask in view.masks.items()}
+    for name, points in zip(("linear", "log"), thresholds(view.nme[ranked]), strict=True):
+        by_subset = {subset: counts(nme[:, mask], points) for subset, mask in view.masks.items()}
         drawn.append(_draw(view, name, points, by_subset["test"] / max(int(view.masks["test"].sum()), 1)))
         steps[name] = {subset: packed(per_cell) for subset, per_cell in by_subset.items()}
     data = {
+        "cells": [cell.index for cell in cells],
         "subsets": list(view.masks),
         "faces": {subset: int(mask.sum()) for subset, mask in view.masks.items()},
         "axes": {
@@ -101,47 +111,79 @@ def section(view: RunView) -> CedPlot | None:
         },
     }
     end = float(drawn[0].thresholds[-1])
-    shares = sorted(((float(metrics.ced(view.nme[c.index], [end])[0]), -c.index, c) for c in view.cells), reverse=True)
+    shares = sorted(((float(metrics.ced(view.nme[c.index], [end])[0]), -c.index, c) for c in cells), reverse=True)
     return CedPlot(
         (drawn[0], drawn[1]),
         tuple(view.masks),
         number(end, 3).rstrip("0").rstrip("."),
         tuple((cell, f"{100 * share:.1f} %") for share, _, cell in shares),
+        _draw_all(view, drawn[0].thresholds[::3]) if len(view.cells) > len(cells) else None,
+        tuple(f"{cell.short_label} ({cell.diverged})" for cell in cells if cell.diverged),
         data,
     )
 
 
-def _draw(view: RunView, name: str, points: NDArray[np.float64], share: NDArray[np.float64]) -> CedAxis:
-    drawing, axes = svg.figure(4.4, 3.3)
+def _figure(name: str, points: NDArray[np.float64], height: float) -> tuple[Figure, Axes]:
+    drawing, axes = svg.figure(5.4, height)
     if name == "log":
         ticks = [t for t in _LOG_TICKS if points[0] * 0.999 <= t <= points[-1] * 1.001]
         if len(ticks) > 8:
             ticks = [t for t in ticks if f"{t:e}".startswith("1")]
             ticks = ticks[:: 1 + len(ticks) // 7]
         svg.log_x_axis(axes, ticks)
-    for cell in view.cells:
-        axes.plot(
-            points,
-            share[cell.index],
-            color=svg.series(cell.colour),
-            linewidth=1.5 if len(view.cells) <= 12 else 0.9,
-            linestyle=svg.line_style(cell.dashed),
-            gid=f"cell-{cell.index}",
-        )
     axes.set_xlim(points[0], points[-1])
     axes.set_ylim(0, 1)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
     axes.set_xlabel(f"NME, %{' (logarithmic)' if name == 'log' else ''}")
     axes.set_ylabel("faces with at most this NME")
+    return drawing, axes
+
+
+def _draw(view: RunView, name: str, points: NDArray[np.float64], share: NDArray[np.float64]) -> CedAxis:
+    """One axis with the headline cells: the colour is the network, the dash is the decoder; direct labels."""
+    height = max(3.1, 0.29 * len(view.headline) + 0.7)
+    drawing, axes = _figure(name, points, height)
+    labels = []
+    networks = dict(zip(view.models, short_names(view.models), strict=True))
+    for place, head in enumerate(view.headline):
+        cell = head.cell
+        axes.plot(
+            points,
+            share[place],
+            color=svg.series(cell.colour),
+            linewidth=1.5,
+            linestyle=svg.line_style(head.dash + cell.dashed),
+            gid=f"cell-{cell.index}",
+        )
+        area = float(np.trapezoid(share[place], points)) / float(points[-1] - points[0])
+        text = display(cell.short_label, 30)
+        if len(view.models) > 1:
+            text = f"{display(networks[cell.model], 26)}\n{display(cell.label_without(('model',)), 30)}"
+        # Curves that end together keep the order of their areas.
+        labels.append((float(share[place][-1]) + 1e-3 * area, text, svg.series(cell.colour)))
+    svg.direct_labels(axes, labels, gap=0.3 / height)
     box = svg.axes_box(drawing, axes)
     markup = svg.render(
         drawing,
         f"ced-{name}",
         title=f"Cumulative error distribution, {'logarithmic' if name == 'log' else 'linear'} axis",
-        description="One curve per cell, in its network's colour; the table beside the plots has the values at the "
-        "chosen NME.",
+        description="One labelled curve per headline cell; the colour is the network, the dash is the decoder. The "
+        "table beside the plot has the values at the chosen NME.",
     )
     return CedAxis(name, points, markup, box)
+
+
+def _draw_all(view: RunView, points: NDArray[np.float64]) -> Markup:
+    """All cells on the linear axis, without labels: filters and titles identify the curves."""
+    drawing, axes = _figure("linear", points, 3.1)
+    for cell, row in zip(view.cells, counts(view.nme, points) / max(view.nme.shape[1], 1), strict=True):
+        axes.plot(points, row, color=svg.series(cell.colour), linewidth=0.9, gid=f"cell-{cell.index}")
+    return svg.render(
+        drawing,
+        "ced-all",
+        title="Cumulative error distribution of all cells",
+        description="One curve per cell in its network's colour.",
+    )
 
 
 def packed(per_cell: NDArray[np.int64]) -> list[list[int]]:

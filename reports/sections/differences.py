@@ -1,67 +1,151 @@
-"""Effect of the decoder: each decoder against the plain one on the same heatmaps, with paired intervals."""
+"""Effect of the decoder: each decoder compared with the plain one on the same heatmaps, with paired statistics."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nmebench.reports.render.difference_scale import DifferenceScale
 from nmebench.reports.render.text import p_value
 from nmebench.reports.view import CellView, RunView
-from nmebench.statistics import AdjustedDifference, paired_with_holm
+from nmebench.statistics import AdjustedDifference, RankTest, holm, paired_with_holm, rank_test
+from nmebench.statistics.paired import ALPHA
 
-__all__ = ["DecoderDifference", "DecoderDifferences", "section"]
+__all__ = ["DecoderGain", "DecoderGains", "Ladder", "outcome_words", "section"]
 
 
 @dataclass(frozen=True)
-class DecoderDifference:
-    """A decoder against the plain one: difference in NME, percent points, and its positions on the plot (0 to 100)."""
+class DecoderGain:
+    """A decoder compared with the plain one, in percent points of NME, and its positions on the plot (0 to 100).
+
+    The gain is the plain decoder's NME minus the decoder's: positive where the decoder is better.
+    """
 
     cell: CellView
     baseline: CellView
     paired: AdjustedDifference
+    """The difference: the negative gain."""
+    ranks: RankTest
+    p_ranks: float
+    """The p of the ranks, adjusted over all comparisons of the section."""
     text: str
     interval: str
-    p: str
     position: float
     low: float
     high: float
     outside: bool
-    """True if the difference is outside the plot."""
+    """True if the gain is outside the plot."""
+
+    @property
+    def outcome(self) -> str:
+        """``better``, ``worse``, or a sentence where the mean and the ranks disagree; see :func:`outcome_words`."""
+        return outcome_words(self.paired, self.ranks, self.p_ranks)
+
+    @property
+    def share(self) -> str:
+        """Share of photographs on which the decoder has a lower NME."""
+        return f"{100 * self.ranks.share_lower:.0f} %"
+
+    @property
+    def p(self) -> str:
+        """The adjusted p of the mean and that of the ranks."""
+        return f"{p_value(self.paired.p_holm)} / {p_value(self.p_ranks)}"
 
 
 @dataclass(frozen=True)
-class DecoderDifferences:
-    """All differences on one scale from ``-reach`` to ``+reach`` percent points."""
+class Ladder:
+    """The decoders of one network, flip test and box: largest gain first, then those that aren't compared."""
 
-    rows: tuple[DecoderDifference, ...]
+    plain: CellView
+    gains: tuple[DecoderGain, ...]
+    left_out: tuple[tuple[CellView, str], ...]
+    """Cells that are not compared, with the reason."""
+    headline: bool
+    """True if one of the network's headline cells has this flip test and box."""
+
+
+@dataclass(frozen=True)
+class DecoderGains:
+    """All ladders on one scale from ``-reach`` to ``+reach`` percent points."""
+
+    ladders: tuple[Ladder, ...]
     reach: str
+    comparisons: int
+
+    @property
+    def shown(self) -> tuple[Ladder, ...]:
+        """The ladders that the page shows first: one for each network."""
+        first: dict[str, Ladder] = {}
+        for ladder in sorted(self.ladders, key=lambda ladder: not ladder.headline):
+            first.setdefault(ladder.plain.model, ladder)
+        return tuple(ladder for ladder in self.ladders if ladder is first[ladder.plain.model])
+
+    @property
+    def others(self) -> tuple[Ladder, ...]:
+        """The ladders behind "show all"."""
+        return tuple(ladder for ladder in self.ladders if ladder not in self.shown)
 
 
-def section(view: RunView) -> DecoderDifferences | None:
+def outcome_words(paired: AdjustedDifference, ranks: RankTest, p_ranks: float) -> str:
+    """Describe a paired comparison by its mean and by its ranks, which one face can't decide.
+
+    ``better`` and ``worse`` mean that both agree.
+    """
+    by_mean = paired.outcome if paired.outcome in ("better", "worse") else ""
+    most = "better" if ranks.lower >= ranks.higher else "worse"
+    by_ranks = most if p_ranks < ALPHA else ""
+    if by_mean == by_ranks:
+        return by_mean or "no significant difference"
+    if not by_ranks:
+        return f"mean {by_mean}, ranks undecided: few faces decide"
+    if not by_mean:
+        return f"{by_ranks} on most faces, mean undecided"
+    return f"mean {by_mean}, {by_ranks} on most faces: few faces decide"
+
+
+def section(view: RunView) -> DecoderGains | None:
     """Compare every cell with its baseline (:attr:`RunView.baseline`); None if the run has only one decoder.
 
-    Holm's correction covers all comparisons of the section.
+    Holm's correction covers all comparisons of the section. Diverged cells and presets on another grid are named and
+    not compared.
     """
     pairs = [(cell, view.cells[b]) for cell, b in zip(view.cells, view.baseline, strict=True) if b is not None]
     if not pairs:
         return None
-    differences = paired_with_holm(
-        [(view.nme[base.index], view.nme[cell.index]) for cell, base in pairs], view.run.faces.clusters
-    )
+    clusters = view.run.faces.clusters
+    nme = [(view.nme[base.index], view.nme[cell.index]) for cell, base in pairs]
+    differences = paired_with_holm(nme, clusters)
+    ranks = [rank_test(a, b, clusters) for a, b in nme]
     scale = DifferenceScale.of([end for d in differences for end in (d.low, d.high)])
-    rows = tuple(
-        DecoderDifference(
+    gains = [
+        DecoderGain(
             cell,
             base,
             d,
-            scale.signed(d.difference),
-            f"{scale.signed(d.low)} to {scale.signed(d.high)}",
-            p_value(d.p_holm),
-            scale.position(d.difference),
-            scale.position(d.low),
-            scale.position(d.high),
+            r,
+            float(p),
+            scale.signed(-d.difference),
+            f"{scale.signed(-d.high)} to {scale.signed(-d.low)}",
+            scale.position(-d.difference),
+            scale.position(-d.high),
+            scale.position(-d.low),
             scale.outside(d.difference),
         )
-        for (cell, base), d in zip(pairs, differences, strict=True)
-    )
-    return DecoderDifferences(rows, scale.reach_text)
+        for (cell, base), d, r, p in zip(pairs, differences, ranks, holm([r.p for r in ranks]), strict=True)
+    ]
+    return DecoderGains(_ladders(view, gains), scale.reach_text, len(gains))
+
+
+def _ladders(view: RunView, gains: Sequence[DecoderGain]) -> tuple[Ladder, ...]:
+    headline = {(h.cell.model, h.cell.flip, h.cell.box) for h in view.headline if h.cell is not None}
+    ladders = []
+    for plain in dict.fromkeys(gain.baseline for gain in gains):
+        group = (plain.model, plain.flip, plain.box)
+        mine = sorted((g for g in gains if g.baseline is plain), key=lambda g: g.paired.difference)
+        left_out = [
+            (cell, "decodes another grid than the network's" if cell.mixed else cell.diverged)
+            for cell in view.cells
+            if (cell.model, cell.flip, cell.box) == group and not cell.ranked
+        ]
+        ladders.append(Ladder(plain, tuple(mine), tuple(left_out), group in headline))
+    return tuple(ladders)

@@ -1,8 +1,9 @@
 """The faces behind the numbers: worst, median and most improved faces of every cell, within a byte budget.
 
 The section holds the data for the page's script: which faces to show where, ground truth and predictions in the frame
-of the thumbnail, and the thumbnails. The faces that most cells show come first; once the budget is spent, the remaining
-faces have no picture.
+of the thumbnail, and the thumbnails. Headline cells have longer lists than the others, are compared with each other,
+and share their faces, so that the page shows one face under all of them. The faces that most cells show come first;
+once the budget is spent, the remaining faces have no picture.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import base64
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -19,21 +20,40 @@ from numpy.typing import NDArray
 
 from nmebench.geometry import Geometry
 from nmebench.reports.render.text import adaptive_number, display
-from nmebench.reports.view import RunView
+from nmebench.reports.view import CellView, RunView
 from nmebench.runs.run_store import Thumbnail
 
-__all__ = ["Gallery", "pack", "section"]
+__all__ = ["Gallery", "pack", "pack_offsets", "section"]
 
 SIDE = 176
 """Longest side of a picture in the page, px."""
-PICTURE_BUDGET = 2_600_000
-"""Base64 characters of all pictures together, before :data:`PER_CELL` is subtracted."""
-POINT_BUDGET = 1_200_000
+PICTURE_BUDGET = 420_000
+"""Base64 characters of all pictures together."""
+POINT_BUDGET = 380_000
 """Base64 characters of all predictions together."""
-PER_CELL = 12_000
-"""Characters subtracted from the picture budget per cell, for the cell's tables and curves."""
-_LIST_LENGTHS = ((12, 8, 6), (8, 6, 4), (6, 4, 3), (4, 2, 2), (2, 1, 1), (1, 0, 0))
-"""Lengths of the lists (worst of ``test``, worst of a subset, median and improved) to try, until the budget holds."""
+
+
+@dataclass(frozen=True)
+class _Lengths:
+    """Lengths of the lists of faces of a headline cell and of the other cells."""
+
+    worst: int
+    worst_of_subset: int
+    median_and_improved: int
+    worst_of_others: int
+    worst_of_subset_of_others: int
+
+
+_LENGTHS: Final = (
+    _Lengths(12, 6, 6, 6, 4),
+    _Lengths(8, 4, 6, 4, 2),
+    _Lengths(8, 3, 4, 3, 1),
+    _Lengths(6, 2, 3, 2, 1),
+    _Lengths(4, 1, 2, 1, 1),
+    _Lengths(2, 1, 1, 1, 0),
+    _Lengths(1, 0, 1, 1, 0),
+)
+"""Lengths to try until the budget holds."""
 
 
 @dataclass(frozen=True)
@@ -60,41 +80,78 @@ def pack(points: NDArray[np.float64]) -> str:
     return base64.b64encode(np.round((inside + 0.5) * 32767.5).astype("<u2").tobytes()).decode("ascii")
 
 
-def _lists(view: RunView, lengths: tuple[int, int, int]) -> list[dict[str, Any]]:
-    """For each cell the faces by kind and subset, worst first."""
-    of_test, of_subset, of_other = lengths
+def pack_offsets(points: NDArray[np.float64], truth: NDArray[np.float64]) -> tuple[float, str]:
+    """Pack predictions ``[K, 2]`` as offsets from the ground truth, both given as fractions of the frame.
+
+    Predictions are clipped to -0.5 to 1.5 before.
+
+    Returns:
+        The size of one step as a fraction of the frame, and base64 of int8 offsets in steps.
+
+    Example:
+        >>> pack_offsets(np.array([[0.5, 0.627]]), np.array([[0.5, 0.5]]))
+        (0.001, 'AH8=')
+    """
+    offsets = np.clip(np.nan_to_num(points, nan=-0.5), -0.5, 1.5) - np.clip(np.nan_to_num(truth, nan=-0.5), -0.5, 1.5)
+    step = float(f"{max(float(np.abs(offsets).max(initial=0)), 1e-9) / 127:.6g}")
+    steps = np.clip(np.rint(offsets / step), -127, 127).astype(np.int8)
+    return step, base64.b64encode(steps.tobytes()).decode("ascii")
+
+
+def _lists(view: RunView, lengths: _Lengths) -> list[dict[str, Any]]:
+    """For each cell the faces by kind: worst by subset, median, and most improved by the cell compared with."""
+    headline = [head.cell for head in view.headline]
     cells: list[dict[str, Any]] = []
     for cell, base in zip(view.cells, view.baseline, strict=True):
+        first = cell in headline
         nme = np.nan_to_num(view.nme[cell.index], nan=-1.0)
+        of_test = lengths.worst if first else lengths.worst_of_others
+        of_subset = lengths.worst_of_subset if first else lengths.worst_of_subset_of_others
         worst = {}
         for subset, mask in view.masks.items():
             members = np.flatnonzero(mask)
             order = members[np.argsort(-nme[members], kind="stable")]
             worst[subset] = order[: of_test if subset == "test" else of_subset].tolist()
-        ranked = np.argsort(nme, kind="stable")
-        first = max(0, len(ranked) // 2 - of_other // 2)
-        entry: dict[str, Any] = {
-            "worst": worst,
-            "median": {"test": ranked[first : first + of_other].tolist()},
-            "base": base,
-        }
-        if base is not None:
-            gain = view.nme[base] - view.nme[cell.index]
-            order = np.argsort(-np.nan_to_num(gain, nan=-np.inf), kind="stable")[:of_other]
-            entry["improved"] = {"test": [int(i) for i in order if gain[i] > 0]}
+        entry: dict[str, Any] = {"worst": worst, "median": [], "improved": {}, "base": base}
+        if first:
+            ranked = np.argsort(nme, kind="stable")
+            start = max(0, len(ranked) // 2 - lengths.median_and_improved // 2)
+            entry["median"] = ranked[start : start + lengths.median_and_improved].tolist()
+        others = [] if base is None else [base]
+        others += [other.index for other in headline if first and other is not cell and other.index != base]
+        for other in others:
+            improved = _improved(view, cell, other, lengths.median_and_improved if first else 2)
+            if improved:
+                entry["improved"][str(other)] = improved
         cells.append(entry)
     return cells
 
 
-def _needed(cells: list[dict[str, Any]]) -> list[list[int]]:
-    """For each cell the faces whose predictions the page needs, including those of cells compared with it."""
+def _improved(view: RunView, cell: CellView, other: int, length: int) -> list[int]:
+    """The faces whose NME is lowest compared with another cell's, the largest gain first."""
+    gain = np.nan_to_num(view.nme[other] - view.nme[cell.index], nan=-np.inf)
+    order = np.argsort(-gain, kind="stable")[:length]
+    return [int(i) for i in order if gain[i] > 0]
+
+
+def _needed(view: RunView, cells: list[dict[str, Any]]) -> list[list[int]]:
+    """For each cell the faces whose predictions the page needs.
+
+    They include the faces of cells compared with it; headline cells share those of their lists over all faces.
+    """
     needed: list[set[int]] = [set() for _ in cells]
     for index, entry in enumerate(cells):
-        for kind in ("worst", "median", "improved"):
-            shown = {face for faces in entry.get(kind, {}).values() for face in faces}
-            needed[index] |= shown
-            if kind == "improved" and shown:
-                needed[entry["base"]] |= shown
+        needed[index] |= {face for faces in entry["worst"].values() for face in faces} | set(entry["median"])
+        for other, faces in entry["improved"].items():
+            needed[index] |= set(faces)
+            needed[int(other)] |= set(faces)
+    headline = [head.cell.index for head in view.headline]
+    shared: set[int] = set()
+    for index in headline:
+        shared |= set(cells[index]["worst"]["test"]) | set(cells[index]["median"])
+        shared |= {face for faces in cells[index]["improved"].values() for face in faces}
+    for index in headline:
+        needed[index] |= shared
     return [sorted(faces) for faces in needed]
 
 
@@ -133,11 +190,11 @@ def section(view: RunView, *, pictures: bool = True) -> Gallery | None:
     faces = view.run.faces
     if not view.cells or not len(faces):
         return None
-    bytes_per_face = 4 * ((faces.landmarks.shape[1] * 4 + 2) // 3) + 8
+    bytes_per_face = 4 * ((faces.landmarks.shape[1] * 2 + 2) // 3)
     lists, needed = [], []
-    for lengths in _LIST_LENGTHS:
+    for lengths in _LENGTHS:
         lists = _lists(view, lengths)
-        needed = _needed(lists)
+        needed = _needed(view, lists)
         if sum(map(len, needed)) * bytes_per_face <= POINT_BUDGET:
             break
     uses = Counter(face for members in needed for face in members)
@@ -146,11 +203,10 @@ def section(view: RunView, *, pictures: bool = True) -> Gallery | None:
     subsets = list(view.masks)
     shown: dict[str, Any] = {}
     spent, with_picture = 0, 0
-    budget = max(PICTURE_BUDGET // 10, PICTURE_BUDGET - PER_CELL * len(view.cells))
     warps = {}
     for face, _ in sorted(uses.items(), key=lambda item: (-item[1], item[0])):
         warps[face], width, height = _frame(view, thumbnails, face)
-        picture = _shrink(thumbnails[face].jpeg) if face in thumbnails and spent < budget else None
+        picture = _shrink(thumbnails[face].jpeg) if face in thumbnails and spent < PICTURE_BUDGET else None
         spent, with_picture = spent + len(picture or ""), with_picture + (picture is not None)
         shown[str(face)] = {
             "image": display(faces.image[face], 120),
@@ -163,7 +219,10 @@ def section(view: RunView, *, pictures: bool = True) -> Gallery | None:
         }
     for entry, members, cell in zip(lists, needed, view.cells, strict=True):
         predicted = view.run.landmarks(cell.id)
-        entry["points"] = {str(face): pack(_warped(predicted[face], warps[face])) for face in members}
+        entry["points"] = {
+            str(face): pack_offsets(_warped(predicted[face], warps[face]), _warped(faces.landmarks[face], warps[face]))
+            for face in members
+        }
         entry["nme"] = {str(face): adaptive_number(float(view.nme[cell.index][face])) for face in members}
         entry["label"] = cell.label
     reason = ""
@@ -173,7 +232,13 @@ def section(view: RunView, *, pictures: bool = True) -> Gallery | None:
         reason = "The run has no stored pictures."
     elif not with_picture:
         reason = "No stored picture could be read."
-    data = {"subsets": [display(s, 40) for s in subsets], "keys": subsets, "faces": shown, "cells": lists}
+    data = {
+        "subsets": [display(s, 40) for s in subsets],
+        "keys": subsets,
+        "faces": shown,
+        "cells": lists,
+        "headline": [head.cell.index for head in view.headline],
+    }
     return Gallery(data, len(shown), with_picture, reason)
 
 

@@ -46,7 +46,7 @@ class MeanFace:
 
 @dataclass(frozen=True)
 class GroupRow:
-    """NME by group, percent, and the tint of each value (0 to 1, relative to the table's largest)."""
+    """NME by group, percent, and the tint of each value: 0 to 1, relative to the largest, and 0 for a diverged cell."""
 
     cell: CellView
     texts: tuple[str, ...]
@@ -62,6 +62,9 @@ class LandmarkErrors:
     groups: tuple[tuple[str, int], ...]
     """Name and number of landmarks."""
     rows: tuple[GroupRow, ...]
+    """One per cell."""
+    headline: tuple[GroupRow, ...]
+    """The rows of the headline cells."""
     height: float
     steps: tuple[str, ...]
     table: Array
@@ -104,7 +107,10 @@ def mean_face(landmarks: Array, centre: Array, size: Array) -> Array:
 
 
 def section(view: RunView) -> LandmarkErrors | None:
-    """Mean faces of each network's best cell and the groups of all cells; None without faces or cells."""
+    """Mean faces of each network's best cell and the groups of all cells; None without faces or cells.
+
+    Diverged cells decide neither the colour scale nor the shading.
+    """
     faces = view.run.faces
     if not view.cells or not len(faces):
         return None
@@ -114,14 +120,17 @@ def section(view: RunView) -> LandmarkErrors | None:
     scale = (_WIDTH - 2 * _MARGIN) / extent[0]
     points = _MARGIN + (shape - shape.min(0)) * scale
     best = list(view.best_of_model.values())
-    high = max(float(np.nanpercentile(table[[c.index for c in best]], 98)), 1e-9)
+    ranked = [c for c in best if not c.diverged] or best
+    high = max(float(np.nanpercentile(table[[c.index for c in ranked]], 98)), 1e-9)
     groups = _groups(view.run.record.dataset.groups, table.shape[1])
+    rows = _group_rows(view, table, groups)
     return LandmarkErrors(
         faces=tuple(
             MeanFace(cell, _dots(points, table[cell.index], high), _worst(table[cell.index], groups)) for cell in best
         ),
         groups=tuple((name, len(members)) for name, members in groups.items()),
-        rows=_group_rows(view, table, groups),
+        rows=rows,
+        headline=tuple(rows[head.cell.index] for head in view.headline) if rows else (),
         height=round(float(2 * _MARGIN + extent[1] * scale), 1),
         steps=tuple(f"{high * i / _STEPS:.2g}–{high * (i + 1) / _STEPS:.2g}" for i in range(_STEPS)),
         table=table,
@@ -147,13 +156,14 @@ def _group_rows(view: RunView, table: Array, groups: Mapping[str, list[int]]) ->
     if not groups:
         return ()
     values = np.stack([np.nanmean(table[:, members], axis=1) for members in groups.values()], axis=1)
-    top = max(float(np.nanmax(values)), 1e-9)
+    shaded = [not cell.diverged for cell in view.cells]
+    top = max(float(np.nanmax(values[shaded] if any(shaded) else values)), 1e-9)
     return tuple(
         GroupRow(
             cell,
             tuple(adaptive_number(v) for v in values[cell.index]),
             tuple(float(v) for v in values[cell.index]),
-            tuple(round(float(v) / top, 3) if np.isfinite(v) else 0.0 for v in values[cell.index]),
+            tuple(0.0 if cell.diverged else round(float(v) / top, 3) for v in values[cell.index]),
         )
         for cell in view.cells
     )

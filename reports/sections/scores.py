@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nmebench import metrics
 from nmebench.protocol import MetricName
 from nmebench.reports.render.text import DASH, adaptive_decimals, number
-from nmebench.reports.view import CellView, RunView
+from nmebench.reports.view import CellView, HeadlineCell, RunView
 from nmebench.statistics import best_and_ties
 
 __all__ = ["METRIC_COLUMNS", "BestScore", "MetricColumn", "MetricTable", "ScoreRow", "ScoreValue", "best", "section"]
@@ -69,6 +69,19 @@ class MetricTable:
     """Name and number of faces: ``326``, or ``24 of 326`` if the subset is partial."""
     rows: tuple[ScoreRow, ...]
     interval_note: str
+    headline: tuple[tuple[HeadlineCell, ScoreRow], ...]
+
+    @property
+    def groups(self) -> tuple[tuple[str, tuple[ScoreRow, ...]], ...]:
+        """The rows of each network."""
+        models = dict.fromkeys(row.cell.model for row in self.rows)
+        return tuple((model, tuple(row for row in self.rows if row.cell.model == model)) for model in models)
+
+    @property
+    def headline_groups(self) -> tuple[tuple[str, tuple[tuple[HeadlineCell, ScoreRow], ...]], ...]:
+        """The headline rows of each network."""
+        models = dict.fromkeys(head.cell.model for head, _ in self.headline)
+        return tuple((model, tuple(pair for pair in self.headline if pair[0].cell.model == model)) for model in models)
 
 
 @dataclass(frozen=True)
@@ -98,12 +111,18 @@ def _table(view: RunView, column: MetricColumn) -> MetricTable:
         )
         for cell in view.cells
     )
-    return MetricTable(column, tuple((s, _faces(view, s)) for s in view.masks), rows, _interval_note(view))
+    return MetricTable(
+        column,
+        tuple((s, _faces(view, s)) for s in view.masks),
+        rows,
+        _interval_note(view),
+        tuple((head, rows[head.cell.index]) for head in view.headline),
+    )
 
 
 def _marks(view: RunView, column: MetricColumn, mask: NDArray[np.bool_]) -> dict[int, str]:
-    """Return the mark of each cell by its index; mixed cells are not ranked and have none."""
-    ranked = [cell.index for cell in view.cells if not cell.mixed]
+    """Return the mark of each cell by its index; mixed and diverged cells are not ranked and have none."""
+    ranked = [cell.index for cell in view.cells if cell.ranked]
     if not ranked:
         return {}
     found = best_and_ties(
@@ -155,8 +174,8 @@ def _interval_note(view: RunView) -> str:
 
 
 def best(tables: Sequence[MetricTable]) -> BestScore | None:
-    """The cell with the lowest NME over all faces, except mixed ones; None without scores."""
-    rows = [r for table in tables[:1] for r in table.rows if r.values[0].value is not None and not r.cell.mixed]
+    """The ranked cell with the lowest NME over all faces; None without scores or ranked cells."""
+    rows = [r for table in tables[:1] for r in table.rows if r.values[0].value is not None and r.cell.ranked]
     if not rows:
         return None
     row = min(rows, key=lambda row: row.values[0].value or 0.0)

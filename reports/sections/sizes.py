@@ -79,7 +79,8 @@ def interval(nme: NDArray[np.float64], clusters: NDArray[np.int64]) -> tuple[flo
 def section(view: RunView) -> SizePlot | None:
     """Plot the NME of each network's best cell over eight bins of face size; None for fewer than 10 faces.
 
-    A network all of whose cells diverged is left out. Face size is the square root of the area of the face's box, in image px.
+    A network all of whose cells diverged is left out. Face size is the square root of the area of the face's box, in
+    image px.
     """
     faces = view.run.faces
     if len(faces) < 2 * _FEWEST or all(cell.diverged for cell in view.cells):

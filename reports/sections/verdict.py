@@ -1,18 +1,26 @@
-"""The verdict: reported numbers beside measured ones, likely causes of deviations, and a summary of the run."""
+"""Reported and measured numbers: the stored verdict as one sentence, by table, and number by number with causes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from nmebench.reports.render.text import count, display, number, sentence_list, signed
-from nmebench.reports.sections.scores import METRIC_COLUMNS, BestScore
-from nmebench.reports.view import RunView
+from nmebench import published
+from nmebench.reports.render.text import DASH, count, display, number, sentence_list, signed
+from nmebench.reports.sections.scores import METRIC_COLUMNS
+from nmebench.reports.view import COMMITTED, RunView
 
-__all__ = ["CauseLine", "RunSummary", "VerdictLine", "VerdictSection", "VerdictSummary", "section", "summary"]
+__all__ = [
+    "CauseLine",
+    "VerdictGrid",
+    "VerdictGroup",
+    "VerdictLine",
+    "VerdictSummary",
+    "summary",
+]
 
-STATUSES = ("deviates", "reproduced", "not comparable", "not run")
+STATUSES: Final = ("deviates", "reproduced", "not comparable", "not run")
 """Statuses of a row, in the order of the table."""
 
 _METRIC_NAMES: Mapping[str, str] = {column.key: column.name for column in METRIC_COLUMNS}
@@ -34,11 +42,19 @@ class VerdictLine:
 
     model: str
     table: str
+    kind: str
+    """What the table is: ``published``, ``committed`` or ``card``."""
     metric: str
     subset: str
+    protocol: str
+    """Decoder, flip test and box of the measured cell; the reason if there is none."""
     reported: str
     measured: str
+    greyed: bool
+    """True if the measured number is shown for information, because it is not comparable."""
     difference: str
+    size: float
+    """The difference in units of the allowed one: above 1 it deviates. -1 if it was not compared."""
     allowed: str
     status: str
     reason: str
@@ -50,58 +66,84 @@ class VerdictLine:
 
 
 @dataclass(frozen=True)
+class VerdictGroup:
+    """The numbers of one table for one network."""
+
+    model: str
+    table: str
+    kind: str
+    link: str
+    source: str
+    counts: Mapping[str, int]
+    worst: VerdictLine | None
+    """The number with the largest difference; None if nothing was compared."""
+    reasons: tuple[str, ...]
+    """The reasons for numbers that were not compared, the most frequent first."""
+
+
+@dataclass(frozen=True)
+class VerdictGrid:
+    """All numbers: a row per network, table, metric and cell, a column per subset."""
+
+    subsets: tuple[str, ...]
+    rows: tuple[tuple[VerdictLine, tuple[VerdictLine | None, ...]], ...]
+    """The first line of each row, for its names, and the line of each subset."""
+
+
+@dataclass(frozen=True)
 class VerdictSummary:
-    """One sentence, its tone (``good``, ``bad`` or ``open``), the number of rows by status, and the rows."""
+    """The verdict: one sentence, its tone (``good``, ``bad`` or ``open``), and the rows."""
 
     sentence: str
     tone: str
     counts: tuple[tuple[str, int], ...]
+    """Number of rows by status."""
     rows: tuple[VerdictLine, ...]
+    """All rows, deviations first."""
+    tables: tuple[str, ...] = ()
+    """What the numbers are compared with, in words."""
+
+    @property
+    def worst(self) -> VerdictLine | None:
+        """The compared number with the largest difference in units of the allowed one; None without one."""
+        compared = [row for row in self.rows if row.size >= 0]
+        return max(compared, key=lambda row: row.size) if compared else None
+
+    @property
+    def deviations(self) -> tuple[VerdictLine, ...]:
+        """The rows that deviate."""
+        return tuple(row for row in self.rows if row.status == "deviates")
+
+    @property
+    def groups(self) -> tuple[VerdictGroup, ...]:
+        """The rows by network and table."""
+        keys = dict.fromkeys((row.model, row.table) for row in self.rows)
+        return tuple(_group([row for row in self.rows if (row.model, row.table) == key]) for key in keys)
+
+    @property
+    def grid(self) -> VerdictGrid:
+        """All rows with a column per subset."""
+        subsets = tuple(dict.fromkeys(row.subset for row in sorted(self.rows, key=lambda row: row.subset != "test")))
+        keyed: dict[tuple[str, ...], dict[str, VerdictLine]] = {}
+        for row in self.rows:
+            keyed.setdefault((row.model, row.table, row.metric, row.protocol), {})[row.subset] = row
+        rows = [(next(iter(found.values())), tuple(found.get(s) for s in subsets)) for found in keyed.values()]
+        return VerdictGrid(subsets, tuple(rows))
 
 
-@dataclass(frozen=True)
-class RunSummary:
-    """The data, networks and protocol of the run, and its best cell."""
-
-    dataset: str
-    faces: str
-    partial: bool
-    """True if faces of the full set are missing."""
-    models: tuple[str, ...]
-    decoders: tuple[str, ...]
-    flips: str
-    boxes: str
-    normaliser: str
-    best: BestScore | None
-    not_run: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class VerdictSection:
-    """The verdict and the summary of the run."""
-
-    verdict: VerdictSummary
-    run: RunSummary
-
-
-def section(view: RunView, best: BestScore | None) -> VerdictSection:
-    """The first section of the page."""
-    return VerdictSection(summary(view), _run_summary(view, best))
-
-
-def _run_summary(view: RunView, best: BestScore | None) -> RunSummary:
-    dataset = view.run.record.dataset
-    return RunSummary(
-        dataset=display(dataset.name, 60),
-        faces=display(dataset.describe(), 80),
-        partial="test" in dataset.expected and not dataset.complete,
-        models=tuple(display(m.name, 80) for m in view.run.record.models),
-        decoders=tuple(display(d, 80) for d in view.distinct("decoder")),
-        flips=sentence_list([display(f, 40) for f in view.distinct("flip")]),
-        boxes=sentence_list([display(b, 40) for b in view.distinct("box")]),
-        normaliser=display(view.run.record.normaliser, 40),
-        best=best,
-        not_run=tuple(display(line, 500) for line in view.run.record.not_run),
+def _group(rows: Sequence[VerdictLine]) -> VerdictGroup:
+    first = rows[0]
+    compared = [row for row in rows if row.size >= 0]
+    reasons = [row.reason for row in rows if row.status.startswith("not ")]
+    return VerdictGroup(
+        first.model,
+        first.table,
+        first.kind,
+        first.link,
+        first.source,
+        {status: sum(row.status == status for row in rows) for status in STATUSES},
+        max(compared, key=lambda row: row.size) if compared else None,
+        tuple(sorted(dict.fromkeys(reasons), key=lambda reason: -reasons.count(reason))),
     )
 
 
@@ -122,17 +164,49 @@ def _digits(row: Mapping[str, Any]) -> int:
     return len(printed) if printed.isdigit() and len(printed) < 9 else _DIGITS.get(str(row.get("metric")), 2)
 
 
-def _row(row: Mapping[str, Any], causes: tuple[CauseLine, ...], causes_of: int) -> VerdictLine:
+def _size(row: Mapping[str, Any]) -> float:
+    """The difference in units of half the allowed range; -1 if nothing was compared."""
+    difference, low, high = (row.get(name) for name in ("difference", "low", "high"))
+    if row.get("status") not in ("deviates", "reproduced") or not isinstance(difference, int | float):
+        return -1.0
+    known = isinstance(low, int | float) and isinstance(high, int | float) and high > low
+    return abs(difference) / (0.5 * (high - low)) if known else abs(difference)
+
+
+def _kind(table: str, source: str) -> str:
+    if table == COMMITTED:
+        return "committed"
+    return "published" if any(row.source == source for row in published.load()) else "card"
+
+
+def _measured(view: RunView, row: Mapping[str, Any]) -> tuple[Any, bool]:
+    """The measured number, and true if it is shown for information: that of the cell nearest to the protocol."""
+    if row.get("measured") is not None or row.get("status") == "not run":
+        return row.get("measured"), False
+    model = str(row.get("model"))
+    cell = row.get("cell") or getattr(view.reported_of_model.get(model) or view.best_of_model.get(model), "id", None)
+    score = view.scores.get((str(cell), str(row.get("subset"))), {})
+    return score.get(str(row.get("metric"))), True
+
+
+def _row(view: RunView, row: Mapping[str, Any], causes: tuple[CauseLine, ...], causes_of: int) -> VerdictLine:
     metric, status, digits = str(row.get("metric", "")), str(row.get("status", "")), _digits(row)
-    source = str(row.get("source") or "")
+    source, table = str(row.get("source") or ""), str(row.get("table", ""))
+    measured, greyed = _measured(view, row)
+    cells = {cell.id: cell for cell in view.cells}
+    cell = cells.get(str(row.get("cell")))
     return VerdictLine(
         model=display(row.get("model", ""), 80),
-        table=display(row.get("table", ""), 80),
+        table=display(table, 80),
+        kind=_kind(table, source),
         metric=_METRIC_NAMES.get(metric, display(metric, 40)),
         subset=display(row.get("subset", ""), 40),
+        protocol=cell.label_without(("model",)) if cell else display(row.get("reason") or "", 200),
         reported=number(row.get("reported"), digits),
-        measured=number(row.get("measured"), digits + 1),
+        measured=number(measured, digits + 1) if status != "not run" else DASH,
+        greyed=greyed,
         difference=signed(row.get("difference"), digits + 1),
+        size=_size(row),
         allowed=display(row.get("allowed") or "", 200),
         status=status if status in STATUSES else "not comparable",
         reason=display(row.get("reason") or "", 400),
@@ -143,45 +217,60 @@ def _row(row: Mapping[str, Any], causes: tuple[CauseLine, ...], causes_of: int) 
     )
 
 
-def _rows(raw: list[Any]) -> list[VerdictLine]:
+def _rows(view: RunView, raw: Sequence[Mapping[str, Any]]) -> list[VerdictLine]:
     """The rows, deviations first. Causes that several rows of one table share are shown once, under the first row."""
-    known = [r for r in raw if isinstance(r, Mapping)]
-    known.sort(key=lambda r: STATUSES.index(r["status"]) if r.get("status") in STATUSES else len(STATUSES))
+    known = sorted(raw, key=lambda r: STATUSES.index(r["status"]) if r.get("status") in STATUSES else len(STATUSES))
     keys = [(str(r.get("model")), str(r.get("table")), _causes(r.get("causes"))) for r in known]
     seen: set[Any] = set()
     rows = []
     for row, key in zip(known, keys, strict=True):
         first = key not in seen and bool(key[2])
         seen.add(key)
-        rows.append(_row(row, key[2] if first else (), keys.count(key) if first else 0))
+        rows.append(_row(view, row, key[2] if first else (), keys.count(key) if first else 0))
     return rows
 
 
 def summary(view: RunView) -> VerdictSummary:
     """The stored verdict in one sentence with its rows; without a stored verdict, how to get one."""
-    stored = view.run.read_json("verdict.json")
-    raw = stored.get("rows") if isinstance(stored, Mapping) else None
-    if not isinstance(raw, list):
+    raw = view.verdict_rows
+    if raw is None:
         text = "This run has not been compared with reported numbers yet: run `nmebench check RUN`."
         return VerdictSummary(text, "open", (), ())
-    rows = _rows(raw)
+    rows = _rows(view, raw)
     if not rows:
         return VerdictSummary("No reported number applies to this run.", "open", (), ())
     counts = {status: sum(row.status == status for row in rows) for status in STATUSES}
-    sentence, tone = _sentence(rows, deviating=counts["deviates"], reproduced=counts["reproduced"])
-    return VerdictSummary(sentence, tone, tuple(counts.items()), tuple(rows))
+    compared = [row for row in rows if row.size >= 0]
+    tables = tables_in_words(compared or rows)
+    sentence, tone = _sentence(rows, tables, deviating=counts["deviates"], reproduced=counts["reproduced"])
+    return VerdictSummary(sentence, tone, tuple(counts.items()), tuple(rows), tables)
 
 
-def _sentence(rows: Sequence[VerdictLine], *, deviating: int, reproduced: int) -> tuple[str, str]:
-    compared = deviating + reproduced
+def tables_in_words(rows: Sequence[VerdictLine]) -> tuple[str, ...]:
+    """What the rows are compared with: a published table is never mixed up with nmebench's own."""
+    words = []
+    if any(row.kind == "committed" for row in rows):
+        words.append("the committed table of the embedded benchmark")
+    for kind, noun in (("published", "the published table"), ("card", "the model card's table")):
+        names = list(dict.fromkeys(row.table for row in rows if row.kind == kind))
+        if names:
+            shown = names[:3] + ([f"{len(names) - 3} more"] if len(names) > 3 else [])
+            words.append(f"{noun}{'s' if len(names) > 1 else ''} {sentence_list(shown)}")
+    return tuple(words)
+
+
+def _sentence(
+    rows: Sequence[VerdictLine], tables: Sequence[str], *, deviating: int, reproduced: int
+) -> tuple[str, str]:
+    compared, of = deviating + reproduced, sentence_list(list(tables))
     if not compared:
         reasons = list(dict.fromkeys(r.reason for r in rows if r.status == "not comparable"))[:2]
         because = f": {sentence_list(reasons)}" if reasons else ""
-        subject = "The one reported number is not" if len(rows) == 1 else f"None of {len(rows)} reported numbers is"
-        return f"{subject} comparable{because}.", "open"
+        subject = "The one number" if len(rows) == 1 else f"None of the {len(rows)} numbers"
+        return f"{subject} of {of} is {'not ' if len(rows) == 1 else ''}comparable{because}.", "open"
     if deviating:
-        verb = "deviates from the reported value" if deviating == 1 else "deviate from the reported values"
-        return f"{deviating} of {count(compared, 'compared number')} {verb}.", "bad"
+        verb = "deviates" if deviating == 1 else "deviate"
+        return f"{deviating} of {count(compared, 'compared number')} of {of} {verb}.", "bad"
     if compared == 1:
-        return "The one compared number is reproduced.", "good"
-    return f"All {compared} compared numbers are reproduced.", "good"
+        return f"The one compared number of {of} is reproduced.", "good"
+    return f"All {compared} compared numbers of {of} are reproduced.", "good"

@@ -1,4 +1,4 @@
-"""The box from the rectangle in WFLW's official list, which a face detector found."""
+"""The box from the rectangle that the annotations give: a face detector's in WFLW's official list."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ class RectBox:
     """A square around the file's rectangle ``x_min y_min x_max y_max``.
 
     centre = the rectangle's centre, side = max(x_max - x_min, y_max - y_min), times the padding. Source: the "P2"
-    protocol of baoshengyu/H3R (expansion 1.25), without its ``+ 1`` on the side.
+    protocol of baoshengyu/H3R (expansion 1.25), without its ``+ 1`` on the side; for COFW and LaPa
+    mmpose/datasets/datasets/face/{cofw,lapa}_dataset.py of open-mmlab/mmpose, which crop by ``bbox`` in the same way.
     """
 
     name: ClassVar[str] = "rect"
-    summary: ClassVar[str] = "square around the rectangle in the official list"
+    summary: ClassVar[str] = "square around the rectangle in the annotations"
     source: ClassVar[str] = "the annotation file's rectangle"
     padding: float = 1.25
 
@@ -35,8 +36,9 @@ class RectBox:
         """
         if dataset.rect is None:
             raise InputError(
-                f"the box 'rect' needs the rectangles that only list_98pt_rect_attr_*.txt (official-attr) carries; "
-                f"this is {dataset.format}: use --box landmarks or that list"
+                "the box 'rect' needs a rectangle of each face, which WFLW has in list_98pt_rect_attr_*.txt "
+                f"(official-attr), COFW and LaPa in mmpose's json; this is {dataset.format} of {dataset.name}: "
+                "use --box landmarks or one of those files"
             )
         low, high = dataset.rect[:, :2], dataset.rect[:, 2:]
         extent = high - low

@@ -30,7 +30,12 @@ __all__ = [
 REGISTRY = Registry(
     "dataset",
     {
-        "wflw": "nmebench.datasets.wflw:WFLW",
+        "wflw": "nmebench.datasets.benchmark_files:WFLW",
+        "300w": "nmebench.datasets.benchmark_files:W300",
+        "300w-private": "nmebench.datasets.benchmark_files:W300_PRIVATE",
+        "cofw": "nmebench.datasets.benchmark_files:COFW",
+        "aflw": "nmebench.datasets.benchmark_files:AFLW",
+        "lapa": "nmebench.datasets.benchmark_files:LAPA",
         "wflw-geometry": "nmebench.datasets.wflw_geometry:WFLW_GEOMETRY",
         "landmarks": "nmebench.datasets.landmarks:LANDMARKS",
         # The drawing code is a layer above; it is imported when these faces are asked for.
@@ -47,7 +52,7 @@ def names() -> tuple[str, ...]:
 
     Example:
         >>> names()
-        ('wflw', 'wflw-geometry', 'landmarks', 'synthface')
+        ('wflw', '300w', '300w-private', 'cofw', 'aflw', 'lapa', 'wflw-geometry', 'landmarks', 'synthface')
     """
     return tuple(REGISTRY.names())
 
@@ -89,7 +94,7 @@ def load(
         >>> load("wflv:/data/WFLW")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
             ...
-        nmebench.errors.InputError: unknown dataset 'wflv'; did you mean 'wflw'? (known: wflw, wflw-geometry, ...
+        nmebench.errors.InputError: unknown dataset 'wflv'; did you mean 'wflw'? (known: wflw, 300w, ...
     """
     name, colon, place = spec.partition(":")
     if name not in REGISTRY and Path(spec).exists():

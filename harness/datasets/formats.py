@@ -1,4 +1,4 @@
-"""The annotation formats of WFLW: file names, readers and detection from a file's content.
+"""The annotation formats: readers and detection from a file's content.
 
 A new format is one reader in ``readers/``, one line in FORMATS and one rule in :func:`detect_format`.
 """
@@ -8,53 +8,55 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import NamedTuple
 
+from nmebench.datasets.benchmark import Benchmark
 from nmebench.datasets.readers import hrnet_csv, mmpose_json, official
 from nmebench.datasets.readers.rows import Entry
 from nmebench.errors import InputError
 from nmebench.suggest import unknown
 
-__all__ = ["FORMATS", "AnnotationFormat", "check_format", "detect_format", "read_rows"]
+__all__ = ["FORMATS", "Reader", "check_format", "detect_format", "read_rows"]
 
 
-class AnnotationFormat(NamedTuple):
-    """One annotation format."""
+Reader = Callable[[str, str, int], Iterator[Entry]]
+"""Reader of (text, name for messages, number of landmarks)."""
 
-    file_name: str
-    """The usual name of its files, with ``{split}``."""
-    read: Callable[[str, str, int], Iterator[Entry]]
-    """Reader of (text, name for messages, number of landmarks)."""
-
-
-FORMATS: Mapping[str, AnnotationFormat] = MappingProxyType(
+FORMATS: Mapping[str, Reader] = MappingProxyType(
     {
-        "official-attr": AnnotationFormat("list_98pt_rect_attr_{split}.txt", partial(official.read, attributes=True)),
-        "hrnet-csv": AnnotationFormat("face_landmarks_wflw_{split}.csv", hrnet_csv.read),
-        "mmpose-json": AnnotationFormat("face_landmarks_wflw_{split}.json", mmpose_json.read),
-        "official-list": AnnotationFormat("list_98pt_{split}.txt", partial(official.read, attributes=False)),
+        "official-attr": partial(official.read, attributes=True),
+        "hrnet-csv": hrnet_csv.read,
+        "mmpose-json": mmpose_json.read,
+        "official-list": partial(official.read, attributes=False),
     }
 )
-"""In order of preference: of several files in a folder the first format is read."""
 
 
-def check_format(format: str | None) -> None:  # noqa: A002
+def check_format(format: str | None, benchmark: Benchmark) -> None:  # noqa: A002
     """Check the name of a format; None is allowed.
 
     Raises:
-        InputError: the name is not in FORMATS.
+        InputError: the benchmark's files don't come in a format of that name.
 
     Example:
-        >>> check_format("hrnet_csv")  # doctest: +ELLIPSIS
+        >>> from nmebench.datasets import benchmark
+        >>> check_format("hrnet_csv", benchmark.load("wflw"))  # doctest: +ELLIPSIS
         Traceback (most recent call last):
             ...
-        nmebench.errors.InputError: unknown format 'hrnet_csv'; did you mean 'hrnet-csv'? (known: official-attr, ...
+        nmebench.errors.InputError: unknown format of WFLW 'hrnet_csv'; did you mean 'hrnet-csv'? (known: ...
     """
-    if format is not None and format not in FORMATS:
-        raise InputError(unknown("format", format, FORMATS))
+    known = list(benchmark.files["test"])
+    if format is not None and format not in known:
+        raise InputError(unknown(f"format of {benchmark.title}", format, known))
 
 
-def read_rows(text: str, name: str, format: str, points: int) -> Iterator[Entry]:  # noqa: A002
+def read_rows(
+    text: str,
+    name: str,
+    format: str,  # noqa: A002
+    points: int,
+    *,
+    json_boxes: bool = False,
+) -> Iterator[Entry]:
     """Yield the rows of an annotation file, good and bad.
 
     Args:
@@ -62,12 +64,15 @@ def read_rows(text: str, name: str, format: str, points: int) -> Iterator[Entry]
         name: the file, for messages.
         format: a key of FORMATS.
         points: the number of landmarks K.
+        json_boxes: whether mmpose's json has the boxes of the protocol (:attr:`Benchmark.json_boxes`).
 
     Example:
         >>> [row.image for row in read_rows("1 2 3 4 a.jpg", "list.txt", "official-list", points=2)]
         ['a.jpg']
     """
-    return FORMATS[format].read(text, name, points)
+    if format == "mmpose-json" and json_boxes:
+        return mmpose_json.read(text, name, points, boxes=True)
+    return FORMATS[format](text, name, points)
 
 
 def detect_format(text: str, name: str) -> str:

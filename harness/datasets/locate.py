@@ -1,4 +1,4 @@
-"""Locates WFLW's files: the annotation file, the sibling lists of the subsets, the folder of photographs."""
+"""Locates a benchmark's files: the annotation file, the sibling lists of subsets, the folder of photographs."""
 
 from __future__ import annotations
 
@@ -7,17 +7,14 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from nmebench.datasets.formats import FORMATS, detect_format
+from nmebench.datasets.benchmark import Benchmark
+from nmebench.datasets.formats import detect_format
 from nmebench.datasets.readers.fields import with_slashes
 from nmebench.datasets.readers.text import BYTE_ORDER_MARK
 from nmebench.errors import InputError
 from nmebench.printable import shown
-from nmebench.protocol import LIST_NAMES
 
-__all__ = ["existing_name", "find_annotation_file", "find_image_folder", "subset_files"]
-
-IMAGE_FOLDERS = ("WFLW_images", "images")
-"""Usual names of the folder of photographs."""
+__all__ = ["existing_name", "find_annotation_file", "find_image_folder", "subset_file"]
 
 MAX_DEPTH = 4
 """Levels of folders that are searched for annotation files."""
@@ -26,12 +23,19 @@ MAX_ENTRIES = 20_000
 """Files and folders that are examined before the search stops."""
 
 
-def find_annotation_file(path: Path, *, split: str, format: str | None) -> tuple[Path, list[str]]:  # noqa: A002
+def find_annotation_file(
+    path: Path,
+    benchmark: Benchmark,
+    *,
+    split: str,
+    format: str | None,  # noqa: A002
+) -> tuple[Path, list[str]]:
     """Return the annotation file that ``path`` names, and the other formats that the folder holds.
 
     Args:
         path: a file; a folder that holds one under a usual name (four levels deep at most); or a folder with a single
             annotation file of any name directly in it.
+        benchmark: the definition of the data set, which has the usual names.
         split: ``test`` or ``train``.
         format: search only for this format's usual name.
 
@@ -42,10 +46,10 @@ def find_annotation_file(path: Path, *, split: str, format: str | None) -> tuple
         return path, []
     if not path.is_dir():
         raise InputError(f"{shown(path)} is neither a folder nor an annotation file")
-    files = sorted(_text_files(path), key=lambda file: (len(file.parts), file.parts))
+    usual = benchmark.files.get(split, {})
+    files = sorted(_text_files(path, benchmark.image_folders), key=lambda file: (len(file.parts), file.parts))
     found: dict[str, Path] = {}
-    for name in FORMATS:
-        wanted = _file_name(name, split)
+    for name, wanted in usual.items():
         hits = [file for file in files if file.name == wanted]
         if len(hits) > 1 and len(hits[0].parts) == len(hits[1].parts):
             raise InputError(f"{shown(path)} holds {wanted} twice ({shown(hits[0])}, {shown(hits[1])}): name the file")
@@ -63,41 +67,46 @@ def find_annotation_file(path: Path, *, split: str, format: str | None) -> tuple
         candidates = [file for file in candidates if _is_annotation_file(file)]
         if len(candidates) == 1:
             return candidates[0], []
-    wanted = _file_name(format, split) if format else "a WFLW annotation file"
-    usual = ", ".join(_file_name(name, split) for name in FORMATS)
-    raise InputError(f"{shown(path)} does not hold {wanted}: looked for {usual}")
+    missing = usual.get(format, format) if format else f"a {benchmark.title} annotation file"
+    looked_for = ", ".join(usual.values()) or "nothing, because that split has no usual names; name the file"
+    raise InputError(f"{shown(path)} does not hold {missing}: looked for {looked_for}")
 
 
-def subset_files(file: Path) -> dict[str, Path]:
-    """Return where the sibling list of each subset is expected.
+def subset_file(file: Path, word: str) -> Path:
+    """Return where the list of a subset is expected, beside the list of all faces.
+
+    Args:
+        file: the annotation file of all faces.
+        word: the word at the end of the subset's file name.
 
     Example:
-        >>> subset_files(Path("list_98pt_test.txt"))["blur"].name
-        'list_98pt_test_blur.txt'
+        >>> subset_file(Path("list_98pt_test.txt"), "largepose").name
+        'list_98pt_test_largepose.txt'
     """
-    return {subset: file.with_name(f"{file.stem}_{word}{file.suffix}") for subset, word in LIST_NAMES.items()}
+    return file.with_name(f"{file.stem}_{word}{file.suffix}")
 
 
-def find_image_folder(file: Path, root: Path, images: Sequence[str]) -> Path | None:
+def find_image_folder(file: Path, root: Path, images: Sequence[str], usual: Sequence[str]) -> Path | None:
     """Return the folder that the images' names are relative to, or None.
 
     The search covers the annotation file's folder, three levels above it, and the dataset's root; in each of them
-    ``WFLW_images``, ``images`` and the level itself. The folder that holds most of the first 20 images wins. If none
+    the folders with a usual name and the level itself. The folder that holds most of the first 20 images wins. If none
     holds any, the first folder with a usual name is returned.
 
     Args:
         file: the annotation file.
         root: the dataset's root.
         images: image names as the annotation file has them.
+        usual: usual names of the folder.
     """
     levels = list(dict.fromkeys([root, *file.parents[:4]]))
-    candidates = [level / name for level in levels for name in IMAGE_FOLDERS] + levels
+    candidates = [level / name for level in levels for name in usual] + levels
     folders = [folder for folder in candidates if folder.is_dir()]
     sample = list(dict.fromkeys(images))[:20]
     hits = [sum(_is_file(folder / existing_name(folder, image)) for image in sample) for folder in folders]
     if hits and max(hits) > 0:
         return folders[hits.index(max(hits))]
-    return next((folder for folder in folders if folder.name in IMAGE_FOLDERS), None)
+    return next((folder for folder in folders if folder.name in usual), None)
 
 
 def existing_name(folder: Path | None, image: str) -> str:
@@ -114,11 +123,7 @@ def existing_name(folder: Path | None, image: str) -> str:
     return with_slashes(image)
 
 
-def _file_name(format: str, split: str) -> str:  # noqa: A002
-    return FORMATS[format].file_name.format(split=split)
-
-
-def _text_files(folder: Path) -> Iterator[Path]:
+def _text_files(folder: Path, image_folders: Sequence[str]) -> Iterator[Path]:
     """Yield the text, csv and json files under a folder, without the folders of photographs."""
     left = MAX_ENTRIES
     pending = [(folder, MAX_DEPTH)]
@@ -133,7 +138,7 @@ def _text_files(folder: Path) -> Iterator[Path]:
             raise InputError(f"{shown(folder)} holds too many files to search: name the annotation file")
         for entry in entries:
             if entry.is_dir():
-                if levels > 1 and entry.name not in IMAGE_FOLDERS:
+                if levels > 1 and entry.name not in image_folders:
                     pending.append((Path(entry.path), levels - 1))
             elif entry.name.endswith((".txt", ".csv", ".json")) and entry.is_file():  # opening a named pipe would wait
                 yield Path(entry.path)

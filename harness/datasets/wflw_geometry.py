@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from nmebench.datasets import benchmark
 from nmebench.datasets.dataset import Dataset
 from nmebench.datasets.plausibility import suspect_notes
 from nmebench.datasets.readers.arrays import NpzArchive
 from nmebench.datasets.source import DatasetSource, check_single_format, existing_path
-from nmebench.datasets.wflw import EXPECTED
 from nmebench.errors import InputError
 from nmebench.geometry.scheme import load as load_scheme
 from nmebench.printable import shown
@@ -93,7 +93,7 @@ def load(place: str | None, *, spec: str, format: str | None = None, split: str 
         lines=np.flatnonzero(full) + 1,
         landmarks=landmarks,
         subsets=subsets,
-        expected=dict(EXPECTED["test"]),
+        expected=benchmark.load("wflw").expected("test"),
         rect=None,
         centre_scale=None if scale is None else np.asarray(scale, dtype=np.float64)[full][:, [1, 2, 0]],
         files=(archive.hash,),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nmebench import synthface
-from nmebench.datasets import wflw
+from nmebench.datasets import benchmark, benchmark_files
 from nmebench.datasets.dataset import Dataset
 from nmebench.datasets.source import DatasetSource
 from nmebench.errors import InputError
@@ -42,7 +42,8 @@ def load(place: str | None, *, spec: str, format: str | None = None, split: str 
         if split != "test":
             raise InputError("synthface without a path is its test split: draw a training split and name its folder")
         place = str(synthface.cached())
-    return wflw.load(place, spec=spec, format=format, split=split, name="synthface", expected=EXPECTED)
+    layout = benchmark.load("wflw").model_copy(update={"name": "synthface", "title": "synthface", "counts": EXPECTED})
+    return benchmark_files.load(layout, place, spec=spec, format=format, split=split)
 
 
 SYNTHFACE = DatasetSource(

@@ -73,7 +73,7 @@ def test_annotation_rule(faces: Any, points: np.ndarray) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        pytest.param("rect", r"needs the rectangles that only list_98pt_rect_attr_\*\.txt", id="rect"),
+        pytest.param("rect", r"WFLW has in list_98pt_rect_attr_\*\.txt \(official-attr\), COFW and LaPa", id="rect"),
         pytest.param("annotation", "that hrnet-csv and mmpose-json carry", id="annotation"),
     ],
 )
@@ -101,7 +101,7 @@ def test_empty_box_is_refused_with_its_line(faces: Any, name: str, carried: dict
 
 
 def test_names_and_descriptions() -> None:
-    assert boxes.names() == ("landmarks", "rect", "annotation", "pfld")
+    assert boxes.names() == ("landmarks", "rect", "annotation", "pfld", "h3r-landmarks", "h3r-rect")
     for name in boxes.names():
         summary, source = boxes.describe(name)
         assert summary

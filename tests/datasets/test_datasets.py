@@ -29,7 +29,7 @@ def test_wrong_specs_are_refused(spec: str, message: str) -> None:
 
 
 def test_wrong_formats_splits_and_folders_are_refused(tiny: Any, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"unknown format 'csv'"):
+    with pytest.raises(InputError, match=r"unknown format of WFLW 'csv'"):
         datasets.load(f"wflw:{tiny.root}", format="csv")
     with pytest.raises(InputError, match=r"unknown split 'val'"):
         datasets.load(f"wflw:{tiny.root}", split="val")
@@ -48,10 +48,13 @@ def test_wrong_formats_splits_and_folders_are_refused(tiny: Any, tmp_path: Path)
 
 
 def test_names_and_descriptions() -> None:
-    assert datasets.names() == ("wflw", "wflw-geometry", "landmarks", "synthface")
+    assert datasets.names() == (
+        *("wflw", "300w", "300w-private", "cofw", "aflw", "lapa"),
+        *("wflw-geometry", "landmarks", "synthface"),
+    )
     assert datasets.describe("wflw").startswith("wflw:PATH")
     with pytest.raises(InputError, match="unknown dataset"):
-        datasets.describe("300w")
+        datasets.describe("300-W")
 
 
 def test_synthface_reads_folder_in_wflw_layout(tiny: Any) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nmebench import datasets
-from nmebench.datasets.wflw import EXPECTED
+from nmebench.datasets import benchmark
 from nmebench.errors import InputError
 
 NAMES = np.array(["largepose", "expression", "illumination", "makeup", "occlusion", "blur"])
@@ -91,6 +91,9 @@ def test_real_geometry(shared: Path) -> None:
     assert dataset.describe() == "2168 of 2500 faces"
     assert dataset.image_root is None
     # Every face of the six subsets is known; the faces without landmarks are in none.
-    assert {name: int(mask.sum()) for name, mask in dataset.subsets.items()} == {**EXPECTED["test"], "test": 2168}
+    assert {name: int(mask.sum()) for name, mask in dataset.subsets.items()} == {
+        **benchmark.load("wflw").expected("test"),
+        "test": 2168,
+    }
     assert np.isfinite(dataset.landmarks).all()
     assert dataset.centre_scale is not None

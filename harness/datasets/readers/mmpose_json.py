@@ -1,10 +1,12 @@
 """mmpose's json in COCO's layout: ``images`` with names, ``annotations`` with keypoints, ``center`` and ``scale``.
 
-Source: tests/data/wflw/test_wflw.json and mmpose/datasets/datasets/face/wflw_dataset.py of open-mmlab/mmpose. ``bbox``
-is the tight box times 1.2, clipped; no published protocol crops by it, so it is not read.
+Source: tests/data/{wflw,300w,aflw,cofw,lapa} and mmpose/datasets/datasets/face of open-mmlab/mmpose. Where an
+annotation has ``center`` and ``scale``, mmpose crops by them and ``bbox`` is unused; it is the tight box times 1.2,
+clipped. COFW and LaPa have ``bbox`` alone: x, y, width, height in image px.
 
 ``keypoints`` has x, y and a visibility v per landmark. In COCO, v = 0 means that the landmark is not annotated and its
-coordinates are 0, 0. WFLW annotates all 98 landmarks and its NME averages over all of them, so v = 0 is refused.
+coordinates are 0, 0. The benchmarks annotate every landmark and their NME averages over all of them, so v = 0 is
+refused; v = 1 (occluded) counts like v = 2.
 """
 
 from __future__ import annotations
@@ -22,13 +24,14 @@ from nmebench.printable import shown
 __all__ = ["read"]
 
 
-def read(text: str, name: str, points: int) -> Iterator[Entry]:
+def read(text: str, name: str, points: int, *, boxes: bool = False) -> Iterator[Entry]:
     """Yield the faces of a json, in the order of its annotations.
 
     Args:
         text: the file's text.
         name: the file, for messages.
         points: the number of landmarks K.
+        boxes: whether to read ``bbox``, which every annotation then needs.
 
     Yields:
         A row per face, or the error in it.
@@ -43,7 +46,7 @@ def read(text: str, name: str, points: int) -> Iterator[Entry]:
     images = _image_names(lists[0] or [], name)
     for position, annotation in enumerate(lists[1] or [], start=1):
         try:
-            yield _row(annotation, position, images, f"{name}: annotation {position}", points)
+            yield _row(annotation, position, images, f"{name}: annotation {position}", points, boxes=boxes)
         except RowError as error:
             yield error.at(position)
 
@@ -62,7 +65,9 @@ def _image_names(entries: list[Any], name: str) -> dict[int, str]:
     return images
 
 
-def _row(annotation: Any, position: int, images: dict[int, str], where: str, points: int) -> AnnotationRow:
+def _row(
+    annotation: Any, position: int, images: dict[int, str], where: str, points: int, *, boxes: bool
+) -> AnnotationRow:
     """Return one face."""
     if not isinstance(annotation, dict):
         raise RowError("columns", f"{where} is not an object")
@@ -83,7 +88,14 @@ def _row(annotation: Any, position: int, images: dict[int, str], where: str, poi
         if not isinstance(centre, list) or len(centre) != 2:
             raise RowError("columns", f"{where}: 'center' is not a list of two numbers")
         box = parse_numbers([*centre, annotation["scale"]], where, ("center x", "center y", "scale"))
-    return AnnotationRow(position, images[number], coordinates, centre_scale=box)
+    rect = None
+    if boxes:
+        given = annotation.get("bbox")
+        if not isinstance(given, list) or len(given) != 4:
+            raise RowError("columns", f"{where}: 'bbox' is not a list of four numbers")
+        x, y, width, height = parse_numbers(given, where, ("bbox x", "bbox y", "bbox width", "bbox height"))
+        rect = [x, y, x + width, y + height]
+    return AnnotationRow(position, images[number], coordinates, rect=rect, centre_scale=box)
 
 
 def _check_visibility(values: list[Any], where: str) -> None:
@@ -97,5 +109,5 @@ def _check_visibility(values: list[Any], where: str) -> None:
         raise RowError(
             "visibility",
             f"{where}: landmark {missing[0]} has v = 0, which means not annotated ({len(missing)} of {len(values)} "
-            "landmarks): WFLW's NME counts all of them; annotate them or remove the annotation",
+            "landmarks): the NME counts all of them; annotate them or remove the annotation",
         )

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmebench.bounded_read import parse_json
-from nmebench.datasets.formats import FORMATS, check_format, detect_format, read_rows
-from nmebench.datasets.locate import find_annotation_file, find_image_folder, subset_files
+from nmebench.datasets.benchmark import load
+from nmebench.datasets.benchmark_files import match_faces
+from nmebench.datasets.formats import check_format, detect_format, read_rows
+from nmebench.datasets.locate import find_annotation_file, find_image_folder, subset_file
 from nmebench.datasets.readers.rows import AnnotatedFaces, AnnotationRow, gather
 from nmebench.datasets.readers.text import read_text
 from nmebench.datasets.verify.across_files import check_counts, check_formats, check_leak, check_subsets
@@ -20,7 +22,6 @@ from nmebench.datasets.verify.photographs import check_photographs
 from nmebench.datasets.verify.protocols import served_protocols
 from nmebench.datasets.verify.report import Collector, Report
 from nmebench.datasets.verify.text import check_text
-from nmebench.datasets.wflw import EXPECTED, match_faces
 from nmebench.errors import InputError
 from nmebench.geometry.scheme import Scheme
 from nmebench.geometry.scheme import load as load_scheme
@@ -28,6 +29,8 @@ from nmebench.printable import shown
 from nmebench.protocol import ATTRIBUTES
 
 __all__ = ["verify"]
+
+_WFLW = load("wflw")
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ def verify(path: str | Path, format: str | None = None, *, images: bool = True) 
         InputError: no annotation file is found, or the format is unknown.
     """
     place = Path(path).expanduser()
-    check_format(format)
+    check_format(format, _WFLW)
     root = place if place.is_dir() else place.parent
     scheme = load_scheme("wflw98")
     into = Collector()
@@ -72,7 +75,7 @@ def verify(path: str | Path, format: str | None = None, *, images: bool = True) 
     train = _check_training(place, root, format, scheme, into)
     if checked:
         first = checked[0]
-        check_counts(len(first.faces.images), masks[0], EXPECTED["test"], first.name, into)
+        check_counts(len(first.faces.images), masks[0], _WFLW.expected("test"), first.name, into)
         for other, subsets in zip(checked[1:], masks[1:], strict=True):
             check_formats(first.faces, other.faces, (first.name, other.name), into)
             check_subsets(masks[0], subsets, (first.name, other.name), first.faces.lines, into)
@@ -89,7 +92,7 @@ def verify(path: str | Path, format: str | None = None, *, images: bool = True) 
         findings=tuple(into.findings),
         protocols=served_protocols(
             faces=len(checked[0].faces.images) if checked else 0,
-            total=EXPECTED["test"]["test"],
+            total=_WFLW.counts["test"]["test"],
             missing_subsets=[subset for subset in ATTRIBUTES if subset not in defined],
             rect=any(one.faces.rect is not None for one in checked),
             scale=any(one.faces.centre_scale is not None for one in checked),
@@ -101,8 +104,8 @@ def verify(path: str | Path, format: str | None = None, *, images: bool = True) 
 
 def _test_files(place: Path, format: str | None) -> list[Path]:  # noqa: A002
     """Return the test list of every format that the folder holds."""
-    first, others = find_annotation_file(place, split="test", format=format)
-    return [first, *(find_annotation_file(place, split="test", format=other)[0] for other in others)]
+    first, others = find_annotation_file(place, _WFLW, split="test", format=format)
+    return [first, *(find_annotation_file(place, _WFLW, split="test", format=other)[0] for other in others)]
 
 
 def _check_file(
@@ -154,7 +157,8 @@ def _check_subset_lists(
     if one.faces.attributes is not None:
         return {subset: one.faces.attributes[:, column] for column, subset in enumerate(ATTRIBUTES)}
     subsets: dict[str, NDArray[np.bool_]] = {}
-    for subset, sibling in subset_files(file).items():
+    for subset, word in _WFLW.lists.items():
+        sibling = subset_file(file, word)
         name = _relative_name(sibling, root)
         if not sibling.is_file():
             into.add("warning", "subset-missing", name, None, f"is missing: there is no subset {subset}")
@@ -190,9 +194,9 @@ def _check_training(
     """Check the training list, if there is one."""
     if not place.is_dir():
         return None
-    names = [one.file_name.format(split="train") for name, one in FORMATS.items() if format in (None, name)]
+    names = [file for name, file in _WFLW.files["train"].items() if format in (None, name)]
     try:
-        file, _ = find_annotation_file(place, split="train", format=format)
+        file, _ = find_annotation_file(place, _WFLW, split="train", format=format)
     except InputError:
         return None
     return _check_file(file, root, format, scheme, into) if file.name in names else None
@@ -201,7 +205,7 @@ def _check_training(
 def _check_images(checked: list[_CheckedFile], file: Path, root: Path, into: Collector) -> None:
     """Check the photographs once for all formats, against the sizes that the json declares."""
     first = checked[0]
-    folder = find_image_folder(file, root, first.faces.images)
+    folder = find_image_folder(file, root, first.faces.images, _WFLW.image_folders)
     if folder is None:
         into.add("warning", "no-photographs", first.name, None, "no folder of photographs found beside the lists")
         return

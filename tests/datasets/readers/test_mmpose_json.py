@@ -41,7 +41,7 @@ def in_second_annotation(change: Callable[[dict[str, Any]], object]) -> Callable
         ),
         pytest.param(
             in_second_annotation(lambda a: a["keypoints"].__setitem__(slice(6, 186), [0] * 180)),
-            r"landmark 2 has v = 0, which means not annotated \(60 of 98 landmarks\): WFLW's NME counts all of them",
+            r"landmark 2 has v = 0, which means not annotated \(60 of 98 landmarks\): the NME counts all of them",
             id="60 landmarks not annotated",
         ),
         *(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nmebench import datasets
-from nmebench.datasets import locate
+from nmebench.datasets import benchmark, locate
 from nmebench.datasets.readers import text
 from nmebench.errors import InputError
 
@@ -20,7 +20,7 @@ def test_utf16_is_refused(tiny: Any) -> None:
 
 def test_unreadable_files_are_refused(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="is neither a folder nor an annotation file"):
-        locate.find_annotation_file(tiny.root / "nothing", split="test", format=None)
+        locate.find_annotation_file(tiny.root / "nothing", benchmark.load("wflw"), split="test", format=None)
     with pytest.raises(InputError, match="is missing"):
         text.read_text(tiny.root / "nothing", tiny.root)
     with pytest.raises(InputError, match="is a folder"):

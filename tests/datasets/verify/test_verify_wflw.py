@@ -369,7 +369,7 @@ def test_complete_folder_serves_published_protocols(tiny: Any) -> None:
 def test_folder_without_annotation_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not hold a WFLW annotation file"):
         verify(tmp_path)
-    with pytest.raises(InputError, match=r"unknown format 'coco'"):
+    with pytest.raises(InputError, match=r"unknown format of WFLW 'coco'"):
         verify(tmp_path, "coco")
 
 

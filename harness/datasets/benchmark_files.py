@@ -1,18 +1,22 @@
-"""WFLW (Wu et al., CVPR 2018) in any of its four formats, and other datasets with the same layout."""
+"""Data sets that a benchmark defines, read from its annotation files and their sibling lists."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nmebench.datasets.benchmark import Benchmark
+from nmebench.datasets.benchmark import load as load_benchmark
 from nmebench.datasets.dataset import Dataset
 from nmebench.datasets.formats import check_format, detect_format, read_rows
-from nmebench.datasets.locate import existing_name, find_annotation_file, find_image_folder, subset_files
+from nmebench.datasets.locate import existing_name, find_annotation_file, find_image_folder, subset_file
 from nmebench.datasets.plausibility import suspect_notes
+from nmebench.datasets.readers.fields import with_slashes
 from nmebench.datasets.readers.rows import AnnotatedFaces, gather
 from nmebench.datasets.readers.text import read_text
 from nmebench.datasets.source import DatasetSource, existing_path
@@ -23,57 +27,40 @@ from nmebench.geometry.scheme import load as load_scheme
 from nmebench.printable import shown
 from nmebench.protocol import ATTRIBUTES
 
-__all__ = ["EXPECTED", "WFLW", "load", "match_faces"]
-
-EXPECTED: Mapping[str, Mapping[str, int]] = {
-    "test": {
-        "test": 2500,
-        "pose": 326,
-        "expression": 314,
-        "illumination": 698,
-        "makeup": 206,
-        "occlusion": 736,
-        "blur": 773,
-    },
-    "train": {"train": 7500},
-}
-"""Faces of the complete dataset, by split and subset.
-
-Source: WFLW's page; confirmed by spiga/data/annotations/wflw/db_info.json of andresprados/SPIGA.
-"""
+__all__ = ["AFLW", "COFW", "LAPA", "W300", "W300_PRIVATE", "WFLW", "load", "match_faces"]
 
 
 def load(
+    benchmark: Benchmark,
     place: str | None,
     *,
     spec: str,
     format: str | None = None,  # noqa: A002
     split: str = "test",
-    name: str = "wflw",
-    expected: Mapping[str, Mapping[str, int]] = EXPECTED,
 ) -> Dataset:
     """Load the faces of one list, in its order.
 
     Args:
+        benchmark: the definition of the data set.
         place: the dataset's folder, the annotations' folder, or one annotation file.
         spec: as the user gave it, kept in the result.
-        format: a key of ``formats.FORMATS``; None to detect it from the file.
+        format: one of the benchmark's formats; None to detect it from the file.
         split: ``test`` or ``train``.
-        name: the dataset's name in the result.
-        expected: counts of the complete dataset by split and subset.
 
     Raises:
         InputError: a file is missing or wrong; the message names file and line.
     """
-    check_format(format)
+    check_format(format, benchmark)
     path = existing_path(place, spec)
     root = path if path.is_dir() else path.parent
-    file, others = find_annotation_file(path, split=split, format=format)
-    scheme = load_scheme("wflw98")
+    file, others = find_annotation_file(path, benchmark, split=split, format=format)
+    scheme = load_scheme(benchmark.scheme)
     text, digest = read_text(file, root)
     file_name = shown(file)
     found_format = format or detect_format(text, file_name)
-    faces = gather(read_rows(text, file_name, found_format, scheme.points), file_name, scheme.points)
+    check_format(found_format, benchmark)
+    rows = read_rows(text, file_name, found_format, scheme.points, json_boxes=benchmark.json_boxes)
+    faces = gather(rows, file_name, scheme.points)
     notes = [f"read {digest.name} ({found_format}); other formats in the folder: {', '.join(others)}"] if others else []
     notes += _note_repeated_faces(faces, digest.name)
     if split == "test":
@@ -83,13 +70,13 @@ def load(
     if faces.attributes is not None:
         subsets |= {subset: faces.attributes[:, column] for column, subset in enumerate(ATTRIBUTES)}
     elif split == "test":
-        sibling_subsets, sibling_files, sibling_notes = _read_sibling_lists(
-            faces, file, root, found_format, scheme.points
+        sibling_subsets, sibling_files, sibling_notes = _read_subsets(
+            benchmark, faces, file, root, found_format, scheme.points
         )
         subsets |= sibling_subsets
         files += sibling_files
         notes += sibling_notes
-    image_root = find_image_folder(file, root, faces.images)
+    image_root = find_image_folder(file, root, faces.images, benchmark.image_folders)
     if image_root is None:
         notes.append("no folder of photographs found: geometry only")
     images = tuple(existing_name(image_root, image) for image in faces.images)
@@ -97,7 +84,7 @@ def load(
     if rewritten:
         notes.append(f"{digest.name}: {rewritten} image names have backslashes, which were read as slashes")
     notes += suspect_notes(faces.landmarks, digest.name)
-    counts = expected.get(split, {})
+    counts = benchmark.expected(split)
     notes += [
         f"{subset} has {int(subsets[subset].sum())} faces, the complete set {count}"
         for subset, count in counts.items()
@@ -106,7 +93,7 @@ def load(
     for array in (faces.landmarks, faces.lines, *subsets.values()):
         array.setflags(write=False)
     return Dataset(
-        name=name,
+        name=benchmark.name,
         spec=spec,
         root=root,
         format=found_format,
@@ -116,7 +103,7 @@ def load(
         lines=faces.lines,
         landmarks=faces.landmarks,
         subsets=subsets,
-        expected=dict(counts),
+        expected=counts,
         rect=faces.rect,
         centre_scale=faces.centre_scale,
         files=tuple(files),
@@ -125,9 +112,17 @@ def load(
     )
 
 
-WFLW = DatasetSource(
-    summary="wflw:PATH, WFLW in any of its formats (official lists, HRNet csv, mmpose json)", load=load
-)
+def _source(name: str, summary: str) -> DatasetSource:
+    """Return the source of a shipped benchmark."""
+    return DatasetSource(summary=summary, load=partial(load, load_benchmark(name)))
+
+
+WFLW = _source("wflw", "wflw:PATH, WFLW in any of its formats (official lists, HRNet csv, mmpose json)")
+W300 = _source("300w", "300w:PATH, the public test set of 300-W, 68 landmarks (HRNet csv, mmpose json)")
+W300_PRIVATE = _source("300w-private", "300w-private:PATH, the private test set of 300-W (HRNet csv, mmpose json)")
+COFW = _source("cofw", "cofw:PATH, COFW with 29 landmarks (mmpose json, HRNet csv)")
+AFLW = _source("aflw", "aflw:PATH, AFLW with 19 landmarks (HRNet csv, mmpose json)")
+LAPA = _source("lapa", "lapa:PATH, LaPa with 106 landmarks (mmpose json)")
 
 
 def match_faces(keys: list[tuple[str, bytes]], wanted: list[tuple[str, bytes]]) -> tuple[NDArray[np.bool_], int]:
@@ -161,17 +156,25 @@ def match_faces(keys: list[tuple[str, bytes]], wanted: list[tuple[str, bytes]]) 
     return mask, lost
 
 
-def _read_sibling_lists(
-    faces: AnnotatedFaces, file: Path, root: Path, found_format: str, points: int
+def _read_subsets(
+    benchmark: Benchmark, faces: AnnotatedFaces, file: Path, root: Path, found_format: str, points: int
 ) -> tuple[dict[str, NDArray[np.bool_]], list[FileHash], list[str]]:
-    """Return the subsets that sibling lists define, the files read, and notes on lists that don't fit."""
+    """Return the subsets that sibling lists or the photographs' folders define, the files read, and notes."""
     subsets: dict[str, NDArray[np.bool_]] = {}
     files: list[FileHash] = []
     notes: list[str] = []
     keys = faces.keys()
-    for subset, sibling in subset_files(file).items():
-        if not sibling.is_file():
-            notes.append(f"{shown(sibling.name)} is missing: there is no subset {subset}")
+    for subset in dict.fromkeys((*benchmark.lists, *benchmark.folders)):
+        sibling = subset_file(file, benchmark.lists[subset]) if subset in benchmark.lists else None
+        if sibling is None or not sibling.is_file():
+            mask = _in_folders(faces.images, benchmark.folders.get(subset, ()))
+            if mask.any():
+                subsets[subset] = mask
+            elif sibling is not None:
+                notes.append(f"{shown(sibling.name)} is missing: there is no subset {subset}")
+            else:
+                folders = ", ".join(benchmark.folders[subset])
+                notes.append(f"no photograph's path begins with {folders}: there is no subset {subset}")
             continue
         text, digest = read_text(sibling, root)
         listed = gather(read_rows(text, shown(sibling), found_format, points), shown(sibling), points)
@@ -186,6 +189,11 @@ def _read_sibling_lists(
     return subsets, files, notes
 
 
+def _in_folders(images: Sequence[str], folders: Sequence[str]) -> NDArray[np.bool_]:
+    """Return which photographs ``[N]`` have one of the beginnings at some level of their path."""
+    return np.array([any(f"/{one}" in f"/{with_slashes(image)}" for one in folders) for image in images], np.bool_)
+
+
 def _note_repeated_faces(faces: AnnotatedFaces, name: str) -> list[str]:
     """Return a note when a face occurs more than once, because each occurrence counts in the scores."""
     keys = faces.keys()
@@ -194,12 +202,16 @@ def _note_repeated_faces(faces: AnnotatedFaces, name: str) -> list[str]:
 
 
 def _check_normaliser(faces: AnnotatedFaces, scheme: Scheme, found_format: str, name: str) -> None:
-    """Raise an InputError for a face whose inter-ocular distance is zero."""
+    """Raise an InputError for a face whose default normaliser is zero, for schemes that measure it on the landmarks."""
+    rule = scheme.normalisers[scheme.default_normaliser]
+    if rule.kind != "distance":
+        return
     lengths = normaliser(scheme, faces.landmarks)
     if not (lengths > 0).all():
         face = int(np.argmin(lengths))
         place = f": annotation {faces.lines[face]}" if found_format == "mmpose-json" else f":{faces.lines[face]}"
+        first, second = (", ".join(map(str, points)) for points in (rule.first, rule.second))
         raise InputError(
-            f"{name}{place}: the outer eye corners (landmarks 60 and 72) coincide: the NME of this face is undefined; "
-            "correct or remove the line"
+            f"{name}{place}: the outer eye corners (landmarks {first} and {second}) coincide: the NME of this face is "
+            "undefined; correct or remove the line"
         )

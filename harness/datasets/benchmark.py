@@ -1,0 +1,108 @@
+"""Benchmarks: the files, faces and subsets of a data set. Each is a TOML file in ``harness/datasets/benchmarks/``."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from importlib import resources
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from nmebench.bounded_read import parse_toml
+from nmebench.errors import InputError
+from nmebench.suggest import unknown
+
+__all__ = ["Benchmark", "load", "names", "parse"]
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")]
+FileName = Annotated[str, StringConstraints(pattern=r"^[\w.-]{1,100}$")]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Benchmark(BaseModel):
+    """The definition of a data set: its scheme, files, subsets and counts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    title: str
+    """The name in texts for readers."""
+    scheme: Name
+    """Name of the landmark scheme."""
+    image_folders: tuple[str, ...] = ("images",)
+    """Usual names of the folder of photographs."""
+    json_boxes: bool = False
+    """Whether ``bbox`` in mmpose's json is the box of the protocol; elsewhere it is the landmarks' box, grown."""
+    files: Mapping[str, Mapping[str, FileName]]
+    """Usual file names by split, then by annotation format, in order of preference."""
+    counts: Mapping[str, Mapping[Name, Count]] = Field(default_factory=dict)
+    """Faces of the complete data set by split and subset. The split's own name counts all faces."""
+    lists: Mapping[Name, str] = Field(default_factory=dict)
+    """By subset, the word that its own list has at the end of its file name."""
+    folders: Mapping[Name, tuple[str, ...]] = Field(default_factory=dict)
+    """By subset, the beginnings of the paths of its photographs."""
+
+    @model_validator(mode="after")
+    def _subsets_have_counts(self) -> Benchmark:
+        counted = {subset for split in self.counts.values() for subset in split}
+        for subset in (*self.lists, *self.folders):
+            if subset not in counted:
+                raise ValueError(f"subset {subset!r} has no count; add it to [counts.test]")
+        for split, counts in self.counts.items():
+            if split not in counts:
+                raise ValueError(f"counts.{split} has no count of all faces; add {split} = NUMBER")
+        if "test" not in self.files:
+            raise ValueError("files.test is missing: name the annotation files of the test split")
+        return self
+
+    def expected(self, split: str) -> dict[str, int]:
+        """Return the faces of the complete data set by subset; empty where they are not known."""
+        return dict(self.counts.get(split, {}))
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of the shipped benchmarks, sorted.
+
+    Example:
+        >>> names()
+        ('300w', '300w-private', 'aflw', 'cofw', 'lapa', 'wflw')
+    """
+    folder = resources.files("nmebench.datasets").joinpath("benchmarks")
+    return tuple(sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml")))
+
+
+@functools.cache
+def load(name: str) -> Benchmark:
+    """Return a shipped benchmark.
+
+    Raises:
+        InputError: the name is unknown; the message has the nearest match.
+
+    Example:
+        >>> load("300w").expected("test")["challenge"]
+        135
+    """
+    if name not in names():
+        raise InputError(unknown("benchmark", name, names()))
+    path = resources.files("nmebench.datasets").joinpath("benchmarks", f"{name}.toml")
+    return parse(path.read_text(encoding="utf-8"), f"{name}.toml")
+
+
+def parse(text: str, where: str) -> Benchmark:
+    """Return the benchmark that a TOML text defines.
+
+    Args:
+        text: the TOML text.
+        where: the file, for messages.
+
+    Raises:
+        InputError: it is not TOML, or a field is unknown, missing or wrong.
+    """
+    table = parse_toml(text, where)
+    try:
+        return Benchmark.model_validate(table)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"]) or "benchmark"
+        raise InputError(f"{where}: {field}: {first['msg'].removeprefix('Value error, ')}") from error

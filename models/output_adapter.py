@@ -121,6 +121,8 @@ class OutputAdapter(nn.Module):
         """The raw outputs that the settings describe, in the order of ``names``."""
         if self.output.names:
             return [self._on_stack(self._at(raw, name)) for name in self.output.names]
+        if isinstance(raw, Tensor) and 1 in self.counts:
+            return [self._on_stack(raw)]
         if isinstance(raw, Tensor):
             entries = {"": raw}
         elif isinstance(raw, Mapping):
@@ -245,6 +247,8 @@ class OutputAdapter(nn.Module):
         return self._scheme(self._activated(value))
 
     def _heatmaps(self, chosen: Sequence[Tensor]) -> dict[str, Tensor]:
+        if chosen[0].ndim not in (4, 5):
+            raise ModelError(f"{self.owner} gives {list(chosen[0].shape)}, not heatmaps {self._expected()}")
         first, *others = (self._channels_first(value) for value in chosen)
         if self.output.offsets == "interleaved":
             if first.ndim == 4:

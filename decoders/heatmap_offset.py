@@ -62,7 +62,7 @@ class HeatmapOffset(Decoder):
                 f"{self.name}: offsets has the shape {list(offsets.shape)}; with these heatmaps it should be "
                 f"{[faces, points, 2, height, width]}"
             )
-        found = Argmax().decode({"heatmaps": heatmaps})
+        found = Argmax().for_network(largest_empty=self.largest_empty).decode({"heatmaps": heatmaps})
         x, y = found.landmarks.clamp_min(0).to(torch.int64).unbind(dim=-1)
         face = torch.arange(faces, device=heatmaps.device)[:, None]
         point = torch.arange(points, device=heatmaps.device)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import ClassVar
+from copy import copy
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -36,8 +37,8 @@ class Decoded:
     scores: Tensor
     """``[N, K]`` float32, the map's maximum; 0 where that isn't finite."""
     counts: dict[str, int] = field(default_factory=dict)
-    """Numbers of landmarks, which can be summed over the batches of a run: ``empty`` (maximum <= 0), ``invalid`` (NaN
-    or infinity) and the decoder's own."""
+    """Numbers of landmarks, which can be summed over the batches of a run: ``empty`` (see
+    :attr:`Decoder.largest_empty`), ``invalid`` (NaN or infinity) and the decoder's own."""
 
     def __iter__(self) -> Iterator[Tensor]:
         """Iterate over landmarks and scores."""
@@ -81,6 +82,9 @@ class Decoder(ABC):
     """Contract checks that the definition of the decoder rules out, each with the reason."""
     count_names: ClassVar[tuple[str, ...]] = ()
     """Names of the decoder's own ``counts``."""
+    largest_empty: float = 0.0
+    """A map whose maximum is at most this is empty: it has no landmark. 0 as in mmpose; minus infinity where no map is
+    empty, as for logits. It belongs to the network, see :meth:`for_network`."""
 
     def __init__(self, **options: object) -> None:
         """Check the options.
@@ -103,6 +107,28 @@ class Decoder(ABC):
             'dark:kernel=17'
         """
         return canonical(self.name, self.schema, self.options)
+
+    def for_network(self, *, largest_empty: float) -> Self:
+        """Return the decoder with a network's rule for empty maps (a model card's ``output.empty``).
+
+        A preset keeps the rule of its code base, a maximum of at most 0.
+
+        Args:
+            largest_empty: see :attr:`largest_empty`.
+
+        Example:
+            >>> import torch
+            >>> from nmebench import decoders
+            >>> logits = torch.tensor([[[[-5.0, -2.0, -7.0]]]])
+            >>> argmax = decoders.create("argmax")
+            >>> argmax(logits).landmarks, argmax.for_network(largest_empty=-torch.inf)(logits).landmarks
+            (tensor([[[-1., -1.]]]), tensor([[[1., 0.]]]))
+        """
+        if self.chain is not None or largest_empty == self.largest_empty:
+            return self
+        decoder = copy(self)
+        decoder.largest_empty = largest_empty
+        return decoder
 
     def __repr__(self) -> str:
         """Return the spec in angle brackets."""
@@ -218,7 +244,7 @@ class HeatmapDecoder(Decoder):
 
     def locate(self, maps: Tensor, counts: Counter[str]) -> tuple[Tensor, Tensor]:
         """Return landmarks ``[M, 2]`` and scores ``[M]`` of maps ``[M, H, W]``; empty and invalid maps come later."""
-        maxima = self.find_maxima(maps)
+        maxima = replace(self.find_maxima(maps), largest_empty=self.largest_empty)
         found = self.refine(maps, maxima)
         if isinstance(found, tuple):
             found, own = found
@@ -226,12 +252,12 @@ class HeatmapDecoder(Decoder):
         return found, maxima.score
 
     def decode(self, outputs: Mapping[str, Tensor]) -> Decoded:
-        """Decode ``heatmaps`` ``[N, K, H, W]``, a chunk of faces at a time.
+        """Decode the output that ``needs`` names, maps ``[N, K, H, W]``, a chunk of faces at a time.
 
         Raises:
-            DecoderError: the heatmaps have another shape.
+            DecoderError: the maps have another shape.
         """
-        heatmaps = outputs["heatmaps"]
+        heatmaps = outputs[self.needs[0]]
         check_heatmaps(self.name, heatmaps)
         faces, points, height, width = heatmaps.shape
         landmarks = torch.empty((faces, points, 2), dtype=torch.float32, device=heatmaps.device)
@@ -246,20 +272,23 @@ class HeatmapDecoder(Decoder):
         for start in range(0, faces, step):
             # No copy of the usual contiguous float32 maps; other types and layouts are converted one chunk at a time.
             part = heatmaps[start : start + step].to(torch.float32).contiguous().view(-1, height, width)
-            xy, score = mask_undecodable(*self.locate(part, counts), counts)
+            xy, score = mask_undecodable(*self.locate(part, counts), counts, self.largest_empty)
             landmarks[start : start + step] = xy.view(-1, points, 2)
             scores[start : start + step] = score.view(-1, points)
         return Decoded(landmarks, scores, dict(counts))
 
 
-def mask_undecodable(landmarks: Tensor, score: Tensor, counts: Counter[str]) -> tuple[Tensor, Tensor]:
+def mask_undecodable(
+    landmarks: Tensor, score: Tensor, counts: Counter[str], largest_empty: float = 0.0
+) -> tuple[Tensor, Tensor]:
     """Replace the landmarks of empty and invalid maps by (-1, -1), and count them.
 
     Args:
         landmarks: ``[M, 2]`` heatmap px.
         score: ``[M]``, the maximum of each map.
-        counts: adds to ``empty`` (maximum <= 0, as in mmpose) and ``invalid`` (NaN, infinity, or a landmark that isn't
-            finite).
+        counts: adds to ``empty`` (maximum <= ``largest_empty``) and ``invalid`` (NaN, infinity, or a landmark that
+            isn't finite).
+        largest_empty: the largest maximum of an empty map; 0 as in mmpose.
 
     Returns:
         landmarks float32 and scores, both finite.
@@ -275,10 +304,10 @@ def mask_undecodable(landmarks: Tensor, score: Tensor, counts: Counter[str]) -> 
     """
     landmarks = landmarks.to(torch.float32)
     finite = torch.isfinite(score)
-    good = finite & (score > 0) & torch.isfinite(landmarks).all(dim=-1)
+    good = finite & (score > largest_empty) & torch.isfinite(landmarks).all(dim=-1)
     if bool(good.all()):
         return landmarks, score
-    empty = score <= 0
+    empty = score <= largest_empty
     counts["empty"] += int(empty.sum())
     counts["invalid"] += int((~good & ~empty).sum())
     return landmarks.masked_fill(~good[:, None], -1.0), score.masked_fill(~finite, 0.0)

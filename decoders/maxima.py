@@ -30,11 +30,13 @@ class Maxima:
     """``[M]`` float32, the map's value at the maximum; NaN where the map has one."""
     window: Tensor
     """``[M, D, D]`` with ``D = 2 * radius + 1``: the values around the maximum, zeros outside the map; a copy."""
+    largest_empty: float = 0.0
+    """The largest maximum of an empty map (:attr:`nmebench.decoders.interface.Decoder.largest_empty`)."""
 
     @property
     def valid(self) -> Tensor:
-        """``[M]`` bool, true where the maximum is finite and above 0, so that the map has a landmark."""
-        return (self.score > 0) & torch.isfinite(self.score)
+        """``[M]`` bool, true where the maximum is finite and above ``largest_empty``, so that the map has a landmark."""
+        return (self.score > self.largest_empty) & torch.isfinite(self.score)
 
     @property
     def xy(self) -> Tensor:

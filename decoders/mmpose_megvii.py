@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import ClassVar
 
 import torch
@@ -53,7 +52,7 @@ class MmposeMegvii(HeatmapDecoder):
     def find_maxima(self, maps: Tensor) -> Maxima:
         """Return the maxima of the blurred maps and their blurred neighbours."""
         parts = [find_maxima(blurred, radius=1) for _, blurred in self._blur.complete_maps(maps)]
-        return Maxima(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Maxima)))
+        return Maxima(*(torch.cat([getattr(part, name) for part in parts]) for name in ("x", "y", "score", "window")))
 
     def refine(self, maps: Tensor, maxima: Maxima) -> Tensor:
         """Return each maximum plus its quarter step plus half a pixel."""

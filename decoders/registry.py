@@ -26,6 +26,7 @@ REGISTRY = Registry(
         "soft-argmax": "nmebench.decoders.soft_argmax:SoftArgmax",
         "barycentre": "nmebench.decoders.barycentre:Barycentre",
         "top-k": "nmebench.decoders.top_k:TopK",
+        "top-k-logits": "nmebench.decoders.top_k_logits:TopKLogits",
         "heatmap-offset": "nmebench.decoders.heatmap_offset:HeatmapOffset",
         "simcc": "nmebench.decoders.simcc:Simcc",
         "simcc-dark": "nmebench.decoders.simcc_dark:SimccDark",

@@ -21,8 +21,8 @@ class Simcc(Decoder):
     """The maximum of one distribution for x and one for y, each with ``split`` bins per pixel of the network's input.
 
     Reads ``simcc_x`` ``[N, K, Lx]`` and ``simcc_y`` ``[N, K, Ly]``. Without a heatmap, landmarks ``[N, K, 2]`` are in
-    input px. The score is the smaller of the two maxima. Where it is <= 0 the landmark is (-1, -1); mmpose also divides
-    that by ``split``.
+    input px. The score is the smaller of the two maxima. Where it is at most ``largest_empty``, 0 unless
+    the network's card says otherwise, the landmark is (-1, -1); mmpose also divides that by ``split``.
 
     Raises:
         DecoderError: an option that is not allowed; on a call, an output that is missing or not of its shape.
@@ -68,7 +68,7 @@ class Simcc(Decoder):
         counts: Counter[str] = Counter(dict.fromkeys(("empty", "invalid", *self.count_names), 0))
         axes, scores = zip(*(self._decode_axis(outputs[name]) for name in self.needs), strict=True)
         # minimum() propagates a NaN from either axis, so that the landmark is counted as invalid.
-        landmarks, score = mask_undecodable(torch.stack(axes, dim=-1), torch.minimum(*scores), counts)
+        landmarks, score = mask_undecodable(torch.stack(axes, dim=-1), torch.minimum(*scores), counts, self.largest_empty)
         return Decoded(landmarks.view(faces, points, 2), score.view(faces, points), dict(counts))
 
     def _decode_axis(self, distribution: Tensor) -> tuple[Tensor, Tensor]:

@@ -22,7 +22,8 @@ class TopK(HeatmapDecoder):
     """Mean position of the k largest pixels of the complete map, weighted by softmax of their values.
 
     Reads heatmaps ``[N, K, H, W]``; landmarks are ``[N, K, 2]`` in heatmap px. The pixels may be anywhere in the map.
-    Which of several equal values count among the k is undefined, as in H3R.
+    Which of several equal values count among the k is undefined, as in H3R. On heatmaps with a small peak the weights
+    are nearly equal; H3R's own decoder is ``top-k-logits``, which reads logits.
 
     Raises:
         DecoderError: a ``k`` outside 1 to 1024; on a call, heatmaps that are not a floating-point tensor

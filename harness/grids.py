@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nmebench.protocol import Grid
 
-__all__ = ["grid_map"]
+__all__ = ["grid_map", "mirror_displacement"]
 
 
 def grid_map(
@@ -29,3 +29,21 @@ def grid_map(
     ends = 1 if grid == "udp" else 0
     scale = tuple((side - ends) / (pixels - ends) for side, pixels in zip(input_size, heatmap_size, strict=True))
     return (scale[0], scale[1]), 0.5 if grid == "half-pixel" else 0.0
+
+
+def mirror_displacement(grid: Grid, heatmap_width: int, input_width: int) -> float:
+    """Return how far left, in heatmap px, a landmark of the mirrored crop is after its map is mirrored back.
+
+    Mirroring a crop is x -> W - 1 - x, mirroring a map is x -> w - 1 - x. In the grids ``udp`` and ``half-pixel`` one
+    undoes the other. In the grid ``stride``, with r = W / w, the landmark at x / r comes back at x / r - (1 - 1 / r).
+
+    Args:
+        grid: one of :data:`nmebench.protocol.GRIDS`.
+        heatmap_width: of the heatmaps in px, w.
+        input_width: of the network's input in px, W.
+
+    Example:
+        >>> mirror_displacement("stride", 64, 256), mirror_displacement("udp", 64, 256)
+        (0.75, 0.0)
+    """
+    return 1 - heatmap_width / input_width if grid == "stride" else 0.0

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from nmebench.models.card_table import CardTable, Fraction, Line, Name, Percent, Spec
+from nmebench.protocol import Flip
 
 __all__ = ["Reported", "TestProtocol"]
 
@@ -19,12 +20,19 @@ class TestProtocol(CardTable):
 
     decoder: Spec | None = None
     """Spec of the decoder; None if the network gives landmarks."""
-    flip: bool = False
-    """True if the outputs are averaged with those of the mirrored image."""
+    flip: bool | Flip = False
+    """True if the outputs are averaged with those of the mirrored image (with ``shift`` as mmpose does it), or the name
+    of the flip test, such as ``flip-coords``."""
     shift: bool = False
     """mmpose's ``shift_heatmap``: the flipped heatmaps are moved right by one px before averaging."""
     shift_coords: bool = False
     """mmpose 1.x's ``shift_coords``, which applies to networks that give landmarks."""
+
+    @model_validator(mode="after")
+    def _one_flip_test(self) -> TestProtocol:
+        if isinstance(self.flip, str) and (self.shift or self.shift_coords):
+            raise ValueError(f"flip = {self.flip!r} names the flip test; leave out shift and shift_coords")
+        return self
 
 
 class Reported(CardTable):
@@ -45,13 +53,15 @@ class Reported(CardTable):
     tolerance: Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]
     """Largest difference of NME that counts as agreement, in percent points."""
     decoder: Spec | None = None
-    flip: bool | None = None
+    flip: bool | Flip | None = None
     shift: bool | None = None
     shift_coords: bool | None = None
     box: Name | None = None
 
     @model_validator(mode="after")
-    def _reports_a_value(self) -> Reported:
+    def _reports_a_value_and_one_flip_test(self) -> Reported:
         if not (self.nme or self.fr10 or self.auc10):
             raise ValueError("reports nothing: one of nme, fr10, auc10 is needed")
+        if isinstance(self.flip, str) and (self.shift is not None or self.shift_coords is not None):
+            raise ValueError(f"flip = {self.flip!r} names the flip test; leave out shift and shift_coords")
         return self

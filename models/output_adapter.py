@@ -36,6 +36,7 @@ from nmebench.models.card_input import ImageLayout
 from nmebench.models.card_output import Output
 from nmebench.models.errors import ModelError
 from nmebench.models.landmark_layout import from_layout, order_note, to_input_px
+from nmebench.models.logit_note import logit_note
 
 __all__ = ["AdaptedNetwork", "OutputAdapter", "adapted", "fits", "output_notes"]
 
@@ -450,8 +451,10 @@ def output_notes(output: Output, outputs: Mapping[str, Tensor]) -> tuple[str, ..
 
     Args:
         output: the card's table.
-        outputs: the network's named outputs of some faces; the first is read.
+        outputs: the network's named outputs of some faces; of landmarks the first is read.
     """
+    if "heatmaps" in outputs:
+        return logit_note(outputs["heatmaps"], output)
     landmarks = outputs.get("landmarks")
     if landmarks is None or output.channels is not None or output.order is not None:
         return ()

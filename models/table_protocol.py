@@ -26,8 +26,9 @@ class TableProtocol:
 def table_protocol(card: Mapping[str, Any], table: Mapping[str, Any]) -> TableProtocol:
     """Return the protocol of one reported table: the table's own settings, then the card's.
 
-    A network that gives landmarks has no decoder. mmpose has one switch that shifts flipped heatmaps (``shift``) and
-    one that shifts flipped coordinates (``shift_coords``); the word ``flip+shift`` covers both.
+    A network that gives landmarks has no decoder. ``flip`` is the name of a flip test, or mmpose's switch: mmpose has
+    one more that shifts flipped heatmaps (``shift``) and one that shifts flipped coordinates (``shift_coords``), and
+    the word ``flip+shift`` covers both.
 
     Args:
         card: a model card as JSON, as a run stores it. Tables and fields may be missing.
@@ -41,8 +42,11 @@ def table_protocol(card: Mapping[str, Any], table: Mapping[str, Any]) -> TablePr
     test = {**(card.get("test") or {}), **{key: value for key, value in table.items() if value is not None}}
     gives_landmarks = (card.get("output") or {}).get("kind") == "landmarks"
     shift = test.get("shift_coords" if gives_landmarks else "shift")
+    named = test.get("flip")
     flip: Flip = "none"
-    if test.get("flip"):
+    if isinstance(named, str):
+        flip = named  # type: ignore[assignment]  # the card's model has checked it
+    elif named:
         flip = "flip+shift" if shift else "flip"
     return TableProtocol(
         decoder=DIRECT if gives_landmarks else test.get("decoder") or None,

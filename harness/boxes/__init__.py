@@ -17,6 +17,8 @@ REGISTRY = Registry(
         "rect": "nmebench.boxes.rect:RectBox",
         "annotation": "nmebench.boxes.annotation:AnnotationBox",
         "pfld": "nmebench.boxes.pfld:PfldBox",
+        "h3r-landmarks": "nmebench.boxes.h3r:H3RLandmarksBox",
+        "h3r-rect": "nmebench.boxes.h3r:H3RRectBox",
     },
     group=None,
 )
@@ -27,7 +29,7 @@ def names() -> tuple[str, ...]:
 
     Example:
         >>> names()
-        ('landmarks', 'rect', 'annotation', 'pfld')
+        ('landmarks', 'rect', 'annotation', 'pfld', 'h3r-landmarks', 'h3r-rect')
     """
     return tuple(REGISTRY.names())
 

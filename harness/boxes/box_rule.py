@@ -59,21 +59,23 @@ class Boxes:
     def resampled(self, sampling: Sampling | None) -> Boxes:
         """Return the boxes with another resampling, in whole pixels if it cuts them out.
 
-        The boxes are those that the crops show, so that landmarks and pixels agree.
+        The boxes are those that the crops show, so that landmarks and pixels agree. A rule that has a resampling of
+        its own keeps its boxes with it, because the rule defines both.
 
         Args:
             sampling: None keeps the rule's own.
 
         Example:
-            >>> boxes = Boxes("rect", "detector", 1.25, np.array([[9.3, 9]]), np.array([[7.6, 8]]), sampling="affine")
+            >>> boxes = Boxes("rect", "detector", 1.25, np.array([[9.2, 9]]), np.array([[7.6, 8]]), sampling="affine")
             >>> boxes.resampled("resize").size.tolist()
             [[8.0, 8.0]]
         """
-        chosen = sampling or self.sampling
-        if chosen == "affine":
-            return replace(self, sampling=chosen)
+        if sampling is None or sampling == self.sampling:
+            return self
+        if sampling == "affine":
+            return replace(self, sampling=sampling)
         centre, size = whole_pixels(self.centre, self.size)
-        return replace(self, centre=centre, size=size, sampling=chosen)
+        return replace(self, centre=centre, size=size, sampling=sampling)
 
 
 class BoxRule(Protocol):

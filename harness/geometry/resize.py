@@ -33,8 +33,8 @@ def whole_pixels(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return boxes rounded to whole pixels, as :func:`cut` cuts them out.
 
-    The sides are rounded to the nearest number of pixels, at least 1, and then the left and upper edges to the nearest
-    pixel (halves to the even one).
+    Each edge is rounded to the nearest pixel (halves to the even one), as Pillow's ``Image.crop`` does, so a square may
+    become one px wider than high; a side is at least 1 px.
 
     Args:
         centre: ``[..., 2]`` image px.
@@ -44,12 +44,12 @@ def whole_pixels(
         Centres and sizes whose edges are whole numbers; they don't change when they are rounded again.
 
     Example:
-        >>> whole_pixels(np.array([10.3, 20.0]), np.array([7.6, 8.0]))
+        >>> whole_pixels(np.array([10.2, 20.0]), np.array([7.6, 8.0]))
         (array([10., 20.]), array([8., 8.]))
     """
-    rounded = np.maximum(np.rint(size), 1.0)
-    corner = np.rint(centre - rounded / 2)
-    return corner + rounded / 2, rounded
+    low = np.rint(centre - size / 2)
+    high = np.maximum(np.rint(centre + size / 2), low + 1)
+    return (low + high) / 2, high - low
 
 
 def cut(image: NDArray[np.uint8], centre: NDArray[np.float64], size: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from nmebench.decoders.interface import Decoded
+from nmebench.protocol import Flip
 from nmebench.runs.run_store import ModelRecord
 from nmebench.sweep import flip_test
 from nmebench.sweep.batch_store import BatchStore
@@ -102,22 +105,29 @@ class NetworkSweep:
             release_free_memory()
 
     def _flip_test(self, outputs: Outputs) -> Outputs:
-        """Return the outputs that the decoders read, by flip test."""
+        """Return the outputs that the decoders read, by flip test; ``mirrored`` is the mirrored pass itself."""
+        needed: dict[Flip, set[str]] = {}
+        for cell in self.network.cells:
+            names = ("landmarks",) if cell.decoder is None else cell.decoder.needs
+            if _averages_outputs(cell):
+                needed.setdefault(cell.record.flip, set()).update(names)
         with self.clock.wall("flip"):
-            averages = {
-                flip: self.pool.submit(self._average, outputs, flip) for flip in self.network.flips if flip != "none"
-            }
-            return {"none": outputs["plain"], **{flip: task.result() for flip, task in averages.items()}}
+            averages = {flip: self.pool.submit(self._average, outputs, flip, names) for flip, names in needed.items()}
+            return {"none": outputs["plain"], **outputs, **{flip: task.result() for flip, task in averages.items()}}
 
-    def _average(self, outputs: Outputs, flip: str) -> dict[str, torch.Tensor]:
+    def _average(self, outputs: Outputs, flip: Flip, names: Collection[str]) -> dict[str, torch.Tensor]:
+        plain, mirrored = (
+            {name: value for name, value in outputs[which].items() if name in names} for which in ("plain", "mirrored")
+        )
         with torch.inference_mode():
             back = flip_test.unflip(
-                outputs["mirrored"],
+                mirrored,
                 self.forward.permutation,
-                shift=flip == "flip+shift",
+                flip=flip,
                 width=self.network.built.card.input.size[0],
+                grid=self.network.built.grid,
             )
-            return flip_test.average(outputs["plain"], back)
+            return flip_test.average(plain, back)
 
     def _decode_batch(self, number: int, outputs: Outputs) -> dict[str, Result]:
         """Decode the missing cells of a batch, in one task per decoder, and return the results by cell key."""
@@ -139,23 +149,54 @@ class NetworkSweep:
         torch's threads wait for each other longer than they compute, above all on a busy machine.
         """
         results = {}
+        passes: dict[str, Decoded] = {}  # "none" and "flip-coords" share the decoded plain pass
         for cell in cells:
             spent = Clock()
             with spent.processor("decode"), torch.inference_mode():
-                results[cell.key] = self._decode(cell, outputs[cell.record.flip], rows)
+                results[cell.key] = self._decode(cell, outputs, rows, passes)
             self.workers.spend(f"decode {cell.record.decoder}", spent["decode"])
             self.cells_clock.spend(cell.record.id, spent["decode"])
         return results
 
-    def _decode(self, cell: PlannedCell, outputs: Mapping[str, torch.Tensor], rows: np.ndarray) -> Result:
-        """Decode a batch for one cell and map its landmarks to image px."""
+    def _decode(self, cell: PlannedCell, outputs: Outputs, rows: np.ndarray, passes: dict[str, Decoded]) -> Result:
+        """Decode a batch for one cell and map its landmarks to image px.
+
+        Args:
+            cell: the cell.
+            outputs: from :meth:`_flip_test`.
+            rows: positions of the batch's faces.
+            passes: what this cell's decoder has decoded of the batch, by the name in ``outputs``; it is added to.
+        """
         geometry = self.network.geometry.take(rows).with_heatmaps(self._first_batch.heatmap_size)
-        if cell.decoder is None:
-            landmarks = geometry.input_to_image(outputs["landmarks"].double().cpu().numpy())
+        decoder = cell.decoder
+        if decoder is None:
+            landmarks = geometry.input_to_image(outputs[cell.record.flip]["landmarks"].double().cpu().numpy())
             return Result(landmarks, np.ones(landmarks.shape[:2], np.float32), {})
-        decoded = cell.decoder(outputs)
-        landmarks = geometry.to_image(decoded.landmarks.double().cpu().numpy(), cell.decoder.chain)
-        return Result(landmarks, decoded.scores.cpu().numpy(), decoded.counts)
+
+        def decoded(which: str) -> tuple[np.ndarray, Decoded]:
+            if which not in passes:
+                passes[which] = decoder(outputs[which])
+            return passes[which].landmarks.double().cpu().numpy(), passes[which]
+
+        if cell.record.flip != "flip-coords":
+            landmarks, found = decoded(cell.record.flip)
+            return Result(geometry.to_image(landmarks, decoder.chain), found.scores.cpu().numpy(), found.counts)
+        permutation = self.plan.dataset.scheme.flip
+        (here, plain), (there, mirrored) = decoded("none"), decoded("mirrored")
+        found_here, found_there = ((landmarks != -1).any(axis=-1) for landmarks in (here, there))
+        mean = flip_test.average_landmarks(
+            geometry.heatmap_to_input(here, decoder.chain),
+            geometry.heatmap_to_input(there, decoder.chain),
+            permutation,
+            width=self.network.built.card.input.size[0],
+            found=found_here,
+            found_mirrored=found_there,
+        )
+        scores = (plain.scores.cpu().numpy() + mirrored.scores.cpu().numpy()[:, permutation]) * np.float32(0.5)
+        counts = Counter(plain.counts) + Counter(mirrored.counts)
+        counts["one_pass"] = int((found_here != found_there[:, permutation]).sum())
+        names = sorted({*plain.counts, *counts})  # a sum of counters leaves out zeros
+        return Result(geometry.input_to_image(mean, decoder.chain), scores, {name: counts[name] for name in names})
 
     @property
     def _first_batch(self) -> FirstBatch:
@@ -181,3 +222,8 @@ class NetworkSweep:
             batch_size=self.network.batch_size,
             notes=list(self._first_batch.notes),
         )
+
+
+def _averages_outputs(cell: PlannedCell) -> bool:
+    """Return True for a cell that reads averaged outputs; landmarks that a network outputs are averaged as such."""
+    return cell.record.flip != "none" and (cell.decoder is None or cell.record.flip != "flip-coords")

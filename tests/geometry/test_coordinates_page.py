@@ -12,6 +12,7 @@ import torch
 
 from nmebench.geometry import Geometry
 from nmebench.geometry.crop import crop
+from nmebench.protocol import Flip
 from nmebench.sweep import flip_test
 
 PAGE = Path(__file__).parents[2] / "docs" / "coordinates.md"
@@ -36,15 +37,15 @@ def test_pixels_are_sampled_where_the_page_says(sampling: str, offset: float) ->
     np.testing.assert_allclose(found, formula + offset, atol=0.51 if offset else 0)
 
 
-@pytest.mark.parametrize(("shift", "displacement"), [(False, -0.75), (True, 0.25)])
-def test_flipped_stride_heatmaps_are_displaced_as_the_page_says(shift: bool, displacement: float) -> None:
+@pytest.mark.parametrize(("flip", "displacement"), [("flip", -0.75), ("flip+shift", 0.25), ("flip+align", 0.0)])
+def test_flipped_stride_heatmaps_are_displaced_as_the_page_says(flip: Flip, displacement: float) -> None:
     at_input = np.array([[[145.0, 112.0]]])
     geometry = Geometry.of_input((256, 256), heatmap_size=(64, 64))
     x, y = geometry.input_to_heatmap(geometry.mirror(at_input, [0]))[0, 0]
     rows, columns = np.mgrid[:64, :64]
     heatmap = np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / 8)
     outputs = {"heatmaps": torch.tensor(heatmap[None, None])}
-    back = flip_test.unflip(outputs, torch.tensor([0]), shift=shift, width=256)["heatmaps"][0, 0].numpy()
+    back = flip_test.unflip(outputs, torch.tensor([0]), flip=flip, width=256)["heatmaps"][0, 0].numpy()
     centre = (back * columns).sum() / back.sum()
     assert centre == pytest.approx(36.25 + displacement, abs=1e-6)
 
@@ -56,8 +57,8 @@ def test_flipped_udp_heatmaps_are_exact() -> None:
     assert 63 - mirrored[0, 0] == pytest.approx(plain[0, 0])
 
 
-@pytest.mark.parametrize(("shift", "displacement"), [(False, 1.0), (True, 0.0)])
-def test_flipped_landmarks_are_displaced_as_the_page_says(shift: bool, displacement: float) -> None:
+@pytest.mark.parametrize(("flip", "displacement"), [("flip", 1.0), ("flip+shift", 0.0), ("flip+align", 0.0)])
+def test_flipped_landmarks_are_displaced_as_the_page_says(flip: Flip, displacement: float) -> None:
     mirrored = torch.tensor([[[255 - 145.0, 112.0]]])
-    back = flip_test.unflip({"landmarks": mirrored}, torch.tensor([0]), shift=shift, width=256)["landmarks"]
+    back = flip_test.unflip({"landmarks": mirrored}, torch.tensor([0]), flip=flip, width=256)["landmarks"]
     assert back[0, 0, 0].item() == 145.0 + displacement

@@ -147,14 +147,14 @@ def test_normalised_input_is_equal(network, inputs) -> None:
     np.testing.assert_allclose(inputs[:, :, ::16, ::16], network["inputs"], rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize(("key", "flip"), [("plain", None), ("flip", False), ("flip_shift", True)])
+@pytest.mark.parametrize(("key", "flip"), [("plain", None), ("flip", "flip"), ("flip_shift", "flip+shift")])
 def test_heatmaps_of_the_network_and_its_flip_test(network, hrnet, inputs, key, flip) -> None:
     with torch.inference_mode():
         outputs = hrnet(inputs)
         if flip is not None:
             permutation = torch.as_tensor(np.array(scheme.load("wflw98").flip))
             mirrored = hrnet(mirror_images(inputs))
-            outputs = average(outputs, unflip(mirrored, permutation, shift=flip, width=256))
+            outputs = average(outputs, unflip(mirrored, permutation, flip=flip, width=256))
     found = outputs["heatmaps"][:, network["channels"].tolist()].numpy()
     largest = np.abs(network[key]).max()
     assert np.abs(found - network[key]).max() <= 5e-6 * max(1.0, largest)

@@ -12,6 +12,7 @@ import torch
 
 from nmebench import decoders, metrics, models
 from nmebench.geometry import Geometry, crop, scheme
+from nmebench.protocol import Flip
 from nmebench.sweep import ModelRequest, SweepConfiguration, execute, flip_test
 
 CASES = [
@@ -69,8 +70,9 @@ def variants(shared: Path, faces: dict[str, np.ndarray]) -> dict[str, dict[str, 
         plain = module(torch.from_numpy(images))
         mirrored = module(flip_test.mirror_images(torch.from_numpy(images)))
     result = {"none": plain}
-    for name in ("flip", "flip+shift"):
-        back = flip_test.unflip(mirrored, permutation, shift=name == "flip+shift", width=256)
+    flips: tuple[Flip, ...] = ("flip", "flip+shift")
+    for name in flips:
+        back = flip_test.unflip(mirrored, permutation, flip=name, width=256)
         result[name] = flip_test.average(plain, back)
     return result
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,8 @@ class ComparisonLine:
     difference: DifferenceTexts | None
     """None for the first run, and where there is nothing to compare."""
     outcome: str
+    changes: str = ""
+    """The settings in which the cell was measured differently from the row's first cell."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +52,19 @@ class DifferenceTexts:
 
 def comparison_html(comparison: Comparison) -> str:
     """Render a comparison as a page; the same comparison gives the same bytes."""
-    ends = [e for row in comparison.rows for d in row.differences if d is not None for e in (d.low, d.high)]
+    found = [pair.difference for pair in comparison.pairs] or [d for row in comparison.rows for d in row.differences]
+    ends = [e for d in found if d is not None for e in (d.low, d.high)]
     scale = DifferenceScale.of(ends)
     sentence, tone = _sentence(comparison)
     groups = [
         [
-            _line(display(row.label, 200), display(name, 80), scores, difference, scale)
-            for name, scores, difference in zip(comparison.names, row.scores, row.differences, strict=True)
+            replace(
+                _line(display(row.label, 200), display(name, 160), scores, difference, scale),
+                changes=display("; ".join(row.changes_of(column)), 1000),
+            )
+            for column, (name, scores, difference) in enumerate(
+                zip(comparison.names, row.scores, row.differences, strict=True)
+            )
         ]
         for row in comparison.rows
     ]
@@ -77,11 +85,26 @@ def comparison_html(comparison: Comparison) -> str:
         "level": f"{100 * comparison.level:g}",
         "compared": comparison.compared,
     }
+    ranking = [
+        (cell.rank, display(cell.cell, 160), number(cell.nme, 3), display(", ".join(cell.tied), 1000))
+        for cell in comparison.ranking
+    ]
+    pairs = [
+        (
+            display(pair.first, 160),
+            display(pair.second, 160),
+            _difference(pair.difference, scale),
+            pair.difference.result,
+        )
+        for pair in comparison.pairs
+    ]
     names = sentence_list([display(name, 40) for name in comparison.names])
     return assemble(
         [
             Section("verdict", "Summary", "Summary", "comparison", summary),
             Section("cells", "Cells", "Cell by cell", "comparison_cells", table),
+            *([Section("ranking", "Ranking", "Ranking", "comparison_ranking", ranking)] if ranking else []),
+            *([Section("pairs", "Pairs", "All pairs", "comparison_pairs", {**table, "pairs": pairs})] if pairs else []),
         ],
         title=f"{display(comparison.dataset, 40)}: {names}",
         subtitle=f"{count(comparison.faces, 'common face')}, {count(len(groups), 'cell')}",
@@ -93,7 +116,10 @@ def comparison_html(comparison: Comparison) -> str:
 def _sentence(comparison: Comparison) -> tuple[str, str]:
     if not comparison.compared:
         return "Nothing was comparable: the runs have no cell in common.", "open"
-    outcomes = Counter(d.result for row in comparison.rows for d in row.differences if d is not None)
+    outcomes = Counter(comparison.results)
+    if comparison.pairs:
+        different = comparison.compared - outcomes["no difference"]
+        return f"{count(comparison.compared, 'pair')}, {different} with a significant difference.", "open"
     parts = [f"{outcomes[name]} {name}" for name in ("worse", "better") if outcomes[name]]
     if outcomes["no difference"]:
         parts.append(f"{outcomes['no difference']} without a significant difference")

@@ -126,11 +126,11 @@ def _matching_cell(run: Run, model: ModelRecord, table: ReportedTable) -> tuple[
     if "decoder" in differences:
         return None, _Outcome("not run", f"no cell with {table.protocol}")
     if differences:
-        text = "; ".join(f"measured with {n} {a}, reported with {n} {b}" for n, (a, b) in differences.items())
+        text = _differences_text(run, differences)
         return None, _Outcome("not comparable", text)
     changed = setting_differences(cell_settings(run, nearest), card_settings(model, nearest.box))
     if changed:
-        text = "; ".join(f"measured with {n} {a}, reported with {n} {b}" for n, (a, b) in changed.items())
+        text = _differences_text(run, changed)
         return nearest, _Outcome("not comparable", text)
     if invalid := bad_maps(nearest):
         text = f"{invalid} heatmaps of this cell are invalid (NaN or infinity), so it doesn't measure the network"
@@ -139,6 +139,12 @@ def _matching_cell(run: Run, model: ModelRecord, table: ReportedTable) -> tuple[
         text = f"normalised by {record.normaliser}, reported by {table.protocol.normaliser}"
         return nearest, _Outcome("not comparable", text)
     return nearest, None
+
+
+def _differences_text(run: Run, differences: Mapping[str, tuple[str, str]]) -> str:
+    """The settings in which a cell differs from a table; those of predictions are declared, not measured."""
+    verb = "measured" if declared_protocol(run) is None else "declared"
+    return "; ".join(f"{verb} with {n} {a}, reported with {n} {b}" for n, (a, b) in differences.items())
 
 
 def _incomplete_subset(run: Run, subset: str) -> _Outcome | None:

@@ -33,8 +33,8 @@ def changes(first_run: Run, first: CellRecord, run: Run, cell: CellRecord) -> tu
             found.append(f"{name} {after} instead of {before}{end}")
     unknown = [_undeclared(first_run), _undeclared(run)]
     if any(unknown):
-        whose = "both" if all(unknown) else "the first's" if unknown[0] else "its"
-        found.append(f"{whose} protocol is not known: predictions of another program, declared nowhere")
+        whose = "both are" if all(unknown) else "the first one's is" if unknown[0] else "its own is"
+        found.append(f"a protocol that can't be compared: {whose} not declared (predictions of another program)")
     return tuple(found)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from nmebench import reports
-from nmebench.compare import Comparison, compare
+from nmebench.compare import Comparison, compare, compare_cells
 from nmebench.runs.run_store import Run
 
 
@@ -64,3 +64,15 @@ def test_sentence_when_nothing_is_comparable(comparison: Comparison) -> None:
     rows = tuple(replace(row, differences=(None, None)) for row in comparison.rows)
     text = reports.comparison_html(replace(comparison, rows=rows))
     assert "Nothing was comparable" in text
+
+
+def test_page_of_all_pairs(small_run: Run) -> None:
+    cells = [cell.id for cell in small_run.record.cells][:3]
+    comparison = compare_cells([(small_run, cell) for cell in cells], all_pairs=True)
+    text = reports.comparison_html(comparison)
+    ranking = text[text.index('id="ranking"') :]
+    assert all(cell in ranking for cell in cells)
+    assert "No significant difference from" in ranking
+    pairs = text[text.index('id="pairs"') :]
+    assert len(re.findall(r"<td class=\"forest\">", pairs)) == 3
+    assert f"measured with <bdi>{comparison.rows[0].changes[1][0]}" in text

@@ -61,6 +61,17 @@ def test_values_per_face_average_to_the_scores(small_run: Run) -> None:
         np.testing.assert_allclose(means, stored, rtol=1e-8)
 
 
+def test_faces_at_the_threshold_count_as_successes_in_the_marks(small_run: Run) -> None:
+    """The first two cells have no failure, the others fail on half of the faces."""
+    view = RunView(small_run)
+    nme = np.full(view.nme.shape, 10.0)
+    nme[2:, ::2] = np.nextafter(10.0, 11)
+    view.__dict__["nme"] = nme
+    mask = np.ones(nme.shape[1], bool)
+    marks = score_section._marks(view, score_section.METRIC_COLUMNS[1], mask)
+    assert [marks[cell.index] for cell in view.cells] == ["best", "tie", *[""] * (len(view.cells) - 2)]
+
+
 def test_best_is_the_lowest_nme_over_all_faces(small_run: Run) -> None:
     found = score_section.best(score_section.section(RunView(small_run)))
     assert found is not None

@@ -36,7 +36,7 @@ def _model(
         "g",
         [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, 8, 8])],
         [helper.make_tensor_value_info("maps", TensorProto.FLOAT, ["n", 3, 8, 8])],
-        list(initializers),
+        [*initializers, numpy_helper.from_array(np.int64(1), "n")],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
 

@@ -170,19 +170,18 @@ def html(
         Section("ced", "Error curves", "Cumulative error", "ced", curves),
         Section("attributes", "Attributes", "Error by attribute", "attributes", attributes.section(view), half=True),
         Section("sizes", "Face size", "Error by face size", "sizes", sizes.section(view), half=True),
-        Section("landmarks", "Landmarks", "Error by landmark", "landmarks", by_landmark),
+        Section("landmarks", "Landmarks", "Error by landmark", "landmarks", by_landmark, half=True),
+        Section("cost", "Cost", "Cost and error", "cost", cost.section(view, timings=timings), half=True),
         Section("faces", "Faces", "The faces behind the numbers", "gallery", faces),
         Section("boxes", "Boxes", "Effect of the box", "boxes", boxes.section(view)),
-        Section("cost", "Cost", "Cost and error", "cost", cost.section(view, timings=timings)),
         Section("counts", "Counts", "Decoder counts", "counts", counts.section(view), half=True),
         Section("downloads", "Downloads", "Downloads", "downloads", files, half=True),
         Section("provenance", "Provenance", "Provenance", "provenance", provenance.section(view, timings=timings)),
     ]
-    dataset = run.record.dataset
     return assemble(
         [section for section in sections if section.data],
         title=_title(view),
-        subtitle=f"{display(dataset.describe(), 80)} of {display(dataset.name, 40)}, {count(len(view.cells), 'cell')}",
+        subtitle="",
         version=display(run.record.provenance.nmebench, 40),
         data={
             "cells": _script_cells(view),

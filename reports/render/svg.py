@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -32,6 +33,7 @@ __all__ = [
     "render",
     "series",
     "spread",
+    "top_labels",
 ]
 
 INK, MUTED, GRID = "#010203", "#010204", "#010205"
@@ -123,20 +125,44 @@ def _inside(block: tuple[float, list[int]], gap: float) -> tuple[float, float]:
     return middle - half, middle + half
 
 
-def direct_labels(axes: Axes, labels: Sequence[tuple[float, str, str]], *, gap: float) -> None:
-    """Write labels right of the axes, each joined to the end of its curve by a thin line.
+def top_labels(axes: Axes, labels: Sequence[tuple[float, str, str]]) -> None:
+    """Write labels above the axes in one row, each near its x, without overlap; several rows if one is too narrow.
+
+    Args:
+        axes: axes whose x limits are final.
+        labels: x in data units, text, and placeholder colour.
+    """
+    low, high = axes.get_xlim()
+    width = 72 * float(axes.figure.get_size_inches()[0]) * 0.72  # points, about the axes' share of the figure
+    longest = max((len(text) for _, text, _ in labels), default=0) * 4.9 / width
+    rows = max(1, min(len(labels), int(np.ceil(longest * len(labels)))))
+    for row in range(rows):
+        members = sorted(labels, key=lambda label: label[0])[row::rows]
+        wanted = [min(max((x - low) / (high - low), 0.0), 1.0) for x, _, _ in members]
+        for place, (_, text, colour) in zip(spread(wanted, longest), members, strict=True):
+            axes.annotate(
+                text, (place, 1.0), xycoords="axes fraction", xytext=(0, 2 + 10 * row), textcoords="offset points",
+                color=colour, ha="center", va="bottom", fontsize=8,
+            )  # fmt: skip
+
+
+def direct_labels(axes: Axes, labels: Sequence[tuple[float, str, str, int]], *, gap: float) -> None:
+    """Write labels right of the axes, each joined to the end of its curve by a line in the curve's style.
 
     Args:
         axes: axes whose y limits are set.
-        labels: height of the curve's end in data units, text, and placeholder colour.
+        labels: height of the curve's end in data units, text, placeholder colour, and number of the line style.
         gap: smallest distance between labels, as a fraction of the axes' height.
     """
     low, high = axes.get_ylim()
-    ends = [min(max((y - low) / (high - low), 0.0), 1.0) for y, _, _ in labels]
-    for end, place, (_, text, colour) in zip(ends, spread(ends, gap), labels, strict=True):
-        axes.plot([1, 1.03], [end, place], color=colour, linewidth=0.6, transform=axes.transAxes, clip_on=False)
+    ends = [min(max((y - low) / (high - low), 0.0), 1.0) for y, *_ in labels]
+    for end, place, (_, text, colour, style) in zip(ends, spread(ends, gap), labels, strict=True):
+        axes.plot(
+            [1, 1.04, 1.12], [end, place, place], color=colour, linewidth=0.9, linestyle=line_style(style),
+            transform=axes.transAxes, clip_on=False,
+        )  # fmt: skip
         axes.text(
-            1.04, place, text, color=colour, fontsize=7.5, va="center", ha="left", linespacing=1.05,
+            1.13, place, text, color=colour, fontsize=7.5, va="center", ha="left", linespacing=1.05,
             transform=axes.transAxes,
         )  # fmt: skip
 

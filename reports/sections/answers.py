@@ -10,13 +10,17 @@ from markupsafe import Markup
 from nmebench.reports.render import svg
 from nmebench.reports.render.text import adaptive_number, count, display, sentence_list
 from nmebench.reports.sections.change import ChangeRow, ChangeSection
-from nmebench.reports.sections.differences import DecoderGain, DecoderGains
+from nmebench.reports.sections.differences import DecoderGains
 from nmebench.reports.sections.neighbours import Neighbours
 from nmebench.reports.sections.scores import METRIC_COLUMNS
 from nmebench.reports.sections.verdict import VerdictLine, VerdictSummary
-from nmebench.reports.view import CellView, RunView, short_names
+from nmebench.reports.view import COLOURS, CellView, RunView, short_names
 
 __all__ = ["Answer", "Answers", "GainMatrix", "between", "section"]
+
+
+_NAMED = 4
+"""Number of networks whose best decoder the sentence names."""
 
 
 @dataclass(frozen=True)
@@ -186,16 +190,20 @@ def _decoders(view: RunView, gains: DecoderGains | None) -> Answer:
     best = [ladder.gains[0] for ladder in gains.shown if ladder.gains]
     plain = display(gains.shown[0].plain.decoder, 40)
     top = max(best, key=lambda gain: -gain.paired.difference)
-    sentence = f"{_gain_words(top)} earns most: {top.text} points over {plain} for {_network(view, top.cell)}."
-    if all(gain.paired.difference >= 0 for gain in best):
-        sentence = f"No decoder is better than {plain}."
-        return Answer("No gain", "open", sentence, (), "decoders", "All decoders")
-    word = f"{top.text} points"
-    return Answer(word, "good", sentence, (), "decoders", "All decoders, protocols and tests")
-
-
-def _gain_words(gain: DecoderGain) -> str:
-    return display(gain.cell.decoder_label, 40)
+    if top.paired.outcome != "better":
+        sentence = f"No decoder is significantly better than {plain}."
+        return Answer("No gain", "open", sentence, (), "decoders", "All decoders, protocols and tests")
+    by_decoder: dict[str, list[str]] = {}
+    for gain in sorted(best, key=lambda gain: gain.paired.difference)[:_NAMED]:
+        place = f"{gain.text} on {_network(view, gain.cell)}" if len(view.models) > 1 else gain.text
+        by_decoder.setdefault(display(gain.cell.decoder_label, 40), []).append(place)
+    parts = [f"{name} earns {sentence_list(places)}" for name, places in by_decoder.items()]
+    more = f" ({count(len(best) - _NAMED, 'more network')} below)" if len(best) > _NAMED else ""
+    sentence = f"Points of NME over {plain}: {sentence_list(parts)}{more}."
+    details = ["Each network's best decoder is named; several can be tied with it."] if len(best) > 1 else []
+    return Answer(
+        f"Up to {top.text}", "good", sentence, tuple(details), "decoders", "All decoders, protocols and tests"
+    )
 
 
 def _network(view: RunView, cell: CellView) -> str:
@@ -267,7 +275,12 @@ def _matrix(view: RunView, gains: DecoderGains | None) -> GainMatrix | None:
             outcome = gain.paired.outcome if gain.paired.outcome in ("better", "worse") else ""
             note = "" if gain.outcome in ("better", "worse") else gain.outcome
             found.setdefault(gain.cell.decoder, {})[model] = MatrixEntry(
-                gain.text, gain.interval, outcome, place == 0 and outcome == "better", note, gain.cell.index
+                gain.text,
+                gain.interval.replace("+", ""),
+                outcome,
+                place == 0 and outcome == "better",
+                note,
+                gain.cell.index,
             )
             size.setdefault(gain.cell.decoder, []).append(gain.paired.difference)
         for cell, why in ladder.left_out:
@@ -297,31 +310,26 @@ def _figure(view: RunView) -> tuple[Markup | None, str]:
     cells = [cell for group in shown.values() for cell in group]
     if len(cells) < 2:
         return None, ""
-    rows = sorted(dict.fromkeys(c.decoder for c in cells), key=lambda d: -_mean(view, cells, d))
+    rows = sorted(dict.fromkeys(c.decoder for c in cells), key=lambda d: -_excess(view, cells, d))
     models = [model for model in view.models if shown[model]]
-    drawing, axes = svg.figure(5.6, 0.75 + 0.105 * len(rows) * max(2, len(models)))
+    drawing, axes = svg.figure(4.7, 0.75 + 0.1 * len(rows) * max(2, len(models)))
+    names: list[tuple[float, str, str]] = []
     for number, model in enumerate(models):
+        colour = svg.series(number % COLOURS)
         for cell in shown[model]:
             score = view.scores.get((cell.id, "test"), {})
             y = rows.index(cell.decoder) + 0.22 * (((len(models) - 1) / 2 - number) if len(models) > 1 else 0)
             value = float(view.nme[cell.index].mean())
             ends = [float(score.get(f"nme_{end}") or value) for end in ("low", "high")]
-            colour = svg.series(number % 8)
             axes.plot(ends, [y, y], color=colour, linewidth=1.2, solid_capstyle="butt")
             axes.plot([value], [y], "o", color=colour, markersize=4)
         top = max(shown[model], key=lambda c: rows.index(c.decoder))
-        axes.annotate(
-            display(short_names(models)[number], 30),
-            (float(view.nme[top.index].mean()), len(rows) - 0.45),
-            color=svg.series(number % 8),
-            ha="center",
-            va="bottom",
-            fontsize=8,
-        )
+        names.append((float(view.nme[top.index].mean()), display(short_names(models)[number], 30), colour))
     axes.set_yticks(range(len(rows)), [display(name, 30) for name in rows])
     axes.set_ylim(-0.6, len(rows) - 0.1)
     axes.grid(visible=False, axis="x")
     axes.set_xlabel("NME, % (lower is better)")
+    svg.top_labels(axes, names)
     figure = svg.render(
         drawing,
         "first",
@@ -336,6 +344,12 @@ def _figure(view: RunView) -> tuple[Markup | None, str]:
     return figure, note
 
 
-def _mean(view: RunView, cells: Sequence[CellView], decoder: str) -> float:
-    values = [float(view.nme[c.index].mean()) for c in cells if c.decoder == decoder]
+def _excess(view: RunView, cells: Sequence[CellView], decoder: str) -> float:
+    """Mean over networks of a decoder's NME minus the network's lowest one, percent points."""
+    means = view.nme.mean(1)
+    values = [
+        float(means[c.index] - min(means[d.index] for d in cells if d.model == c.model))
+        for c in cells
+        if c.decoder == decoder
+    ]
     return sum(values) / len(values)

@@ -34,7 +34,7 @@ def section(view: RunView) -> AttributePlot | None:
     cells = tuple(firsts.values())
     if len(subsets) < 2 or not cells:
         return None
-    drawing, axes = svg.figure(5.0, 0.8 + 0.1 * len(subsets) * max(3, len(cells)))
+    drawing, axes = svg.figure(4.7, 0.8 + 0.1 * len(subsets) * max(3, len(cells)))
     order = subsets[::-1]
     names = dict(zip(view.models, short_names(view.models), strict=True))
     for number, cell in enumerate(cells):
@@ -46,18 +46,21 @@ def section(view: RunView) -> AttributePlot | None:
             height = y + 0.18 * ((len(cells) - 1) / 2 - number)
             axes.plot([float(score["nme_low"]), float(score["nme_high"])], [height] * 2, color=colour, linewidth=1.1)
             axes.plot([float(score["nme"])], [height], "o", color=colour, markersize=3.8)
-        top = view.scores.get((cell.id, "test"))
-        if top is not None and len(view.models) > 1:
-            axes.annotate(
-                display(names[cell.model], 26), (float(top["nme"]), len(order) - 0.5), color=colour, ha="center",
-                va="bottom", fontsize=7.5,
-            )  # fmt: skip
     heads = {subset: f"{display(subset, 24)} ({int(view.masks[subset].sum())})" for subset in order}
     axes.set_yticks(range(len(order)), [heads[subset] for subset in order])
     axes.set_ylim(-0.6, len(order) - 0.1)
     axes.set_xlim(left=0)
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("NME, %")
+    tops = [float(view.scores.get((cell.id, "test"), {}).get("nme", 0)) for cell in cells]
+    svg.top_labels(
+        axes,
+        [
+            (x, display(names[cell.model], 26), svg.series(cell.colour))
+            for x, cell in zip(tops, cells, strict=True)
+            if len(view.models) > 1
+        ],
+    )
     figure = svg.render(
         drawing,
         "attributes",

@@ -117,14 +117,14 @@ def section(view: RunView) -> CedPlot | None:
         tuple(view.masks),
         number(end, 3).rstrip("0").rstrip("."),
         tuple((cell, f"{100 * share:.1f} %") for share, _, cell in shares),
-        _draw_all(view, drawn[0].thresholds[::3]) if len(view.cells) > len(cells) else None,
+        _draw_all(view, drawn[0].thresholds[::4]) if len(view.cells) > len(cells) else None,
         tuple(f"{cell.short_label} ({cell.diverged})" for cell in cells if cell.diverged),
         data,
     )
 
 
 def _figure(name: str, points: NDArray[np.float64], height: float) -> tuple[Figure, Axes]:
-    drawing, axes = svg.figure(5.4, height)
+    drawing, axes = svg.figure(5.0, height)
     if name == "log":
         ticks = [t for t in _LOG_TICKS if points[0] * 0.999 <= t <= points[-1] * 1.001]
         if len(ticks) > 8:
@@ -156,12 +156,11 @@ def _draw(view: RunView, name: str, points: NDArray[np.float64], share: NDArray[
             gid=f"cell-{cell.index}",
         )
         area = float(np.trapezoid(share[place], points)) / float(points[-1] - points[0])
-        text = display(cell.short_label, 30)
-        if len(view.models) > 1:
-            text = f"{display(networks[cell.model], 26)}\n{display(cell.label_without(('model',)), 30)}"
+        protocol = _cut(f"{cell.decoder_label} {cell.flip if 'flip' in cell.differing else ''}".strip())
+        text = f"{_cut(networks[cell.model])}\n{protocol}" if len(view.models) > 1 else protocol
         # Curves that end together keep the order of their areas.
-        labels.append((float(share[place][-1]) + 1e-3 * area, text, svg.series(cell.colour)))
-    svg.direct_labels(axes, labels, gap=0.3 / height)
+        labels.append((float(share[place][-1]) + 1e-3 * area, text, svg.series(cell.colour), head.dash + cell.dashed))
+    svg.direct_labels(axes, labels, gap=(0.27 if len(view.models) > 1 else 0.15) / (height - 0.6))
     box = svg.axes_box(drawing, axes)
     markup = svg.render(
         drawing,
@@ -171,6 +170,12 @@ def _draw(view: RunView, name: str, points: NDArray[np.float64], share: NDArray[
         "table beside the plot has the values at the chosen NME.",
     )
     return CedAxis(name, points, markup, box)
+
+
+def _cut(name: str, limit: int = 28) -> str:
+    """A printable name of at most ``limit`` characters for a label in a figure; the table has the full name."""
+    text = display(name, 200)
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
 def _draw_all(view: RunView, points: NDArray[np.float64]) -> Markup:

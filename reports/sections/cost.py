@@ -28,7 +28,6 @@ class CostRow:
     """The network's best cell."""
     parameters: str
     """Millions."""
-    input: str
     forward: str
     """Milliseconds per face of the forward passes."""
     decode: str
@@ -70,7 +69,6 @@ def section(view: RunView, *, timings: bool) -> CostTable | None:
             CostRow(
                 cell,
                 DASH if record.parameters is None else f"{record.parameters / 1e6:.2f}",
-                " × ".join(map(str, record.input_size)),
                 NOT_TIMED if forward is None else number(forward, 2),
                 NOT_TIMED if decode is None else number(decode, 2),
                 cell.diverged or adaptive_number(nme),

@@ -173,5 +173,5 @@ def landmark_csv(view: RunView, table: NDArray[np.float64]) -> str:
     writer = csv.writer(sink, lineterminator="\n")
     writer.writerow(["model", "decoder", "flip", "box", *(f"landmark_{i}" for i in range(table.shape[1]))])
     for cell in view.cells:
-        writer.writerow([*map(csv_text, cell.names), *(f"{v:.5g}" for v in table[cell.index])])
+        writer.writerow([*map(csv_text, cell.names), *(f"{v:.4g}" for v in table[cell.index])])
     return sink.getvalue()

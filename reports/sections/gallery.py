@@ -27,9 +27,9 @@ __all__ = ["Gallery", "pack", "pack_offsets", "section"]
 
 SIDE = 176
 """Longest side of a picture in the page, px."""
-PICTURE_BUDGET = 420_000
+PICTURE_BUDGET = 380_000
 """Base64 characters of all pictures together."""
-POINT_BUDGET = 380_000
+POINT_BUDGET = 270_000
 """Base64 characters of all predictions together."""
 
 
@@ -45,9 +45,10 @@ class _Lengths:
 
 
 _LENGTHS: Final = (
-    _Lengths(12, 6, 6, 6, 4),
-    _Lengths(8, 4, 6, 4, 2),
-    _Lengths(8, 3, 4, 3, 1),
+    _Lengths(7, 7, 7, 7, 7),
+    _Lengths(7, 5, 6, 5, 3),
+    _Lengths(7, 4, 5, 4, 2),
+    _Lengths(7, 3, 4, 3, 1),
     _Lengths(6, 2, 3, 2, 1),
     _Lengths(4, 1, 2, 1, 1),
     _Lengths(2, 1, 1, 1, 0),

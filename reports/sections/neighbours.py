@@ -36,7 +36,10 @@ class Neighbours:
 
 
 def section(view: RunView) -> Neighbours | None:
-    """The neighbours of every headline cell by NME over all faces; None without cells."""
+    """The neighbours of every headline cell by NME over all faces; None without cells.
+
+    Where nothing is comparable, each network has one row.
+    """
     if not view.cells:
         return None
     dataset = view.run.record.dataset
@@ -50,7 +53,8 @@ def section(view: RunView) -> Neighbours | None:
     ]
     why = obstacle(view, candidates)
     rows = []
-    for headline in view.headline:
+    first = {headline.cell.model: headline for headline in reversed(view.headline)}
+    for headline in first.values() if why else view.headline:
         nme = float(view.nme[headline.cell.index].mean())
         hidden = bool(why) or bool(headline.cell.diverged)
         better, worse = ("", "") if hidden else _neighbours(nme, candidates)

@@ -24,10 +24,14 @@ def command(
         bool, typer.Option("--update", help="Write the baseline file from the run instead of comparing.")
     ] = False,
     margin: Annotated[
-        float | None, typer.Option(min=0, help="Allowed increase of NME, percent points; 0.01 by default.")
+        str | None,
+        typer.Option(
+            help="Allowed increase of NME: percent points such as 0.05, or 1% of the baseline; 0.01 by default."
+        ),
     ] = None,
     limit: Annotated[
-        list[str] | None, typer.Option(help="An absolute limit such as nme@pose<=7.0; repeatable.")
+        list[str] | None,
+        typer.Option(help="An absolute limit such as nme@pose<=7.0; repeatable; needs no baseline."),
     ] = None,
     junit: Annotated[Path | None, typer.Option(help="Write the result to this JUnit XML file.")] = None,
     markdown: Annotated[
@@ -47,18 +51,21 @@ def command(
     if embedded == (run is not None):
         raise InputError("give either the folder of a run or --embedded")
     file = baseline or (BASELINE if embedded else None)
-    if file is None:
-        raise InputError("give --baseline FILE; with --update, it is written from the run")
+    if file is None and (update or not limit):
+        raise InputError(
+            "give --baseline FILE, which --update writes from the run; a limit alone needs none: --limit 'nme<=4.0'"
+        )
     for output, option in ((junit, "--junit"), (markdown, "--markdown"), (file if update else None, "--baseline")):
         check_output(output, option)
-    reference = None if update else gate.Baseline.read(file)
+    reference = None if update or file is None else gate.Baseline.read(file)
     wanted = tuple(gate.Limit.parse(text) for text in limit or ())
+    allowed = gate.Margin() if margin is None else gate.Margin.parse(margin)
     opened = Run.open(run) if run is not None else _run_embedded(out, engine)
-    if reference is None:
+    if update and file is not None:
         gate.make_baseline(opened, limits=wanted).write(file)
         typer.echo(f"baseline: {file}, {len(opened.record.cells)} cells of {opened.record.dataset.describe()}")
         return 0
-    result = gate.gate(opened, reference, margin=gate.DEFAULT_MARGIN if margin is None else margin, limits=wanted)
+    result = gate.gate(opened, reference, margin=allowed, limits=wanted)
     if junit is not None:
         write_atomically(junit, gate.junit(result))
     if markdown is not None:

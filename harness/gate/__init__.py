@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 from nmebench.gate.baseline import Baseline, BaselineCell, make_baseline
-from nmebench.gate.gate_run import DEFAULT_MARGIN, GateResult, GateRow, gate
+from nmebench.gate.gate_run import gate
 from nmebench.gate.limits import Limit
+from nmebench.gate.margin import DEFAULT_MARGIN, Margin
 from nmebench.gate.output import junit, lines, markdown
+from nmebench.gate.result import GateResult, GateRow, SubsetChange
 
 __all__ = [
     "DEFAULT_MARGIN",
@@ -18,6 +20,8 @@ __all__ = [
     "GateResult",
     "GateRow",
     "Limit",
+    "Margin",
+    "SubsetChange",
     "gate",
     "junit",
     "lines",

@@ -22,6 +22,7 @@ from nmebench.files import write_atomically
 from nmebench.gate.limits import Limit
 from nmebench.printable import shown
 from nmebench.protocol import Flip
+from nmebench.runs.run_commit import Commit, run_commit
 from nmebench.runs.run_store import CellRecord, FaceTable, Run
 from nmebench.scoring import cell_settings, subset_masks
 
@@ -82,8 +83,14 @@ class Baseline(_Record):
     limits: tuple[str, ...] = ()
     """Absolute limits that are checked in addition to regressions, such as ``nme@pose<=7.0``."""
     made_by: dict[str, str] = Field(default_factory=dict)
-    """For information only: version and commit."""
+    """For information only: nmebench's version, the commit that was measured, and ``dirty`` (``yes`` or ``no``)."""
     cells: dict[str, BaselineCell]
+
+    @property
+    def commit(self) -> Commit | None:
+        """The commit that was measured; None where it isn't known."""
+        sha = self.made_by.get("commit")
+        return Commit(sha, {"yes": True, "no": False}.get(self.made_by.get("dirty", ""))) if sha else None
 
     @classmethod
     def read(cls, path: Path) -> Baseline:
@@ -170,6 +177,16 @@ def _exists(path: Path) -> bool:
         return False
 
 
+def _made_by(run: Run) -> dict[str, str]:
+    made = {"nmebench": run.record.provenance.nmebench}
+    commit = run_commit(run.record.provenance)
+    if commit is not None:
+        made["commit"] = commit.sha
+        if commit.dirty is not None:
+            made["dirty"] = "yes" if commit.dirty else "no"
+    return made
+
+
 def make_baseline(run: Run, *, limits: Sequence[Limit | str] = ()) -> Baseline:
     """Make a baseline from a scored run.
 
@@ -198,7 +215,6 @@ def make_baseline(run: Run, *, limits: Sequence[Limit | str] = ()) -> Baseline:
                 "per_face": _pack(nme),
             }
         )
-    commit = record.provenance.git_commit
     return Baseline(
         dataset=record.dataset.name,
         scheme=record.dataset.scheme,
@@ -206,6 +222,6 @@ def make_baseline(run: Run, *, limits: Sequence[Limit | str] = ()) -> Baseline:
         faces=len(run.faces),
         faces_sha256=faces_sha256(run.faces),
         limits=tuple(str(limit if isinstance(limit, Limit) else Limit.parse(limit)) for limit in limits),
-        made_by={"nmebench": record.provenance.nmebench, **({"commit": commit} if commit else {})},
+        made_by=_made_by(run),
         cells=cells,
     )

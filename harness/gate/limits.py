@@ -24,6 +24,8 @@ _FORM = re.compile(
 #: The sign of a limit: the largest allowed value of NME and FR, the smallest of AUC.
 _SIGNS: Mapping[MetricName, str] = {"nme": "<=", "fr10": "<=", "auc10": ">="}
 
+_NAMES: Mapping[MetricName, str] = {"nme": "NME", "fr10": "FR"}
+
 
 @dataclass(frozen=True)
 class Limit:
@@ -77,12 +79,22 @@ class Limit:
         """Return True when the limit applies to a cell with this id."""
         return fnmatchcase(cell, self.cell)
 
+    def measure(self, nme: NDArray[np.float64]) -> str:
+        """Describe the metric of a cell whose faces have this NME (percent ``[N]``), behind the limit."""
+        value = self._value(nme)
+        return (
+            f"{self}: AUC is {value:.4f}"
+            if self.metric == "auc10"
+            else f"{self}: {_NAMES[self.metric]} is {value:.4f} %"
+        )
+
     def violation(self, nme: NDArray[np.float64]) -> str | None:
         """Describe how a cell whose faces have this NME (percent ``[N]``) breaks the limit; None if it doesn't."""
+        value = self._value(nme)
+        broken = value < self.value if self.metric == "auc10" else value > self.value
+        return self.measure(nme) if broken else None
+
+    def _value(self, nme: NDArray[np.float64]) -> float:
         if self.metric == "auc10":
-            measured = metrics.auc(nme)
-            return f"{self}: AUC is {measured:.4f}" if measured < self.value else None
-        measured = float(nme.mean()) if self.metric == "nme" else metrics.failure_rate(nme)
-        return (
-            f"{self}: {'NME' if self.metric == 'nme' else 'FR'} is {measured:.4f} %" if measured > self.value else None
-        )
+            return metrics.auc(nme)
+        return float(nme.mean()) if self.metric == "nme" else metrics.failure_rate(nme)

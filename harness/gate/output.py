@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree  # only writes: nothing is parsed
 
-from nmebench.gate.gate_run import GateResult, GateRow
-from nmebench.printable import markdown_cell
+from nmebench.gate.result import GateResult, GateRow, SubsetChange
+from nmebench.printable import markdown_cell, shown
 
 __all__ = ["junit", "lines", "markdown"]
 
@@ -14,53 +14,72 @@ __all__ = ["junit", "lines", "markdown"]
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
+def _change(change: SubsetChange) -> str:
+    interval = "" if change.low is None or change.high is None else f" [{change.low:+.4f}, {change.high:+.4f}]"
+    return (
+        f"{change.subset} NME {change.before:.4f} -> {change.after:.4f} %, "
+        f"{change.difference:+.4f}{interval}, p {change.p:.3g}"
+    )
+
+
 def _numbers(row: GateRow) -> str:
-    """NME before and after, difference, interval and p; empty for a cell that was not compared."""
-    if row.before is None or row.after is None or row.difference is None or row.p is None:
-        return ""
-    interval = "" if row.low is None or row.high is None else f" [{row.low:+.4f}, {row.high:+.4f}]"
-    return f"{row.subset} NME {row.before:.4f} -> {row.after:.4f} %, {row.difference:+.4f}{interval}, p {row.p:.3g}"
+    """The changes of ``test`` and of the worst subset; empty for a cell that was not compared."""
+    parts = [_change(row.test)] if row.test else []
+    if row.worst:
+        parts.append(f"worst subset {_change(row.worst)}")
+    return "; ".join(parts)
 
 
 def lines(result: GateResult) -> list[str]:
-    """Return one line per cell, then the notes and the summary."""
+    """Return one line per cell, then the notes, the commits of both sides and the summary."""
     rows = []
     for row in result.rows:
         numbers = _numbers(row)
         rows.append(f"{row.outcome:<10}  {row.cell}  {numbers}{': ' if numbers else ''}{row.reason}")
-    return [*rows, *(f"note: {note}" for note in result.notes), result.summary]
+    notes = (f"note: {note}" for note in result.notes)
+    return [shown(line) for line in (*rows, *notes, f"commits: {result.commits}", result.summary)]
 
 
 def markdown(result: GateResult) -> str:
-    """Return a summary for a pull request: the result, then a table with the failed cells first."""
-
-    def number(value: float | None, form: str) -> str:
-        return "" if value is None else format(value, form)
-
+    """Return a summary for a pull request: the result, the commits, then a table with the failed cells first."""
+    level = f"{100 * result.level:g}"
     out = [
         f"### {'✅' if result.passed else '❌'} {markdown_cell(result.summary)}",
         "",
-        "| cell | result | subset | NME before | NME now | difference (95 % interval) | p (Holm) | why |"
-        if result.level == 0.95
-        else f"| cell | result | subset | NME before | NME now | difference ({100 * result.level:g} % interval) "
-        "| p (Holm) | why |",
-        "|---|---|---|--:|--:|--:|--:|---|",
+        markdown_cell(shown(result.commits[0].upper() + result.commits[1:])) + ".",
+        "",
     ]
-    for row in sorted(result.rows, key=lambda r: not r.failed):
-        interval = "" if row.low is None or row.high is None else f" ({row.low:+.4f} to {row.high:+.4f})"
-        cells = [
-            markdown_cell(row.cell),
-            f"**{row.outcome}**" if row.failed else row.outcome,
-            row.subset if row.compared else "",
-            number(row.before, ".4f"),
-            number(row.after, ".4f"),
-            number(row.difference, "+.4f") + interval,
-            number(row.p, ".3g"),
-            markdown_cell(row.reason),
+    if result.has_baseline:
+        head = [
+            "cell",
+            "result",
+            f"test: NME before → now ({level} % interval of the difference), p",
+            "worst subset",
+            "why",
         ]
-        out.append(f"| {' | '.join(cells)} |")
+    else:
+        head = ["cell", "result", "limits"]
+    out += [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    for row in sorted(result.rows, key=lambda r: not r.failed):
+        cells = [markdown_cell(row.cell), f"**{row.outcome}**" if row.failed else row.outcome]
+        if result.has_baseline:
+            cells += [_markdown_change(row.test, row), _markdown_change(row.worst, row)]
+        out.append(f"| {' | '.join([*cells, markdown_cell(row.reason)])} |")
     out += ["", *(f"- {markdown_cell(note)}" for note in result.notes)] if result.notes else []
+    if result.limits and result.has_baseline:
+        out += ["", f"Limits: {', '.join(markdown_cell(shown(limit)) for limit in result.limits)}."]
     return "\n".join(out) + "\n"
+
+
+def _markdown_change(change: SubsetChange | None, row: GateRow) -> str:
+    if change is None:
+        return ""
+    interval = "" if change.low is None or change.high is None else f" ({change.low:+.4f} to {change.high:+.4f})"
+    name = "" if change.subset == "test" else f"{change.subset}: "
+    difference = f"{change.difference:+.4f}"
+    if row.failed and change.subset == row.subset:
+        difference = f"**{difference}**"
+    return f"{name}{change.before:.4f} → {change.after:.4f}, {difference}{interval}, p {change.p:.3g}"
 
 
 def junit(result: GateResult) -> str:
@@ -74,6 +93,8 @@ def junit(result: GateResult) -> str:
         errors="0",
         skipped="0",
     )
+    properties = ElementTree.SubElement(suite, "properties")
+    ElementTree.SubElement(properties, "property", name="commits", value=_valid_xml(result.commits))
     for row in result.rows:
         case = ElementTree.SubElement(suite, "testcase", classname="nmebench.gate", name=_valid_xml(row.cell))
         if row.failed:
@@ -92,4 +113,4 @@ def junit(result: GateResult) -> str:
 
 def _valid_xml(text: str) -> str:
     """Replace the characters that XML can't represent."""
-    return _NOT_XML.sub("�", text)
+    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)

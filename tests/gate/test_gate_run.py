@@ -18,6 +18,7 @@ from nmebench.gate import (
     markdown,
 )
 from nmebench.runs.run_store import Run
+from nmebench.statistics import paired_difference
 
 DARK = ("net", "dark", "flip+shift", "landmarks")
 QUARTER = ("net", "quarter-offset", "flip+shift", "landmarks")
@@ -219,6 +220,21 @@ class TestMarginAndSignificance:
         assert row.outcome == outcome
         assert 1e-6 < row.p < 0.1
 
+    def test_p_is_corrected_for_all_comparisons(self, run):
+        """A difference that one test alone would call significant passes among six comparisons."""
+        reference = make_baseline(constant(run, 40.0))
+        noise = np.random.default_rng(0).normal(0, 5, len(run.faces))
+        noise += 0.5 - noise.mean()
+        row, other = gate(constant(run, 40 + noise), reference).rows
+        masks = [mask for mask in run.faces.subsets.values() if mask.any()]
+        cell = run.record.cells[0].id
+        old, new = reference.face_nme(cell), run.per_face[cell]
+        alone = [paired_difference(old[mask], new[mask], run.faces.clusters[mask]).p for mask in masks]
+        assert len(row.changes) + len(other.changes) == 6
+        assert alone[0] < 0.05 < 6 * alone[0], "the case must separate corrected from uncorrected"
+        assert row.p == pytest.approx(6 * alone[0])
+        assert row.outcome == "passed"
+
     @pytest.mark.parametrize("level", [0, 1, -0.1, float("nan")])
     def test_level_out_of_range_is_refused(self, run, baseline, level):
         with pytest.raises(InputError, match="level"):
@@ -237,3 +253,119 @@ def test_heatmaps_without_a_landmark_are_noted(run, baseline):
     assert result.notes == (f"{cell.id}: 3 heatmaps are invalid", f"{cell.id}: 2 heatmaps are empty")
     assert f"note: {cell.id}: 3 heatmaps are invalid" in lines(result)
     assert "3 heatmaps are invalid" in markdown(result)
+
+
+class TestShownSubsets:
+    """A row shows all faces and the worst subset, whichever of them decided."""
+
+    def test_every_subset_is_there(self, run, baseline):
+        row, _ = gate(run, baseline).rows
+        assert [change.subset for change in row.changes] == ["test", "pose", "blur"]
+        assert row.test.subset == "test"
+        masks = {name: mask for name, mask in run.faces.subsets.items() if mask.any()}
+        for change in row.changes:
+            assert change.after == pytest.approx(run.per_face[row.cell][masks[change.subset]].mean(), abs=1e-4)
+
+    def test_worst_is_the_largest_increase(self, make_run, predictions, many_faces, baseline):
+        moved = predictions[DARK].copy()
+        pose = many_faces.subsets["pose"]
+        moved[pose] = many_faces.landmarks[pose] + 1.2 * (moved[pose] - many_faces.landmarks[pose])
+        result = gate(make_run({**predictions, DARK: moved}, table=many_faces), baseline)
+        row, _ = result.rows
+        assert row.worst.subset == "pose"
+        assert row.worst.difference > row.test.difference > 0
+        line = lines(result)[0]
+        assert "test NME " in line
+        assert "worst subset pose NME " in line
+        table = markdown(result).splitlines()
+        assert any("| pose: " in cell and f"**{row.worst.difference:+.4f}**" in cell for cell in table)
+
+    def test_an_improved_subset_may_be_the_worst(self, make_run, predictions, many_faces, baseline):
+        better = many_faces.landmarks + 0.8 * (predictions[DARK] - many_faces.landmarks)
+        row, _ = gate(make_run({**predictions, DARK: better}, table=many_faces), baseline).rows
+        assert row.worst.difference < 0
+
+
+class TestCommits:
+    """The commits of both sides, with their uncommitted changes."""
+
+    @staticmethod
+    def committed(run, sha, *, dirty):
+        provenance = run.record.provenance.model_copy(update={"git_commit": sha, "git_dirty": dirty})
+        object.__setattr__(run, "record", run.record.model_copy(update={"provenance": provenance}))
+        return run
+
+    def test_both_are_shown(self, run):
+        reference = make_baseline(self.committed(run, "a" * 40, dirty=False))
+        result = gate(self.committed(run, "b" * 40, dirty=True), reference)
+        assert result.commits == "baseline aaaaaaaaaa, run bbbbbbbbbb with uncommitted changes"
+        assert f"commits: {result.commits}" in lines(result)
+        assert "Baseline aaaaaaaaaa, run bbbbbbbbbb with uncommitted changes." in markdown(result)
+        assert result.commits in junit(result)
+        assert "the run was measured with uncommitted changes" in result.notes[0]
+
+    def test_a_baseline_keeps_its_dirty_flag(self, run, tmp_path):
+        make_baseline(self.committed(run, "a" * 40, dirty=True)).write(tmp_path / "b.json")
+        result = gate(self.committed(run, "b" * 40, dirty=None), Baseline.read(tmp_path / "b.json"))
+        assert result.commits == "baseline aaaaaaaaaa with uncommitted changes, run bbbbbbbbbb"
+        assert result.notes[0].startswith("the baseline was measured with uncommitted changes")
+
+    def test_unknown_commits(self, run, baseline):
+        assert gate(run, baseline).commits == "baseline of an unknown commit, run of an unknown commit"
+
+
+class TestLimitsAlone:
+    """Without a baseline the limits decide."""
+
+    def test_cells_within_and_over(self, run):
+        result = gate(run, None, limits=["nme<=4.0", "*quarter*/nme@pose<=100"])
+        nme = {cell: float(values.mean()) for cell, values in run.per_face.items()}
+        expected = ["passed" if value <= 4.0 else "over limit" for value in nme.values()]
+        assert [row.outcome for row in result.rows] == expected
+        assert set(expected) == {"passed", "over limit"}, "the limit must separate the two cells"
+        assert (result.exit_code, result.nothing_comparable) == (1, False)
+        assert result.rows[0].reason == f"nme<=4: NME is {nme[result.rows[0].cell]:.4f} %"
+        assert "no baseline" in result.summary
+
+    def test_cells_without_a_limit_are_left_out(self, run):
+        result = gate(run, None, limits=["*quarter*/nme<=100"])
+        assert [row.cell for row in result.rows] == ["net__quarter-offset__flip+shift__landmarks"]
+        assert result.passed
+        assert result.summary == "gate passed: 1 cell within the limits on 500 faces of wflw, no baseline"
+        assert "| cell | result | limits |" in markdown(result)
+
+    def test_neither_baseline_nor_limit_is_refused(self, run):
+        with pytest.raises(InputError, match="neither a baseline nor a limit"):
+            gate(run, None)
+
+
+class TestDivergedFaces:
+    """One lost face moves the mean by any amount and is never significant: the gate looks at the face itself."""
+
+    def test_a_newly_diverged_face_fails(self, run):
+        reference = make_baseline(constant(run, 4.0))
+        values = np.full(len(run.faces), 4.0)
+        values[7] = 1e6
+        result = gate(constant(run, values), reference)
+        row = result.rows[0]
+        assert row.p > 0.05, "the paired test doesn't see it"
+        assert (row.outcome, result.exit_code) == ("diverged", 1)
+        assert row.reason.startswith("diverged on 1 face: an NME above 100 %")
+        assert 'type="diverged"' in junit(result)
+
+    def test_a_face_that_had_diverged_before_passes(self, run):
+        values = np.full(len(run.faces), 4.0)
+        values[7] = 1e6
+        reference = make_baseline(constant(run, values))
+        assert gate(constant(run, values), reference).passed
+        assert gate(constant(run, np.where(values > 100, 2e6, values)), reference).passed
+        values[8] = 101.0
+        assert gate(constant(run, values), reference).rows[0].outcome == "diverged"
+
+
+def test_control_characters_of_a_baseline_are_escaped(run, baseline):
+    raw = baseline.model_dump()
+    raw["cells"]["evil\x1b[2Jname"] = next(iter(raw["cells"].values()))
+    found = lines(gate(run, Baseline.model_validate(raw)))
+    assert not any("\x1b" in line for line in found)
+    assert any("evil\\x1b[2Jname" in line for line in found)

@@ -14,11 +14,11 @@ def test_lines_markdown_and_junit(make_run, predictions, many_faces, baseline):
     moved = predictions[QUARTER] + 0.1 * (predictions[QUARTER] - many_faces.landmarks)
     result = gate(make_run({DARK: predictions[DARK], QUARTER: moved}, table=many_faces), baseline)
     text = lines(result)
-    assert len(text) == 3
+    assert len(text) == 4
     assert text[1].startswith("regressed")
     page = markdown(result).splitlines()
     assert page[0].startswith("### ❌ gate failed: net\\_\\_quarter-offset")
-    assert "**regressed**" in page[4], "failed cells are listed first"
+    assert "**regressed**" in page[6], "failed cells are listed first"
     suite = ElementTree.fromstring(junit(result)).find("testsuite")
     assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
     failure = suite.find("testcase/failure")

@@ -51,7 +51,7 @@ def ranking(cells: Mapping[str, ArrayLike], clusters: ArrayLike, *, level: float
     if not cells:
         return []
     names = list(cells)
-    pairs = paired_differences([np.asarray(v, np.float64) for v in cells.values()], clusters, level=level)
+    pairs = paired_differences([np.asarray(v, np.float64) for v in cells.values()], clusters)
     upper = np.triu_indices(len(names), 1)
     significant = np.zeros((len(names), len(names)), bool)
     significant[upper] = holm(pairs.p[upper]) < 1 - level

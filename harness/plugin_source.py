@@ -6,6 +6,8 @@ packages that it imports. :func:`plugin_sources` collects all of them:
 * the distribution that installed the module, with all its files; for an editable install, the source files of the
   project's folder;
 * without a distribution, the files of the top-level package, or the Python files next to a single module;
+* for code that a card names by a file (:mod:`nmebench.code_folder`), every file that was imported from its folders, the
+  Python files next to it, and the packages of these folders that they import, data files included;
 * the same for every module that these files import, if it comes from an editable install or from no distribution;
 * name, version and content of every other distribution that they import or require.
 
@@ -15,7 +17,6 @@ Modules that are imported by a computed name only, and data files next to a sing
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import sys
@@ -27,6 +28,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
+from nmebench.bounded_read import parse_json
+from nmebench.code_folder import CodeFolder, folder_of
 from nmebench.errors import InputError
 from nmebench.files import file_sha256
 
@@ -42,6 +45,9 @@ _COVERED = frozenset({"nmebench", "torch", "torchvision", "timm"})
 _SOURCE = frozenset({".py", ".pyx", ".pxd", ".so", ".pyd", ".c", ".cc", ".cpp", ".cu", ".cuh", ".h", ".hpp"})
 
 _BYTECODE = frozenset({".pyc", ".pyo"})
+
+#: Largest data file of a package in a user's own folder that is included, bytes.
+_MAX_DATA = 4 << 20
 
 _STANDARD = Path(os.__file__).absolute().parent
 
@@ -87,13 +93,27 @@ def plugin_sources(things: Iterable[object]) -> tuple[PluginSource, ...]:
         ()
     """
     todo: list[tuple[str, Path]] = []
-    for module, thing in {str(getattr(thing, "__module__", None)): thing for thing in things}.items():
+    folders: dict[CodeFolder, None] = {}
+    others: dict[str, object] = {}
+    for thing in things:
+        folder = folder_of(thing)
+        if folder is not None:
+            folders[folder] = None
+        else:
+            others[str(getattr(thing, "__module__", None))] = thing
+    for module, thing in others.items():
         if _top(module) in _COVERED or _is_standard(_top(module)):
             continue
         file = _module_file(module)
         if file is None:
             raise InputError(f"{thing!r} has no source file; define it in a module that can be imported")
         todo.append((_top(module), file))
+    own: list[PluginSource] = []
+    for folder in folders:
+        files = _folder_files(folder)
+        installed, local = _requirements(None, files)
+        todo.extend(local)
+        own.append(PluginSource(", ".join(sorted(folder.mains)), None, None, _digest(files), installed, files))
     found: dict[str, PluginSource] = {}
     seen: set[tuple[str, Path]] = set()
     while todo:
@@ -111,7 +131,7 @@ def plugin_sources(things: Iterable[object]) -> tuple[PluginSource, ...]:
         found[name] = PluginSource(
             name, owner.name if owner else None, owner.version if owner else None, _digest(files), installed, files
         )
-    return tuple(found[name] for name in sorted(found))
+    return tuple(sorted((*own, *found.values()), key=lambda source: (source.name, source.sha256)))
 
 
 def folder_source(folder: Path) -> PluginSource | None:
@@ -223,10 +243,10 @@ def _project(candidate: Distribution) -> Path | None:
     text = candidate.read_text("direct_url.json")
     if text is not None:
         try:
-            content = json.loads(text)
+            content = parse_json(text, "direct_url.json")
             editable = content["dir_info"]["editable"] is True
             return Path(unquote(urlparse(content["url"]).path)) if editable else None
-        except (ValueError, KeyError, TypeError):
+        except (InputError, KeyError, TypeError):
             return None
     root = Path(str(candidate.locate_file("")))
     # `setup.py develop` leaves its metadata in the project, which is then on sys.path.
@@ -257,6 +277,40 @@ def _files_of(owner: Distribution | None, top: str, file: Path) -> dict[str, Pat
     if file.parent.name in _INSTALLED or file.suffix != ".py":
         return {file.name: file}
     return _next_to(file.parent)
+
+
+def _folder_files(folder: CodeFolder) -> dict[str, Path]:
+    """The files of code that a card names, by their names below the first folder that holds them.
+
+    Imports are followed in the text of the files too: a module that the forward pass imports isn't loaded before.
+    """
+    files: dict[str, Path] = {}
+    todo = set(folder.files)
+    seen: set[str] = set()
+    while todo:
+        top = _top(todo.pop())
+        if top in seen:
+            continue
+        seen.add(top)
+        place = folder.offers(top) or folder.files.get(top)
+        if place is None:
+            continue
+        if place.name == "__init__.py":
+            place = place.parent
+        new = _own_package(place) if place.is_dir() else {place.name: place, **_next_to(place.parent)}
+        files |= new
+        todo |= {name for path in new.values() if path.suffix == ".py" for name in _imports(path)} - seen
+    loaded = set(files.values())
+    return files | {f"{name}{path.suffix}": path for name, path in folder.files.items() if path not in loaded}
+
+
+def _own_package(folder: Path) -> dict[str, Path]:
+    """The files of a package that a card's code imports, without large ones such as checkpoints beside the code."""
+    return {
+        f"{folder.name}/{name}": path
+        for name, path in _package_files(folder).items()
+        if path.suffix in _SOURCE or path.stat().st_size <= _MAX_DATA
+    }
 
 
 def _next_to(folder: Path) -> dict[str, Path]:

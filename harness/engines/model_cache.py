@@ -19,6 +19,7 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor, nn
 
+from nmebench.bounded_read import parse_json, read_bounded
 from nmebench.errors import InputError
 from nmebench.files import write_atomically
 from nmebench.paths import cache_folder
@@ -35,6 +36,7 @@ ABANDONED_AFTER = 3600.0
 
 _SUFFIX = ".network"
 _DIGEST_BYTES = 32
+_LARGEST = 16 * 2**30
 
 #: Attributes of every module that are hashed elsewhere or don't affect the outputs in eval mode.
 _MODULE_ATTRIBUTES = frozenset(nn.Module().__dict__)
@@ -122,8 +124,8 @@ def read(key: str) -> dict[str, bytes] | None:
     """
     entry = folder() / f"{key}{_SUFFIX}"
     try:
-        sealed = memoryview(entry.read_bytes())
-    except OSError:
+        sealed = memoryview(read_bounded(entry, _LARGEST))
+    except InputError:
         return None
     digest, content = sealed[:_DIGEST_BYTES], sealed[_DIGEST_BYTES:]
     if hashlib.sha256(content).digest() != digest:
@@ -131,12 +133,18 @@ def read(key: str) -> dict[str, bytes] | None:
     with suppress(OSError):  # another process has removed it
         os.utime(entry)
     header, _, body = bytes(content).partition(b"\n")
+    try:
+        sizes = parse_json(header.decode("utf-8", "replace"), entry.name)
+    except InputError:
+        return None
+    if not isinstance(sizes, dict) or not all(type(size) is int and size >= 0 for size in sizes.values()):
+        return None
     found: dict[str, bytes] = {}
     start = 0
-    for name, size in json.loads(header).items():
+    for name, size in sizes.items():
         found[name] = body[start : start + size]
         start += size
-    return found
+    return found if start == len(body) else None
 
 
 def write(key: str, contents: Mapping[str, bytes]) -> None:

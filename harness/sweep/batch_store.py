@@ -10,12 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
+from nmebench.bounded_read import read_bounded
 from nmebench.errors import InputError
 from nmebench.files import write_atomically
 
 __all__ = ["BatchStore", "check_budget"]
 
 _DIGEST_BYTES = 32
+_LARGEST = 64 * 2**30
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,10 @@ class BatchStore:
         return self._file(batch).is_file()
 
     def read(self, batch: int) -> dict[str, np.ndarray] | None:
-        """Return the arrays of a batch, or None where the file is missing or damaged."""
+        """Return the arrays of a batch, or None where the file is missing, damaged or not a regular file."""
         try:
-            sealed = memoryview(self._file(batch).read_bytes())
-        except FileNotFoundError:
+            sealed = memoryview(read_bounded(self._file(batch), _LARGEST))
+        except InputError:
             return None
         digest, archive = sealed[:_DIGEST_BYTES], sealed[_DIGEST_BYTES:]
         if hashlib.sha256(archive).digest() != digest:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import warnings
 from pathlib import Path
 from typing import Any, Final
 
-import filelock
-
+from nmebench.bounded_read import read_json
 from nmebench.errors import InputError
+from nmebench.locks import locked
 from nmebench.paths import cache_folder
+from nmebench.printable import shown
 from nmebench.synthface.layout import (
     MANIFEST,
     RENDERER_VERSION,
@@ -23,6 +23,8 @@ from nmebench.synthface.layout import (
 
 BENCHMARK_FACES: Final = 500
 BENCHMARK_SEED: Final = 98
+_PATIENCE: Final = 3600.0
+"""Seconds to wait for another process that draws the same split; 500 faces take about a minute."""
 
 
 def cached(
@@ -49,24 +51,31 @@ def cached(
     """
     folder = cache_folder(cache)
     root = folder / f"synthface-v{RENDERER_VERSION}-{split}-{faces}-seed{seed}"
-    lock = filelock.FileLock(root.with_name(root.name + ".lock"))
+    way_out = "set NMEBENCH_CACHE to a folder that you may write to"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
     except OSError as error:
-        raise InputError(
-            f"cache {folder} can't be written ({error.strerror}); set NMEBENCH_CACHE to a folder that you may write to"
-        ) from error
-    try:
+        raise InputError(f"cache {shown(folder)} can't be written ({error.strerror}); {way_out}") from error
+    busy = f"another process has been drawing {shown(root)} for an hour; end it, or set NMEBENCH_CACHE"
+    with locked(root.with_name(root.name + ".lock"), busy=busy, way_out=way_out, seconds=_PATIENCE):
         if root.exists():
             fault = fault_of(root)
             if fault is None:
                 return root
             warnings.warn(f"{root}: {fault}; drawing it again", stacklevel=2)
-            shutil.rmtree(root)
+            _remove(root)
         return make(root, faces=faces, seed=seed, split=split, workers=workers, progress=progress)
-    finally:
-        lock.release()
+
+
+def _remove(root: Path) -> None:
+    """Remove a damaged split, which may be a file or a link by now."""
+    try:
+        if root.is_dir() and not root.is_symlink():
+            shutil.rmtree(root)
+        else:
+            root.unlink()
+    except OSError as error:
+        raise InputError(f"{shown(root)} is damaged and can't be removed ({error.strerror}); remove it") from error
 
 
 def fault_of(root: Path) -> str | None:
@@ -90,7 +99,7 @@ def fault_of(root: Path) -> str | None:
 
 def _manifest(root: Path) -> dict[str, Any] | None:
     try:
-        manifest = json.loads((root / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        manifest = read_json(root / MANIFEST)
+    except InputError:
         return None
     return manifest if isinstance(manifest, dict) and isinstance(manifest.get("files"), dict) else None

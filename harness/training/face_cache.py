@@ -12,7 +12,9 @@ import hashlib
 import json
 import multiprocessing
 import os
+import signal
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,9 +26,11 @@ import filelock
 import numpy as np
 from numpy.typing import NDArray
 
+from nmebench.datasets.readers.arrays import NpzArchive
 from nmebench.errors import InputError
-from nmebench.files import atomic_writer
+from nmebench.files import atomic_writer, file_sha256
 from nmebench.paths import cache_folder
+from nmebench.printable import shown
 from nmebench.training import sources
 from nmebench.training.recipe import TrainingFaces
 from nmebench.training.sources import SourceFace
@@ -39,7 +43,12 @@ REACH = 1.75
 """Side of the stored surroundings in units of the padded box: a box rotated by 45 degrees and enlarged 1.24 times."""
 LARGEST = 640
 """Longest side of stored surroundings, px; larger ones are shrunk by area, because no input size needs more."""
-FORMAT = 1
+FORMAT = 2
+PATIENCE = 900.0
+"""Seconds to wait for another process that writes a shard, which takes a minute on a slow machine."""
+
+
+_INDEX = ("starts", "shapes", "landmarks", "centres", "sides")
 
 
 @dataclass
@@ -154,19 +163,28 @@ def drawing(*wanted: Pictures) -> Iterator[Callable[[Pictures, NDArray[np.intege
 
 def _draw_all(missing: list[tuple[TrainingFaces, Path, int]], parent: int, send: Connection) -> None:
     """Main function of the second process: write the shards in order; end when the parent process ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process ends this one
     cv2.setNumThreads(1)
     try:
         # Runs with the same faces share the work: a shard that another run is writing is checked again at the end.
         left = [job for job in missing if not _make(*job, parent=parent, patience=0.0)]
         for job in left:
-            _make(*job, parent=parent, patience=-1.0)
-    except (InputError, ValueError, OSError) as error:
-        send.send(str(error))
+            if not _make(*job, parent=parent, patience=PATIENCE):
+                raise InputError(
+                    f"{shown(job[1])}: another process has been writing shard {job[2]} for {PATIENCE / 60:g} minutes; "
+                    "end it, or set NMEBENCH_CACHE"
+                )
+    except OSError as error:
+        reason = f"{error.strerror or error}; free some space, or set NMEBENCH_CACHE to a folder that you may write to"
+        send.send(f"{shown(error.filename or missing[0][1])}: {reason}")
+        raise SystemExit(2) from error
+    except (InputError, ValueError, MemoryError) as error:
+        send.send(str(error) or "not enough memory to draw the faces; use a smaller image source")
         raise SystemExit(2) from error
 
 
 def _make(faces: TrainingFaces, folder: Path, number: int, *, parent: int, patience: float) -> bool:
-    """Write a shard unless it exists; False when another process locks it for ``patience`` seconds (-1: no limit)."""
+    """Write a shard unless it exists; False when another process locks it for ``patience`` seconds."""
     try:
         with filelock.FileLock(folder / f"{number:05d}.lock", timeout=patience):
             if not _index_file(folder, number).is_file():
@@ -178,6 +196,8 @@ def _make(faces: TrainingFaces, folder: Path, number: int, *, parent: int, patie
                 _write(folder, number, cuts)
     except filelock.Timeout:
         return False
+    except NotImplementedError as error:
+        raise InputError(f"{shown(folder)}: the file system has no locks; set NMEBENCH_CACHE to another one") from error
     return True
 
 
@@ -192,7 +212,30 @@ def _last_words(receive: Connection, exitcode: int | None) -> str:
 def _missing(pictures: Pictures) -> list[int]:
     first = pictures.faces.skip // SHARD
     last = (pictures.faces.skip + len(pictures) - 1) // SHARD
-    return [n for n in range(first, last + 1) if not _index_file(pictures.folder, n).is_file()]
+    return [n for n in range(first, last + 1) if not _is_complete(pictures.folder, n)]
+
+
+def _is_complete(folder: Path, number: int) -> bool:
+    """Return whether a shard is stored and unchanged; remove the index of a damaged one, which is then drawn again."""
+    index = _index_file(folder, number)
+    if not index.exists():
+        return False
+    try:
+        if _pixel_hash(folder, number) == str(NpzArchive(index).read("sha256")):
+            return True
+        fault = "its pixels were changed"
+    except (InputError, OSError) as error:
+        fault = str(error)
+    warnings.warn(f"{shown(index)} is damaged ({fault}); drawing its faces again", stacklevel=3)
+    try:
+        index.unlink()
+    except OSError as error:
+        raise InputError(f"{shown(index)} is damaged and can't be removed ({error.strerror}); remove it") from error
+    return False
+
+
+def _pixel_hash(folder: Path, number: int) -> str:
+    return file_sha256(_pixel_file(folder, number))
 
 
 def _cut(face: SourceFace) -> SourceFace:
@@ -232,15 +275,24 @@ def _write(folder: Path, number: int, cuts: list[SourceFace]) -> None:
             landmarks=np.array([face.landmarks for face in cuts]),
             centres=np.array([face.centre for face in cuts]),
             sides=np.array([face.side for face in cuts]),
+            sha256=np.array(_pixel_hash(folder, number)),
         )
 
 
 def _read(folder: Path, number: int) -> _Shard:
-    with np.load(_index_file(folder, number)) as index:
-        parts = {name: index[name] for name in index.files}
-    pixels = np.load(_pixel_file(folder, number), mmap_mode="r")
+    """Open a shard whose hash was checked when the run started.
+
+    Raises:
+        InputError: the shard was damaged since.
+    """
+    index = NpzArchive(_index_file(folder, number))
+    parts = {name: index.read(name) for name in _INDEX}
+    try:
+        pixels = np.load(_pixel_file(folder, number), mmap_mode="r")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{shown(_pixel_file(folder, number))} was damaged during the run: run again") from error
     if pixels.size != int(parts["shapes"].prod(axis=1).sum()) * 3:
-        raise InputError(f"{_pixel_file(folder, number)} is damaged: delete {folder} and run again")
+        raise InputError(f"{shown(_pixel_file(folder, number))} was damaged during the run: run again")
     return _Shard(pixels=pixels, **parts)
 
 

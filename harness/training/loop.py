@@ -10,16 +10,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import filelock
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from nmebench import models
+from nmebench.bounded_read import read_bounded
 from nmebench.errors import InputError
 from nmebench.files import write_atomically
 from nmebench.geometry import scheme
+from nmebench.locks import locked
 from nmebench.models import checkpoint
+from nmebench.printable import shown
 from nmebench.suggest import unknown
 from nmebench.training import (
     encodings,
@@ -64,11 +66,13 @@ def train(path: str | Path, out: Path, *, resume: bool = False, device: str | No
     made = recipe.load(file)
     place = _device(device)
     _prepare_folder(out, made, resume=resume)
-    try:
-        with filelock.FileLock(out / ".lock", timeout=0), _numerics(made):
-            return _run(made, file, out, place, command=f"nmebench train {path}")
-    except filelock.Timeout as error:
-        raise InputError(f"{out} is being trained into by another process") from error
+    lock = locked(
+        out / ".lock",
+        busy=f"{shown(out)}: another nmebench is training into it; wait for it or give another folder with -o",
+        way_out="give a folder on another file system with -o",
+    )
+    with lock, _numerics(made):
+        return _run(made, file, out, place, command=f"nmebench train {path}")
 
 
 @dataclass
@@ -96,7 +100,7 @@ def _run(made: Recipe, file: Path, out: Path, device: torch.device, *, command: 
             optimiser=parts.optimiser,
             device=device,
         )
-        log.cut(done)
+    log.cut(done)
     log.write("start", done, of=len(steps), device=str(device), threads=torch.get_num_threads(), pid=os.getpid())
 
     training = face_cache.open_pictures(made.train)
@@ -267,7 +271,7 @@ def _prepare_folder(out: Path, made: Recipe, *, resume: bool) -> None:
         raise InputError(f"{out} is a file: give a folder")
     record = out / "recipe.json"
     if record.is_file():
-        if record.read_text(encoding="utf-8") != _identity(made):
+        if read_bounded(record, 1 << 24) != _identity(made).encode():
             raise InputError(f"{out} holds a run of another recipe: give another folder")
         if not resume:
             raise InputError(f"{out} contains an interrupted run: continue with --resume, or give another folder")

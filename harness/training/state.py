@@ -6,7 +6,7 @@ that was killed and resumed therefore ends with the same bits as an uninterrupte
 
 from __future__ import annotations
 
-import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from torch import Tensor, nn
 
 from nmebench.errors import InputError
 from nmebench.files import atomic_writer
+from nmebench.models.checkpoint_file import check_file
+from nmebench.printable import shown
 
 __all__ = ["Average", "load", "save"]
 
@@ -77,7 +79,7 @@ def load(
     """
     try:
         # weights_only: a checkpoint is read as data and can't run code.
-        state: Mapping[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        state: Mapping[str, Any] = _read(path, device)
         if state["recipe"] != recipe:
             raise InputError(f"{path} was made by another recipe: give another output folder")
         module.load_state_dict(state["module"])
@@ -87,5 +89,25 @@ def load(
             value.copy_(values[name])
         average.updates = int(state["updates"])
         return int(state["step"])
-    except (RuntimeError, KeyError, OSError, EOFError, pickle.UnpicklingError) as error:
-        raise InputError(f"{path} can't be read as a checkpoint of this run ({error}): delete it") from error
+    except InputError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise _damaged(path, error) from error
+
+
+def _read(path: Path, device: torch.device) -> Any:
+    """Return the content of a checkpoint's file."""
+    check_file(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about damage, which the error states
+            return torch.load(path, map_location=device, weights_only=True)
+    except Exception as error:  # damaged files make torch's reader raise errors of any class
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> InputError:
+    reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+    return InputError(
+        f"{shown(path)} can't be read as a checkpoint of this run ({reason[:200]}): delete it to train from the start"
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -96,13 +97,55 @@ def test_a_shard_that_another_run_is_making_is_left_to_it(wflw: Path, cache: Pat
     assert stored.has(0)
 
 
-def test_a_damaged_shard_names_the_way_out(wflw: Path, cache: Path) -> None:
+def flip_a_byte(file: Path) -> None:
+    data = bytearray(file.read_bytes())
+    data[-9] ^= 1
+    file.write_bytes(bytes(data))
+
+
+def cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-20])
+
+
+def truncate(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        pytest.param("00000.npy", flip_a_byte, id="changed pixel"),
+        pytest.param("00000.npy", cut, id="cut pixels"),
+        pytest.param("00000.npy", Path.unlink, id="no pixels"),
+        pytest.param("00000.npz", truncate, id="empty index"),
+        pytest.param("00000.npz", cut, id="cut index"),
+    ],
+)
+def test_a_damaged_shard_is_drawn_again(
+    wflw: Path, cache: Path, name: str, damage: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     stored = face_cache.open_pictures(wanted(wflw))
-    with face_cache.drawing(stored) as wait:
-        wait(stored, np.arange(FACES))
+    # In this process: a second one takes seconds to start.
+    monkeypatch.setattr(face_cache.signal, "signal", lambda *_: None)
+    draw = lambda: face_cache._draw_all([(stored.faces, stored.folder, 0)], os.getppid(), None)  # noqa: E731
+    draw()
+    face = face_cache.open_pictures(wanted(wflw)).get(0)
+    pixels = face.image.copy()
+    damage(stored.folder / name)
+    with pytest.warns(UserWarning, match="is damaged .*; drawing its faces again"):
+        assert face_cache._missing(stored) == [0]
+    draw()
+    assert face_cache._missing(stored) == []
+    assert np.array_equal(face_cache.open_pictures(wanted(wflw)).get(0).image, pixels)
+
+
+def test_damage_during_a_run_is_one_line(wflw: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = face_cache.open_pictures(wanted(wflw))
+    monkeypatch.setattr(face_cache.signal, "signal", lambda *_: None)
+    face_cache._draw_all([(stored.faces, stored.folder, 0)], os.getppid(), None)
     with (stored.folder / "00000.npy").open("wb") as file:
         np.save(file, np.zeros(7, np.uint8))
-    with pytest.raises(InputError, match="is damaged: delete"):
+    with pytest.raises(InputError, match="was damaged during the run"):
         face_cache.open_pictures(wanted(wflw)).get(0)
 
 

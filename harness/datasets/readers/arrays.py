@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import lzma
+import math
 import struct
 import tokenize
 import zipfile
@@ -44,6 +45,13 @@ _DAMAGED: Final = (
     TypeError,
     ValueError,
 )
+
+#: Readers of the header by version. Version 3 differs from 2 in the encoding of field names only.
+_HEADERS: Final = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+    (3, 0): np.lib.format.read_array_header_2_0,
+}
 
 
 class NpzArchive:
@@ -95,8 +103,7 @@ class NpzArchive:
             found = shown(", ".join(self.names) or "none")[:200]
             raise InputError(f"{self._shown}: no array {name!r} (found: {found}); name one with ::NAME")
         try:
-            with self._zip.open(f"{name}.npy") as stream:
-                return _read_array(stream)
+            return _read_array(self._zip.read(f"{name}.npy"))
         except _DAMAGED as error:
             raise self._unreadable(error) from error
 
@@ -114,14 +121,28 @@ def read_npy(path: Path) -> NDArray[Any]:
     """
     data = read_bounded(path, MAX_BYTES)
     try:
-        return _read_array(io.BytesIO(data))
+        return _read_array(data)
     except _DAMAGED as error:
         raise InputError(
             f"{shown(path)} is not an npy array that can be read ({_first_line(error)}); write it with numpy.save"
         ) from error
 
 
-def _read_array(stream: Any) -> NDArray[Any]:
+def _read_array(data: bytes) -> NDArray[Any]:
+    """Return the array of an npy file's bytes; its header is checked before memory is reserved for what it claims.
+
+    Raises:
+        ValueError: the file holds another number of bytes than its header claims; others as numpy's reader.
+    """
+    stream = io.BytesIO(data)
+    version = np.lib.format.read_magic(stream)
+    if version not in _HEADERS:
+        raise ValueError(f"format version {version[0]}.{version[1]}")
+    shape, _, dtype = _HEADERS[version](stream)
+    claimed, found = math.prod(shape) * dtype.itemsize, len(data) - stream.tell()
+    if (min(shape, default=0) < 0 or claimed > found) and not dtype.hasobject:
+        raise ValueError(f"its header claims {list(shape)!r:.60} values of type {dtype!s:.40}, it has {found:,} bytes")
+    stream.seek(0)
     return np.lib.format.read_array(stream, allow_pickle=False)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from nmebench.datasets.readers.text import BYTE_ORDER_MARK
+from nmebench.bounded_read import read_bounded
+from nmebench.datasets.readers.text import BYTE_ORDER_MARK, MAX_BYTES
 from nmebench.datasets.verify.report import Collector
 
 __all__ = ["check_text"]
@@ -13,7 +14,7 @@ __all__ = ["check_text"]
 
 def check_text(file: Path, name: str, format: str, into: Collector) -> None:  # noqa: A002
     """Check the line ends, byte order mark, blanks, tabs and comments of a file that can be read."""
-    data = file.read_bytes()
+    data = read_bounded(file, MAX_BYTES)
     if data.startswith(BYTE_ORDER_MARK):
         into.add("warning", "byte-order-mark", name, 1, "the file starts with a byte order mark: save without it")
     # RFC 4180 ends a csv's records with CRLF, and line ends don't matter in a json.

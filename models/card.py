@@ -21,7 +21,7 @@ from nmebench.errors import InputError
 from nmebench.models.card_input import Input
 from nmebench.models.card_output import Output
 from nmebench.models.card_reported import Reported, TestProtocol
-from nmebench.models.card_table import CardTable, Line, Name, Value
+from nmebench.models.card_table import Architecture, CardTable, Line, Name, OptionValue
 from nmebench.models.card_training import Training
 from nmebench.models.card_weights import Weights
 from nmebench.models.errors import CardError, ModelError
@@ -57,12 +57,13 @@ class Card(CardTable):
     """A network, its weights, its input and output, and the tables reported for it."""
 
     name: Name
-    architecture: Name
-    """A registered model's name, or ``timm:NAME``."""
-    options: Mapping[Name, Value] = Field(default_factory=dict, max_length=64)
-    """Options of the architecture."""
+    architecture: Architecture
+    """A registered model's name, ``timm:NAME``, or code: ``python:FILE.py:NAME`` relative to the card, or
+    ``python:MODULE:NAME``."""
+    options: Mapping[Name, OptionValue] = Field(default_factory=dict, max_length=64)
+    """Options of the architecture; lists and tables are allowed."""
     weights: Line | Weights | None = None
-    """A path relative to the card, or the address to download from."""
+    """A path relative to the card, or a table (:class:`Weights`)."""
     licence: Line | None = None
     source: Line | None = None
     notes: Annotated[str, StringConstraints(max_length=5000)] | None = None
@@ -79,6 +80,23 @@ class Card(CardTable):
     def path(self) -> Path | None:
         """The file that the card was read from; None if it was not read from a file."""
         return self._path
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of the card's file, to which its paths are relative; None for the working directory."""
+        return self._path.parent if self._path else None
+
+    @model_validator(mode="after")
+    def _tables_shift_no_named_flip_test(self) -> Card:
+        for dataset, tables in self.reported.items():
+            for title, table in tables.items():
+                shifts = (table.shift, table.shift_coords) != (None, None)
+                if isinstance(self.test.flip, str) and table.flip is None and shifts:
+                    raise ValueError(
+                        f"reported.{dataset}.{title!r}: a shift, but test.flip = {self.test.flip!r} names the flip test;"
+                        " give the table's flip"
+                    )
+        return self
 
     @model_validator(mode="after")
     def _known_subsets(self) -> Card:
@@ -111,17 +129,20 @@ class Card(CardTable):
         """
         if self.weights is None:
             return None
-        if isinstance(self.weights, str):
-            path = (self._path.parent if self._path else Path()) / self.weights
+        local = self.weights if isinstance(self.weights, str) else self.weights.path
+        if local is not None:
+            path = (self.folder or Path()) / local
             if not path.is_file():
                 raise ModelError(f"card {self.name}: its weights {path} are missing; give --weights FILE")
             return path
+        if isinstance(self.weights, str) or not self.weights.filename:
+            raise ModelError(f"card {self.name}: [weights] names no file; set path in it, or give --weights FILE")
         path = weights_folder() / self.weights.filename
         if not path.is_file():
-            raise ModelError(
-                f"the weights of {self.name} aren't on this machine ({path}):"
-                f" run `nmebench data fetch {self.name}` or give --weights FILE"
-            )
+            way = f"run `nmebench data fetch {self.name}`"
+            if self.weights.page is not None:
+                way = f"download {self.weights.filename} from {self.weights.page} and run `nmebench data add` with it,"
+            raise ModelError(f"the weights of {self.name} aren't on this machine ({path}): {way} or give --weights FILE")
         return path
 
 
@@ -142,6 +163,11 @@ def default_card(name: str) -> Card:
         >>> default_card("hrnetv2-w18").input.size
         (256, 256)
     """
+    if name.startswith("python:"):
+        try:
+            return Card(name=name.rpartition(":")[2], architecture=name)
+        except ValidationError as error:
+            raise CardError(f"model {name!r}: {_first_problem(error)}") from error
     if name not in registered():
         factory(name)  # raises for an unknown name; imports timm to look there
     return Card(name=name, architecture=name)
@@ -193,8 +219,8 @@ def load(name_or_path: str | Path) -> Card:
     """Read a model card.
 
     Args:
-        name_or_path: the path of a TOML file, the name of a shipped card, or the name of a registered model or a timm
-            backbone, which gives :func:`default_card`.
+        name_or_path: the path of a TOML file, the name of a shipped card, or the name of a registered model, a timm
+            backbone or code (``python:net.py:MyNet``), which gives :func:`default_card`.
 
     Raises:
         CardError: the name is unknown, or the card can't be read; one line names the file and the field.
@@ -204,6 +230,8 @@ def load(name_or_path: str | Path) -> Card:
         'dark'
     """
     text = str(name_or_path)
+    if text.startswith("python:"):
+        return default_card(text)
     if isinstance(name_or_path, Path) or text.endswith(".toml") or os.sep in text:
         return _read(Path(name_or_path))
     if text in shipped():

@@ -13,9 +13,8 @@ import struct
 import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import safetensors
 import safetensors.torch
@@ -23,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from nmebench.files import file_sha256
+from nmebench.models.checkpoint_entries import Entry, entries, entry_at, epoch_of, first, prefix_hint, with_prefix
 from nmebench.models.checkpoint_file import check_file
 from nmebench.models.errors import CheckpointError
 from nmebench.models.hash_in_name import hash_in_name
@@ -30,14 +30,8 @@ from nmebench.models.naming import Naming
 
 __all__ = ["LoadedCheckpoint", "load", "read", "verify"]
 
-WRAPPERS = ("state_dict", "model_state_dict", "model")
-"""Keys under which training code stores the parameters."""
-
-MAX_WRAPPERS = 4
-"""Largest number of nested wrappers around the parameters."""
-
-MAX_LISTED = 3
-"""Largest number of parameter names that an error lists."""
+MAX_ENTRIES = 8
+"""Largest number of tables of parameters that an error lists."""
 
 _IGNORED_GLOBALS = (
     "builtins.getattr",
@@ -50,6 +44,13 @@ _IGNORED_GLOBALS = (
     "numpy.ndarray",
 )
 """Classes and functions in mmcv's and mmengine's checkpoints: numpy scalars (scores), histories, dataset metadata."""
+
+
+#: Programs in zip files, and the ending of a name that only they have.
+_PROGRAMS = {
+    "TorchScript": "/constants.pkl",
+    "torch.export": ("/models/model.json", "serialized_exported_program.json"),
+}
 
 
 class _Placeholder:
@@ -68,12 +69,16 @@ class LoadedCheckpoint:
 
     sha256: str
     """SHA-256 of the file."""
-    naming: str
-    """The code base whose parameter names the file uses."""
-    renamed: Mapping[str, int]
+    naming: str | None = None
+    """The code base whose parameter names the file uses; None if the network read the file itself."""
+    renamed: Mapping[str, int] = field(default_factory=dict)
     """Number of renamed parameters by ``"their prefix -> our prefix"``."""
-    counters_missing: int
+    counters_missing: int = 0
     """Number of absent ``num_batches_tracked`` of BatchNorms; they don't affect the output."""
+    epoch: int | None = None
+    """The number of the epoch that the file states."""
+    notes: tuple[str, ...] = ()
+    """What was chosen or left out, one line each."""
 
 
 def verify(path: Path, *, sha256: str | None = None, hash_prefix: str | None = None) -> str:
@@ -118,12 +123,19 @@ def _check_zip(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             declared = sum(item.file_size for item in archive.infolist())
+            names = archive.namelist()
     # zipfile raises the last ones for versions, sizes and names that a damaged directory claims.
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error, EOFError, IndexError) as error:
         raise CheckpointError(f"{path} is cut short or damaged ({_first_line(error)}); download it again") from error
     size = path.stat().st_size
     if declared > size:
         raise CheckpointError(f"{path} holds {size} bytes and declares {declared}; torch.save never compresses")
+    for kind, inside in _PROGRAMS.items():
+        if any(name.endswith(inside) for name in names):
+            raise CheckpointError(
+                f"{path} is a {kind} program, not a table of parameters, and loading it could run anything; export it"
+                ' to ONNX (docs/models.md, "TorchScript and torch.export") and set architecture = "onnx"'
+            )
 
 
 def _read_pickle(path: Path, zipped: bool) -> object:
@@ -151,31 +163,17 @@ def _read_pickle(path: Path, zipped: bool) -> object:
     return content
 
 
-def _unwrap(content: object, path: Path) -> dict[str, Tensor]:
-    """The parameters inside a checkpoint's wrappers, without the prefix ``module.``."""
-    for _ in range(MAX_WRAPPERS):  # bounded, because a pickle may contain itself
-        if not isinstance(content, Mapping) or any(isinstance(v, Tensor) for v in content.values()):
-            break
-        content = next((content[w] for w in WRAPPERS if isinstance(content.get(w), Mapping)), content)
-    if not isinstance(content, Mapping):
-        raise CheckpointError(f"{path} holds no parameters (it holds a {type(content).__name__})")
-    if not content:
-        raise CheckpointError(f"{path} holds no parameters (its table is empty)")
-    others = [str(k) for k, v in content.items() if not (isinstance(k, str) and isinstance(v, Tensor))]
-    if others:
-        raise CheckpointError(f"{path} holds values among its parameters that are not tensors: {_first(others)}")
-    tensors: dict[str, Tensor] = dict(content)
-    for prefix in ("module.", "_orig_mod.", "module."):
-        if all(k.startswith(prefix) for k in tensors):
-            tensors = {k.removeprefix(prefix): v for k, v in tensors.items()}
-    return tensors
+def read(path: str | Path, *, key: str | None = None, prefix: str | None = None) -> dict[str, Tensor]:
+    """Read the tensors of a checkpoint by name, without wrappers and ``module.``; nothing in the file is executed.
 
-
-def read(path: str | Path) -> dict[str, Tensor]:
-    """Read all tensors of a checkpoint by name, without wrappers and ``module.``; nothing in the file is executed.
+    Args:
+        path: the file.
+        key: the entry that holds the parameters; None if the file has only one.
+        prefix: beginning of the names to keep; it is removed.
 
     Raises:
-        CheckpointError: the file is no checkpoint, is damaged, or would run code.
+        CheckpointError: the file is no checkpoint, is damaged, or would run code; it has several entries; or it has no
+            entry ``key``, or no name with ``prefix``.
 
     Example:
         >>> import tempfile
@@ -186,6 +184,14 @@ def read(path: str | Path) -> dict[str, Tensor]:
         {'bias': tensor([0., 0.])}
     """
     path = Path(path)
+    found = _entries(_content(path), path, key, prefix)
+    if len(found) > 1:
+        raise CheckpointError(f"{path} holds {_listed(found)}: choose one with key in [weights]")
+    return dict(found[0].tensors)
+
+
+def _content(path: Path) -> object:
+    """What a checkpoint holds, tensors and plain values alone."""
     size = check_file(path)
     try:
         with path.open("rb") as file:
@@ -196,24 +202,35 @@ def read(path: str | Path) -> dict[str, Tensor]:
         raise CheckpointError(f"{path} is a web page, not weights (a login or quota page?); download it again")
     if head.startswith(b"version https://git-lfs"):
         raise CheckpointError(f"{path} is a git-lfs pointer, not the weights; fetch it with git lfs pull")
+    if path.suffix == ".onnx":
+        raise CheckpointError(f'{path} is an ONNX network, not a table of parameters: set architecture = "onnx"')
     if path.suffix == ".safetensors" or _looks_like_safetensors(head, size):
-        return _unwrap(_read_safetensors(path), path)
-    return _unwrap(_read_pickle(path, head.startswith(b"PK")), path)
+        return _read_safetensors(path)
+    return _read_pickle(path, head.startswith(b"PK"))
+
+
+def _entries(content: object, path: Path, key: str | None, prefix: str | None) -> list[Entry]:
+    """The tables of parameters among which the network's are, with their names as the card describes them."""
+    found = entries(content, path) if key is None else entry_at(content, key, path)
+    if prefix is None:
+        return found
+    having = [entry for entry in found if any(name.startswith(prefix) for name in entry.tensors)]
+    return [with_prefix(entry, prefix, path) for entry in having or found]
+
+
+def _listed(found: Sequence[Entry]) -> str:
+    """The tables of a file, for a message."""
+    texts = [str(entry) for entry in found[:MAX_ENTRIES]]
+    return ", ".join(texts) + (f" and {len(found) - len(texts)} more" if len(found) > len(texts) else "")
 
 
 def _looks_like_safetensors(head: bytes, size: int) -> bool:
     return len(head) > 8 and head[8:9] == b"{" and struct.unpack("<Q", head[:8])[0] <= size - 8
 
 
-def _first(names: Sequence[str]) -> str:
-    """The first three names and the number of others, such as ``a, b, c and 2 more``."""
-    others = len(names) - MAX_LISTED
-    return ", ".join(names[:MAX_LISTED]) + (f" and {others} more" if others > 0 else "")
-
-
 def _first_are(names: Sequence[str]) -> str:
-    """:func:`_first` and the verb: ``a is``, ``a, b are``."""
-    return f"{_first(names)} {'is' if len(names) == 1 else 'are'}"
+    """The first names and the verb: ``a is``, ``a, b are``."""
+    return f"{first(names)} {'is' if len(names) == 1 else 'are'}"
 
 
 def _is_counter(key: str) -> bool:
@@ -268,47 +285,122 @@ def _check_values(path: Path, wanted: Mapping[str, Tensor], given: Mapping[str, 
     return values
 
 
+@dataclass(frozen=True)
+class _Match:
+    """A table of parameters compared with a network's, in the naming with the fewest differences."""
+
+    entry: Entry
+    naming: Naming
+    given: Mapping[str, Tensor]
+    """The tensors by the network's names."""
+    renamed: Mapping[str, int]
+    twice: Sequence[str]
+    missing: Sequence[str]
+    unexpected: Sequence[str]
+    shapes: int
+    """Number of tensors of another shape."""
+
+    @property
+    def problems(self) -> tuple[int, int]:
+        return len(self.twice) + len(self.missing) + len(self.unexpected), self.shapes
+
+
+def _compare(entry: Entry, wanted: Mapping[str, Tensor], namings: Sequence[Naming]) -> _Match:
+    matches = []
+    for naming in namings:
+        given, rules, twice = _rename(entry.tensors, naming)
+        missing, unexpected = _differences(wanted, given)
+        shapes = sum(value.shape != wanted[name].shape for name, value in given.items() if name in wanted)
+        matches.append(_Match(entry, naming, given, rules, twice, missing, unexpected, shapes))
+    return min(matches, key=lambda match: match.problems)
+
+
 def load(
-    module: nn.Module, path: str | Path, *, sha256: str | None = None, hash_prefix: str | None = None
+    module: nn.Module,
+    path: str | Path,
+    *,
+    sha256: str | None = None,
+    hash_prefix: str | None = None,
+    key: str | None = None,
+    prefix: str | None = None,
 ) -> LoadedCheckpoint:
     """Load a checkpoint into a network strictly: exactly its parameters, with their shapes and finite values.
 
     ``module.namings`` lists the code bases whose parameter names are understood. The naming with the fewest differences
-    is used and reported.
+    is used and reported. Of several tables of parameters in the file, the only one that fits is loaded; if several fit
+    and differ (weights and their moving average), ``key`` must choose.
 
     Args:
         module: the network; it is changed only if the complete file is valid.
         path: the file.
         sha256: the expected SHA-256 of the file, if known.
         hash_prefix: the first digits of the expected SHA-256, if known.
+        key: the entry that holds the parameters, with dots between the levels.
+        prefix: beginning of the parameters' names, which is removed; names without it are left out.
 
     Raises:
         CheckpointError: the file can't be loaded; one line names the file and the first problems.
     """
     path = Path(path)
     found = verify(path, sha256=sha256, hash_prefix=hash_prefix)
-    tensors = read(path)
+    content = _content(path)
     wanted: Mapping[str, Tensor] = module.state_dict()
     namings: Sequence[Naming] = getattr(module, "namings", ()) or (Naming("own", ()),)
-    candidates: list[tuple[int, Naming, Any]] = []
-    for naming in namings:
-        given, rules, twice = _rename(tensors, naming)
-        missing, unexpected = _differences(wanted, given)
-        candidates.append((len(missing) + len(unexpected) + len(twice), naming, (given, rules, twice)))
-    problems, naming, (given, rules, twice) = min(candidates, key=lambda candidate: candidate[0])
-    if problems:
-        missing, unexpected = _differences(wanted, given)
-        parts = [f"{_first_are(missing)} missing"] if missing else []
-        parts += [f"{_first_are(unexpected)} unexpected"] if unexpected else []
-        parts += [f"{_first_are(twice)} given twice"] if twice else []
-        names = f" (read with the names of {naming.name})" if len(namings) > 1 else ""
-        raise CheckpointError(
-            f"{path} doesn't fit {type(module).__name__}{names}: {'; '.join(parts)}"
-            f" ({len(missing)} missing, {len(unexpected)} unexpected of {len(wanted)})"
-        )
-    values = _check_values(path, wanted, given)
+    given = _entries(content, path, key, prefix)
+    matches = [_compare(entry, wanted, namings) for entry in given]
+    best = _fitting(matches, path) or min(matches, key=lambda match: match.problems)
+    if best.problems[0]:
+        raise CheckpointError(_refusal(best, path, module, wanted, namings, given))
+    values = _check_values(path, wanted, best.given)
     missing_counters = [k for k in wanted if k not in values]
-    for key in missing_counters:
-        values[key] = wanted[key]
+    for counter in missing_counters:
+        values[counter] = wanted[counter]
     module.load_state_dict(values, strict=True)
-    return LoadedCheckpoint(found, naming.name, rules, len(missing_counters))
+    notes = tuple(f"weights {path.name}: {note}" for note in best.entry.notes)
+    if len(given) > 1:
+        notes = (f"weights {path.name}: {best.entry.key} was loaded, of {_listed(given)}", *notes)
+    return LoadedCheckpoint(
+        found, best.naming.name, best.renamed, len(missing_counters), epoch_of(content), tuple(notes)
+    )
+
+
+def _fitting(matches: Sequence[_Match], path: Path) -> _Match | None:
+    """The table that fits; None if none does.
+
+    Raises:
+        CheckpointError: several tables fit and differ.
+    """
+    fitting = [match for match in matches if match.problems == (0, 0)]
+    if len(fitting) > 1 and any(not _equal(fitting[0].given, other.given) for other in fitting[1:]):
+        listed = _listed([match.entry for match in fitting])
+        raise CheckpointError(
+            f"{path} holds several tables of parameters that fit: {listed}; choose one in the card:"
+            f' [weights] key = "{fitting[-1].entry.key}"'
+        )
+    return fitting[0] if fitting else None
+
+
+def _equal(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def _refusal(
+    match: _Match,
+    path: Path,
+    module: nn.Module,
+    wanted: Mapping[str, Tensor],
+    namings: Sequence[Naming],
+    given: Sequence[Entry],
+) -> str:
+    """The message about a file that doesn't fit the network."""
+    parts = [f"{_first_are(match.missing)} missing"] if match.missing else []
+    parts += [f"{_first_are(match.unexpected)} unexpected"] if match.unexpected else []
+    parts += [f"{_first_are(match.twice)} given twice"] if match.twice else []
+    names = f" (read with the names of {match.naming.name})" if len(namings) > 1 else ""
+    hint = prefix_hint([name for name in wanted if not _is_counter(name)], list(match.given))
+    if len(given) > 1:
+        hint += f"; {match.entry.key} fits best of {_listed(given)}: choose one with key in [weights]"
+    return (
+        f"{path} doesn't fit {type(module).__name__}{names}: {'; '.join(parts)}"
+        f" ({len(match.missing)} missing, {len(match.unexpected)} unexpected of {len(wanted)}){hint}"
+    )

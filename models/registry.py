@@ -1,9 +1,11 @@
 """Networks by name: the built-in table, other distributions' entry points, and timm's backbones.
 
 A name stands for a factory: a class or function with keyword-only options that returns an ``nn.Module``. The factory is
-imported when its network is created or described. Five option names are reserved, and
+imported when its network is created or described. Some option names are reserved, and
 :func:`nmebench.models.build_network.build` sets them for a factory that declares them: ``weights`` (a path; the factory
-reads the file itself), ``kind``, ``unit``, ``layout`` and ``grid`` (from a card's ``[output]`` table).
+reads the file itself), ``output`` (a card's ``[output]`` table), ``kind``, ``unit``, ``layout`` and ``grid`` (fields of
+that table), and ``image_layout`` (the card's ``[input] layout``). Code of the user's (``python:``) has no reserved
+options.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ REGISTRY = Registry(
         "heatmap-resnet10-deconv": "nmebench.models.timm_heatmap:resnet10_deconv",
         "offset-mobilenetv3": "nmebench.models.timm_offset:mobilenetv3",
         "simcc-mobilenetv3": "nmebench.models.timm_simcc:mobilenetv3",
+        "h3r-mobilenetv2": "nmebench.models.h3r_mobilenetv2:H3RMobileNetV2",
         "regression": "nmebench.models.regression:Regression",
         "onnx": "nmebench.models.onnx:OnnxNetwork",
         "oracle": "nmebench.models.oracle:Oracle",
@@ -43,7 +46,7 @@ REGISTRY = Registry(
 )
 """Built-in networks, and the entry-point group of third-party ones: ``name = "module:factory"``."""
 
-_RESERVED_OPTIONS = ("weights", "kind", "unit", "layout", "grid")
+_RESERVED_OPTIONS = ("weights", "output", "image_layout", "kind", "unit", "layout", "grid")
 
 #: The paragraph of a factory's docstring that cites where the network comes from.
 _SOURCE = re.compile(r"^Source: (.+?)\.?\s*(?:\n\n|\Z)", re.MULTILINE | re.DOTALL)
@@ -67,15 +70,21 @@ def names() -> list[str]:
     return sorted(REGISTRY.names())
 
 
-def factory(name: str) -> Callable[..., nn.Module]:
+def factory(name: str, folder: Path | None = None) -> Callable[..., nn.Module]:
     """Return the callable that creates the network ``name``.
 
     Args:
-        name: a registered name, or the name of a timm backbone with or without ``timm:``.
+        name: a registered name, the name of a timm backbone with or without ``timm:``, or code of the user's
+            (``python:net.py:MyNet``, :mod:`nmebench.models.python_code`), which is imported.
+        folder: the card's folder, in which the user's code is found; None for the working directory.
 
     Raises:
-        ModelError: the name is neither registered nor a timm backbone.
+        ModelError: the name is neither registered nor a timm backbone, or the user's code can't be imported.
     """
+    if name.startswith("python:"):
+        from nmebench.models.python_code import PythonCode
+
+        return PythonCode(name, folder)
     if name not in REGISTRY:
         from_timm = _timm_factory(name)
         if from_timm is not None:
@@ -87,6 +96,16 @@ def factory(name: str) -> Callable[..., nn.Module]:
 def accepts(make: Callable[..., nn.Module], option: str) -> bool:
     """Return whether a factory declares ``option``."""
     return option in inspect.signature(make).parameters
+
+
+def has_reserved_options(make: Callable[..., nn.Module]) -> bool:
+    """Return whether the reserved option names have their meaning; in a user's own code they are options like any."""
+    return not hasattr(make, "target")
+
+
+def reads_weights(make: Callable[..., nn.Module]) -> bool:
+    """Return whether a factory reads the weights file itself."""
+    return has_reserved_options(make) and accepts(make, "weights")
 
 
 def describe(name: str) -> ModelInfo:
@@ -130,24 +149,44 @@ def create(name: str, weights: str | Path | None = None, **options: Any) -> nn.M
         torch.Size([1, 1, 64, 64])
     """
     make = factory(name)
-    known = [*_options(make), *(option for option in _RESERVED_OPTIONS if accepts(make, option))]
-    allowed = [option for option in known if option != "weights"]
+    module = call_factory(name, make, weights, options)
+    if weights is not None and not reads_weights(make):
+        from nmebench.models.checkpoint import load
+
+        load(module, weights)
+    return module
+
+
+def call_factory(
+    name: str, make: Callable[..., nn.Module], weights: str | Path | None, options: Mapping[str, Any]
+) -> nn.Module:
+    """Call a factory and return the network in eval mode.
+
+    Args:
+        name: the network's name, for messages.
+        make: the factory.
+        weights: the file for a factory that reads it itself; ignored by any other.
+        options: its options.
+
+    Raises:
+        ModelError: an option is unknown, or the factory refuses a value.
+    """
+    reserved = [option for option in _RESERVED_OPTIONS if accepts(make, option)]
+    allowed = [option for option in dict.fromkeys([*_options(make), *reserved]) if option != "weights"]
+    if not has_reserved_options(make) and "weights" in reserved:
+        allowed.append("weights")
+    anything = any(p.kind is p.VAR_KEYWORD for p in inspect.signature(make).parameters.values())
     for option in options:
-        if option not in allowed:
+        if option not in allowed and not anything:
             text = f"it takes {', '.join(allowed)}" if allowed else "it takes none"
             raise ModelError(f"model {name!r} has no option {option!r}{did_you_mean(option, allowed)}; {text}")
-    reads_weights = accepts(make, "weights")
     try:
-        module = make(**options, **({"weights": weights} if reads_weights else {}))
+        module = make(**options, **({"weights": weights} if reads_weights(make) else {}))
     except ModelError:
         raise
     except (TypeError, ValueError) as error:
         given = ", ".join(f"{key}={value!r}" for key, value in options.items())
         raise ModelError(f"model {name!r} can't be made with {given or 'its defaults'}: {error}") from error
-    if weights is not None and not reads_weights:
-        from nmebench.models.checkpoint import load
-
-        load(module, weights)
     return module.eval()
 
 

@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import sys
+import traceback
 from types import FrameType
 from typing import Annotated
 
@@ -67,6 +68,12 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
+    debug: Annotated[
+        bool,
+        typer.Option(
+            "--debug", help="Show the traceback of an error, such as one in a network's own code; anywhere in the line."
+        ),
+    ] = False,
 ) -> None:
     """Benchmark and reproducibility harness for face alignment."""
 
@@ -118,15 +125,17 @@ def main(arguments: list[str] | None = None) -> int:
         after SIGINT and 143 after SIGTERM. A fault of the program gives 70 and a traceback.
     """
     before = {number: signal.signal(number, _raise_stopped) for number in _STOPPED}
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
     try:
-        return _run_command(arguments)
+        return _run_command([argument for argument in given if argument != "--debug"], debug=debug)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _run_command(arguments: list[str] | None) -> int:
-    """Run a command and convert its result or exception to an exit code."""
+def _run_command(arguments: list[str], *, debug: bool) -> int:
+    """Run a command and convert its result or exception to an exit code; ``debug`` shows the traceback of an error."""
     try:
         result = app(args=arguments, standalone_mode=False)
         sys.stdout.flush()
@@ -154,6 +163,8 @@ def _run_command(arguments: list[str] | None) -> int:
         _print_error(f"nmebench: error: {path}: {reason}; {way_out}")
         return 2
     except InputError as error:
+        if debug:
+            traceback.print_exception(error.__cause__ or error)
         _print_error(f"nmebench: error: {error}")
         return 2
     return int(result or 0)

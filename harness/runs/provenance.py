@@ -71,13 +71,15 @@ def _git_state(folder: Path, files: Sequence[Path] = ()) -> tuple[str | None, bo
 
 
 def _records(plugins: Mapping[str, Iterable[object]]) -> list[SourceRecord]:
-    used_by: dict[str, list[str]] = {}
-    sources: dict[str, PluginSource] = {}
+    # Two folders of a user's may have files of the same name, so the name alone is no key.
+    used_by: dict[tuple[str, str], list[str]] = {}
+    sources: dict[tuple[str, str], PluginSource] = {}
     for user, code in plugins.items():
         for source in plugin_sources(code):
-            sources[source.name] = source
-            used_by.setdefault(source.name, []).append(user)
-    return [_record(source, used_by[name]) for name, source in sorted(sources.items())]
+            key = (source.name, source.sha256)
+            sources[key] = source
+            used_by.setdefault(key, []).append(user)
+    return [_record(source, used_by[key]) for key, source in sorted(sources.items(), key=lambda pair: pair[0])]
 
 
 def _record(source: PluginSource, used_by: Sequence[str]) -> SourceRecord:

@@ -121,6 +121,8 @@ def _compute(plan: Plan, work: Path, progress: Progress | None) -> _Computed:
             if sweep.forward.engine is not None and sweep.forward.engine.prepared:
                 computed.prepared[name] = sweep.forward.engine.prepared
             del sweep  # frees the engine before the next network is loaded
+            if all(network.built is not later.built for later in plan.networks[number + 1 :]):
+                network.built.release()
     return computed
 
 

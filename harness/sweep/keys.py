@@ -24,10 +24,10 @@ from nmebench.boxes import Boxes
 from nmebench.datasets import photographs_sha256
 from nmebench.datasets.dataset import Dataset
 from nmebench.decoders.interface import Decoder
+from nmebench.engines import model_cache
 from nmebench.files import file_sha256
 from nmebench.models import Built
-from nmebench.models.card import Card
-from nmebench.models.registry import factory
+from nmebench.models.card import Card, Weights
 from nmebench.plugin_source import plugin_sources
 from nmebench.protocol import DIRECT
 from nmebench.runs import provenance
@@ -87,7 +87,8 @@ def network_key(data: str, boxes: Boxes, built: Built, batch_size: int, configur
     """Return the key of a network's outputs: everything in the crops' key, the network, its weights and the engine.
 
     The batch size and the number of threads are included because they change the order of floating-point sums.
-    ``keep_heatmaps`` is included because it rounds the outputs to float16.
+    ``keep_heatmaps`` is included because it rounds the outputs to float16. Of code that a card names by a file, the
+    state of the network is included too, because its constructor may have read a data file.
 
     Args:
         data: the result of :func:`data_key`.
@@ -100,11 +101,12 @@ def network_key(data: str, boxes: Boxes, built: Built, batch_size: int, configur
         data=data,
         boxes=_boxes_hash(boxes),
         card=built.card.model_dump(mode="json", include={"architecture", "input", "output", "options"}),
-        weights=built.weights_sha256,
+        weights=[built.weights_sha256, *_entry(built.card)],
         batch_size=batch_size,
         engine=[configuration.engine, configuration.threads, configuration.seed],
         float16=configuration.keep_heatmaps,
         grid=built.grid,
+        state=model_cache.cache_key(built.module) if built.is_own_code else None,
         code=[_plugins(network_code(built)), package_hash(*_FORWARD_SOURCES), file_sha256(Path(grids.__file__))],
         versions=provenance.versions(),
     )
@@ -130,13 +132,18 @@ def cell_key(network: str, decoder: Decoder | None, flip: str) -> str:
 
 def network_code(built: Built) -> list[object]:
     """Return the factory and the classes whose source code produces a network's outputs."""
-    return [factory(built.card.architecture), *{type(module): None for module in built.module.modules()}]
+    return list(built.code)
 
 
 def _plugins(code: Iterable[object]) -> list[object]:
     """Identify the sources outside this project; a plug-in may import any module of it, so its code is included."""
     sources = [source.identity for source in plugin_sources(code)]
     return [*sources, code_hash()] if sources else []
+
+
+def _entry(card: Card) -> list[str | None]:
+    """Which of the parameters in the weights file are the network's."""
+    return [card.weights.key, card.weights.prefix] if isinstance(card.weights, Weights) else [None, None]
 
 
 def _digest(**inputs: Any) -> str:

@@ -17,11 +17,13 @@ from nmebench.decoders.interface import Decoder
 from nmebench.errors import InputError
 from nmebench.geometry import Geometry
 from nmebench.models.card import Card
-from nmebench.models.table_protocol import TableProtocol
+from nmebench.models.table_protocol import TableProtocol, table_protocol
+from nmebench.paths import cache_folder
 from nmebench.protocol import DIRECT, Flip
 from nmebench.runs.names import check_name
 from nmebench.runs.run_store import MAX_CELL_ID, CellRecord, cell_id
 from nmebench.sweep import keys, preflight
+from nmebench.sweep.batch_store import BatchStore
 from nmebench.sweep.batches import batch_size_for, batches_of
 from nmebench.sweep.configuration import SweepConfiguration
 
@@ -134,14 +136,20 @@ def make(configuration: SweepConfiguration) -> Plan:
         chosen, skipped = _decoders(built, configuration, protocols)
         for decoder, missing in skipped.items():
             unusable.setdefault((decoder, missing), []).append(card.name)
-        checked = False
-        for box in configuration.boxes or dict.fromkeys(p.box or card.input.box for p in protocols):
-            boxes = box_rules.create(box, padding=configuration.box_padding)(dataset).for_input(card.input.size)
-            if not checked:
-                preflight.check(built, dataset, boxes)
-                checked = True
+        boxes_of = configuration.boxes or dict.fromkeys(p.box or card.input.box for p in protocols)
+        for number, box in enumerate(boxes_of):
             networks.append(
-                _network(configuration, dataset, data, built, own, box, boxes, chosen, _flips(configuration, protocols))
+                _network(
+                    configuration,
+                    dataset,
+                    data,
+                    built,
+                    own,
+                    box,
+                    chosen,
+                    _flips(configuration, protocols, built),
+                    check=number == 0,
+                )
             )
         kept_bytes += built.bytes
         if len(cards) > 1 and kept_bytes > MAX_KEPT_BYTES:
@@ -179,8 +187,30 @@ def _outputs_of(built: models.Built) -> frozenset[str]:
     return frozenset(built.outputs or (("simcc_x", "simcc_y") if kind == "simcc" else (kind,)))
 
 
-def _flips(configuration: SweepConfiguration, protocols: Sequence[TableProtocol]) -> tuple[Flip, ...]:
-    return tuple(dict.fromkeys(configuration.flip or (protocol.flip for protocol in protocols)))
+def _flips(
+    configuration: SweepConfiguration, protocols: Sequence[TableProtocol], built: models.Built
+) -> tuple[Flip, ...]:
+    """Return the flip tests of a network's cells.
+
+    Raises:
+        InputError: the shift by one px is requested for heatmaps that align without it, and the card doesn't state it.
+    """
+    flips = tuple(dict.fromkeys(configuration.flip or (protocol.flip for protocol in protocols)))
+    aligned = built.grid != "stride" and "heatmaps" in _outputs_of(built)
+    if "flip+shift" in flips and aligned and not _states_shift(built.card):
+        raise InputError(
+            f"card {built.card.name}: the flip test flip+shift moves the mirrored heatmaps by one px, but in the grid "
+            f"{built.grid!r} they align without it, so every landmark would move by half a heatmap px; use --test-time flip, "
+            "or state shift = true in the card's [test] if its authors measured so"
+        )
+    return flips
+
+
+def _states_shift(card: Card) -> bool:
+    """Return True if the card's own protocol, or that of one of its tables, has the shift by one px."""
+    protocols = [table_protocol(card.model_dump(), {})]
+    protocols += [protocol for dataset in card.reported for protocol in card.protocols(dataset).values()]
+    return any(protocol.flip == "flip+shift" for protocol in protocols)
 
 
 def _decoders(
@@ -239,11 +269,14 @@ def _network(
     built: models.Built,
     own: Card,
     box: str,
-    boxes: Boxes,
     chosen: Sequence[Decoder | None],
     flips: Sequence[Flip],
+    *,
+    check: bool,
 ) -> NetworkPlan:
     card = built.card
+    padding = configuration.box_padding or (card.input.padding if box == card.input.box else None)
+    boxes = box_rules.create(box, padding=padding)(dataset).for_input(card.input.size)
     boxes = boxes.resampled(card.input.resample)
     if card.input.convention == "udp" and boxes.sampling != "affine":
         raise InputError(
@@ -253,6 +286,10 @@ def _network(
     batch_size = configuration.batch_size or batch_size_for(
         card, dataset.scheme.points, _outputs_of(built), engines.device_of(configuration.engine)
     )
+    crops_key = keys.crops_key(data_key, boxes, card, batch_size)
+    if check:
+        kept = BatchStore(cache_folder() / "crops" / crops_key[:32]) if configuration.keep_crops else None
+        preflight.check(built, dataset, boxes, kept)
     network_key = keys.network_key(data_key, boxes, built, batch_size, configuration)
     return NetworkPlan(
         built=built,
@@ -263,7 +300,7 @@ def _network(
         batch_size=batch_size,
         cells=tuple(_cell(built, decoder, flip, box, network_key) for decoder in chosen for flip in flips),
         key=network_key,
-        crops_key=keys.crops_key(data_key, boxes, card, batch_size),
+        crops_key=crops_key,
     )
 
 

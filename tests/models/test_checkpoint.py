@@ -182,9 +182,9 @@ def _without(state: dict[str, Tensor], *keys: str) -> dict[str, Tensor]:
         pytest.param(lambda s: {}, "holds no parameters", id="an empty table"),
         pytest.param(lambda s: {"state_dict": {}}, "holds no parameters", id="an empty state_dict"),
         pytest.param(lambda s: torch.zeros(3), "holds no parameters (it holds a Tensor)", id="a tensor"),
-        pytest.param(_containing_itself, "not tensors", id="table that contains itself"),
+        pytest.param(_containing_itself, "holds no parameters (it holds state_dict)", id="table that contains itself"),
         pytest.param(lambda s: [1, 2], "holds no parameters (it holds a list)", id="a list"),
-        pytest.param(lambda s: {"meta": {"a": 1}}, "not tensors", id="no parameters at all"),
+        pytest.param(lambda s: {"meta": {"a": 1}}, "holds no parameters (it holds meta)", id="no parameters at all"),
     ],
 )
 def test_parameters_that_do_not_fit(

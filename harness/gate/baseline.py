@@ -23,7 +23,7 @@ from nmebench.gate.limits import Limit
 from nmebench.printable import shown
 from nmebench.protocol import Flip
 from nmebench.runs.run_commit import Commit, run_commit
-from nmebench.runs.run_store import CellRecord, FaceTable, Run
+from nmebench.runs.run_store import CellRecord, FaceTable, Provenance, Run
 from nmebench.scoring import cell_settings, subset_masks
 
 __all__ = ["QUANTUM", "Baseline", "BaselineCell", "cell_protocol", "faces_sha256", "make_baseline"]
@@ -84,6 +84,8 @@ class Baseline(_Record):
     """Absolute limits that are checked in addition to regressions, such as ``nme@pose<=7.0``."""
     made_by: dict[str, str] = Field(default_factory=dict)
     """For information only: nmebench's version, the commit that was measured, and ``dirty`` (``yes`` or ``no``)."""
+    provenance: Provenance | None = None
+    """For information only: code, packages, plug-ins and working directory of the run; None in older baselines."""
     cells: dict[str, BaselineCell]
 
     @property
@@ -223,5 +225,6 @@ def make_baseline(run: Run, *, limits: Sequence[Limit | str] = ()) -> Baseline:
         faces_sha256=faces_sha256(run.faces),
         limits=tuple(str(limit if isinstance(limit, Limit) else Limit.parse(limit)) for limit in limits),
         made_by=_made_by(run),
+        provenance=record.provenance.model_copy(update={"command": [], "host": {}}),
         cells=cells,
     )

@@ -13,6 +13,7 @@ from nmebench.gate.baseline import Baseline, BaselineCell, cell_protocol, faces_
 from nmebench.gate.limits import Limit
 from nmebench.gate.margin import DEFAULT_MARGIN, Margin
 from nmebench.gate.result import GateResult, GateRow, Outcome, SubsetChange
+from nmebench.runs.provenance_differences import provenance_differences
 from nmebench.runs.run_commit import run_commit
 from nmebench.runs.run_store import Run
 from nmebench.scoring import bad_maps, cell_settings, setting_differences, subset_masks
@@ -171,6 +172,9 @@ def _notes(run: Run, baseline: Baseline | None) -> Iterator[str]:
     for side, found in (("baseline", baseline.commit if baseline else None), ("run", commit)):
         if found is not None and found.dirty:
             yield f"the {side} was measured with uncommitted changes, so its commit doesn't describe it"
+    if baseline is not None and baseline.provenance is not None:
+        for difference in provenance_differences(baseline.provenance, run.record.provenance):
+            yield f"baseline / run: {difference}"
     for cell in run.record.cells:
         for kind in ("invalid", "empty"):
             if count := bad_maps(cell, kind):

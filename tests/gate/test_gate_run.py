@@ -17,6 +17,7 @@ from nmebench.gate import (
     make_baseline,
     markdown,
 )
+from nmebench.runs.run_record import SourceRecord
 from nmebench.runs.run_store import Run
 from nmebench.statistics import paired_difference
 
@@ -369,3 +370,25 @@ def test_control_characters_of_a_baseline_are_escaped(run, baseline):
     found = lines(gate(run, Baseline.model_validate(raw)))
     assert not any("\x1b" in line for line in found)
     assert any("evil\\x1b[2Jname" in line for line in found)
+
+
+def test_differences_of_the_code_are_noted(run, tmp_path):
+    """They answer whether a plug-in's commit changed a number; an older baseline has no such record."""
+    plugin = SourceRecord(name="net", used_by=["model net"], sha256="a" * 64, git_commit="1" * 40, git_dirty=False)
+
+    def measured(source, torch):
+        update = {"plugins": [source], "packages": {"torch": torch}, "host": {"processor": "x"}}
+        provenance = run.record.provenance.model_copy(update=update)
+        return replace(run, record=run.record.model_copy(update={"provenance": provenance}))
+
+    file = tmp_path / "baseline.json"
+    make_baseline(measured(plugin, "2.6")).write(file)
+    assert '"host": {}' in file.read_text()
+    later = measured(plugin.model_copy(update={"sha256": "b" * 64, "git_commit": "2" * 40}), "2.7")
+    assert gate(later, Baseline.read(file)).notes == (
+        "baseline / run: other packages: torch 2.6 / 2.7",
+        "baseline / run: plug-in net (model net): other source (commit 111111111111, files aaaaaaaaaaaa / commit "
+        "222222222222, files bbbbbbbbbbbb)",
+    )
+    older = Baseline.read(file).model_copy(update={"provenance": None})
+    assert gate(later, older).notes == ()

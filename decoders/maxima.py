@@ -35,7 +35,7 @@ class Maxima:
 
     @property
     def valid(self) -> Tensor:
-        """``[M]`` bool, true where the maximum is finite and above ``largest_empty``, so that the map has a landmark."""
+        """``[M]`` bool, true where the maximum is finite and above ``largest_empty``: the map has a landmark."""
         return (self.score > self.largest_empty) & torch.isfinite(self.score)
 
     @property

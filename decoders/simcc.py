@@ -68,7 +68,8 @@ class Simcc(Decoder):
         counts: Counter[str] = Counter(dict.fromkeys(("empty", "invalid", *self.count_names), 0))
         axes, scores = zip(*(self._decode_axis(outputs[name]) for name in self.needs), strict=True)
         # minimum() propagates a NaN from either axis, so that the landmark is counted as invalid.
-        landmarks, score = mask_undecodable(torch.stack(axes, dim=-1), torch.minimum(*scores), counts, self.largest_empty)
+        positions, score = torch.stack(axes, dim=-1), torch.minimum(*scores)
+        landmarks, score = mask_undecodable(positions, score, counts, self.largest_empty)
         return Decoded(landmarks.view(faces, points, 2), score.view(faces, points), dict(counts))
 
     def _decode_axis(self, distribution: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""H3R's MobileNetV2: a slim backbone whose head gives, per landmark, the logits of "here" and "not here" at stride 4."""
+"""H3R's MobileNetV2: a slim backbone whose head gives two logits per landmark and pixel, "here" and "not here"."""
 
 from __future__ import annotations
 
@@ -80,9 +80,9 @@ class H3RMobileNetV2(nn.Module):
 
     Per landmark and pixel the head gives two logits, "not here" and "the landmark's pixel is here". ``heatmaps`` is the
     softmax over the two, a probability per pixel; its values are above 0 and far below 1 (a median peak of 0.2), and
-    nearly sum to 1 over a map. ``logits`` is the second channel, raw; almost all of its values are negative. The decoder
-    ``top-k-logits`` reads the logits, as the authors do; all others read the heatmaps. DARK and the parabola take the
-    logarithm of a heatmap, which logits don't have.
+    nearly sum to 1 over a map. ``logits`` is the second channel, raw; almost all of its values are negative. The
+    decoder ``top-k-logits`` reads the logits, as the authors do; all others read the heatmaps. DARK and the parabola
+    take the logarithm of a heatmap, which logits don't have.
 
     The parameters are those of the authors' checkpoints. Sides of the input should be multiples of 16.
 

@@ -15,8 +15,8 @@ from nmebench.protocol import CHAIN_MAPS
 
 BUILT_IN = [
     "argmax", "quarter-offset", "dark", "dark-udp", "parabola", "local-soft-argmax", "soft-argmax",
-    "barycentre", "top-k", "top-k-logits", "heatmap-offset", "simcc", "simcc-dark", "mmpose-udp", "mmpose-megvii", "face-alignment",
-    "official-hrnet",
+    "barycentre", "top-k", "top-k-logits", "heatmap-offset", "simcc", "simcc-dark", "mmpose-udp", "mmpose-megvii",
+    "face-alignment", "official-hrnet",
 ]  # fmt: skip
 
 

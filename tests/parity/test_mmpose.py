@@ -13,6 +13,7 @@ from nmebench.geometry.geometry import warp_matrix
 from nmebench.geometry.scheme import load
 from nmebench.metrics.nme import pooled_nme
 from nmebench.metrics.point_error import point_errors
+from nmebench.protocol import Flip
 from nmebench.sweep.flip_test import average, unflip
 
 KINDS = ["clean", "border", "noisy", "two-peaks", "weak", "plateau"]
@@ -145,7 +146,8 @@ def test_flip_test_is_equal(mmpose, differences, shift) -> None:
         mirrored.clone(), flip_mode="heatmap", flip_indices=permutation.tolist(), shift_heatmap=shift
     )
     expected = (plain + back) * 0.5
-    found = average({"heatmaps": plain}, unflip({"heatmaps": mirrored}, permutation, flip="flip+shift" if shift else "flip", width=256))
+    flip: Flip = "flip+shift" if shift else "flip"
+    found = average({"heatmaps": plain}, unflip({"heatmaps": mirrored}, permutation, flip=flip, width=256))
     away = float((found["heatmaps"] - expected).abs().max())
     differences.add(f"flip test, shift {shift}".lower(), expected.numel(), away, "")
     assert away == 0

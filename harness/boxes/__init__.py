@@ -20,7 +20,7 @@ REGISTRY = Registry(
         "h3r-landmarks": "nmebench.boxes.h3r:H3RLandmarksBox",
         "h3r-rect": "nmebench.boxes.h3r:H3RRectBox",
     },
-    group=None,
+    group="nmebench.boxes",
 )
 
 

@@ -1,7 +1,8 @@
 """Datasets: faces with their landmarks, boxes and subsets, read from annotation files.
 
 A dataset is named by a spec, ``NAME:PATH``; :func:`load` reads it. A new kind of dataset is one module with a
-:class:`~nmebench.datasets.source.DatasetSource` and one line in the registry below.
+:class:`~nmebench.datasets.source.DatasetSource` and one line in the registry below. Other distributions register theirs
+as entry points of the group ``nmebench.datasets``.
 """
 
 from __future__ import annotations
@@ -38,10 +39,11 @@ REGISTRY = Registry(
         "lapa": "nmebench.datasets.benchmark_files:LAPA",
         "wflw-geometry": "nmebench.datasets.wflw_geometry:WFLW_GEOMETRY",
         "landmarks": "nmebench.datasets.landmarks:LANDMARKS",
+        "benchmark": "nmebench.datasets.own_benchmark:OWN_BENCHMARK",
         # The drawing code is a layer above; it is imported when these faces are asked for.
         "synthface": "nmebench.synthface.dataset:SYNTHFACE",
     },
-    group=None,
+    group="nmebench.datasets",
 )
 
 SPLITS = ("test", "train")
@@ -52,7 +54,7 @@ def names() -> tuple[str, ...]:
 
     Example:
         >>> names()
-        ('wflw', '300w', '300w-private', 'cofw', 'aflw', 'lapa', 'wflw-geometry', 'landmarks', 'synthface')
+        ('wflw', '300w', '300w-private', 'cofw', 'aflw', 'lapa', 'wflw-geometry', 'landmarks', 'benchmark', 'synthface')
     """
     return tuple(REGISTRY.names())
 

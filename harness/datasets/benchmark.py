@@ -5,12 +5,15 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from importlib import resources
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from nmebench.bounded_read import parse_toml
+from nmebench.datasets.formats import FORMATS
 from nmebench.errors import InputError
+from nmebench.geometry import scheme as schemes
+from nmebench.geometry.scheme import Scheme
 from nmebench.suggest import unknown
 
 __all__ = ["Benchmark", "load", "names", "parse"]
@@ -28,8 +31,8 @@ class Benchmark(BaseModel):
     name: Name
     title: str
     """The name in texts for readers."""
-    scheme: Name
-    """Name of the landmark scheme."""
+    scheme: Name | dict[str, Any]
+    """Name of the landmark scheme, or the scheme itself as a table."""
     image_folders: tuple[str, ...] = ("images",)
     """Usual names of the folder of photographs."""
     json_boxes: bool = False
@@ -52,9 +55,24 @@ class Benchmark(BaseModel):
         for split, counts in self.counts.items():
             if split not in counts:
                 raise ValueError(f"counts.{split} has no count of all faces; add {split} = NUMBER")
+        for split, files in self.files.items():
+            for kind in files:
+                if kind not in FORMATS:
+                    raise ValueError(f"files.{split}: {unknown('format', kind, FORMATS)}")
         if "test" not in self.files:
             raise ValueError("files.test is missing: name the annotation files of the test split")
         return self
+
+    @property
+    def landmark_scheme(self) -> Scheme:
+        """The landmark scheme.
+
+        Raises:
+            InputError: the name is unknown, or the table is not a scheme.
+        """
+        if isinstance(self.scheme, str):
+            return schemes.load(self.scheme)
+        return schemes.build(self.scheme, f"the scheme of {self.name}")
 
     def expected(self, split: str) -> dict[str, int]:
         """Return the faces of the complete data set by subset; empty where they are not known."""

@@ -23,7 +23,6 @@ from nmebench.datasets.source import DatasetSource, existing_path
 from nmebench.errors import InputError
 from nmebench.files import FileHash
 from nmebench.geometry.scheme import Scheme, normaliser
-from nmebench.geometry.scheme import load as load_scheme
 from nmebench.printable import shown
 from nmebench.protocol import ATTRIBUTES
 
@@ -54,7 +53,7 @@ def load(
     path = existing_path(place, spec)
     root = path if path.is_dir() else path.parent
     file, others = find_annotation_file(path, benchmark, split=split, format=format)
-    scheme = load_scheme(benchmark.scheme)
+    scheme = benchmark.landmark_scheme
     text, digest = read_text(file, root)
     file_name = shown(file)
     found_format = format or detect_format(text, file_name)
@@ -67,7 +66,9 @@ def load(
         _check_normaliser(faces, scheme, found_format, file_name)
     subsets: dict[str, NDArray[np.bool_]] = {split: np.ones(len(faces.images), dtype=np.bool_)}
     files = [digest]
-    if faces.attributes is not None:
+    if faces.subsets is not None:
+        subsets |= _named_subsets(faces, split, file_name)
+    elif faces.attributes is not None:
         subsets |= {subset: faces.attributes[:, column] for column, subset in enumerate(ATTRIBUTES)}
     elif split == "test":
         sibling_subsets, sibling_files, sibling_notes = _read_subsets(
@@ -187,6 +188,16 @@ def _read_subsets(
         subsets[subset] = mask
         files.append(digest)
     return subsets, files, notes
+
+
+def _named_subsets(faces: AnnotatedFaces, split: str, file_name: str) -> dict[str, NDArray[np.bool_]]:
+    """Return the subsets that the file names, without that of all faces."""
+    named = dict(faces.subsets or {})
+    if not named.pop(split, np.ones(1, np.bool_)).all():
+        raise InputError(
+            f"{file_name}: the subset {split!r} is every face of the file, but some faces don't name it; leave it out"
+        )
+    return named
 
 
 def _in_folders(images: Sequence[str], folders: Sequence[str]) -> NDArray[np.bool_]:

@@ -5,18 +5,25 @@ A new format is one reader in ``readers/``, one line in FORMATS and one rule in 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from nmebench.datasets.benchmark import Benchmark
-from nmebench.datasets.readers import hrnet_csv, mmpose_json, official
+from nmebench.datasets.readers import faces_json, hrnet_csv, mmpose_json, official
 from nmebench.datasets.readers.rows import Entry
 from nmebench.errors import InputError
 from nmebench.suggest import unknown
 
+if TYPE_CHECKING:
+    from nmebench.datasets.benchmark import Benchmark
+
 __all__ = ["FORMATS", "Reader", "check_format", "detect_format", "read_rows"]
 
+
+_FACES = re.compile(r"\s*\{\s*\"faces\"")
+"""The beginning of a json in nmebench's own format."""
 
 Reader = Callable[[str, str, int], Iterator[Entry]]
 """Reader of (text, name for messages, number of landmarks)."""
@@ -27,6 +34,7 @@ FORMATS: Mapping[str, Reader] = MappingProxyType(
         "hrnet-csv": hrnet_csv.read,
         "mmpose-json": mmpose_json.read,
         "official-list": partial(official.read, attributes=False),
+        "faces-json": faces_json.read,
     }
 )
 
@@ -91,7 +99,7 @@ def detect_format(text: str, name: str) -> str:
     """
     line = _first_line(text)
     if line.startswith(("{", "[")):
-        return "mmpose-json"
+        return "faces-json" if _FACES.match(text) else "mmpose-json"
     if line.startswith("image_name") or (
         line.count(",") > 1 and official.count_leading_numbers(line.replace(",", " ")) < 50
     ):

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import functools
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
+from nmebench.bounded_read import read_toml
 from nmebench.errors import InputError
+from nmebench.geometry.scheme_table import SchemeTable
+from nmebench.printable import shown
+from nmebench.registry import Registry
 from nmebench.suggest import unknown
 
-__all__ = ["Normaliser", "Scheme", "load", "names", "normaliser"]
+__all__ = ["REGISTRY", "Normaliser", "Scheme", "build", "load", "names", "normaliser", "read"]
 
-KINDS = ("distance", "box-size", "box-diagonal", "box-height", "annotated-box")
-"""Kinds of normalisers."""
+_MAX_BYTES = 1 << 20
+"""Size limit of a scheme's file."""
 
 
 class Normaliser(NamedTuple):
@@ -48,18 +51,27 @@ class Scheme:
     default_normaliser: str
 
 
+REGISTRY = Registry(
+    "scheme",
+    {
+        name: f"nmebench.geometry.shipped_schemes:{name.upper()}"
+        for name in ("wflw98", "ibug68", "cofw29", "aflw19", "lapa106")
+    },
+    group="nmebench.schemes",
+)
+"""Shipped schemes and those of other distributions, whose entry points name a :class:`Scheme` (:func:`read`)."""
+
+
 def names() -> tuple[str, ...]:
-    """Return the names of the shipped schemes, sorted.
+    """Return the names of all schemes.
 
     Example:
         >>> names()
-        ('aflw19', 'cofw29', 'ibug68', 'lapa106', 'wflw98')
+        ('wflw98', 'ibug68', 'cofw29', 'aflw19', 'lapa106')
     """
-    folder = resources.files("nmebench.geometry").joinpath("schemes")
-    return tuple(sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml")))
+    return tuple(REGISTRY.names())
 
 
-@functools.cache
 def load(name: str) -> Scheme:
     """Return a scheme by name.
 
@@ -70,10 +82,17 @@ def load(name: str) -> Scheme:
         >>> load("wflw98").groups["pupils"]
         (96, 97)
     """
-    if name not in names():
-        raise InputError(unknown("scheme", name, names()))
-    text = resources.files("nmebench.geometry").joinpath("schemes", f"{name}.toml").read_text(encoding="utf-8")
-    return _build(tomllib.loads(text))
+    scheme: Scheme = REGISTRY.load(name).value
+    return scheme
+
+
+def read(path: Path) -> Scheme:
+    """Return the scheme that a TOML file defines (docs/datasets.md shows one).
+
+    Raises:
+        InputError: the file can't be read, or a field is missing or wrong.
+    """
+    return build(read_toml(path, limit=_MAX_BYTES, kind="scheme"), shown(path))
 
 
 def normaliser(
@@ -131,39 +150,40 @@ def normaliser(
     return lengths
 
 
-def _build(table: dict[str, Any]) -> Scheme:
-    """Build a scheme from its TOML table and check it, because a wrong table would silently give wrong numbers."""
-    points = int(table["points"])
-    flip = np.arange(points)
-    for left, right in table["flip"]["pairs"]:
+def build(table: Mapping[str, Any], where: str) -> Scheme:
+    """Build a scheme from its TOML table and check it, because a wrong table would silently give wrong numbers.
+
+    Args:
+        table: the fields of a scheme.
+        where: the file, for messages.
+
+    Raises:
+        InputError: a field is missing or wrong.
+
+    Example:
+        >>> points = {"name": "two", "points": 2, "flip": {"pairs": [[0, 1]]}, "groups": {"eyes": [0, 1]}}
+        >>> eyes = {"kind": "distance", "first": [0], "second": [1], "source": "ours"}
+        >>> build({**points, "normalisers": {"eyes": eyes}, "default_normaliser": "eyes"}, "two.toml").flip.tolist()
+        [1, 0]
+    """
+    try:
+        given = SchemeTable.model_validate(table)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"]) or "scheme"
+        raise InputError(f"{where}: {field}: {first['msg'].removeprefix('Value error, ')}") from error
+    flip = np.arange(given.points)
+    for left, right in given.flip.pairs:
         flip[left], flip[right] = right, left
-    groups = {
-        group: tuple(members["points"]) if isinstance(members, dict) else tuple(range(members[0], members[1] + 1))
-        for group, members in table["groups"].items()
-    }
-    normalisers = {
-        key: Normaliser(
-            kind=rule["kind"],
-            first=tuple(rule.get("first", ())),
-            second=tuple(rule.get("second", ())),
-            source=rule["source"],
-        )
-        for key, rule in table["normalisers"].items()
-    }
-    if not np.array_equal(flip[flip], np.arange(points)):
-        raise InputError(f"scheme {table['name']}: a landmark is in two flip pairs")
-    if sorted(index for members in groups.values() for index in members) != list(range(points)):
-        raise InputError(f"scheme {table['name']}: the groups are not a partition of its {points} landmarks")
-    if any(rule.kind not in KINDS or bool(rule.first) != (rule.kind == "distance") for rule in normalisers.values()):
-        raise InputError(f"scheme {table['name']}: a normaliser's kind is not one of {', '.join(KINDS)}")
-    if table["default_normaliser"] not in normalisers:
-        raise InputError(f"scheme {table['name']}: no normaliser {table['default_normaliser']!r}")
     flip.setflags(write=False)
     return Scheme(
-        name=table["name"],
-        points=points,
+        name=given.name,
+        points=given.points,
         flip=flip,
-        groups=groups,
-        normalisers=normalisers,
-        default_normaliser=table["default_normaliser"],
+        groups=given.members(),
+        normalisers={
+            name: Normaliser(rule.kind, rule.first, rule.second, rule.source)
+            for name, rule in given.normalisers.items()
+        },
+        default_normaliser=given.default_normaliser,
     )

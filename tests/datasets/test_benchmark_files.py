@@ -126,7 +126,7 @@ def test_the_bbox_of_a_wflw_json_is_not_the_official_rectangle(tiny: Any) -> Non
 @pytest.mark.parametrize("bbox", [None, [1, 2, 3], [1, 2, 3, "x"], "1 2 3 4"])
 def test_a_missing_or_wrong_bbox_is_refused(bbox: Any, tmp_path: Path) -> None:
     _write_json(tmp_path / "cofw_test.json", _points("cofw29", 1), bbox=bbox)
-    with pytest.raises(InputError, match="annotation 1: .*bbox"):
+    with pytest.raises(InputError, match=r"annotation 1: .*bbox"):
         datasets.load(f"cofw:{tmp_path}")
 
 

@@ -39,7 +39,11 @@ def test_array_and_scheme_are_chosen_by_name_and_size(tmp_path: Path) -> None:
         pytest.param({"other": POINTS}, r"no array 'landmarks' \(found: other\); name one with ::NAME", id="no array"),
         pytest.param({"landmarks": POINTS.reshape(3, -1)}, r"expected floats of \[N, K, 2\]", id="flat"),
         pytest.param({"landmarks": POINTS.astype(int)}, r"expected floats of \[N, K, 2\]", id="integers"),
-        pytest.param({"landmarks": POINTS[:, :97]}, r"97 points per face; known schemes have 19 \(aflw19\), 29 \(cofw29\)", id="97"),
+        pytest.param(
+            {"landmarks": POINTS[:, :97]},
+            r"97 points per face; known schemes have 19 \(aflw19\), 29 \(cofw29\)",
+            id="97",
+        ),
         pytest.param({"landmarks": np.where(POINTS > 190, np.nan, POINTS)}, "is not finite", id="nan"),
         pytest.param({"landmarks": POINTS, "subset_blur": np.ones(2, bool)}, "blur is bool", id="short subset"),
         pytest.param({"landmarks": POINTS, "subset_blur": np.ones(3)}, "blur is float64", id="subset of numbers"),

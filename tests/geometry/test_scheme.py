@@ -114,9 +114,17 @@ GOOD = {
         pytest.param({"groups": {"all": [0, 1]}}, "not a partition", id="a landmark in no group"),
         pytest.param({"default_normaliser": "x"}, "no normaliser 'x'", id="no default"),
         pytest.param({"normalisers": {"d": {"kind": "bbox", "source": "s"}}}, "kind", id="unknown kind"),
+        pytest.param({"flip": {"pairs": [[0, 3]]}}, "landmark 3 is beyond its 3", id="a pair beyond the landmarks"),
+        pytest.param({"points": 0}, "t.toml: points", id="no landmarks"),
+        pytest.param({"colour": 1}, "t.toml: colour", id="unknown field"),
+        pytest.param(
+            {"normalisers": {"d": {"kind": "box-size", "first": [0], "source": "s"}}},
+            "and only for it",
+            id="ends of a box",
+        ),
     ],
 )
 def test_wrong_table_is_refused(change: dict[str, object], message: str) -> None:
-    assert scheme._build(GOOD).points == 3
+    assert scheme.build(GOOD, "t.toml").points == 3
     with pytest.raises(InputError, match=message):
-        scheme._build({**GOOD, **change})
+        scheme.build({**GOOD, **change}, "t.toml")

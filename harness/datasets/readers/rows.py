@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -31,6 +31,8 @@ class AnnotationRow:
     """Centre x, centre y in image px, scale in units of 200 px."""
     attributes: tuple[bool, ...] | None = None
     """In the order of ``protocol.ATTRIBUTES``."""
+    subsets: tuple[str, ...] | None = None
+    """Names of the subsets that the face belongs to; None for a format that doesn't name them."""
 
 
 Entry = AnnotationRow | RowError
@@ -53,6 +55,8 @@ class AnnotatedFaces:
     """[N, 3]"""
     attributes: NDArray[np.bool_] | None
     """[N, 6]"""
+    subsets: Mapping[str, NDArray[np.bool_]] | None = None
+    """By name ``[N]``, sorted by name; None for a format that doesn't name them."""
 
     def keys(self) -> list[tuple[str, bytes]]:
         """Keys that identify faces across files: image and landmarks, because an image may show several faces."""
@@ -96,7 +100,14 @@ def gather(entries: Iterable[Entry], name: str, points: int) -> AnnotatedFaces:
             if all(row.attributes is not None for row in rows)
             else None
         ),
+        subsets=None if any(row.subsets is None for row in rows) else _named_subsets(rows),
     )
+
+
+def _named_subsets(rows: list[AnnotationRow]) -> dict[str, NDArray[np.bool_]]:
+    """Return the faces of each subset that a row names."""
+    names = sorted({name for row in rows for name in row.subsets or ()})
+    return {name: np.array([name in (row.subsets or ()) for row in rows], np.bool_) for name in names}
 
 
 @cache

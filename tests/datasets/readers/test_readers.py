@@ -53,6 +53,12 @@ def as_text(kind: str, faces: list[tuple[str, list[float], list[float], list[boo
         header += [f"original_{index}_{axis}" for index in range(POINTS) for axis in "xy"]
         csv.writer(stream).writerows([header, *([name, *rect[:3], *points] for name, points, rect, _ in faces)])
         return stream.getvalue()
+    if kind == "faces-json":
+        made = []
+        for name, points, rect, _ in faces:
+            pairs = list(map(list, zip(points[::2], points[1::2], strict=True)))
+            made.append({"image": name, "landmarks": pairs, "box": rect})
+        return json.dumps({"faces": made})
     return json.dumps(
         {
             "images": [{"id": index, "file_name": face[0]} for index, face in enumerate(faces)],
@@ -80,7 +86,9 @@ def test_written_faces_are_read_back(kind: str, faces: list[Any]) -> None:
     found = read_faces(kind, as_text(kind, faces))
     assert found.images == tuple(face[0] for face in faces)
     np.testing.assert_array_equal(found.landmarks.reshape(len(faces), -1), [face[1] for face in faces])
-    if kind == "official-attr":
+    if kind == "faces-json":
+        np.testing.assert_array_equal(found.rect, [face[2] for face in faces])
+    elif kind == "official-attr":
         np.testing.assert_array_equal(found.rect, [face[2] for face in faces])
         np.testing.assert_array_equal(found.attributes, [face[3] for face in faces])
     elif kind != "official-list":

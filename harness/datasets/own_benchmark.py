@@ -1,0 +1,57 @@
+"""A data set of the user's own: ``benchmark:FILE.toml[::PATH]``, defined by a TOML file beside its annotations.
+
+The TOML file has the fields of :class:`~nmebench.datasets.benchmark.Benchmark`; its landmark scheme is a name or a
+table.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nmebench.bounded_read import read_bounded
+from nmebench.datasets import benchmark as benchmarks
+from nmebench.datasets import benchmark_files
+from nmebench.datasets.dataset import Dataset
+from nmebench.datasets.source import DatasetSource, required_place
+from nmebench.errors import InputError
+from nmebench.geometry import scheme as schemes
+from nmebench.printable import shown
+
+__all__ = ["OWN_BENCHMARK", "load"]
+
+_MAX_BYTES = 1 << 20
+_RESERVED = ("wflw-geometry", "landmarks", "synthface", "benchmark")
+
+
+def load(place: str | None, *, spec: str, format: str | None = None, split: str = "test") -> Dataset:  # noqa: A002
+    """Load the faces of a benchmark that a TOML file defines.
+
+    Args:
+        place: ``FILE.toml`` or ``FILE.toml::PATH``, where PATH is the folder of the data or one annotation file; by
+            default the folder of the TOML file.
+        spec: as the user gave it, kept in the result.
+        format: one of the benchmark's formats; None to detect it.
+        split: ``test`` or ``train``.
+
+    Raises:
+        InputError: a file is missing or wrong, or the name of the benchmark or of its scheme belongs to nmebench.
+    """
+    text, _, data = required_place(place, spec).partition("::")
+    file = Path(text).expanduser()
+    where = shown(file)
+    found = benchmarks.parse(read_bounded(file, _MAX_BYTES, kind="benchmark").decode("utf-8", "replace"), where)
+    if found.name in (*benchmarks.names(), *_RESERVED):
+        # Published numbers belong to these names: a data set of the user's must not be compared with them.
+        raise InputError(f"{where}: the name {found.name!r} belongs to a data set of nmebench; choose another name")
+    scheme = found.landmark_scheme
+    if not isinstance(found.scheme, str) and scheme.name in schemes.names():
+        raise InputError(
+            f"{where}: the scheme's name {scheme.name!r} belongs to another scheme; choose another name, or write "
+            f'scheme = "{scheme.name}"'
+        )
+    return benchmark_files.load(found, data or str(file.parent), spec=spec, format=format, split=split)
+
+
+OWN_BENCHMARK = DatasetSource(
+    summary="benchmark:FILE.toml[::PATH], a data set of your own (docs/datasets.md)", load=load
+)

@@ -1,0 +1,90 @@
+"""nmebench's own format: a json with one object per face.
+
+::
+
+    {"faces": [
+        {"image": "a.jpg", "landmarks": [[12.5, 40.0], [88.0, 41.5]], "subsets": ["dark"], "box": [0, 0, 100, 120]}
+    ]}
+
+``landmarks`` has x, y of every landmark of the scheme in image px; the centre of the first pixel is (0, 0). ``subsets``
+(the subsets that the face belongs to) and ``box`` (x_min, y_min, x_max, y_max in image px) are optional; ``box`` must
+be in every face or in none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from nmebench.bounded_read import parse_json
+from nmebench.datasets.readers.fields import image_name, parse_numbers
+from nmebench.datasets.readers.row_error import RowError
+from nmebench.datasets.readers.rows import AnnotationRow, Entry, coordinate_labels
+from nmebench.errors import InputError
+from nmebench.printable import shown
+from nmebench.suggest import did_you_mean
+
+__all__ = ["FIELDS", "read"]
+
+FIELDS = ("image", "landmarks", "subsets", "box")
+_BOX = ("x_min", "y_min", "x_max", "y_max")
+
+
+def read(text: str, name: str, points: int) -> Iterator[Entry]:
+    """Yield the faces of a json, in its order.
+
+    Args:
+        text: the file's text.
+        name: the file, for messages.
+        points: the number of landmarks K.
+
+    Yields:
+        A row per face, or the error in it.
+
+    Raises:
+        InputError: the text is not a json object with the list ``faces``.
+    """
+    table = parse_json(text, name, allow_nan=True)  # a coordinate that is NaN is reported with its place
+    faces = table.get("faces") if isinstance(table, dict) else None
+    if not isinstance(faces, list):
+        raise InputError(f"{name}: needs the list 'faces', one object per face (docs/datasets.md)")
+    for position, face in enumerate(faces, start=1):
+        try:
+            yield _row(face, position, f"{name}: face {position}", points)
+        except RowError as error:
+            yield error.at(position)
+
+
+def _row(face: Any, position: int, where: str, points: int) -> AnnotationRow:
+    if not isinstance(face, dict):
+        raise RowError("columns", f"{where} is not an object")
+    for field in face:
+        if field not in FIELDS:
+            hint = did_you_mean(field, FIELDS)
+            raise RowError(
+                "columns", f"{where}: unknown field {shown(field)[:40]!r}{hint}; allowed: {', '.join(FIELDS)}"
+            )
+    landmarks = face.get("landmarks")
+    if not isinstance(landmarks, list) or len(landmarks) != points:
+        found = f"{len(landmarks)} landmarks" if isinstance(landmarks, list) else "no list 'landmarks'"
+        raise RowError("columns", f"{where}: {found}, expected {points}")
+    for landmark, pair in enumerate(landmarks):
+        if not isinstance(pair, list) or len(pair) != 2:
+            missing = "; a landmark without a position can't be scored: annotate it or remove the face"
+            raise RowError(
+                "columns", f"{where}: landmark {landmark} is not a list of x and y{missing if pair is None else ''}"
+            )
+    box = face.get("box")
+    if box is not None and (not isinstance(box, list) or len(box) != 4):
+        raise RowError("columns", f"{where}: 'box' is not a list of four numbers ({', '.join(_BOX)})")
+    subsets = face.get("subsets", [])
+    if not isinstance(subsets, list) or not all(isinstance(one, str) and one for one in subsets):
+        raise RowError("columns", f"{where}: 'subsets' is not a list of names")
+    coordinates = [value for pair in landmarks for value in pair]
+    return AnnotationRow(
+        position,
+        image_name(face.get("image"), where),
+        parse_numbers(coordinates, where, coordinate_labels(points)),
+        rect=None if box is None else parse_numbers(box, where, _BOX),
+        subsets=tuple(subsets),
+    )

@@ -10,6 +10,7 @@ from typing import Any
 
 from nmebench.reports.render.text import DASH, display, number
 from nmebench.reports.view import RunView
+from nmebench.runs.run_record import SourceRecord
 from nmebench.runs.run_store import ModelRecord
 
 __all__ = [
@@ -46,6 +47,8 @@ class ProvenanceFacts:
     notes: tuple[str, ...]
     models: tuple[ModelFacts, ...]
     configuration: str
+    plugins: tuple[ModelFacts, ...] = ()
+    """The sources of plug-ins and of the working directory."""
 
 
 def command(words: list[str]) -> str:
@@ -88,6 +91,7 @@ def _model(model: ModelRecord) -> ModelFacts:
     ]
     if model.renamed:
         facts.append(("Renamed weights", str(model.renamed)))
+    facts.extend(("Note", display(note, 400)) for note in model.notes)
     facts.extend((f"Card: {field}", _card_text(model.card[field])) for field in _CARD_FIELDS if field in model.card)
     return ModelFacts(display(model.name, 80), tuple(facts))
 
@@ -128,7 +132,22 @@ def provenance(view: RunView) -> ProvenanceFacts:
         notes=tuple(display(note, 400) for note in record.dataset.notes),
         models=tuple(_model(model) for model in record.models),
         configuration=_cut(json.dumps(record.configuration, ensure_ascii=False, indent=1, sort_keys=True)),
+        plugins=tuple(_source(source) for source in code.plugins),
     )
+
+
+def _source(source: SourceRecord) -> ModelFacts:
+    """The facts about a plug-in's source, or the working directory's."""
+    commit = display(source.git_commit or "no repository", 80)
+    facts = [("Used by", display(", ".join(source.used_by), 400))] if source.used_by else []
+    if source.distribution is not None:
+        facts.append(("Distribution", display(f"{source.distribution} {source.version or ''}", 160)))
+    facts.append(("Commit", commit + (" with uncommitted changes" if source.git_dirty else "")))
+    facts.append(("SHA-256 of the sources", display(source.sha256 or DASH, 80)))
+    if source.requirements:
+        needed = ", ".join(f"{name} {version.split()[0]}" for name, version in source.requirements.items() if version)
+        facts.append(("Requires", display(needed, 400)))
+    return ModelFacts(display(source.name, 80), tuple(facts))
 
 
 def _cut(text: str, limit: int = 4000) -> str:

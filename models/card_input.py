@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from nmebench.models.card_table import CardTable, Name, Positive, Side, Triple
 from nmebench.protocol import CropConvention, Sampling
@@ -25,6 +25,8 @@ class Input(CardTable):
     """Width, height in px."""
     box: Name = "landmarks"
     """Name of the box rule that places the crop (``nmebench.boxes``)."""
+    padding: Annotated[float, Field(gt=0, le=10)] | None = None
+    """Factor on the side of that box; None for the box rule's own."""
     convention: CropConvention = "stride"
     """Map from the box to the input with which the network was trained; ``udp`` with unbiased data processing (mmpose's
     ``use_udp``), ``half-pixel`` if its labels were moved as a resize moves the pixels."""

@@ -100,8 +100,7 @@ class OutputAdapter(nn.Module):
         Raises:
             ModelError: an output is missing or ambiguous, or has a shape that the settings don't describe.
         """
-        faces = images.shape[0]
-        chosen = [self._checked_tensor(value, faces) for value in self._choose(raw)]
+        chosen = self.chosen(raw, images)
         if self.output.kind == "landmarks":
             return {"landmarks": self._landmarks(chosen[0], images)}
         if self.output.kind == "simcc":
@@ -110,6 +109,10 @@ class OutputAdapter(nn.Module):
         return self._heatmaps(chosen)
 
     # The choice of the raw outputs.
+
+    def chosen(self, raw: Any, images: Tensor) -> list[Tensor]:
+        """Return the raw outputs that the settings read, float32: one, or those of the offsets or of both axes too."""
+        return [self._checked_tensor(value, images.shape[0]) for value in self._choose(raw)]
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -391,12 +394,16 @@ class AdaptedNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Run the network and convert its output."""
-        raw = self.module(images.permute(0, 2, 3, 1).contiguous() if self.image_layout == "nhwc" else images)
+        raw = self.raw(images)
         # A mapping with the project's names is already what the project reads.
         if isinstance(raw, Mapping) and self._is_converted(raw):
             return dict(raw)
         found: dict[str, Tensor] = self.adapter(raw, images)
         return found
+
+    def raw(self, images: Tensor) -> Any:
+        """Run the network: ``[N, 3, H, W]`` -> its own output."""
+        return self.module(images.permute(0, 2, 3, 1).contiguous() if self.image_layout == "nhwc" else images)
 
     def _is_converted(self, raw: Mapping[str, Any]) -> bool:
         output = self.adapter.output

@@ -61,7 +61,8 @@ class DeviatingCell:
     @property
     def padding(self) -> float | None:
         """The padding used in the run."""
-        return self.configuration.get("box_padding") or self.default_padding
+        own = self.card_input.get("padding") if self.card_input.get("box") == self.cell.box else None
+        return self.configuration.get("box_padding") or own or self.default_padding
 
     @property
     def colour(self) -> str:

@@ -14,11 +14,13 @@ import typer
 
 from nmebench.cli import (
     bench,
+    card,
     check,
     compare,
     contract,
     data,
     gate,
+    history,
     listing,
     report,
     reproduce,
@@ -53,6 +55,8 @@ app.command("contract")(contract.command)
 app.command("tables")(tables.command)
 app.add_typer(listing.app, name="list")
 app.add_typer(data.app, name="data")
+app.add_typer(card.app, name="card")
+app.add_typer(history.app, name="history")
 
 
 def _version(value: bool) -> None:

@@ -12,7 +12,7 @@ from nmebench.runs.run_store import CellRecord, ModelRecord, Run
 __all__ = ["bad_maps", "card_settings", "cell_settings", "declared_protocol", "setting_differences"]
 
 #: Fields of a card's ``[input]`` and ``[output]`` that have a name of their own here or belong to the cell's protocol.
-_NAMED: Final = {"input": ("size", "box", "convention", "colour", "mean", "std"), "output": ("grid",)}
+_NAMED: Final = {"input": ("size", "box", "padding", "convention", "colour", "mean", "std"), "output": ("grid",)}
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
@@ -23,7 +23,7 @@ def _settings(card: Mapping[str, Any], configuration: Mapping[str, Any], box: st
     given = _mapping(card.get("input"))
     options = {**_mapping(card.get("options")), **_mapping(configuration.get("options"))}
     found = {
-        "box padding": _padding(box, configuration.get("box_padding")),
+        "box padding": _padding(box, configuration.get("box_padding") or _own_padding(given, box)),
         "colour": str(configuration.get("colour") or given.get("colour") or "rgb"),
         "crop convention": str(given.get("convention") or "stride"),
         "grid": str(_mapping(card.get("output")).get("grid") or "stride"),
@@ -43,6 +43,11 @@ def _settings(card: Mapping[str, Any], configuration: Mapping[str, Any], box: st
 
 def _text(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _own_padding(given: Mapping[str, Any], box: str) -> Any:
+    """The padding that a card states for its own box rule."""
+    return given.get("padding") if given.get("box") == box else None
 
 
 def _padding(box: str, padding: Any) -> str:

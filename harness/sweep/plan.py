@@ -54,6 +54,8 @@ class NetworkPlan:
 
     built: models.Built
     """The network and its card, changed as the sweep requests."""
+    series: str | None
+    """Name that the checkpoints of one training share; None for a single network."""
     card: Card
     """The card as it was given; ``run.json`` stores it beside the sweep's configuration."""
     box: str
@@ -144,6 +146,7 @@ def make(configuration: SweepConfiguration) -> Plan:
                     dataset,
                     data,
                     built,
+                    request.series,
                     own,
                     box,
                     chosen,
@@ -161,7 +164,10 @@ def make(configuration: SweepConfiguration) -> Plan:
 
 def _cards(configuration: SweepConfiguration) -> list[Card]:
     """Return the card of each requested model."""
-    cards = [models.card.load(request.card) for request in configuration.models]
+    cards = [
+        card if request.name is None else card.model_copy(update={"name": request.name})
+        for request, card in ((request, models.card.load(request.card)) for request in configuration.models)
+    ]
     names = [card.name for card in cards]
     repeated = sorted(name for name in names if names.count(name) > 1)
     if repeated:
@@ -267,6 +273,7 @@ def _network(
     dataset: Dataset,
     data_key: str,
     built: models.Built,
+    series: str | None,
     own: Card,
     box: str,
     chosen: Sequence[Decoder | None],
@@ -293,6 +300,7 @@ def _network(
     network_key = keys.network_key(data_key, boxes, built, batch_size, configuration)
     return NetworkPlan(
         built=built,
+        series=series,
         card=own,
         box=box,
         boxes=boxes,

@@ -1,0 +1,113 @@
+"""``nmebench card``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nmebench.errors import InputError
+
+if TYPE_CHECKING:
+    from nmebench.cards.probe import Probe
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    no_args_is_help=True, help="Write a model card for a file, or search the settings that no file tells."
+)
+
+GUESS = (
+    "A setting that was chosen on test faces is a guess about the preprocessing, not a result: confirm it in the code "
+    "with which the network was trained."
+)
+
+
+@app.command()
+def new(
+    network: Annotated[Path, typer.Argument(help="ONNX file.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Card to write (TOML); an existing file is not replaced.")],
+    name: Annotated[str | None, typer.Option(help="Name of the network; by default from the file's name.")] = None,
+) -> int:
+    """Inspect an ONNX file and write a commented model card."""
+    from nmebench.cards.new_card import new_card
+    from nmebench.cli.outputs import check_output
+    from nmebench.files import write_atomically
+
+    _refuse_existing(out)
+    check_output(out, "--out")
+    text, undecided = new_card(network, out, name)
+    _refuse_existing(out)
+    write_atomically(out, text)
+    typer.echo(f"card: {out}")
+    if undecided:
+        typer.echo(f"the file doesn't decide: {'; '.join(undecided)}")
+        typer.echo(f"try the choices: nmebench card probe {out} --data wflw:PATH")
+    return 0
+
+
+@app.command()
+def probe(
+    card: Annotated[str, typer.Argument(help="Model card: path or name.")],
+    data: Annotated[str, typer.Option(help="Dataset with photographs, such as wflw:PATH.")],
+    limit: Annotated[int, typer.Option(min=2, help="Number of faces, from the start of the list.")] = 50,
+    weights: Annotated[Path | None, typer.Option(help="Weights file instead of the card's.")] = None,
+    data_format: Annotated[
+        str | None, typer.Option("--format", help="Annotation format, needed when it can't be detected.")
+    ] = None,
+    engine: Annotated[str, typer.Option(help="auto, torch, openvino, onnxruntime or cuda.")] = "auto",
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Write the best settings as a new card (a proposal).")
+    ] = None,
+) -> int:
+    """Search colour order, range, box, crop and output settings of a card on some faces."""
+    from nmebench import datasets, engines, models
+    from nmebench.cards.probe import probe as search
+    from nmebench.cards.proposal import proposal
+    from nmebench.cli.outputs import check_output
+    from nmebench.files import write_atomically
+
+    if out is not None:
+        _refuse_existing(out)
+    check_output(out, "--out")
+    engines.check_spec(engine)
+    given = models.card.load(card)
+    dataset = datasets.load(data, format=data_format, limit=limit)
+    built = models.build(given, weights=weights)
+    found = search(built, dataset, engine=engine, progress=lambda stage: sys.stderr.write(f"{stage}\n"))
+    _print(found, dataset.spec)
+    typer.echo(GUESS)
+    if out is not None:
+        _refuse_existing(out)
+        write_atomically(out, proposal(given, found, dataset.spec, out))
+        typer.echo(f"card: {out}")
+    return 0
+
+
+def _print(found: Probe, data: str) -> None:
+    from nmebench.cli.console import console, table
+
+    body = table(f"{found.faces} faces of {data}, NME in percent", "setting", "value", "NME", "difference")
+    for row in found.tried:
+        if row.chosen:
+            note = "chosen"
+        elif row.difference is None:
+            note = ""
+        else:
+            one = row.difference
+            same = "" if one.low > 0 or one.high < 0 else " (no significant difference)"
+            note = f"{one.difference:+.3f} [{one.low:+.3f}, {one.high:+.3f}]{same}"
+        body.add_row(row.stage, row.value, f"{row.nme:.3f}", note)
+    console().print(body)
+    given = "can't be read" if found.before != found.before else f"{found.before:.3f}"
+    typer.echo(
+        f"NME with the card as given: {given}; with the chosen settings: {found.after:.3f}; "
+        f"{found.passes} forward passes of one face, {found.rounds} rounds"
+    )
+
+
+def _refuse_existing(path: Path) -> None:
+    if path.exists():
+        raise InputError(f"{path} exists, and a card is never replaced: give another name, or remove it")

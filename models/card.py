@@ -93,8 +93,8 @@ class Card(CardTable):
                 shifts = (table.shift, table.shift_coords) != (None, None)
                 if isinstance(self.test.flip, str) and table.flip is None and shifts:
                     raise ValueError(
-                        f"reported.{dataset}.{title!r}: a shift, but test.flip = {self.test.flip!r} names the flip test;"
-                        " give the table's flip"
+                        f"reported.{dataset}.{title!r}: a shift, but test.flip = {self.test.flip!r} names the flip"
+                        " test; give the table's flip"
                     )
         return self
 
@@ -142,7 +142,9 @@ class Card(CardTable):
             way = f"run `nmebench data fetch {self.name}`"
             if self.weights.page is not None:
                 way = f"download {self.weights.filename} from {self.weights.page} and run `nmebench data add` with it,"
-            raise ModelError(f"the weights of {self.name} aren't on this machine ({path}): {way} or give --weights FILE")
+            raise ModelError(
+                f"the weights of {self.name} aren't on this machine ({path}): {way} or give --weights FILE"
+            )
         return path
 
 
@@ -176,8 +178,10 @@ def default_card(name: str) -> Card:
 def _first_problem(error: ValidationError) -> str:
     """The first problem that pydantic found in one line, and the number of others."""
     problems = error.errors(include_url=False, include_context=False)
+    # A field that accepts a text or a table, or a switch or a word, has a problem for each: keep the given kind's.
+    problems = [problem for problem in problems if not _of_another_kind(problem["loc"], problem["input"])] or problems
     first = problems[0]
-    field = ".".join(str(part) for part in first["loc"]) or "card"
+    field = ".".join(str(part) for part in first["loc"] if not _is_branch(part)) or "card"
     given = "" if first["type"] in ("missing", "value_error") else f" (given: {str(first['input'])[:80]})"
     text = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
@@ -185,6 +189,18 @@ def _first_problem(error: ValidationError) -> str:
         given = ""
     more = f"; {len(problems) - 1} more" if len(problems) > 1 else ""
     return re.sub(r"\s+", " ", f"{field}: {text}{given}{more}")
+
+
+def _is_branch(part: int | str) -> bool:
+    """Return True for pydantic's name of one of several kinds that a field accepts."""
+    kinds = ("literal[", "tuple[", "function-after[")
+    return part in ("constrained-str", "Weights", "bool") or str(part).startswith(kinds)
+
+
+def _of_another_kind(location: tuple[int | str, ...], given: object) -> bool:
+    if isinstance(given, Mapping):
+        return "constrained-str" in location
+    return isinstance(given, str) and "bool" in location
 
 
 def _allowed_fields(location: tuple[Any, ...]) -> list[str]:

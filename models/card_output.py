@@ -6,7 +6,7 @@ import math
 import re
 from typing import Annotated, Literal, get_args
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from nmebench.models.card_table import CardTable, Positive
 from nmebench.protocol import Grid
@@ -44,9 +44,17 @@ _OutputName = Annotated[str, StringConstraints(min_length=1, max_length=200, pat
 _Index = Annotated[int, Field(ge=0, lt=10_000)]
 _Slice = Annotated[str, StringConstraints(max_length=40, pattern=rf"^{_SLICE.pattern}$")]
 
-EmptyRule = Annotated[
-    str, StringConstraints(max_length=40, pattern=r"^(never|max<=-?[0-9]{1,12}(\.[0-9]{1,12})?([eE]-?[0-9]{1,2})?)$")
-]
+_EMPTY_RULE = re.compile(r"never|max<=-?[0-9]{1,12}(\.[0-9]{1,12})?([eE]-?[0-9]{1,2})?", re.ASCII)
+
+
+def _checked_empty_rule(rule: str) -> str:
+    if _EMPTY_RULE.fullmatch(rule) is None:
+        raise ValueError(f'{rule[:40]!r} is neither "never" nor "max<=NUMBER", such as "max<=0"')
+    return rule
+
+
+EmptyRule = Annotated[str, AfterValidator(_checked_empty_rule)]
+"""Which maps have no landmark: ``never``, or ``max<=NUMBER``."""
 
 #: Layouts of each kind.
 _LAYOUTS_OF = {"heatmaps": ("xy", "xs-ys", "nhwc"), "landmarks": ("xy", "yx", "xs-ys", "xyz"), "simcc": ("xy",)}
@@ -92,8 +100,8 @@ class Output(CardTable):
     split: Positive | None = None
     """Bins per input px of simcc; checked against the outputs and the decoder."""
     empty: EmptyRule = "max<=0"
-    """Which maps have no landmark: ``max<=0``, as in mmpose, another largest maximum such as ``max<=0.05``, or ``never``
-    for logits, which may be negative everywhere. A preset among the decoders keeps its own rule."""
+    """Which maps have no landmark: ``max<=0``, as in mmpose, another largest maximum such as ``max<=0.05``, or
+    ``never`` for logits, which may be negative everywhere. A preset among the decoders keeps its own rule."""
 
     @model_validator(mode="after")
     def _fields_belong_to_the_kind(self) -> Output:

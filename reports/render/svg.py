@@ -225,9 +225,12 @@ def _rounded(match: re.Match[str]) -> str:
 
 
 def axes_box(drawing: Figure, axes: Axes) -> tuple[float, float, float, float]:
-    """Left, top, width and height of the axes in the SVG's units (points); the page's script draws on them."""
+    """Left, top, width and height of the axes in the SVG's units (points); the page's script draws on them. The layout is
+    final afterwards."""
     with _style():
-        drawing.canvas.draw()
+        for _ in range(3):  # labels beside the axes need several passes until the layout is final
+            drawing.canvas.draw()
+        drawing.set_layout_engine("none")
         box = axes.get_position()
     width, height = (72 * inches for inches in drawing.get_size_inches())
     left, top = box.x0 * width, (1 - box.y1) * height

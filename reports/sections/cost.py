@@ -42,7 +42,7 @@ class CostTable:
     rows: tuple[CostRow, ...]
     timed: bool
     passes: str
-    """How many forward passes per face the times contain."""
+    """Number of forward passes per face that the times contain."""
     figure: Markup | None
 
 

@@ -43,7 +43,7 @@ class VerdictLine:
     model: str
     table: str
     kind: str
-    """What the table is: ``published``, ``committed`` or ``card``."""
+    """Origin of the table: ``published``, ``committed`` or ``card``."""
     metric: str
     subset: str
     protocol: str
@@ -101,7 +101,7 @@ class VerdictSummary:
     rows: tuple[VerdictLine, ...]
     """All rows, deviations first."""
     tables: tuple[str, ...] = ()
-    """What the numbers are compared with, in words."""
+    """The tables with which the numbers are compared."""
 
     @property
     def worst(self) -> VerdictLine | None:
@@ -182,7 +182,7 @@ def _kind(table: str, source: str) -> str:
 def _measured(view: RunView, row: Mapping[str, Any]) -> tuple[Any, bool]:
     """The measured number, and true if it is shown for information: that of the cell nearest to the protocol."""
     if row.get("measured") is not None or row.get("status") == "not run":
-        return row.get("measured"), False
+        return row.get("measured"), row.get("status") == "not comparable"
     model = str(row.get("model"))
     cell = row.get("cell") or getattr(view.reported_of_model.get(model) or view.best_of_model.get(model), "id", None)
     score = view.scores.get((str(cell), str(row.get("subset"))), {})
@@ -247,7 +247,7 @@ def summary(view: RunView) -> VerdictSummary:
 
 
 def tables_in_words(rows: Sequence[VerdictLine]) -> tuple[str, ...]:
-    """What the rows are compared with: a published table is never mixed up with nmebench's own."""
+    """Name the tables of the rows, so that a published table is never mixed up with nmebench's own."""
     words = []
     if any(row.kind == "committed" for row in rows):
         words.append("the committed table of the embedded benchmark")

@@ -45,10 +45,14 @@ def test_data_for_the_script_has_every_subset(view: RunView) -> None:
     for axis in section.axes:
         steps = section.data["axes"][axis.name]["steps"]
         assert list(section.data["subsets"]) == list(view.masks)
+        headline = [head.cell.index for head in view.headline]
+        assert section.data["cells"] == headline
         for subset, mask in view.masks.items():
             totals = [_unpacked(row, len(axis.thresholds)) for row in steps[subset]]
-            np.testing.assert_array_equal(totals, ced.counts(view.nme[:, mask], axis.thresholds))
-        assert axis.figure.count('class="curve"') == len(view.cells)
+            np.testing.assert_array_equal(totals, ced.counts(view.nme[headline][:, mask], axis.thresholds))
+        assert axis.figure.count('class="curve"') == len(headline)
+        assert section.all_cells is not None
+        assert section.all_cells.count('class="curve"') == len(view.cells)
         left, top, width, height = axis.box
         frame = [float(v) for v in re.search(r'viewBox="([^"]+)"', axis.figure)[1].split()]
         assert 0 < left < left + width <= frame[2]
@@ -59,10 +63,11 @@ def test_curve_is_drawn_where_the_script_draws_it(view: RunView) -> None:
     section = ced.section(view)
     assert section is not None
     axis = section.axes[0]
-    path = re.search(r'data-cell="0"[^>]*>\s*<path d="([^"]+)"', axis.figure)[1]
+    cell = view.headline[0].cell.index
+    path = re.search(rf'data-cell="{cell}"[^>]*>\s*<path d="([^"]+)"', axis.figure)[1]
     drawn = np.array([float(v) for v in re.findall(r"-?[\d.]+", path)]).reshape(-1, 2)
     left, top, width, height = axis.box
-    share = ced.counts(view.nme, axis.thresholds)[0] / len(view.nme[0])
+    share = ced.counts(view.nme, axis.thresholds)[cell] / len(view.nme[0])
     x = left + width * np.linspace(0, 1, len(share))
     y = top + height * (1 - share)
     np.testing.assert_allclose(np.interp(drawn[:, 0], x, y), drawn[:, 1], atol=0.5)

@@ -1,0 +1,99 @@
+"""The change since a baseline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nmebench import gate, reports
+from nmebench.reports.sections import answers, change
+from nmebench.reports.sections import verdict as verdict_section
+from nmebench.reports.view import RunView
+from nmebench.runs.run_store import Run
+
+
+@pytest.fixture(scope="module")
+def baseline(small_run: Run) -> gate.Baseline:
+    return gate.make_baseline(small_run)
+
+
+def _changed(run: Run, subset: str, points: float) -> Run:
+    """The run with another NME of the first cell's faces in a subset; the files stay."""
+    copy = Run(run.path, run.record)
+    first = run.record.cells[0].id
+    per_face = {cell: nme.copy() for cell, nme in run.per_face.items()}
+    mask = run.faces.subsets[subset]
+    per_face[first][mask] += points + np.random.default_rng(0).normal(0, abs(points) / 20, mask.sum())
+    copy.__dict__["per_face"] = per_face
+    return copy
+
+
+def _answer(view: RunView, found: change.ChangeSection) -> answers.Answer:
+    return answers.section(view, verdict_section.summary(view), None, found, None).change
+
+
+def test_same_run_is_unchanged(small_run: Run, baseline: gate.Baseline) -> None:
+    view = RunView(small_run)
+    found = change.section(view, baseline, "old")
+    assert found.cells == found.unchanged == len(view.cells)
+    assert found.changed == ()
+    assert len(found.rows) == len(view.cells) * len(view.masks)
+    answer = _answer(view, found)
+    assert (answer.word, answer.tone) == ("Unchanged", "good")
+    assert answer.sentence.startswith(f"{len(view.cells)} cells compared with old")
+
+
+@pytest.mark.parametrize(("points", "word", "tone"), [(0.5, "Worse", "bad"), (-0.5, "Better", "good")])
+def test_change_in_one_subset_is_found(
+    small_run: Run, baseline: gate.Baseline, points: float, word: str, tone: str
+) -> None:
+    view = RunView(_changed(small_run, "blur", points))
+    found = change.section(view, baseline, "old")
+    first = view.cells[0]
+    assert {row.cell.id for row in found.changed} == {first.id}
+    assert "blur" in {row.subset for row in found.changed}
+    row = found.changed[0]
+    assert row.subset == "blur"
+    assert row.paired.difference == pytest.approx(points, rel=0.1)
+    answer = _answer(view, found)
+    assert (answer.word, answer.tone) == (word, tone)
+    assert f"1 {word.lower()}" in answer.sentence
+    assert "blur" in answer.details[0]
+
+
+def test_result_agrees_with_the_gate(small_run: Run, baseline: gate.Baseline) -> None:
+    run = _changed(small_run, "pose", 0.4)
+    found = change.section(RunView(run), baseline, "old")
+    regressed = {row.cell for row in gate.gate(run, baseline).rows if row.outcome == "regressed"}
+    assert {row.cell.id for row in found.changed if row.changed == "worse"} == regressed != set()
+
+
+def test_other_faces_are_not_comparable(small_run: Run, baseline: gate.Baseline) -> None:
+    found = change.section(RunView(small_run), baseline.model_copy(update={"faces_sha256": "0"}), "old")
+    assert found.cells == 0
+    answer = _answer(RunView(small_run), found)
+    assert answer.word == "Not comparable"
+    assert "faces" in answer.sentence
+
+
+def test_newly_diverged_cell_is_worse(small_run: Run, baseline: gate.Baseline) -> None:
+    copy = Run(small_run.path, small_run.record)
+    first = small_run.record.cells[0].id
+    per_face = {cell: nme.copy() for cell, nme in small_run.per_face.items()}
+    per_face[first][3] = 5e6
+    copy.__dict__["per_face"] = per_face
+    view = RunView(copy)
+    found = change.section(view, baseline, "old")
+    assert [cell.id for cell in found.newly_diverged] == [first]
+    answer = _answer(view, found)
+    assert (answer.word, answer.tone) == ("Worse", "bad")
+    assert "1 newly diverged" in answer.sentence
+
+
+def test_page_shows_the_change(small_run: Run, baseline: gate.Baseline, tmp_path: Path) -> None:
+    text = reports.html(_changed(small_run, "blur", 0.5), pictures=False, baseline=baseline, baseline_name="<b>old")
+    assert 'id="change"' in text
+    assert "&lt;b&gt;old" in text
+    assert "<b>old" not in text

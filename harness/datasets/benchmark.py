@@ -39,6 +39,10 @@ class Benchmark(BaseModel):
     """Whether ``bbox`` in mmpose's json is the box of the protocol; elsewhere it is the landmarks' box, grown."""
     files: Mapping[str, Mapping[str, FileName]]
     """Usual file names by split, then by annotation format, in order of preference."""
+    points_files: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    """By split, the folders with one ``.pts`` file per face, beside the photographs."""
+    other_names: Mapping[str, str] = Field(default_factory=dict)
+    """Photographs whose name on disk differs from that in the annotation files."""
     counts: Mapping[str, Mapping[Name, Count]] = Field(default_factory=dict)
     """Faces of the complete data set by split and subset. The split's own name counts all faces."""
     lists: Mapping[Name, str] = Field(default_factory=dict)
@@ -73,6 +77,10 @@ class Benchmark(BaseModel):
         if isinstance(self.scheme, str):
             return schemes.load(self.scheme)
         return schemes.build(self.scheme, f"the scheme of {self.name}")
+
+    def points_folders(self, split: str) -> tuple[str, ...]:
+        """Return the folders of the split's ``.pts`` files; empty for a benchmark without them."""
+        return self.points_files.get(split, ())
 
     def expected(self, split: str) -> dict[str, int]:
         """Return the faces of the complete data set by subset; empty where they are not known."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -14,8 +15,15 @@ from nmebench.datasets.benchmark import Benchmark
 from nmebench.datasets.benchmark import load as load_benchmark
 from nmebench.datasets.dataset import Dataset
 from nmebench.datasets.formats import check_format, detect_format, read_rows
-from nmebench.datasets.locate import existing_name, find_annotation_file, find_image_folder, subset_file
+from nmebench.datasets.locate import (
+    NoAnnotationFileError,
+    existing_name,
+    find_annotation_file,
+    find_image_folder,
+    subset_file,
+)
 from nmebench.datasets.plausibility import suspect_notes
+from nmebench.datasets.readers import pts
 from nmebench.datasets.readers.fields import with_slashes
 from nmebench.datasets.readers.rows import AnnotatedFaces, gather
 from nmebench.datasets.readers.text import read_text
@@ -27,6 +35,24 @@ from nmebench.printable import shown
 from nmebench.protocol import ATTRIBUTES
 
 __all__ = ["AFLW", "COFW", "LAPA", "W300", "W300_PRIVATE", "WFLW", "load", "match_faces"]
+
+PTS = "pts"
+"""The format of a folder with one ``.pts`` file per face."""
+
+
+@dataclass
+class _Read:
+    """The faces of a split, as its files give them."""
+
+    faces: AnnotatedFaces
+    format: str
+    files: list[FileHash]
+    subsets: dict[str, NDArray[np.bool_]]
+    """The split's own name first, which is every face."""
+    image_root: Path | None
+    place: str
+    """The file, or the folder, for messages."""
+    notes: list[str]
 
 
 def load(
@@ -49,42 +75,20 @@ def load(
     Raises:
         InputError: a file is missing or wrong; the message names file and line.
     """
-    check_format(format, benchmark)
     path = existing_path(place, spec)
     root = path if path.is_dir() else path.parent
-    file, others = find_annotation_file(path, benchmark, split=split, format=format)
-    scheme = benchmark.landmark_scheme
-    text, digest = read_text(file, root)
-    file_name = shown(file)
-    found_format = format or detect_format(text, file_name)
-    check_format(found_format, benchmark)
-    rows = read_rows(text, file_name, found_format, scheme.points, json_boxes=benchmark.json_boxes)
-    faces = gather(rows, file_name, scheme.points)
-    notes = [f"read {digest.name} ({found_format}); other formats in the folder: {', '.join(others)}"] if others else []
-    notes += _note_repeated_faces(faces, digest.name)
+    found = _points_files(benchmark, path, root, format, split) or _read_list(benchmark, path, root, format, split)
+    faces, subsets, image_root = found.faces, found.subsets, found.image_root
+    name, notes = found.files[0].name, found.notes + _note_repeated_faces(faces, found.files[0].name)
     if split == "test":
-        _check_normaliser(faces, scheme, found_format, file_name)
-    subsets: dict[str, NDArray[np.bool_]] = {split: np.ones(len(faces.images), dtype=np.bool_)}
-    files = [digest]
-    if faces.subsets is not None:
-        subsets |= _named_subsets(faces, split, file_name)
-    elif faces.attributes is not None:
-        subsets |= {subset: faces.attributes[:, column] for column, subset in enumerate(ATTRIBUTES)}
-    elif split == "test":
-        sibling_subsets, sibling_files, sibling_notes = _read_subsets(
-            benchmark, faces, file, root, found_format, scheme.points
-        )
-        subsets |= sibling_subsets
-        files += sibling_files
-        notes += sibling_notes
-    image_root = find_image_folder(file, root, faces.images, benchmark.image_folders)
+        _check_normaliser(faces, benchmark.landmark_scheme, found)
     if image_root is None:
         notes.append("no folder of photographs found: geometry only")
-    images = tuple(existing_name(image_root, image) for image in faces.images)
-    rewritten = sum(found != image for found, image in zip(images, faces.images, strict=True))
+    images = tuple(existing_name(image_root, image, benchmark.other_names) for image in faces.images)
+    rewritten = sum(found == with_slashes(image) != image for found, image in zip(images, faces.images, strict=True))
     if rewritten:
-        notes.append(f"{digest.name}: {rewritten} image names have backslashes, which were read as slashes")
-    notes += suspect_notes(faces.landmarks, digest.name)
+        notes.append(f"{name}: {rewritten} image names have backslashes, which were read as slashes")
+    notes += suspect_notes(faces.landmarks, name)
     counts = benchmark.expected(split)
     notes += [
         f"{subset} has {int(subsets[subset].sum())} faces, the complete set {count}"
@@ -97,8 +101,8 @@ def load(
         name=benchmark.name,
         spec=spec,
         root=root,
-        format=found_format,
-        scheme=scheme,
+        format=found.format,
+        scheme=benchmark.landmark_scheme,
         images=images,
         image_root=image_root,
         lines=faces.lines,
@@ -107,7 +111,7 @@ def load(
         expected=counts,
         rect=faces.rect,
         centre_scale=faces.centre_scale,
-        files=tuple(files),
+        files=tuple(found.files),
         notes=tuple(notes),
         split=split,
     )
@@ -119,8 +123,10 @@ def _source(name: str, summary: str) -> DatasetSource:
 
 
 WFLW = _source("wflw", "wflw:PATH, WFLW in any of its formats (official lists, HRNet csv, mmpose json)")
-W300 = _source("300w", "300w:PATH, the public test set of 300-W, 68 landmarks (HRNet csv, mmpose json)")
-W300_PRIVATE = _source("300w-private", "300w-private:PATH, the private test set of 300-W (HRNet csv, mmpose json)")
+W300 = _source("300w", "300w:PATH, 300-W's public test set, 68 landmarks (.pts files, HRNet csv, mmpose json)")
+W300_PRIVATE = _source(
+    "300w-private", "300w-private:PATH, 300-W's private test set (.pts files, HRNet csv, mmpose json)"
+)
 COFW = _source("cofw", "cofw:PATH, COFW with 29 landmarks (mmpose json, HRNet csv)")
 AFLW = _source("aflw", "aflw:PATH, AFLW with 19 landmarks (HRNet csv, mmpose json)")
 LAPA = _source("lapa", "lapa:PATH, LaPa with 106 landmarks (mmpose json)")
@@ -190,6 +196,63 @@ def _read_subsets(
     return subsets, files, notes
 
 
+def _read_list(benchmark: Benchmark, path: Path, root: Path, format: str | None, split: str) -> _Read:  # noqa: A002
+    """Read one annotation file and the lists of its subsets."""
+    check_format(format, benchmark)
+    file, others = find_annotation_file(path, benchmark, split=split, format=format)
+    points = benchmark.landmark_scheme.points
+    text, digest = read_text(file, root)
+    place = shown(file)
+    found = format or detect_format(text, place)
+    check_format(found, benchmark)
+    faces = gather(read_rows(text, place, found, points, json_boxes=benchmark.json_boxes), place, points)
+    notes = [f"read {digest.name} ({found}); other formats in the folder: {', '.join(others)}"] if others else []
+    subsets: dict[str, NDArray[np.bool_]] = {split: np.ones(len(faces.images), dtype=np.bool_)}
+    files = [digest]
+    if faces.subsets is not None:
+        subsets |= _named_subsets(faces, split, place)
+    elif faces.attributes is not None:
+        subsets |= {subset: faces.attributes[:, column] for column, subset in enumerate(ATTRIBUTES)}
+    elif split == "test":
+        sibling_subsets, sibling_files, sibling_notes = _read_subsets(benchmark, faces, file, root, found, points)
+        subsets |= sibling_subsets
+        files += sibling_files
+        notes += sibling_notes
+    image_root = find_image_folder(file, root, faces.images, benchmark.image_folders)
+    return _Read(faces, found, files, subsets, image_root, place, notes)
+
+
+def _points_files(
+    benchmark: Benchmark,
+    path: Path,
+    root: Path,
+    format: str | None,  # noqa: A002
+    split: str,
+) -> _Read | None:
+    """Read the split's ``.pts`` files; None if an annotation file is to be read instead."""
+    folders = benchmark.points_folders(split)
+    if format not in (None, PTS) or not folders or not path.is_dir():
+        return None
+    files = pts.find(root, folders)
+    if format is None:
+        try:
+            find_annotation_file(path, benchmark, split=split, format=None)
+            return None
+        except NoAnnotationFileError:
+            if not files:
+                raise
+    if not files:
+        raise InputError(f"{shown(root)} holds no .pts file: looked in {', '.join(folders)}")
+    points = benchmark.landmark_scheme.points
+    faces = gather(pts.read(files, root, points), shown(root), points)
+    subsets = {split: np.ones(len(files), np.bool_)}
+    if split == "test":
+        subsets |= {name: _in_folders(faces.images, places) for name, places in benchmark.folders.items()}
+    present = {name: mask for name, mask in subsets.items() if mask.any()}
+    notes = [f"no .pts file belongs to it: there is no subset {name}" for name in subsets if name not in present]
+    return _Read(faces, PTS, [pts.hash_of(files, root)], present, root, shown(root), notes)
+
+
 def _named_subsets(faces: AnnotatedFaces, split: str, file_name: str) -> dict[str, NDArray[np.bool_]]:
     """Return the subsets that the file names, without that of all faces."""
     named = dict(faces.subsets or {})
@@ -212,7 +275,7 @@ def _note_repeated_faces(faces: AnnotatedFaces, name: str) -> list[str]:
     return [f"{name}: lines that repeat a face: {repeated}; each counts"] if repeated else []
 
 
-def _check_normaliser(faces: AnnotatedFaces, scheme: Scheme, found_format: str, name: str) -> None:
+def _check_normaliser(faces: AnnotatedFaces, scheme: Scheme, found: _Read) -> None:
     """Raise an InputError for a face whose default normaliser is zero, for schemes that measure it on the landmarks."""
     rule = scheme.normalisers[scheme.default_normaliser]
     if rule.kind != "distance":
@@ -220,9 +283,9 @@ def _check_normaliser(faces: AnnotatedFaces, scheme: Scheme, found_format: str, 
     lengths = normaliser(scheme, faces.landmarks)
     if not (lengths > 0).all():
         face = int(np.argmin(lengths))
-        place = f": annotation {faces.lines[face]}" if found_format == "mmpose-json" else f":{faces.lines[face]}"
+        line = {"mmpose-json": f": annotation {faces.lines[face]}", PTS: f"/{faces.images[face]}"}
         first, second = (", ".join(map(str, points)) for points in (rule.first, rule.second))
         raise InputError(
-            f"{name}{place}: the outer eye corners (landmarks {first} and {second}) coincide: the NME of this face is "
-            "undefined; correct or remove the line"
+            f"{found.place}{line.get(found.format, f':{faces.lines[face]}')}: the {scheme.default_normaliser} length "
+            f"(between landmarks {first} and {second}) is 0: the NME of this face is undefined; correct or remove it"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from nmebench.datasets.benchmark import Benchmark
@@ -14,13 +14,17 @@ from nmebench.datasets.readers.text import BYTE_ORDER_MARK
 from nmebench.errors import InputError
 from nmebench.printable import shown
 
-__all__ = ["existing_name", "find_annotation_file", "find_image_folder", "subset_file"]
+__all__ = ["NoAnnotationFileError", "existing_name", "find_annotation_file", "find_image_folder", "subset_file"]
 
 MAX_DEPTH = 4
 """Levels of folders that are searched for annotation files."""
 
 MAX_ENTRIES = 20_000
 """Files and folders that are examined before the search stops."""
+
+
+class NoAnnotationFileError(InputError):
+    """Raised for a folder without an annotation file."""
 
 
 def find_annotation_file(
@@ -40,7 +44,8 @@ def find_annotation_file(
         format: search only for this format's usual name.
 
     Raises:
-        InputError: there is no such file, or there are several of one name at the same depth.
+        NoAnnotationFileError: there is no such file.
+        InputError: there are several of one name at the same depth.
     """
     if path.is_file():
         return path, []
@@ -69,7 +74,7 @@ def find_annotation_file(
             return candidates[0], []
     missing = usual.get(format, format) if format else f"a {benchmark.title} annotation file"
     looked_for = ", ".join(usual.values()) or "nothing, because that split has no usual names; name the file"
-    raise InputError(f"{shown(path)} does not hold {missing}: looked for {looked_for}")
+    raise NoAnnotationFileError(f"{shown(path)} does not hold {missing}: looked for {looked_for}")
 
 
 def subset_file(file: Path, word: str) -> Path:
@@ -109,17 +114,24 @@ def find_image_folder(file: Path, root: Path, images: Sequence[str], usual: Sequ
     return next((folder for folder in folders if folder.name in usual), None)
 
 
-def existing_name(folder: Path | None, image: str) -> str:
-    """Return an image's name with slashes for backslashes, unless a file of the literal name exists.
+def existing_name(folder: Path | None, image: str, other_names: Mapping[str, str] | None = None) -> str:
+    """Return an image's name as it is on disk.
 
-    Lists that Windows wrote separate folders by backslashes; elsewhere a backslash may be part of a file's name.
+    Lists that Windows wrote separate folders by backslashes; elsewhere a backslash may be part of a file's name. So a
+    name with backslashes gets slashes where no file of the literal name exists.
 
     Args:
         folder: the folder that the name is relative to; None where there are no photographs.
         image: the name as the annotation file has it.
+        other_names: known names on disk by the name in the annotation file.
     """
-    if "\\" not in image or (folder is not None and _is_file(folder / image)):
+    other = (other_names or {}).get(with_slashes(image))
+    if "\\" not in image and other is None:
         return image
+    if folder is not None and _is_file(folder / image):
+        return image
+    if other is not None and folder is not None and _is_file(folder / other):
+        return other
     return with_slashes(image)
 
 

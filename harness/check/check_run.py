@@ -78,7 +78,10 @@ def _table_rows(
     for metric in METRICS:
         for subset, value in table.values[metric].items():
             low, high, allowed = _allowed_range(metric, value, table.tolerance, run.record.dataset.expected.get(subset))
-            outcome = obstacle or _incomplete_subset(run, subset)
+            incomplete = _incomplete_subset(run, subset)
+            outcome = obstacle or incomplete
+            if obstacle and incomplete and obstacle.status == incomplete.status:
+                outcome = replace(obstacle, reason=f"{incomplete.reason}; {obstacle.reason}")
             if outcome is None:
                 assert cell is not None  # noqa: S101 - _matching_cell returns a cell or an obstacle
                 outcome = _compare(metric, value, table.tolerance, run.per_face[cell.id][masks[subset]])

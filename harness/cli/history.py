@@ -1,0 +1,141 @@
+"""``nmebench history``: add, report, bisect."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from nmebench.history import Trend
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Results over the commits of a repository.", no_args_is_help=True, rich_markup_mode=None)
+
+_FOLDER = Path("history")
+Folder = Annotated[Path, typer.Argument(help="Folder of the history.")]
+Repository = Annotated[Path, typer.Option(help="Repository that has the commits; the current folder by default.")]
+Machine = Annotated[str | None, typer.Option(help="Use only the runs of this machine.")]
+
+
+@app.command("add")
+def add(
+    run: Annotated[Path, typer.Argument(help="Folder of the run.")],
+    to: Annotated[Path, typer.Option(help="Folder of the history.")] = _FOLDER,
+    commit: Annotated[str | None, typer.Option(help="Commit, instead of the one that the run stores.")] = None,
+    time: Annotated[
+        int | None, typer.Option(min=0, help="Time of the commit, seconds since 1970, instead of the repository's.")
+    ] = None,
+    machine: Annotated[str | None, typer.Option(help="Name of the machine, such as ci.")] = None,
+    link: Annotated[
+        str | None,
+        typer.Option(help="Address of the run's report: https://..., or a path; RUN/report.html if it exists."),
+    ] = None,
+    allow_dirty: Annotated[
+        bool, typer.Option("--allow-dirty", help="Accept a run that was measured with uncommitted changes.")
+    ] = False,
+    repository: Repository = Path(),
+) -> int:
+    """Add the scores of a run to the history: one file per commit and machine, which git merges."""
+    from nmebench import history
+    from nmebench.runs.run_store import Run
+
+    opened = Run.open(run)
+    entry = history.entry_of(
+        opened,
+        repository=history.Repository(repository),
+        commit=commit,
+        time=time,
+        machine=None if machine is None else history.check_machine(machine),
+        link=_link(run, to, link),
+        allow_dirty=allow_dirty,
+    )
+    entry = history.merged(to, entry)
+    path = history.write_entry(to, entry)
+    cells = sum(len(r.cells) for r in entry.runs)
+    typer.echo(f"history: {path}, {cells} cells of commit {entry.commit[:12]}")
+    return 0
+
+
+def _link(run: Path, to: Path, link: str | None) -> str | None:
+    """A URL as given, or the path of a report relative to the history; None where no relative path leads there."""
+    from nmebench.errors import InputError
+    from nmebench.printable import shown
+
+    if link is not None and link.startswith(("https://", "http://")):
+        return link
+    if link is not None and ":" in link.partition("/")[0]:
+        raise InputError(f"--link {shown(link)!r}: must begin with https:// or http://, or be a path")
+    report = Path(link) if link is not None else run / "report.html"
+    if link is None and not report.is_file():
+        return None
+    try:
+        path = os.path.relpath(report.resolve(), to.resolve())
+        common = Path(os.path.commonpath([report.resolve(), to.resolve()]))
+    except ValueError:  # another drive
+        return None
+    # A path through the root would name a folder of this machine.
+    return None if common == Path(common.anchor) else Path(path).as_posix()
+
+
+@app.command("report")
+def report(
+    folder: Folder = _FOLDER,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Path of the HTML file.")] = Path("history.html"),
+    machine: Machine = None,
+    commit_url: Annotated[
+        str | None, typer.Option(help="Address of a commit, with {commit}: https://HOST/OWNER/NAME/commit/{commit}.")
+    ] = None,
+    repository: Repository = Path(),
+) -> int:
+    """Write the trend page: NME per cell and subset over commits, and the steps."""
+    from nmebench.cli.outputs import check_output
+    from nmebench.errors import InputError
+    from nmebench.printable import shown
+    from nmebench.reports.history import write_history
+
+    check_output(out, "--out")
+    if commit_url is not None and not (commit_url.startswith(("https://", "http://")) and "{commit}" in commit_url):
+        raise InputError(f"--commit-url {shown(commit_url)!r}: must begin with https:// or http:// and hold {{commit}}")
+    found = _trend(folder, repository, machine)
+    page = write_history(found, out, folder=folder, commit_url=commit_url)
+    steps = found.steps
+    commits = len({step.after.commit for _, step in steps})
+    typer.echo(
+        f"history: {len(found.commits)} commits, {len(found.series)} series, {len(steps)} steps at {commits} commits"
+    )
+    typer.echo(f"page: {page}")
+    return 0
+
+
+@app.command("bisect")
+def bisect(
+    cell: Annotated[str, typer.Argument(help="Id of a cell, or a pattern with * and ?.")],
+    folder: Annotated[Path, typer.Option("--in", help="Folder of the history.")] = _FOLDER,
+    subset: Annotated[str | None, typer.Option(help="One subset; all by default.")] = None,
+    machine: Machine = None,
+    repository: Repository = Path(),
+) -> int:
+    """Name the commits between which a cell moved."""
+    from nmebench import history
+
+    found = _trend(folder, repository, machine)
+    for line in history.bisect(found, history.Repository(repository), cell, subset):
+        typer.echo(line)
+    return 0
+
+
+def _trend(folder: Path, repository: Path, machine: str | None) -> Trend:
+    from nmebench import history
+    from nmebench.errors import InputError
+    from nmebench.printable import shown
+    from nmebench.suggest import unknown
+
+    entries = history.read_entries(folder)
+    machines = sorted({entry.machine for entry in entries})
+    if machine is not None and machine not in machines:
+        raise InputError(f"history {shown(folder)}: {unknown('machine', shown(machine), machines)}")
+    return history.trend(entries, history.Repository(repository), machine=machine)

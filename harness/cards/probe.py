@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nmebench.cards.candidates import Candidate, box_rules, crops, paddings, pixel_values, readings
+from nmebench.cards.candidates import Candidate, box_rules, crops, decoder_of, paddings, pixel_values, readings
 from nmebench.cards.measure import Measure
 from nmebench.datasets.dataset import Dataset
 from nmebench.errors import InputError
@@ -88,12 +88,15 @@ def probe(
     flat = measure.flat(card)
 
     def every_reading(candidates: Sequence[Candidate]) -> list[Candidate]:
-        """Each candidate with the reading of its landmarks that is best for it."""
-        if card.output.kind != "landmarks":
-            return list(candidates)
+        """Each candidate with the unit, layout or grid that is best for it, because a wrong one hides every gain."""
         found = []
         for candidate in candidates:
-            options = readings(candidate.card, adapter=measure.adapted, flat=flat)
+            own = decoder_of(candidate.card)
+            options = [
+                option
+                for option in readings(candidate.card, adapter=measure.adapted, flat=flat)
+                if candidate.card.output.kind == "landmarks" or decoder_of(option.card) == own
+            ]
             values = measure.nme([option.card for option in options])
             scores = [np.inf if value is None or not np.isfinite(value).all() else value.mean() for value in values]
             best = options[int(np.argmin(scores))].card

@@ -37,6 +37,7 @@ def reruns(name, cell):
         pytest.param({}, [1.2, 1.1, 1.0, 1.3, 1.6], id="default"),
         pytest.param({"box_padding": 1.28}, [1.25, 1.2, 1.1, 1.0, 1.3, 1.6], id="unusual"),
         pytest.param({"box_padding": 1.2}, [1.25, 1.1, 1.0, 1.3, 1.6], id="usual"),
+        pytest.param({"box_padding": 1.2 + 1e-12}, [1.25, 1.1, 1.0, 1.3, 1.6], id="rounded"),
     ],
 )
 def test_every_usual_padding_but_the_runs_own_is_measured(deviating, given, expected):

@@ -41,6 +41,12 @@ def test_unflip_reverses_the_mirror_of_heatmaps() -> None:
     torch.testing.assert_close(back["heatmaps"], maps, rtol=0, atol=0)
 
 
+def test_crops_are_mirrored_left_to_right() -> None:
+    images = random(2, 3, 4, 5)
+    mirrored = flip_test.mirror_images(images)
+    assert all(torch.equal(mirrored[..., 4 - column], images[..., column]) for column in range(5))
+
+
 def test_shift_moves_one_heatmap_pixel_right_and_keeps_the_first_column() -> None:
     maps = random(1, 3, 4, 6, seed=1)
     plain = flip_test.unflip({"heatmaps": maps}, PERMUTATION, flip="flip", width=24)["heatmaps"].numpy()

@@ -186,10 +186,11 @@ class CodeFolder(MetaPathFinder):
             self._depth += 1
             if self._depth > 1:
                 return
-            hidden = {top for top in {name.partition(".")[0] for name in sys.modules} if self._hides(top)}
-            self._displaced = {n: m for n, m in sys.modules.items() if n.partition(".")[0] in hidden}
+            before = list(sys.modules.items())  # other threads may import meanwhile
+            hidden = {top for top in {name.partition(".")[0] for name, _ in before} if self._hides(top)}
+            self._displaced = {name: module for name, module in before if name.partition(".")[0] in hidden}
             for name in self._displaced:
-                del sys.modules[name]
+                sys.modules.pop(name, None)
             sys.modules.update(self.modules)
             sys.meta_path.insert(0, self)
 

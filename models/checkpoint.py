@@ -356,12 +356,11 @@ def load(
     for counter in missing_counters:
         values[counter] = wanted[counter]
     module.load_state_dict(values, strict=True)
-    notes = tuple(f"weights {path.name}: {note}" for note in best.entry.notes)
+    # Without the file's name, so that the checkpoints of one training share one note.
+    notes = tuple(f"weights: {note}" for note in best.entry.notes)
     if len(given) > 1:
-        notes = (f"weights {path.name}: {best.entry.key} was loaded, of {_listed(given)}", *notes)
-    return LoadedCheckpoint(
-        found, best.naming.name, best.renamed, len(missing_counters), epoch_of(content), tuple(notes)
-    )
+        notes = (f"weights: {best.entry.key} was loaded, of {_listed(given)}", *notes)
+    return LoadedCheckpoint(found, best.naming.name, best.renamed, len(missing_counters), epoch_of(content), notes)
 
 
 def _fitting(matches: Sequence[_Match], path: Path) -> _Match | None:

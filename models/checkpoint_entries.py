@@ -108,7 +108,7 @@ def with_prefix(entry: Entry, prefix: str, path: object) -> Entry:
             f" {first(list(entry.tensors))}"
         )
     left_out = [name for name in entry.tensors if not name.startswith(prefix)]
-    note = f"{_file(path)}: {len(left_out)} parameters without the prefix {prefix!r} were left out: {first(left_out)}"
+    note = f"{len(left_out)} parameters without the prefix {prefix!r} were left out: {first(left_out)}"
     return replace(entry, tensors=kept, notes=(*entry.notes, *((note,) if left_out else ())))
 
 
@@ -219,7 +219,3 @@ def _without_added(entry: Entry) -> Entry:
     where = f" of {entry.key}" if entry.key else ""
     text = " and ".join(repr(prefix) for prefix in dict.fromkeys(removed))
     return Entry(entry.key, tensors, (f"the names{where} had {text} before them, which torch's wrappers add",))
-
-
-def _file(path: object) -> str:
-    return getattr(path, "name", str(path))

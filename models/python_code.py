@@ -154,7 +154,7 @@ def own_errors(network: str, step: str) -> Iterator[None]:
 
 def described(error: BaseException) -> str:
     """Return class, first line and place of an exception: ``ValueError: bad width (net.py:12)``."""
-    text = " ".join(str(error).split())
+    text = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())
     if isinstance(error, SystemExit):
         text = f"the code ends the process ({error.code!r})"
     if len(text) > MAX_TEXT:

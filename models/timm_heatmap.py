@@ -97,16 +97,24 @@ def feature_extractor(name: str, **options: Any) -> Any:
         raise ModelError(f"timm's {name} gives no feature maps that a heatmap head can use: {line}") from error
 
 
-def backbone_factory(backbone: str) -> Callable[..., TimmHeatmap]:
-    """Return the factory of the heatmap network on one timm backbone."""
+def backbone_factory(backbone: str) -> Callable[..., nn.Module]:
+    """Return the factory of the networks on one timm backbone: heatmaps with our head, or timm's network itself."""
 
-    def network(*, points: int = 98, width: int = 64, input_size: int = 256) -> TimmHeatmap:
+    def network(*, points: int = 98, width: int = 64, input_size: int = 256, kind: str = "heatmaps") -> nn.Module:
         config = timm.get_pretrained_cfg(backbone, allow_unregistered=True)
         # Some transformers are built for one input size and refuse others.
         size_option: dict[str, Any] = {"img_size": input_size} if config is not None and config.fixed_input_size else {}
+        if kind == "landmarks":  # timm's own network and names: a classifier of 2 K numbers regresses coordinates
+            module: nn.Module = timm.create_model(backbone, pretrained=False, num_classes=2 * points, **size_option)
+            return module
+        if kind != "heatmaps":
+            raise ModelError(f"timm:{backbone} gives heatmaps or landmarks, not {kind}; see `nmebench list models`")
         return TimmHeatmap(backbone, points=points, width=width, **size_option)
 
-    network.__doc__ = f"timm's {backbone} with the light heatmap head.\n\nSource: timm"
+    network.__doc__ = (
+        f"timm's {backbone} with the light heatmap head, or for landmarks timm's own network with 2 K outputs.\n\n"
+        "Source: timm"
+    )
     return network
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import inspect
 import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Annotated
 
@@ -28,6 +30,7 @@ from nmebench.cli import (
     score,
     tables,
     train,
+    verbosity,
 )
 from nmebench.errors import InputError
 from nmebench.printable import shown
@@ -42,17 +45,28 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command("run")(run.command)
-app.command("score")(score.command)
-app.command("report")(report.command)
-app.command("check")(check.command)
-app.command("reproduce")(reproduce.command)
-app.command("compare")(compare.command)
-app.command("train")(train.command)
-app.command("gate")(gate.command)
-app.command("bench")(bench.command)
-app.command("contract")(contract.command)
-app.command("tables")(tables.command)
+
+
+def _help(function: Callable[..., int]) -> str:
+    """Return a command's docstring; its examples keep their line breaks."""
+    return (inspect.getdoc(function) or "").replace("\n\nExamples:\n", "\n\n\b\nExamples:\n")
+
+
+_COMMANDS: Mapping[str, Callable[..., int]] = {
+    "run": run.command,
+    "score": score.command,
+    "report": report.command,
+    "check": check.command,
+    "reproduce": reproduce.command,
+    "compare": compare.command,
+    "train": train.command,
+    "gate": gate.command,
+    "bench": bench.command,
+    "contract": contract.command,
+    "tables": tables.command,
+}
+for _name, _function in _COMMANDS.items():
+    app.command(_name, help=_help(_function))(_function)
 app.add_typer(listing.app, name="list")
 app.add_typer(data.app, name="data")
 app.add_typer(card.app, name="card")
@@ -76,6 +90,13 @@ def _root(
         bool,
         typer.Option(
             "--debug", help="Show the traceback of an error, such as one in a network's own code; anywhere in the line."
+        ),
+    ] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show no progress; anywhere in the line.")] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "-v", "--verbose", help="Show sources and every column, however wide a table is; anywhere in the line."
         ),
     ] = False,
 ) -> None:
@@ -131,8 +152,12 @@ def main(arguments: list[str] | None = None) -> int:
     before = {number: signal.signal(number, _raise_stopped) for number in _STOPPED}
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
+    given = verbosity.without_options([argument for argument in given if argument != "--debug"])
+    groups = [group.name for group in app.registered_groups]
+    if not given or (len(given) == 1 and given[0] in groups):
+        given.append("--help")
     try:
-        return _run_command([argument for argument in given if argument != "--debug"], debug=debug)
+        return _run_command(given, debug=debug)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
+from nmebench.cli.option_help import ENGINE, NORMALISER
 from nmebench.errors import InputError
+from nmebench.protocol import FLIPS
 
 __all__ = ["command"]
 
@@ -26,7 +28,11 @@ def command(
         typer.Option(help="Path or name of a model card, or name of a registered network; repeatable."),
     ] = None,
     weights: Annotated[
-        list[str] | None, typer.Option(help="Weights file instead of the card's; one per --model.")
+        list[str] | None,
+        typer.Option(
+            help="Weights file instead of the card's; one per --model. A pattern in quotes ('ck/epoch_*.pth') measures "
+            "each file."
+        ),
     ] = None,
     decoder: Annotated[
         list[str] | None, typer.Option(help="Decoder such as dark or dark:kernel=17, or all; repeatable.")
@@ -39,7 +45,7 @@ def command(
         typer.Option("--shift/--no-shift", help="With --flip: shift the mirrored heatmaps by one px, as mmpose does."),
     ] = None,
     test_time: Annotated[
-        list[str] | None, typer.Option(help="Flip test: none, flip or flip+shift; repeat it to measure several.")
+        list[str] | None, typer.Option(help=f"Flip test: {', '.join(FLIPS)}; repeatable.")
     ] = None,
     box: Annotated[list[str] | None, typer.Option(help="Box rule instead of the card's; repeatable.")] = None,
     box_padding: Annotated[
@@ -48,15 +54,13 @@ def command(
     data_format: Annotated[
         str | None, typer.Option("--format", help="Annotation format, needed when it can't be detected.")
     ] = None,
-    normaliser: Annotated[
-        str | None, typer.Option(help="inter-ocular, inter-pupil or box-diagonal; by default the landmark scheme's.")
-    ] = None,
+    normaliser: Annotated[str | None, typer.Option(help=NORMALISER)] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Use only the first N faces.")] = None,
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Faces per batch; by default as many as fit 96 MiB, on a GPU 512.")
     ] = None,
     engine: Annotated[
-        str | None, typer.Option(help="auto, torch, openvino, onnxruntime or cuda; auto by default.")
+        str | None, typer.Option(help=f"{ENGINE}; auto by default.")
     ] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads for the network; by default one per physical core.")
@@ -73,13 +77,16 @@ def command(
         float | None, typer.Option(help="Size limit of the kept crops, and of the kept outputs, GiB.")
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Random seed.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run in the output folder.")] = False,
     out: Annotated[Path, typer.Option("-o", "--out", help="Output folder of the run.")] = ...,  # type: ignore[assignment]
 ) -> int:
     """Measure networks and decoders on a dataset and store the run."""
     from nmebench.cli.console import progress
-    from nmebench.cli.scores_table import print_scores, print_time
+    from nmebench.cli.json_output import print_json
+    from nmebench.cli.scores_table import print_scores, print_time, scores_json
     from nmebench.sweep import execute
+    from nmebench.sweep.checkpoint_series import SUFFIXES
     from nmebench.sweep.configuration import load, validate
 
     given = {
@@ -105,6 +112,8 @@ def command(
             changes[field] = True
     if not pictures:
         changes["pictures"] = False
+    if sweep is not None and weights and sweep.name.endswith(SUFFIXES):
+        raise InputError(f"{sweep} is no sweep file; put a pattern of --weights in quotes: --weights 'ck/epoch_*.pth'")
     if sweep is not None:
         raw = load(sweep).model_dump(mode="json") | changes
         configuration = validate(raw, where=str(sweep))
@@ -117,6 +126,9 @@ def command(
         configuration = validate(changes, where="command line")
     with progress() as advance:
         run = execute(configuration, out, command=["nmebench", *sys.argv[1:]], overwrite=overwrite, progress=advance)
+    if as_json:
+        print_json(scores_json(run))
+        return 0
     print_scores(run)
     print_time(run)
     return 0

@@ -12,6 +12,7 @@ from nmebench.protocol import Flip
 __all__ = [
     "SCHEMA_VERSION",
     "CellRecord",
+    "CheckpointRecord",
     "DatasetRecord",
     "ModelRecord",
     "Provenance",
@@ -63,6 +64,16 @@ class DatasetRecord(_Record):
         return self.coverage or f"{self.faces} faces"
 
 
+class CheckpointRecord(_Record):
+    """The place of a network among the checkpoints of one training."""
+
+    series: str
+    """Name that the checkpoints of the training share."""
+    unit: Literal["epoch", "iteration"] | None = None
+    step: int | None = None
+    """Number of the epoch or iteration, from the file's name or the file itself; None if neither states one."""
+
+
 class ModelRecord(_Record):
     """A network and how it was run."""
 
@@ -76,6 +87,8 @@ class ModelRecord(_Record):
     """File name of the card; None for a model without a card."""
     weights_sha256: str | None = None
     weights_name: str | None = None
+    checkpoint: CheckpointRecord | None = None
+    """Set where the sweep measured several checkpoints of one training."""
     parameters: int | None = None
     renamed: int = 0
     """Number of weights whose names were translated from those of another code base."""

@@ -43,6 +43,7 @@ from nmebench.runs import run_files
 from nmebench.runs.run_record import (
     SCHEMA_VERSION,
     CellRecord,
+    CheckpointRecord,
     DatasetRecord,
     ModelRecord,
     Provenance,
@@ -53,6 +54,7 @@ __all__ = [
     "MAX_CELL_ID",
     "SCHEMA_VERSION",
     "CellRecord",
+    "CheckpointRecord",
     "DatasetRecord",
     "FaceTable",
     "ModelRecord",

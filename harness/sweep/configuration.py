@@ -7,9 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from nmebench import models
 from nmebench.bounded_read import read_toml
 from nmebench.errors import InputError
 from nmebench.protocol import Flip
+from nmebench.sweep import checkpoint_series
 
 __all__ = ["ModelRequest", "SweepConfiguration", "load"]
 
@@ -25,7 +27,12 @@ class ModelRequest(BaseModel):
     card: str
     """A card's path, the name of a shipped card or the name of a registered model."""
     weights: str | None = None
-    """Path of a weights file; None for the card's own."""
+    """Path of a weights file; None for the card's own. In a sweep's file and on the command line also a pattern such as
+    ``ck/epoch_*.pth``, which becomes one request per file."""
+    name: str | None = None
+    """Name of the network; None for the card's."""
+    series: str | None = None
+    """Name that the checkpoints of one training share; set for the files of a pattern."""
 
 
 def _request(value: Any) -> Any:
@@ -110,7 +117,7 @@ def validate(raw: dict[str, Any], *, where: str) -> SweepConfiguration:
         ('dark',)
     """
     try:
-        return SweepConfiguration.model_validate(raw)
+        return _expanded(SweepConfiguration.model_validate(raw))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "(the complete configuration)"
@@ -118,3 +125,17 @@ def validate(raw: dict[str, Any], *, where: str) -> SweepConfiguration:
         if first["type"] == "extra_forbidden":
             raise InputError(f"{where}: unknown field {field!r}, allowed: {allowed}") from error
         raise InputError(f"{where}: field {field!r} is {first.get('input')!r:.80}: {first['msg']}") from error
+
+
+def _expanded(configuration: SweepConfiguration) -> SweepConfiguration:
+    """The configuration with one request for each file that a pattern of weights matches."""
+    requests = []
+    for request in configuration.models:
+        for weights, name in checkpoint_series.expand(request.weights):
+            if name is None:
+                requests.append(request)
+                continue
+            series = request.name or models.card.load(request.card).name
+            changes = {"weights": weights, "name": f"{series}@{name}", "series": series}
+            requests.append(request.model_copy(update=changes))
+    return configuration.model_copy(update={"models": tuple(requests)})

@@ -12,10 +12,11 @@ import torch
 
 from nmebench.decoders.interface import Decoded
 from nmebench.protocol import Flip
-from nmebench.runs.run_store import ModelRecord
+from nmebench.runs.run_store import CheckpointRecord, ModelRecord
 from nmebench.sweep import flip_test
 from nmebench.sweep.batch_store import BatchStore
 from nmebench.sweep.cell_results import CellResults, Result
+from nmebench.sweep.checkpoint_series import step
 from nmebench.sweep.clock import Clock, Clocks
 from nmebench.sweep.forward import FirstBatch, Forward, Outputs
 from nmebench.sweep.malloc_trim import release_free_memory
@@ -212,6 +213,7 @@ class NetworkSweep:
             card_file=card.path.name if card.path else None,
             weights_sha256=built.weights_sha256,
             weights_name=built.weights.name if built.weights else None,
+            checkpoint=_checkpoint(self.network),
             parameters=sum(parameter.numel() for parameter in built.module.parameters()) or None,
             renamed=sum(built.renamed.values()),
             input_size=card.input.size,
@@ -227,3 +229,12 @@ class NetworkSweep:
 def _averages_outputs(cell: PlannedCell) -> bool:
     """Return True for a cell that reads averaged outputs; landmarks that a network outputs are averaged as such."""
     return cell.record.flip != "none" and (cell.decoder is None or cell.record.flip != "flip-coords")
+
+
+def _checkpoint(network: NetworkPlan) -> CheckpointRecord | None:
+    """The place of a network in the training that it is a checkpoint of; None for a single network."""
+    built = network.built
+    if network.series is None or built.weights is None:
+        return None
+    found = step(built.weights.name, built.epoch)
+    return CheckpointRecord(series=network.series, unit=found[0] if found else None, step=found[1] if found else None)

@@ -22,7 +22,7 @@ from nmebench.sweep.crop_loader import CropLoader
 
 __all__ = ["check", "check_outputs", "engine_errors"]
 
-#: Largest difference of a face's outputs alone and beside its mirror image, relative to the largest output.
+#: Largest difference of a face's outputs alone and in the pair, relative to the largest output.
 _TOLERANCE = 1e-3
 
 #: Dimensions of each output, for messages; the first two are faces and landmarks.
@@ -37,7 +37,7 @@ _SHAPES = {
 
 
 def check(built: Built, dataset: Dataset, boxes: Boxes, kept_crops: BatchStore | None = None) -> None:
-    """Run the first face through a network, alone and beside its mirror image, and check both outputs.
+    """Run the first face through a network, alone and beside its dark mirror image, and check both outputs.
 
     The pair shows what one face can't: a forward pass that only works for a batch of one, and outputs that depend on
     the other faces of the batch or on chance (BatchNorm in training mode, ``F.dropout`` that is always on).
@@ -144,7 +144,7 @@ class engine_errors:  # noqa: N801 - used like a function
 def _pair(
     built: Built, dataset: Dataset, boxes: Boxes, geometry: Geometry, kept_crops: BatchStore | None
 ) -> torch.Tensor:
-    """The first face and its mirror image as the network's input."""
+    """The first face and its mirror image, darkened, as the network's input."""
     rows = np.zeros(1, np.int64)
     if built.reads != "images":
         landmarks = geometry.take(rows).image_to_input(dataset.landmarks[rows])
@@ -157,7 +157,7 @@ def _pair(
         crop = CropLoader(dataset, geometry, boxes.sampling, [rows], Clock()).crops(0)
     card = built.card.input
     image = torch.from_numpy(cropping.normalise(crop, mean=card.mean, std=card.std, colour=card.colour))
-    return torch.cat([image, image.flip(-1)])
+    return torch.cat([image, image.flip(-1) * 0.5])
 
 
 def _points_hint(output: torch.Tensor, points: int) -> str:

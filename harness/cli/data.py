@@ -119,3 +119,24 @@ def verify(
         out.print(body)
     out.print(report.summary)
     return report.exit_code
+
+
+@app.command()
+def convert(
+    data: Annotated[str, typer.Argument(help="Dataset, as --data takes it, such as wflw:PATH.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the two files.")],
+    name: Annotated[str, typer.Option(help="Name of the new dataset; none of nmebench's.")],
+    data_format: Annotated[
+        str | None, typer.Option("--format", help="Annotation format, needed when it can't be detected.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Split: test or train.")] = "test",
+) -> None:
+    """Write a dataset in nmebench's own format: NAME.json with the faces, NAME.toml with their definition."""
+    from nmebench import datasets
+    from nmebench.datasets.write_faces import write
+
+    dataset = datasets.load(data, format=data_format, split=split)
+    definition = write(dataset, out, name)
+    typer.echo(f"{len(dataset)} faces: {definition}; run them with --data benchmark:{definition}")
+    if dataset.image_root is not None:
+        typer.echo(f"photographs: link or copy {dataset.image_root} to {out / 'images'}")

@@ -36,7 +36,7 @@ class Benchmark(BaseModel):
     image_folders: tuple[str, ...] = ("images",)
     """Usual names of the folder of photographs."""
     json_boxes: bool = False
-    """Whether ``bbox`` in mmpose's json is the box of the protocol; elsewhere it is the landmarks' box, grown."""
+    """True if ``bbox`` in mmpose's json is the box of the protocol; elsewhere it is the landmarks' box, grown."""
     files: Mapping[str, Mapping[str, FileName]]
     """Usual file names by split, then by annotation format, in order of preference."""
     points_files: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)

@@ -1,0 +1,97 @@
+"""Writes a data set in nmebench's own format: a json of faces, and the TOML file that defines it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from nmebench.datasets.benchmark import names as benchmark_names
+from nmebench.datasets.dataset import Dataset
+from nmebench.errors import InputError
+from nmebench.files import write_atomically
+from nmebench.geometry import scheme as schemes
+from nmebench.printable import shown
+
+__all__ = ["write"]
+
+
+def write(dataset: Dataset, folder: Path, name: str) -> Path:
+    """Write ``NAME.json`` and ``NAME.toml`` so that ``benchmark:FOLDER/NAME.toml`` gives the same faces.
+
+    Coordinates keep every digit. Photographs are not copied: the json names them relative to the data set's folder of
+    photographs, so put ``FOLDER/images`` (a link is enough) beside it.
+
+    Args:
+        dataset: any data set.
+        folder: an existing or new folder.
+        name: the new name; it must not be that of one of nmebench's data sets.
+
+    Returns:
+        The path of the TOML file.
+
+    Raises:
+        InputError: the name belongs to nmebench, or a file of that name exists.
+    """
+    if name in benchmark_names():
+        raise InputError(
+            f"the name {name!r} belongs to a data set of nmebench, and so do its published numbers; choose another"
+        )
+    definition, annotations = folder / f"{name}.toml", folder / f"{name}.json"
+    for file in (definition, annotations):
+        if file.exists():
+            raise InputError(f"{shown(file)} exists; choose another name or folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(annotations, json.dumps({"faces": list(_faces(dataset))}, ensure_ascii=False, indent=1) + "\n")
+    write_atomically(definition, tomli_w.dumps(_definition(dataset, name, annotations.name)))
+    return definition
+
+
+def _faces(dataset: Dataset) -> Iterator[dict[str, Any]]:
+    subsets = {name: mask for name, mask in dataset.subsets.items() if name != dataset.split}
+    for face, image in enumerate(dataset.images):
+        entry: dict[str, Any] = {"image": image, "landmarks": dataset.landmarks[face].tolist()}
+        if subsets:
+            entry["subsets"] = [name for name, mask in subsets.items() if mask[face]]
+        if dataset.rect is not None:
+            entry["box"] = dataset.rect[face].tolist()
+        yield entry
+
+
+def _definition(dataset: Dataset, name: str, annotations: str) -> dict[str, Any]:
+    scheme = dataset.scheme
+    known = scheme.name in schemes.names()
+    return {
+        "name": name,
+        "title": name,
+        "scheme": scheme.name if known else _scheme_table(scheme),
+        "files": {"test": {"faces-json": annotations}},
+        "counts": {"test": {"test": len(dataset), **_counts(dataset)}},
+    }
+
+
+def _counts(dataset: Dataset) -> dict[str, int]:
+    return {
+        name: int(mask.sum()) for name, mask in dataset.subsets.items() if name != dataset.split and bool(mask.any())
+    }
+
+
+def _scheme_table(scheme: schemes.Scheme) -> dict[str, Any]:
+    return {
+        "name": scheme.name,
+        "points": scheme.points,
+        "default_normaliser": scheme.default_normaliser,
+        "flip": {"pairs": [[i, int(j)] for i, j in enumerate(scheme.flip) if i < j]},
+        "groups": {name: {"points": list(members)} for name, members in scheme.groups.items()},
+        "normalisers": {
+            name: {
+                "kind": rule.kind,
+                "source": rule.source,
+                **({"first": list(rule.first), "second": list(rule.second)} if rule.first else {}),
+            }
+            for name, rule in scheme.normalisers.items()
+        },
+    }

@@ -28,6 +28,15 @@ _LARGE: Final = 100.0
 _EXPLAINED: Final = 30.0
 """Largest median NME in percent that a transform with free parameters must leave to be named as the cause."""
 
+#: Fields of a model card by the beginning of the advice that they explain.
+_CARD_FIELDS: Final = (
+    ("read as x0", "layout in [output]"),
+    ("with x and y exchanged", "layout in [output]"),
+    ("with left and right", "order in [output]"),
+    ("times", "unit in [output]"),
+    ("with another position and size", "unit in [output] and box in [input]"),
+)
+
 _ROUNDED: Final = 0.3826
 """Mean distance, in steps, by which rounding two coordinates to whole steps moves a point: (sqrt(2) + asinh(1)) / 6."""
 
@@ -39,12 +48,13 @@ def suspect_note(
     *,
     flip: NDArray[np.int64] | None = None,
     name: str = "predictions",
+    of_network: bool = False,
 ) -> str | None:
     """Return a note when predicted landmarks are implausibly far from the ground truth, with the likely cause.
 
     The median NME must be above 10 %, and a simple transform must halve it; or it must be above 100 %. The transforms
     are: another layout of the numbers, x and y exchanged, left and right exchanged, one factor for all coordinates,
-    another order of the faces, and one position and size per face (px of a crop).
+    another order of the faces, and one position and size per face (px of a crop), also with x and y exchanged.
 
     Args:
         landmarks: predictions ``[N, K, 2]``, image px.
@@ -52,6 +62,7 @@ def suspect_note(
         normaliser: ``[N]`` image px.
         flip: the scheme's permutation ``[K]`` of left and right landmarks.
         name: the predictions, for the note.
+        of_network: the landmarks are a network's, so the note names the field of its card.
 
     Returns:
         One line that begins with :data:`nmebench.datasets.SUSPECT`, or None.
@@ -81,7 +92,14 @@ def suspect_note(
     if fitting:
         best = min(after for after, _ in fitting)
         after, advice = next(pair for pair in fitting if pair[0] <= 2 * best + 1)  # the simplest that explains it
-        return f"{measured}; {advice.format(after=f'{after:.1f} %')}"
+        field = next((field for start, field in _CARD_FIELDS if advice.startswith(start)), "") if of_network else ""
+        note = f"{measured}; {advice.format(after=f'{after:.1f} %')}"
+        return f"{note}{'' if note.endswith('?') else '.'} See {field} of the card." if field else note
+    if before > _LARGE and of_network:
+        return (
+            f"{measured}: check mean, std and colour in [input], and unit, layout, activation and channels in [output] "
+            "of the card (`nmebench card probe` tries them)"
+        )
     if before > _LARGE:
         return (
             f"{measured}: check the unit and order of the predictions, or the mean, std, colour order and output of "
@@ -200,6 +218,7 @@ def suspect_cells(
             normaliser,
             flip=dataset.scheme.flip,
             name=cell.id,
+            of_network=True,
         )
         for cell in cells
     )
@@ -257,6 +276,13 @@ def _transforms(landmarks: Array, truth: Array, flip: NDArray[np.int64] | None) 
         (
             _fitted(landmarks, truth),
             "with another position and size per face it is {after}: are they px of a crop?",
+            _EXPLAINED,
+        )
+    )
+    found.append(
+        (
+            _fitted(landmarks[..., ::-1], truth),
+            "with x and y exchanged in the crop of each face it is {after}: write x first",
             _EXPLAINED,
         )
     )

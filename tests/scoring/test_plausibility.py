@@ -117,6 +117,36 @@ def test_cells_of_a_run_are_named(tmp_path, truth, distance):
     assert "times 0.333 it is 0.0 %" in notes[0]
 
 
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        pytest.param(lambda p: p * 2, "See unit in [output] of the card", id="unit"),
+        pytest.param(crop_px, "See unit in [output] and box in [input] of the card", id="crop px"),
+        pytest.param(lambda p: p[..., ::-1], "See layout in [output] of the card", id="y first"),
+        pytest.param(
+            lambda p: crop_px(p)[..., ::-1] + p.mean(axis=1, keepdims=True),
+            "with x and y exchanged in the crop of each face it is 0.0 %: write x first. See layout in [output]",
+            id="y first in the crop",
+        ),
+        pytest.param(
+            lambda p: np.concatenate([p[..., 0], p[..., 1]], axis=1).reshape(p.shape),
+            "See layout in [output] of the card",
+            id="xs then ys",
+        ),
+        pytest.param(lambda p: p[:, WFLW.flip], "See order in [output] of the card", id="left and right"),
+        pytest.param(
+            lambda p: np.full_like(p, 5000.0),
+            "check mean, std and colour in [input], and unit, layout, activation and channels in [output]",
+            id="impossible",
+        ),
+    ],
+)
+def test_notes_on_networks_name_the_field_of_the_card(truth, distance, change, field):
+    note = suspect_note(change(truth), truth, distance, flip=WFLW.flip, of_network=True)
+    assert field in note
+    assert "of the card" not in suspect_note(change(truth), truth, distance, flip=WFLW.flip)
+
+
 def test_exchanged_faces_of_a_photograph_are_suspect(truth, distance):
     images = ["a", "a", "b", *"cccdefghi"]
     landmarks = noisy(truth)

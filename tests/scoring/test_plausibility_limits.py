@@ -77,6 +77,7 @@ def test_transforms_equal_slow_references():
         landmarks * factor,
         landmarks[_nearest(landmarks, TRUTH)],
         _fitted(landmarks, TRUTH),
+        _fitted(np.array([[[y, x] for x, y in face] for face in landmarks]), TRUTH),
     ]
     for (moved, _, _), wanted in zip(found, expected, strict=True):
         np.testing.assert_allclose(moved, wanted)
@@ -87,9 +88,9 @@ def test_transforms_equal_slow_references():
 
 def test_transforms_that_do_not_apply_are_left_out():
     """No order of one face, no factor of zeros, no sides without a scheme; zeros don't count for the factor."""
-    assert len(_transforms(TRUTH[:1], TRUTH[:1], None)) == 4
-    assert len(_transforms(np.zeros((1, 7, 2)), TRUTH[:1], None)) == 3
-    assert len(_transforms(TRUTH[:2], TRUTH[:2], None)) == 5
+    assert len(_transforms(TRUTH[:1], TRUTH[:1], None)) == 5
+    assert len(_transforms(np.zeros((1, 7, 2)), TRUTH[:1], None)) == 4
+    assert len(_transforms(TRUTH[:2], TRUTH[:2], None)) == 6
     halves = TRUTH / 2
     halves[:, :3] = 0
     assert "times 2 it is" in _transforms(halves, TRUTH, None)[2][1]

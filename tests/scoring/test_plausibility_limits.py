@@ -81,7 +81,7 @@ def test_transforms_equal_slow_references():
     ]
     for (moved, _, _), wanted in zip(found, expected, strict=True):
         np.testing.assert_allclose(moved, wanted)
-    assert [limit for _, _, limit in found] == [100.0, 100.0, 100.0, 30.0, 30.0, 30.0]
+    assert [limit for _, _, limit in found] == [100.0, 100.0, 100.0, 30.0, 30.0, 30.0, 30.0]
     assert f"times {factor:.3g} it is {{after}}" in found[3][1]
     assert all("{after}" in advice for _, advice, _ in found)
 

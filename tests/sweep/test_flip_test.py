@@ -59,7 +59,7 @@ def test_shift_moves_one_heatmap_pixel_right_and_keeps_the_first_column() -> Non
 
 @pytest.mark.parametrize("name", ["heatmaps", "logits", "offsets", "simcc_x"])
 @pytest.mark.parametrize("grid", GRIDS)
-@pytest.mark.parametrize("width", [6, 12, 24, 3, 2])  # a map of the input's size, coarser maps, and finer bins
+@pytest.mark.parametrize("width", [6, 12, 24, 4, 3, 2])  # a map of the input's size, coarser maps, and finer bins
 def test_alignment_equals_a_slow_reference(name: str, grid: Grid, width: int) -> None:
     shape = {"offsets": (2, 3, 2, 4, 6), "simcc_x": (2, 3, 6)}.get(name, (2, 3, 4, 6))
     outputs = {name: random(*shape, seed=3)}
@@ -173,3 +173,14 @@ def test_averaged_landmarks_of_the_ground_truth_are_exact() -> None:
         points, mirrored, PERMUTATION.numpy(), width=256, found=everywhere, found_mirrored=everywhere
     )
     np.testing.assert_allclose(mean, points, rtol=0, atol=1e-12)
+
+
+def test_masks_of_numbers_are_masks() -> None:
+    """Found in both passes, in one of them, in the other, in none; in float64 whatever is given."""
+    plain = np.array([[[1.0, 2.0]] * 4], dtype=np.float32)
+    mirrored = np.array([[[6.0, 4.0]] * 4], dtype=np.float32)
+    mean = flip_test.average_landmarks(
+        plain, mirrored, [0, 1, 2, 3], width=10, found=[[1, 1, 0, 0]], found_mirrored=[[1, 0, 1, 0]]
+    )
+    assert mean.tolist() == [[[2.0, 3.0], [1.0, 2.0], [3.0, 4.0], [1.0, 2.0]]]
+    assert mean.dtype == np.float64

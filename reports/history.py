@@ -15,6 +15,7 @@ import jinja2
 from markupsafe import Markup
 
 from nmebench.history import Point, Series, SeriesStep, Trend
+from nmebench.protocol import Flip
 from nmebench.reports.page import write_page
 from nmebench.reports.render.text import adaptive_decimals, count, display, number, p_value, signed
 from nmebench.reports.render.trend_chart import trend_chart
@@ -25,6 +26,8 @@ _MOST_ROWS = 50
 """Commits of the table of numbers of a cell; the charts show all."""
 
 _SHORT = 10
+
+_FLIPS: Mapping[Flip, str] = {"none": "no flip test", "flip": "flip test", "flip+shift": "flip test, shifted"}
 
 
 @dataclass(frozen=True)
@@ -195,10 +198,10 @@ class _Page:
             return f"No cell moved in {commits}."
         latest = groups[0]
         first = latest.lines[0]
-        at = "one commit" if len(groups) == 1 else f"{len(groups)} of them"
+        at = "one" if len(groups) == 1 else str(len(groups))
         return (
-            f"In {commits}, cells moved at {at}. Latest: {latest.after.short} ({latest.after.date}), "
-            f"{latest.words}, "
+            f"Cells moved at {at} of {commits}. Latest: {latest.after.short} ({latest.after.date}), "
+            f"{latest.words} on some subset, "
             f"most {first.subset} of {first.cell}: {first.size} points."
         )
 
@@ -251,9 +254,7 @@ def _title(point: Point) -> str:
 def _label(series: Series) -> str:
     cell = series.record
     decoder = f"{cell.decoder} (other grid)" if cell.mixed else cell.decoder
-    return (
-        f"{display(cell.model, 60)} · {display(decoder, 60)} · {display(cell.flip, 20)} · box {display(cell.box, 40)}"
-    )
+    return f"{display(cell.model, 60)} · {display(decoder, 60)} · {_FLIPS[cell.flip]} · box {display(cell.box, 40)}"
 
 
 def _note(series: Series) -> str:

@@ -15,7 +15,7 @@ synthetic = load_module("history/synthetic.py")
 @pytest.fixture
 def nowhere(tmp_path) -> Repository:
     """A folder without a repository: the order is that of time."""
-    return Repository(tmp_path)
+    return synthetic.NoRepository(tmp_path)
 
 
 @pytest.fixture

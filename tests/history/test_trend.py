@@ -26,14 +26,19 @@ def found_steps(entries, repository):
     ]
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(8))
 def test_two_planted_steps_are_found(noisy, nowhere, seed):
-    """0.05 points in one subset, 30 commits, every commit retrained: the standard deviation of occlusion is 0.009."""
+    """0.05 points in one subset, 30 commits, every commit retrained: the standard deviation of occlusion is 0.012.
+
+    The place may be wrong by one commit, because the noise of a commit can move its value to the other side.
+    """
     found = found_steps(noisy(seed, steps=PLANTED), nowhere)
-    occlusion = {(index, size > 0) for model, subset, index, size in found if (model, subset) == ("net-a", "occlusion")}
-    assert occlusion == {(UP, True), (DOWN, False)}
     assert {model for model, *_ in found} == {"net-a"}
-    assert {index for *_, index, _ in found} <= {UP - 1, UP, UP + 1, DOWN - 1, DOWN, DOWN + 1}
+    occlusion = [(index, size) for _, subset, index, size in found if subset == "occlusion"]
+    assert {round((index - UP) / (DOWN - UP)) for index, _ in occlusion} == {0, 1}
+    for _, _, index, size in found:
+        assert abs(index - (UP if size > 0 else DOWN)) <= 1
+        assert 0.01 < abs(size) < 0.07
 
 
 def test_no_step_is_invented_in_fifty_quiet_histories(noisy, nowhere):

@@ -184,3 +184,9 @@ def test_masks_of_numbers_are_masks() -> None:
     )
     assert mean.tolist() == [[[2.0, 3.0], [1.0, 2.0], [3.0, 4.0], [1.0, 2.0]]]
     assert mean.dtype == np.float64
+
+
+def test_simcc_y_keeps_its_values() -> None:
+    outputs = {"simcc_y": random(1, 3, 9)}
+    back = flip_test.unflip(outputs, PERMUTATION, flip="flip+shift", width=24)
+    assert torch.equal(back["simcc_y"], outputs["simcc_y"][:, PERMUTATION])

@@ -19,6 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     While the command line is imported, SIGINT ends the process without a traceback, as the shell expects.
     """
     restore = streams.protect()
+    streams.quieten_decoders()
     try:
         before = signal.signal(signal.SIGINT, signal.SIG_DFL)
         try:

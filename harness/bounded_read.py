@@ -12,7 +12,16 @@ from typing import Any, Final
 from nmebench.errors import InputError
 from nmebench.printable import shown
 
-__all__ = ["MAX_CONFIGURATION", "MAX_NESTING", "parse_json", "parse_toml", "read_bounded", "read_json", "read_toml"]
+__all__ = [
+    "MAX_CONFIGURATION",
+    "MAX_NESTING",
+    "check_regular",
+    "parse_json",
+    "parse_toml",
+    "read_bounded",
+    "read_json",
+    "read_toml",
+]
 
 MAX_CONFIGURATION: Final = 64 * 2**20
 """Bytes of the largest JSON or TOML file that :func:`read_json` and :func:`read_toml` read by default."""
@@ -71,6 +80,37 @@ def read_bounded(path: Path, limit: int, *, kind: str = "") -> bytes:
         raise InputError(f"{name} can't be read: {getattr(error, 'strerror', None) or error}") from error
     except MemoryError as error:
         raise InputError(f"{name} can't be read: not enough memory") from error
+
+
+def check_regular(path: Path, limit: int, *, kind: str = "") -> int:
+    """Return the size of a regular file, or fail with one line that names it. The file is not opened.
+
+    Use it before a reader of another package opens the file by its path: a named pipe would wait for a writer, and
+    a device such as ``/dev/zero`` never ends.
+
+    Args:
+        path: the file.
+        limit: the largest size in bytes.
+        kind: a word before the file's name in messages, such as ``archive``.
+
+    Raises:
+        InputError: the file is missing, a folder, not a regular file or larger than ``limit``.
+
+    Example:
+        >>> check_regular(Path("/dev/zero"), 100)
+        Traceback (most recent call last):
+            ...
+        nmebench.errors.InputError: /dev/zero is not a regular file
+    """
+    name = f"{kind} {shown(path)}".lstrip()
+    try:
+        status = path.stat()
+    except FileNotFoundError as error:
+        raise InputError(f"{name} is missing") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise InputError(f"{name} can't be read: {getattr(error, 'strerror', None) or error}") from error
+    _check_status(status, name, limit)
+    return status.st_size
 
 
 def read_json(

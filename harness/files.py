@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,10 +59,19 @@ def write_atomically(path: Path, data: bytes | str) -> None:
 def atomic_writer(path: Path) -> Iterator[BinaryIO]:
     """Open a binary file whose content replaces the file ``path`` when the ``with`` block ends without an error.
 
+    A device or pipe, such as ``/dev/stdout``, is written to directly: a rename would replace it by a file.
+
     Raises:
-        OSError: the folder can't be written. After any error the temporary file is removed and ``path`` is unchanged.
+        OSError: the folder can't be written, or nothing reads the pipe. After any error the temporary file is removed
+            and ``path`` is unchanged.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    if _is_device_or_pipe(path):
+        descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))  # never waits for a reader
+        os.set_blocking(descriptor, True)
+        with os.fdopen(descriptor, "wb") as stream:
+            yield stream
+        return
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:50]}.")
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
@@ -72,3 +82,11 @@ def atomic_writer(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _is_device_or_pipe(path: Path) -> bool:
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))

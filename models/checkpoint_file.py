@@ -46,9 +46,11 @@ def read_checkpoint(path: Path, limit: int = MAX_BYTES) -> bytes:
     Raises:
         CheckpointError: as :func:`check_file`, or the file can't be read.
     """
-    check_file(path, limit)
+    size = check_file(path, limit)
     try:
         with path.open("rb") as file:
-            return file.read(limit)
+            return file.read(size)  # reserves this memory at once
+    except MemoryError as error:
+        raise CheckpointError(f"{path} can't be read: not enough memory for its {size:,} bytes") from error
     except OSError as error:
         raise CheckpointError(f"{path} can't be read: {error.strerror or error}") from error

@@ -144,6 +144,8 @@ class OnnxNetwork(nn.Module):
         except Exception as error:  # onnxruntime's errors share no base class
             raise ModelError(f"{self.path} fails on {list(batch.shape)}: {str(error).splitlines()[0][:200]}") from error
         for name, array in zip(self.fetched, arrays, strict=True):
+            if isinstance(array, np.ndarray) and array.dtype.kind not in "fiub":
+                raise ModelError(f"{self.path} gives {name} of type {array.dtype}, not numbers; name another output")
             if not isinstance(array, np.ndarray) or array.ndim == 0 or len(array) != len(batch):
                 shape = list(array.shape) if isinstance(array, np.ndarray) else type(array).__name__
                 raise ModelError(

@@ -65,13 +65,14 @@ def open_session(path: Path, threads: int | None) -> Any:
         CheckpointError: the file can't be read or is no ONNX network.
     """
     content = read_onnx(path)
+    onnxruntime.set_default_logger_severity(4)  # messages name no file; the errors do
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     if threads is not None:
         options.intra_op_num_threads = threads
     try:
         # From bytes, not from the path: a graph in memory can't name further files.
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"], enable_fallback=0)
     except Exception as error:  # onnxruntime's errors share no base class
         line = str(error).splitlines()[0][:200]
         raise CheckpointError(f"{path} is no ONNX network that can be run: {line}") from error

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nmebench.bounded_read import parse_json, parse_toml, read_bounded, read_json, read_toml
+from nmebench.bounded_read import check_regular, parse_json, parse_toml, read_bounded, read_json, read_toml
 from nmebench.errors import InputError
 
 
@@ -152,3 +152,19 @@ def test_any_text_gives_a_value_or_one_line(text: str) -> None:
         except InputError as error:
             message = str(error)
         assert message.isprintable()
+
+
+def test_check_regular(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"12345")
+    assert check_regular(tmp_path / "a", 5) == 5
+    with pytest.raises(InputError, match=r"archive .*a has 5 bytes: up to 4 are read"):
+        check_regular(tmp_path / "a", 4, kind="archive")
+    with pytest.raises(InputError, match="b is missing"):
+        check_regular(tmp_path / "b", 5)
+    with pytest.raises(InputError, match="/dev/zero is not a regular file"):
+        check_regular(Path("/dev/zero"), 5)
+    with pytest.raises(InputError, match="is a folder"):
+        check_regular(tmp_path, 5)
+    for odd in ("a\0b", "x" * 300):
+        with pytest.raises(InputError, match="can't be read"):
+            check_regular(tmp_path / odd, 5)

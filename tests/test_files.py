@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import stat
 from pathlib import Path
 
@@ -119,3 +120,33 @@ def test_a_folder_in_the_way_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="taken"):
         write_atomically(tmp_path / "taken", "new")
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+def test_a_device_is_written_to_and_stays(tmp_path: Path) -> None:
+    """As root, a rename would replace ``/dev/null`` or ``/dev/stdout`` by a file for every program."""
+    write_atomically(Path("/dev/null"), "new")
+    assert Path("/dev/null").is_char_device()
+    link = tmp_path / "out.html"
+    link.symlink_to("/dev/null")
+    write_atomically(link, "new")
+    assert link.is_symlink()
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(Path("/dev/full"), "new")
+    assert Path("/dev/full").is_char_device()
+
+
+def test_a_pipe_is_written_to(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="No such device"):  # nothing reads: this doesn't wait
+        write_atomically(pipe, "new")
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_atomically(pipe, "new")
+    assert os.read(reader, 100) == b"new"
+    os.close(reader)
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_longest_name(tmp_path: Path) -> None:
+    write_atomically(tmp_path / ("é" * 127), "new")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["new"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import os
 import sys
+import warnings
 from collections.abc import Callable
 
-__all__ = ["protect"]
+__all__ = ["protect", "quieten_decoders"]
 
 
 class _Stream(io.RawIOBase):
@@ -74,6 +75,15 @@ def protect() -> Callable[[], None]:
         sys.stdout, sys.stderr = before
 
     return restore
+
+
+def quieten_decoders() -> None:
+    """Hide messages of OpenCV and Pillow about damaged photographs, which name no file; the error names it.
+
+    Call it before OpenCV is imported. libjpeg and libpng write some lines of their own, which can't be switched off.
+    """
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def _has_descriptor(stream: io.TextIOBase, descriptor: int) -> bool:

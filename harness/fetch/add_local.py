@@ -7,6 +7,7 @@ import shutil
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
+from nmebench.bounded_read import check_regular
 from nmebench.errors import InputError
 from nmebench.fetch import lockfile
 from nmebench.fetch.archive import archive_kind, list_files
@@ -17,6 +18,9 @@ from nmebench.paths import cache_folder
 from nmebench.printable import shown
 
 __all__ = ["add", "recognise"]
+
+#: Largest file that is hashed, bytes; no source is that large.
+_LARGEST = 1 << 40
 
 
 def add(
@@ -51,6 +55,7 @@ def add(
             "needs no `add`: use it as wflw:PATH, or set NMEBENCH_WFLW to it"
         )
     try:
+        check_regular(path, _LARGEST)
         sha256 = file_sha256(path)
     except OSError as error:
         raise InputError(f"{shown(path)}: can't be read ({error.strerror})") from error

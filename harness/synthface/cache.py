@@ -84,16 +84,16 @@ def fault_of(root: Path) -> str | None:
     if manifest is None:
         return f"{MANIFEST} is missing or damaged"
     if manifest.get("renderer_version") != RENDERER_VERSION:
-        return f"{MANIFEST} is of renderer version {manifest.get('renderer_version')}, this is {RENDERER_VERSION}"
+        return f"{MANIFEST} is of renderer version {manifest.get('renderer_version')!r:.40}, this is {RENDERER_VERSION}"
     hashes: dict[str, str] = manifest["files"]
     here = files_of(root)
     for name in sorted(hashes.keys() - set(here)):
-        return f"{name} is missing"
+        return f"{shown(name)[:200]} is missing"
     for name in sorted(set(here) - hashes.keys()):
-        return f"{name} does not belong there"
+        return f"{shown(name)[:200]} does not belong there"
     for name in here:
         if hash_of(root / name) != hashes[name]:
-            return f"{name} was changed"
+            return f"{shown(name)[:200]} was changed"
     return None
 
 

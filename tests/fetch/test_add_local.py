@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -63,9 +64,16 @@ def test_refuses_a_folder_and_a_missing_file(wflw_sources, cache, tmp_path, refu
     assert "wflw:PATH" in refused(
         lambda: add(tmp_path, cache=cache, sources=wflw_sources), fault="a folder given to data add"
     )
-    assert "No such file" in refused(
+    assert "is missing" in refused(
         lambda: add(tmp_path / "none", cache=cache, sources=wflw_sources), fault="a missing file given to data add"
     )
+
+
+def test_refuses_what_never_ends(wflw_sources, cache, tmp_path, refused) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        line = refused(lambda path=path: add(path, cache=cache, sources=wflw_sources))
+        assert line.endswith("is not a regular file")
 
 
 def test_a_full_disk_leaves_nothing(wflw_sources, cache, tmp_path, refused, monkeypatch, leftovers, weights):

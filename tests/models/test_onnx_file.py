@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from nmebench import models
@@ -180,3 +182,41 @@ def test_custom_operator_gives_one_line(tmp_path: Path) -> None:
     with pytest.raises(models.CheckpointError, match=r"no ONNX network that can be run: .*Magic") as error:
         models.create("onnx", path)
     assert "\n" not in str(error.value)
+
+
+def test_output_of_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.onnx"
+    node = helper.make_node(
+        "Constant", [], ["maps"], value=helper.make_tensor("t", TensorProto.STRING, [1, 2, 2, 2], [b"x"] * 8)
+    )
+    graph = helper.make_graph(
+        [node],
+        "g",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, 8, 8])],
+        [helper.make_tensor_value_info("maps", TensorProto.STRING, [1, 2, 2, 2])],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+    with pytest.raises(models.ModelError, match="not numbers"):
+        models.create("onnx", path)(torch.zeros(1, 3, 8, 8))
+
+
+def test_name_that_is_not_utf8_prints_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """ONNX Runtime would announce a second attempt with the same provider on standard output."""
+    path = tmp_path / "x.onnx"
+    path.write_bytes(
+        _model(nodes=(helper.make_node("Magic", ["image"], ["c"]),)).SerializeToString().replace(b"Magic", b"M\xffgic")
+    )
+    with pytest.raises(models.CheckpointError):
+        models.create("onnx", path)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_reading_reserves_no_more_memory_than_the_file_has(tmp_path: Path) -> None:
+    """``read(limit)`` reserves the limit of 2 GiB for a file of any size."""
+    path = tmp_path / "x.onnx"
+    onnx.save(_model(), path)
+    tracemalloc.start()
+    read_onnx(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10 * path.stat().st_size + 100_000

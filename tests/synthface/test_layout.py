@@ -145,3 +145,15 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         make(tmp_path / "new", faces=2, seed=1, workers=1, progress=stop)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_fault_of_a_manifest_with_odd_values_is_one_line(tmp_path: Path) -> None:
+    for manifest in ({"files": {}, "renderer_version": "a\nb" * 1000}, {"files": {"a\nb": ""}, "renderer_version": 1}):
+        (tmp_path / "synthface.json").write_text(json.dumps(manifest))
+        fault = fault_of(tmp_path)
+        assert fault is not None
+        assert fault.isprintable()
+        assert len(fault) < 300
+    for text in ("[" * 100_000, "9" * 5000, "3", '{"files": 3}', "\0"):
+        (tmp_path / "synthface.json").write_text(text)
+        assert fault_of(tmp_path) == "synthface.json is missing or damaged"

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
+from itertools import islice
+from pathlib import Path
 
-__all__ = ["did_you_mean", "unknown"]
+__all__ = ["did_you_mean", "similar_path", "unknown"]
+
+#: Entries of a folder that are searched for a similar name.
+_MOST_ENTRIES = 10_000
 
 
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:
@@ -31,3 +38,37 @@ def unknown(kind: str, word: str, allowed: Iterable[str]) -> str:
     """
     names = list(allowed)
     return f"unknown {kind} {word!r}{did_you_mean(word, names)} (known: {', '.join(names) or 'none'})"
+
+
+def similar_path(path: Path) -> str:
+    """Return the hint ``; did you mean 'x'?`` with the path that exists and is spelled almost like a missing one.
+
+    Names are almost alike when they differ in upper case, in the Unicode form of accents (NFC, NFD), or in spaces,
+    hyphens and underscores. The hint is empty where no path, or more than one, is spelled like that.
+
+    Args:
+        path: a path that doesn't exist.
+
+    Example:
+        >>> similar_path(Path("/no-such-folder/file"))
+        ''
+    """
+    found = Path(path.anchor) if path.anchor else Path()
+    for name in path.parts[1 if path.anchor else 0 :]:
+        try:
+            if not (found / name).exists():
+                with os.scandir(found) as entries:
+                    names = [entry.name for entry in islice(entries, _MOST_ENTRIES)]
+                alike = [other for other in names if _spelling(other) == _spelling(name)]
+                if len(alike) != 1:
+                    return ""
+                name = alike[0]
+        except (OSError, ValueError):  # not a folder, not readable, too long
+            return ""
+        found /= name
+    return f"; did you mean {str(found)!r}?" if found != path else ""
+
+
+def _spelling(name: str) -> str:
+    folded = unicodedata.normalize("NFC", name).casefold()
+    return folded.replace(" ", "-").replace("_", "-")

@@ -29,8 +29,9 @@ from nmebench.models.registry import factory
 from nmebench.models.registry import names as registered
 from nmebench.models.table_protocol import TableProtocol, table_protocol
 from nmebench.paths import weights_folder
+from nmebench.printable import shown
 from nmebench.protocol import SUBSETS
-from nmebench.suggest import did_you_mean, unknown
+from nmebench.suggest import did_you_mean, similar_path, unknown
 
 __all__ = [
     "Card",
@@ -46,6 +47,14 @@ __all__ = [
 ]
 
 SHIPPED_FOLDER = Path(__file__).parent / "cards"
+_WEIGHTS = "a file of weights, not a card; give the network's card to --model and this file to --weights"
+_OTHER_KINDS = {
+    ".onnx": "an ONNX network, not a card; write its card with `nmebench card new {file} -o card.toml`",
+    ".py": "code, not a card; give --model python:{file}:CLASS",
+    **dict.fromkeys((".pth", ".pt", ".ckpt", ".safetensors", ".bin", ".pkl"), _WEIGHTS),
+}
+"""Files that aren't cards, by their suffix: the kind and the way out."""
+
 MAX_BYTES = 1_000_000
 """Size limit of a card's file."""
 
@@ -219,6 +228,13 @@ def _allowed_fields(location: tuple[Any, ...]) -> list[str]:
 
 def _read(path: Path) -> Card:
     """Read and check a card's file."""
+    if (kind := _OTHER_KINDS.get(path.suffix.lower())) is not None:
+        raise CardError(f"{shown(path)} is {kind.format(file=shown(path))}")
+    try:
+        if not path.exists() and (hint := similar_path(path)):
+            raise CardError(f"card {shown(path)} does not exist{shown(hint)}")
+    except OSError as error:  # a name that is too long
+        raise CardError(f"card {shown(path)[:200]}: can't be read ({error.strerror})") from error
     try:
         table = read_toml(path, limit=MAX_BYTES, kind="card")
     except InputError as error:
@@ -248,7 +264,7 @@ def load(name_or_path: str | Path) -> Card:
     text = str(name_or_path)
     if text.startswith("python:"):
         return default_card(text)
-    if isinstance(name_or_path, Path) or text.endswith(".toml") or os.sep in text:
+    if isinstance(name_or_path, Path) or os.sep in text or Path(text).suffix.lower() in (".toml", *_OTHER_KINDS):
         return _read(Path(name_or_path))
     if text in shipped():
         return _read(SHIPPED_FOLDER / f"{text}.toml")

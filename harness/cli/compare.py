@@ -17,7 +17,7 @@ def command(
     runs: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUN[:CELL]...",
+            metavar="RUN[:CELL]",
             help="Folders of runs, each with a cell's id or an unambiguous part of it after a colon: RUN, RUN:dark or "
             "RUN:my-net,dark,none. Everything is compared with the first.",
         ),

@@ -2,44 +2,67 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
-__all__ = ["console", "progress", "table"]
+from nmebench.cli import verbosity
+from nmebench.cli.result_table import ResultTable, wrapped
+from nmebench.printable import shown
 
-#: Width of output that isn't a terminal, in characters: wide enough that rows are never folded.
-_WIDE = 1000
+__all__ = ["Output", "console", "progress", "table"]
 
 #: Seconds between progress lines when the output isn't a terminal.
 _INTERVAL = 10.0
 
 
-def console() -> Console:
-    """A console on standard output, wide enough for every row when the output isn't a terminal."""
-    width = None if sys.stdout.isatty() else _WIDE
-    return Console(highlight=False, markup=False, emoji=False, width=width)
+class Output:
+    """Prints tables and lines on standard output, wrapped between words on a terminal and unlimited in a pipe."""
+
+    def __init__(self, width: int | None) -> None:
+        """Store the number of characters of a line; None for no limit."""
+        self._width = width
+
+    def print(self, item: ResultTable | str) -> None:
+        """Print a table or a line."""
+        lines = item.lines(self._width) if isinstance(item, ResultTable) else wrapped(shown(item), self._width)
+        for line in lines:
+            typer.echo(line)
 
 
-def table(title: str, *columns: str) -> Table:
-    """An empty table whose first column is left-aligned and the others right-aligned."""
-    result = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for number, column in enumerate(columns):
-        result.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
-    return result
+def console() -> Output:
+    """Return the output: as wide as the terminal, and without a limit in a pipe or with ``--verbose``."""
+    unlimited = verbosity.is_verbose() or not sys.stdout.isatty()
+    return Output(None if unlimited else shutil.get_terminal_size().columns)
+
+
+def table(title: str, *columns: str, optional: tuple[str, ...] = ()) -> ResultTable:
+    """Return an empty table.
+
+    Args:
+        title: the line above the table; may be empty.
+        columns: names of the columns.
+        optional: columns that a narrow terminal leaves out, the first one first.
+    """
+    return ResultTable(title, columns, optional)
 
 
 @contextmanager
 def progress() -> Iterator[Callable[[str, int, int], None]]:
     """Yield a callback ``(task, done, total)`` that shows progress on standard error.
 
-    It shows a bar on a terminal. Elsewhere it prints a line when a task starts and ends, and every 10 s.
+    It shows a bar on a terminal. Elsewhere it prints a line when a task starts and ends, and every 10 s. With
+    ``--quiet`` it shows nothing.
     """
+    if verbosity.is_quiet():
+        yield lambda _task, _done, _total: None
+        return
     if sys.stderr.isatty():
         bar = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
@@ -55,13 +78,23 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
 
             yield advance
         return
+    first: dict[str, tuple[float, int]] = {}
     last: dict[str, float] = {}
 
     def print_line(task: str, done: int, total: int) -> None:
         now = monotonic()
+        started, before = first.setdefault(task, (now, done))
         if done in (0, total) or now - last.get(task, -_INTERVAL) >= _INTERVAL:
             last[task] = now
-            sys.stderr.write(f"{task}: {done} of {total}\n")
+            sys.stderr.write(f"{task}: {done} of {total}{_pace(done - before, total - done, now - started)}\n")
             sys.stderr.flush()
 
     yield print_line
+
+
+def _pace(done: int, left: int, seconds: float) -> str:
+    """The rate and the time left, such as ``, 12.3 per second, 40 s left``; empty before there is a rate."""
+    if done < 1 or seconds < 1:
+        return ""
+    rate = done / seconds
+    return f", {rate:.3g} per second" + (f", {left / rate:.0f} s left" if left else "")

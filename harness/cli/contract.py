@@ -21,6 +21,7 @@ def command(
         str | None, typer.Argument(help="Spec of the decoder or the dataset, or name of the box rule.")
     ] = None,
     data: Annotated[str, typer.Option(help="With box: the dataset whose boxes are computed.")] = "synthface",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> int:
     """Test a decoder, a dataset or a box rule against the requirements for its kind. Exit code 1 when one fails."""
     from nmebench.errors import InputError
@@ -32,7 +33,7 @@ def command(
 
         raise InputError(unknown("kind of contract", what, KINDS))
     kind, spec = ("decoder", what) if name is None else (what, name)
-    return _print(spec, _results(kind, spec, data))
+    return _print(spec, _results(kind, spec, data), as_json)
 
 
 def _results(kind: str, spec: str, data: str) -> Sequence[Any]:
@@ -50,13 +51,17 @@ def _results(kind: str, spec: str, data: str) -> Sequence[Any]:
     return run_decoder_checks(spec)
 
 
-def _print(spec: str, results: Sequence[Any]) -> int:
+def _print(spec: str, results: Sequence[Any], as_json: bool) -> int:
     from nmebench.cli.console import console, table
+    from nmebench.cli.json_output import print_json
 
     body = table(f"contract of {spec}", "requirement", "result", "detail")
     for result in results:
         body.add_row(result.check, result.outcome, result.detail)
-    console().print(body)
     failed = sum(result.outcome == "failed" for result in results)
+    if as_json:
+        print_json({"contract": spec, "requirements": body.records(), "failed": failed})
+        return 1 if failed else 0
+    console().print(body)
     typer.echo(f"{len(results) - failed} of {len(results)} requirements passed")
     return 1 if failed else 0

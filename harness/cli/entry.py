@@ -166,7 +166,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _run_command(arguments: list[str], *, debug: bool) -> int:
     """Run a command and convert its result or exception to an exit code; ``debug`` shows the traceback of an error."""
     try:
-        result = app(args=arguments, standalone_mode=False)
+        result = app(args=arguments, prog_name="nmebench", standalone_mode=False)
         sys.stdout.flush()
     except typer.Exit as leave:
         return int(leave.exit_code)

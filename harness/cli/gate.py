@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nmebench.cli.option_help import ENGINE
+
 if TYPE_CHECKING:
+    from nmebench.gate import GateResult
     from nmebench.runs.run_store import Run
 
 __all__ = ["command"]
@@ -37,11 +41,18 @@ def command(
     markdown: Annotated[
         Path | None, typer.Option(help="Write the result to this Markdown file, for a pull request.")
     ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write the run's report, whose first screen shows the change, to this HTML file.")
+    ] = None,
     out: Annotated[Path, typer.Option("-o", "--out", help="With --embedded: folder of the run.")] = Path("out/gate"),
-    engine: Annotated[str, typer.Option(help="With --embedded: the engine.")] = "auto",
+    engine: Annotated[
+        str, typer.Option(help=f"With --embedded: the engine; {ENGINE}.")
+    ] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> int:
     """Compare a run with a baseline. Exit code: 0 passed, 1 failed, 3 nothing was comparable."""
-    from nmebench import gate
+    from nmebench import gate, reports
+    from nmebench.cli.json_output import print_json
     from nmebench.cli.outputs import check_output
     from nmebench.errors import InputError
     from nmebench.files import write_atomically
@@ -55,7 +66,12 @@ def command(
         raise InputError(
             "give --baseline FILE, which --update writes from the run; a limit alone needs none: --limit 'nme<=4.0'"
         )
-    for output, option in ((junit, "--junit"), (markdown, "--markdown"), (file if update else None, "--baseline")):
+    for output, option in (
+        (junit, "--junit"),
+        (markdown, "--markdown"),
+        (report, "--report"),
+        (file if update else None, "--baseline"),
+    ):
         check_output(output, option)
     reference = None if update or file is None else gate.Baseline.read(file)
     wanted = tuple(gate.Limit.parse(text) for text in limit or ())
@@ -70,9 +86,27 @@ def command(
         write_atomically(junit, gate.junit(result))
     if markdown is not None:
         write_atomically(markdown, gate.markdown(result))
+    if report is not None:
+        reports.write(opened, report, baseline=reference, baseline_name=file.name if file else "")
+    if as_json:
+        print_json(_as_json(result))
+        return result.exit_code
     for line in gate.lines(result):
         typer.echo(line)
     return result.exit_code
+
+
+def _as_json(result: GateResult) -> dict[str, Any]:
+    """The result as plain data for JSON."""
+    return {
+        "schema_version": 1,
+        "kind": "nmebench gate",
+        **asdict(result),
+        "margin": str(result.margin),
+        "commits": result.commits,
+        "summary": result.summary,
+        "exit_code": result.exit_code,
+    }
 
 
 def _run_embedded(out: Path, engine: str) -> Run:

@@ -6,15 +6,38 @@ from typing import Annotated
 
 import typer
 
+from nmebench.cli import verbosity
 from nmebench.cli.console import console, table
+from nmebench.cli.json_output import print_json
+from nmebench.cli.result_table import ResultTable
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="List models, decoders, box rules, datasets or published results.")
+app = typer.Typer(
+    help="List models, decoders, box rules, datasets, schemes, normalisers, engines, recipes or published results. The "
+    "sources are shown with --verbose.",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+
+#: Columns of long references, which are shown with ``--verbose``.
+_SOURCES = ("source",)
+
+
+def _print(*bodies: ResultTable, as_json: bool, note: str = "") -> None:
+    """Print tables with their sources left out, or everything as JSON."""
+    if as_json:
+        print_json({body.title: body.records() for body in bodies})
+        return
+    out = console()
+    for body in bodies:
+        out.print(body if verbosity.is_verbose() else body.without(_SOURCES))
+    if note:
+        out.print(note)
 
 
 @app.command()
-def models() -> None:
+def models(as_json: Json = False) -> None:
     """List the registered networks and the shipped model cards."""
     from nmebench import models as networks
     from nmebench.models import card as cards
@@ -23,33 +46,31 @@ def models() -> None:
     for name in networks.names():
         info = networks.describe(name)
         body.add_row(name, info.summary, info.source)
-    out = console()
-    out.print(body)
-    body = table("shipped cards", "card", "architecture", "weights", "reported for")
+    shipped = table("shipped cards", "card", "architecture", "weights", "reported for", optional=("reported for",))
     for name in cards.shipped():
         card = cards.load(name)
         weights = "none" if card.weights is None else "shipped" if isinstance(card.weights, str) else "to download"
         tables = ", ".join(f"{dataset} ({title})" for dataset, rows in card.reported.items() for title in rows)
-        body.add_row(name, card.architecture, weights, tables or "-")
-    out.print(body)
+        shipped.add_row(name, card.architecture, weights, tables or "-")
+    _print(body, shipped, as_json=as_json)
 
 
 @app.command()
-def decoders() -> None:
+def decoders(as_json: Json = False) -> None:
     """List the registered decoders, including those of plug-ins."""
     from nmebench import decoders as registry
 
-    body = table("decoders", "name", "options", "needs", "map", "summary", "source")
+    body = table("decoders", "name", "options", "needs", "map", "summary", "source", optional=("map", "needs"))
     for name in registry.names():
         info = registry.describe(name)
         options = ", ".join(f"{key}={option.default}" for key, option in info.options.items())
         landmark_map = info.chain.map if info.chain else "grid of the card"
         body.add_row(name, options or "-", ", ".join(info.needs), landmark_map, info.summary, info.source)
-    console().print(body)
+    _print(body, as_json=as_json)
 
 
 @app.command()
-def boxes() -> None:
+def boxes(as_json: Json = False) -> None:
     """List the box rules."""
     from nmebench import boxes as rules
 
@@ -57,18 +78,67 @@ def boxes() -> None:
     for name in rules.names():
         summary, source = rules.describe(name)
         body.add_row(name, summary, source)
-    console().print(body)
+    _print(body, as_json=as_json)
 
 
 @app.command()
-def datasets() -> None:
+def datasets(as_json: Json = False) -> None:
     """List the datasets and how to name them."""
     from nmebench import datasets as readers
 
     body = table("datasets", "name", "summary")
     for name in readers.names():
         body.add_row(name, readers.describe(name))
-    console().print(body)
+    _print(body, as_json=as_json)
+
+
+@app.command()
+def schemes(as_json: Json = False) -> None:
+    """List the landmark schemes."""
+    from nmebench.geometry import scheme
+
+    body = table("landmark schemes", "name", "points", "default normaliser")
+    for name in scheme.names():
+        found = scheme.load(name)
+        body.add_row(name, str(found.points), found.default_normaliser)
+    _print(body, as_json=as_json)
+
+
+@app.command()
+def normalisers(as_json: Json = False) -> None:
+    """List the normalisers of each landmark scheme, for --normaliser."""
+    from nmebench.geometry import scheme
+
+    body = table("normalisers", "scheme", "normaliser", "default")
+    for name in scheme.names():
+        found = scheme.load(name)
+        for normaliser in found.normalisers:
+            body.add_row(name, normaliser, "yes" if normaliser == found.default_normaliser else "")
+    _print(body, as_json=as_json)
+
+
+@app.command()
+def engines(as_json: Json = False) -> None:
+    """List the engines, and those that can run on this machine."""
+    from nmebench import engines as runtimes
+
+    body = table("engines", "name", "on this machine")
+    body.add_row("auto", "yes")
+    for name, usable in runtimes.available().items():
+        body.add_row(name, "yes" if usable else "no")
+    _print(body, as_json=as_json)
+
+
+@app.command()
+def recipes(as_json: Json = False) -> None:
+    """List the shipped training recipes, for `nmebench train`."""
+    from nmebench.training import recipe
+
+    body = table("training recipes", "name", "network", "trains on", "note", optional=("note",))
+    for name in recipe.shipped():
+        found = recipe.load(name)
+        body.add_row(name, found.model, f"{found.train.faces} faces of {found.train.source}", found.note or "-")
+    _print(body, as_json=as_json)
 
 
 @app.command()
@@ -81,6 +151,7 @@ def published(
     metric: Annotated[
         str | None, typer.Option(help="Only rows with a value for this metric: nme, fr10 or auc10.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """List published WFLW results with their sources."""
     from nmebench import published as rows
@@ -88,7 +159,7 @@ def published(
     from nmebench.published.rows import FILE
 
     head = ("method", "year", *SUBSETS, "FR@10", "AUC@10", "table by", "source")
-    body = table("published WFLW rows, NME in percent", *head)
+    body = table("published WFLW rows, NME in percent", *head, optional=("table by", "AUC@10", "FR@10"))
     for row in rows.select(method=method, kind=kind, subset=subset, metric=metric):
         body.add_row(
             row.method + (" (!)" if row.faults else ""),
@@ -99,6 +170,4 @@ def published(
             row.kind,
             row.source,
         )
-    out = console()
-    out.print(body)
-    out.print(f"(!): the source has a known error, described in {FILE}")
+    _print(body, as_json=as_json, note=f"(!): the source has a known error, described in {FILE}")

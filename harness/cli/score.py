@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from nmebench.cli.option_help import NORMALISER
 from nmebench.protocol import FLIPS
 
 __all__ = ["command"]
@@ -25,9 +26,7 @@ def command(
     data_format: Annotated[
         str | None, typer.Option("--format", help="Annotation format, needed when it can't be detected.")
     ] = None,
-    normaliser: Annotated[
-        str | None, typer.Option(help="inter-ocular, inter-pupil or box-diagonal; by default the landmark scheme's.")
-    ] = None,
+    normaliser: Annotated[str | None, typer.Option(help=NORMALISER)] = None,
     like: Annotated[
         str | None,
         typer.Option(

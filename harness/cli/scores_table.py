@@ -23,7 +23,7 @@ def print_scores(run: Run) -> None:
     head = ("model", "decoder", "flip", "box", *subsets, "FR@10", "AUC@10")
     title = f"{record.dataset.name}: {record.dataset.describe()}, NME in percent ({record.normaliser})"
     scores = {(row["cell"], row["subset"]): row for row in run.score_rows()}
-    body = table(title, *head)
+    body = table(title, *head, optional=("AUC@10",))
     for cell in record.cells:
         all_faces = scores[cell.id, "test"]
         body.add_row(

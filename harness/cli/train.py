@@ -11,7 +11,7 @@ __all__ = ["command"]
 
 
 def command(
-    recipe: Annotated[Path, typer.Argument(help="Training recipe (TOML).")],
+    recipe: Annotated[Path, typer.Argument(help="Training recipe: a TOML file, or a name of `nmebench list recipes`.")],
     out: Annotated[
         Path, typer.Option("-o", "--out", help="Output folder for weights, log, model card and checkpoints.")
     ],
@@ -21,9 +21,17 @@ def command(
     ] = True,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; by default cuda if available.")] = None,
 ) -> int:
-    """Train a network and write its weights (safetensors), a log and a model card."""
+    """Train a network and write its weights (safetensors), a log and a model card.
+
+    Examples:
+      nmebench list recipes
+      nmebench train synthface-short -o TRAINED
+    """
+    from nmebench.cli import verbosity
+    from nmebench.cli.training_lines import TrainingLines
     from nmebench.training import train
 
-    card = train(recipe, out, resume=resume, device=device)
+    listener = None if verbosity.is_quiet() else TrainingLines(lambda line: typer.echo(line, err=True))
+    card = train(recipe, out, resume=resume, device=device, listener=listener)
     typer.echo(f"card: {card}")
     return 0

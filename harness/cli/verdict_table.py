@@ -30,7 +30,8 @@ def print_verdict(verdict: Verdict, *, only_deviating: bool = False) -> None:
     from nmebench.cli.console import console, table
 
     out = console()
-    body = table("", "model", "table", "metric", "subset", "reported", "measured", "status", "reason")
+    head = ("model", "table", "metric", "subset", "reported", "measured", "status", "reason")
+    body = table("", *head, optional=("table",))
     rows = [row for row in verdict.rows if not only_deviating or row.status == "deviates"]
     for row in rows:
         measured = "-" if row.measured is None else f"{row.measured:.4f}"

@@ -9,6 +9,7 @@ from typing import Protocol
 from nmebench.datasets.dataset import Dataset
 from nmebench.errors import InputError
 from nmebench.printable import shown
+from nmebench.suggest import similar_path
 
 __all__ = ["DatasetSource", "Loader", "check_single_format", "existing_path", "required_place"]
 
@@ -64,7 +65,7 @@ def existing_path(place: str | None, spec: str) -> Path:
     """
     path = Path(required_place(place, spec)).expanduser()
     if not path.exists():
-        raise InputError(f"{shown(path)} does not exist")
+        raise InputError(f"{shown(path)} does not exist{shown(similar_path(path))}")
     return path
 
 

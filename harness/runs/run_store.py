@@ -49,6 +49,7 @@ from nmebench.runs.run_record import (
     Provenance,
     RunRecord,
 )
+from nmebench.suggest import similar_path
 
 __all__ = [
     "MAX_CELL_ID",
@@ -171,8 +172,10 @@ class Run:
         path = Path(path)
         file = path / "run.json"
         if not run_files.exists(file):
+            hint = "" if run_files.exists(path) else shown(similar_path(path))
             raise InputError(
-                f"{shown(path)}: no run here (run.json is missing); make one with `nmebench run ... -o {shown(path)}`"
+                f"{shown(path)}: no run here (run.json is missing){hint}; make one with "
+                f"`nmebench run ... -o {shown(path)}`"
             )
         raw = run_files.read_record(path)
         version = raw.get("schema_version") if isinstance(raw, dict) else None

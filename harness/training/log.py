@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from nmebench.errors import InputError
 from nmebench.files import write_atomically
 from nmebench.printable import shown
 
-__all__ = ["Log", "read"]
+__all__ = ["Listener", "Log", "read"]
+
+Listener = Callable[[Mapping[str, Any]], None]
 
 _LARGEST = 1 << 28
 
@@ -22,12 +25,16 @@ class Log:
     """Appends lines to a file. Every line has ``event`` and ``step`` (how many optimiser steps are done)."""
 
     path: Path
+    listener: Listener | None = None
+    """Called with each line after it was appended."""
 
     def write(self, event: str, step: int, **values: Any) -> None:
         """Append a line."""
-        line = json.dumps({"event": event, "step": step, **values})
+        entry = {"event": event, "step": step, **values}
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+            file.write(json.dumps(entry) + "\n")
+        if self.listener is not None:
+            self.listener(entry)
 
     def cut(self, step: int) -> None:
         """Drop the lines after a step, which a resumed run repeats, and a half-written last line.

@@ -33,7 +33,7 @@ from nmebench.training import (
     validate,
 )
 from nmebench.training.loader import Batch, batches, order, plain
-from nmebench.training.log import Log
+from nmebench.training.log import Listener, Log
 from nmebench.training.recipe import Recipe
 
 __all__ = ["train"]
@@ -45,7 +45,9 @@ SHORTEST_PAUSE = 20.0
 """Minimum number of seconds between two checkpoints, whatever number of steps the recipe sets."""
 
 
-def train(path: str | Path, out: Path, *, resume: bool = False, device: str | None = None) -> Path:
+def train(
+    path: str | Path, out: Path, *, resume: bool = False, device: str | None = None, listener: Listener | None = None
+) -> Path:
     """Train a network by a recipe.
 
     Args:
@@ -55,6 +57,7 @@ def train(path: str | Path, out: Path, *, resume: bool = False, device: str | No
         resume: continue from the last checkpoint. The weights are bit for bit those of an uninterrupted run on the
             same machine with the same number of threads.
         device: ``cpu`` or ``cuda``; by default a GPU where there is one.
+        listener: called with each line of the log; the lines ``prepare`` (with ``what``) precede it and aren't stored.
 
     Returns:
         the path of the card.
@@ -72,7 +75,7 @@ def train(path: str | Path, out: Path, *, resume: bool = False, device: str | No
         way_out="give a folder on another file system with -o",
     )
     with lock, _numerics(made):
-        return _run(made, file, out, place, command=f"nmebench train {path}")
+        return _run(made, file, out, place, command=f"nmebench train {path}", listener=listener)
 
 
 @dataclass
@@ -85,11 +88,13 @@ class _Parts:
     std: Tensor
 
 
-def _run(made: Recipe, file: Path, out: Path, device: torch.device, *, command: str) -> Path:
+def _run(made: Recipe, file: Path, out: Path, device: torch.device, *, command: str, listener: Listener | None) -> Path:
     kind = scheme.load(made.scheme)
     steps = plan.steps(made)
+    announce = listener or (lambda _entry: None)
+    announce({"event": "prepare", "what": f"building {made.model}"})
     parts = _build(made, file, device, points=kind.points)
-    log = Log(out / LOG)
+    log = Log(out / LOG, listener)
     done = 0
     if (out / CHECKPOINT).is_file():
         done = state.load(
@@ -103,12 +108,14 @@ def _run(made: Recipe, file: Path, out: Path, device: torch.device, *, command: 
     log.cut(done)
     log.write("start", done, of=len(steps), device=str(device), threads=torch.get_num_threads(), pid=os.getpid())
 
+    announce({"event": "prepare", "what": f"opening {made.train.faces} faces of {made.train.source}"})
     training = face_cache.open_pictures(made.train)
     validation = None if made.validation is None else face_cache.open_pictures(made.validation)
     # The validation faces are drawn first: they are few, and the end of the first epoch needs them.
     with face_cache.drawing(*([validation] if validation else []), training) as wait:
         held = _Held(validation, kind)
         if validation is not None:
+            announce({"event": "prepare", "what": f"preparing {len(validation)} validation faces"})
             wait(validation, np.arange(len(validation)))
         views = batches(
             training,

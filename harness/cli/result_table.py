@@ -1,0 +1,184 @@
+"""A table of results as lines of text that fit a width: numbers are never broken, texts are wrapped between words."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from rich.cells import cell_len
+
+from nmebench.printable import shown
+
+__all__ = ["ResultTable", "wrapped"]
+
+_NUMBER: Final = re.compile(r"[-+]?[\d.,:%×x ()\[\]e+-]*\d[\d.,:%×x ()\[\]e+-]*")
+"""Texts that are numbers, such as ``5.286``, ``6.294 (9)`` and ``+0.1 [0.0, 0.2]``; ``-`` alone is a missing one."""
+
+_GAP: Final = "  "
+
+_NARROWEST: Final = 16
+"""Characters to which a column of texts may be wrapped."""
+
+
+@dataclass
+class ResultTable:
+    """Rows of texts with a title. Numbers are aligned to the right, texts to the left."""
+
+    title: str
+    columns: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    """Columns that may be left out where the width is too small, the first one first."""
+    rows: list[tuple[str, ...]] = field(default_factory=list)
+
+    def add_row(self, *cells: str) -> None:
+        """Add a row with one text per column.
+
+        Raises:
+            ValueError: the number of texts is not the number of columns.
+        """
+        if len(cells) != len(self.columns):
+            raise ValueError(f"{len(cells)} cells for {len(self.columns)} columns")
+        self.rows.append(tuple(shown(cell) for cell in cells))
+
+    def without(self, columns: tuple[str, ...]) -> ResultTable:
+        """Return the table without some columns.
+
+        Args:
+            columns: names; those that the table doesn't have are ignored.
+        """
+        kept = [number for number, name in enumerate(self.columns) if name not in columns]
+        result = ResultTable(self.title, tuple(self.columns[number] for number in kept), self.optional)
+        result.rows = [tuple(row[number] for number in kept) for row in self.rows]
+        return result
+
+    def records(self) -> list[dict[str, str]]:
+        """Return the rows as dictionaries by column."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+    def lines(self, width: int | None = None) -> list[str]:
+        """Return the table as lines without trailing spaces.
+
+        Where it is too wide, optional columns are left out first. Then texts are wrapped between words, and columns
+        with one value for all rows move into a line above the table. If that is not enough, each row becomes a block
+        with one line per column.
+
+        Args:
+            width: number of characters of a line; None for no limit.
+
+        Example:
+            >>> table = ResultTable("scores", ("model", "NME"))
+            >>> table.add_row("net", "5.286")
+            >>> table.add_row("another-net", "12.1")
+            >>> print("\\n".join(table.lines(80)))
+            scores
+            model          NME
+            net          5.286
+            another-net   12.1
+            >>> table.lines(12)[1:4]
+            ['model  net', 'NME    5.286', '']
+        """
+        title = [] if not self.title else [self.title] if width is None else wrapped(self.title, width)
+        columns = list(range(len(self.columns)))
+        if width is None or self._natural(columns) <= width:
+            return [*title, *self._grid(columns, None)]
+        left_out: list[str] = []
+        for name in self.optional:
+            columns = [column for column in columns if self.columns[column] != name]
+            left_out.append(name)
+            if self._natural(columns) <= width:
+                return [*title, *self._grid(columns, None), *_remark(left_out, width)]
+        constant = [c for c in columns[1:] if len(self.rows) > 1 and len({row[c] for row in self.rows}) == 1]
+        for chosen, moved in ((columns, []), ([c for c in columns if c not in constant], constant)):
+            if self._wraps(chosen, width):
+                above = ", ".join(f"{self.columns[c]} {self.rows[0][c]}" for c in moved)
+                heading = wrapped(above, width) if above else []
+                return [*title, *heading, *self._grid(chosen, width), *_remark(left_out, width)]
+        return [*title, *self._blocks(list(range(len(self.columns))), width)]
+
+    def _is_number(self, column: int) -> bool:
+        cells = [row[column] for row in self.rows]
+        values = [cell for cell in cells if cell not in ("-", "")]
+        return bool(values) and all(_NUMBER.fullmatch(cell) for cell in values)
+
+    def _cells(self, column: int) -> list[str]:
+        return [self.columns[column], *(row[column] for row in self.rows)]
+
+    def _longest(self, column: int) -> int:
+        return max(cell_len(cell) for cell in self._cells(column))
+
+    def _natural(self, columns: Sequence[int]) -> int:
+        return sum(map(self._longest, columns)) + len(_GAP) * (len(columns) - 1)
+
+    def _smallest(self, column: int) -> int:
+        """Characters that a column needs: of its longest number, or of the longest word of its texts."""
+        if self._is_number(column):
+            return self._longest(column)
+        words = max((cell_len(word) for cell in self._cells(column) for word in cell.split()), default=1)
+        return max(words, min(_NARROWEST, self._longest(column)))
+
+    def _wraps(self, columns: Sequence[int], width: int) -> bool:
+        return sum(map(self._smallest, columns)) + len(_GAP) * (len(columns) - 1) <= width
+
+    def _widths(self, columns: Sequence[int], width: int | None) -> dict[int, int]:
+        """The width of each column: the longest text, reduced from the widest on until the line fits."""
+        widths = {column: self._longest(column) for column in columns}
+        if width is None:
+            return widths
+        while sum(widths.values()) + len(_GAP) * (len(columns) - 1) > width:
+            widest = max((c for c in columns if widths[c] > self._smallest(c)), key=lambda c: widths[c])
+            widths[widest] -= 1
+        return widths
+
+    def _grid(self, columns: Sequence[int], width: int | None) -> list[str]:
+        widths = self._widths(columns, width)
+        numbers = {column for column in columns if self._is_number(column)}
+        out = []
+        for row in (self.columns, *self.rows):
+            parts = {column: _wrapped_cell(row[column], widths[column]) for column in columns}
+            for line in range(max(map(len, parts.values()), default=0)):
+                cells = []
+                for column in columns:
+                    text = parts[column][line] if line < len(parts[column]) else ""
+                    fill = " " * (widths[column] - cell_len(text))
+                    cells.append(fill + text if column in numbers else text + fill)
+                out.append(_GAP.join(cells).rstrip())
+        return out
+
+    def _blocks(self, columns: Sequence[int], width: int) -> list[str]:
+        indent = max(cell_len(self.columns[column]) for column in columns) + len(_GAP)
+        out = []
+        for number, row in enumerate(self.rows):
+            out += [""] if number else []
+            for column in columns:
+                label = self.columns[column]
+                text = _wrapped_cell(row[column], max(width - indent, 1))
+                out.append((label + " " * (indent - cell_len(label)) + text[0]).rstrip())
+                out += [" " * indent + line for line in text[1:]]
+        return out
+
+
+def _remark(left_out: Sequence[str], width: int) -> list[str]:
+    return wrapped(f"(without {', '.join(left_out)}; --verbose shows every column)", width) if left_out else []
+
+
+def _wrapped_cell(text: str, width: int) -> list[str]:
+    if cell_len(text) <= width or _NUMBER.fullmatch(text):
+        return [text]
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
+
+
+def wrapped(text: str, width: int | None) -> list[str]:
+    """Return text as lines of at most ``width`` characters; words, numbers and paths are never broken.
+
+    Example:
+        >>> wrapped("NME 5.286 % of RUN", 12)
+        ['NME 5.286 %', '  of RUN']
+        >>> wrapped("one line", None)
+        ['one line']
+    """
+    if width is None or cell_len(text) <= width:
+        return [text]
+    return textwrap.wrap(text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)

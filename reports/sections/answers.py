@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from nmebench.reports.render import svg
-from nmebench.reports.render.text import adaptive_number, count, display, sentence_list
+from nmebench.protocol import DIRECT
+from nmebench.reports.render.text import count, display, sentence_list
+from nmebench.reports.sections import first_figure
 from nmebench.reports.sections.change import ChangeRow, ChangeSection
 from nmebench.reports.sections.differences import DecoderGains
 from nmebench.reports.sections.neighbours import Neighbours
-from nmebench.reports.sections.scores import METRIC_COLUMNS
 from nmebench.reports.sections.verdict import VerdictLine, VerdictSummary
-from nmebench.reports.view import COLOURS, CellView, RunView, short_names
+from nmebench.reports.view import CellView, RunView, short_names
 
 __all__ = ["Answer", "Answers", "GainMatrix", "between", "section"]
 
@@ -102,7 +101,7 @@ def section(
         neighbours: the published rows near the headline cells; None without cells.
     """
     record = view.run.record
-    figure, note = _figure(view)
+    figure, note = first_figure.draw(view)
     return Answers(
         holds=_holds(verdict, neighbours),
         decoders=_decoders(view, gains),
@@ -149,6 +148,12 @@ def _holds(verdict: VerdictSummary, neighbours: Neighbours | None) -> Answer:
     details = []
     if verdict.worst is not None:
         details.append(_worst(verdict.worst, deviates=verdict.tone == "bad"))
+    if verdict.rows and verdict.worst is None:
+        details += [
+            f"For information: {row.metric} of {row.subset} is {row.measured}, reported {row.reported} ({row.model})."
+            for row in verdict.rows[:2]
+            if row.greyed
+        ]
     rest = [f"{counts[s]} {s}" for s in ("not comparable", "not run") if counts.get(s)]
     if rest and verdict.worst is not None:
         details.append(f"{sentence_list(rest)}.".capitalize())
@@ -184,7 +189,7 @@ def _worst(line: VerdictLine, *, deviates: bool) -> str:
 def _decoders(view: RunView, gains: DecoderGains | None) -> Answer:
     if gains is None:
         one = "One decoder ran" if view.cells else "No decoder ran"
-        if view.cells and all(cell.decoder == "direct" for cell in view.cells):
+        if view.cells and all(cell.decoder == DIRECT for cell in view.cells):
             one = "The networks predict landmarks without a decoder"
         return Answer("One decoder", "open", f"{one}, so there is nothing to compare.", (), "scores", "All scores")
     best = [ladder.gains[0] for ladder in gains.shown if ladder.gains]
@@ -201,6 +206,10 @@ def _decoders(view: RunView, gains: DecoderGains | None) -> Answer:
     more = f" ({count(len(best) - _NAMED, 'more network')} below)" if len(best) > _NAMED else ""
     sentence = f"Points of NME over {plain}: {sentence_list(parts)}{more}."
     details = ["Each network's best decoder is named; several can be tied with it."] if len(best) > 1 else []
+    direct = dict.fromkeys(_network(view, cell) for cell in view.cells if cell.decoder == DIRECT)
+    if direct:
+        names = sentence_list([display(name, 40) for name in direct])
+        details.append(f"{names} {'predicts' if len(direct) == 1 else 'predict'} landmarks without a decoder.")
     return Answer(
         f"Up to {top.text}", "good", sentence, tuple(details), "decoders", "All decoders, protocols and tests"
     )
@@ -231,34 +240,39 @@ def _change(change: ChangeSection | None) -> Answer:
     if change.newly_diverged:
         parts.append(f"{len(change.newly_diverged)} newly diverged")
     sentence = f"{count(change.cells, 'cell')} compared with {name}: {sentence_list(parts)}."
-    details = [_subsets(change, outcome) for outcome in ("worse", "better") if change.cells_that_are(outcome)]
+    changed = [outcome for outcome in ("worse", "better") if change.cells_that_are(outcome)]
+    details = [line for outcome in changed for line in _subsets(change, outcome)]
     bad = worse or change.newly_diverged
     word = "Worse" if bad else "Better" if better else "Unchanged"
     if not change.changed:
         biggest = max(change.rows, key=lambda row: abs(row.paired.difference))
-        details.append(f"Largest difference: {_row_words(biggest)}; not significant or within the margin.")
+        where = display(biggest.subset, 40)
+        details.append(f"Largest difference, on {where}: {_row_words(biggest)}; within the margin or not significant.")
     details += list(change.problems[:1])
     tone = "bad" if bad else "good"
     return Answer(word, tone, sentence, tuple(details), "change", "Every cell and subset")
 
 
-def _subsets(change: ChangeSection, outcome: str) -> str:
-    """The largest change, and the subsets that changed."""
-    rows = [row for row in change.changed if row.changed == outcome]
-    subsets = list(dict.fromkeys(display(row.subset, 40) for row in rows))
-    if set(subsets) >= {display(row.subset, 40) for row in change.rows}:
-        where = "all subsets"
-    else:
-        where = f"subset{'s' if len(subsets) > 1 else ''} {sentence_list(subsets)}"
-    return f"{outcome.capitalize()} on {where}. Largest: {_row_words(rows[0])}."
+def _subsets(change: ChangeSection, outcome: str) -> tuple[str, ...]:
+    """The largest change with its subset, then the other subsets with theirs."""
+    largest: dict[str, ChangeRow] = {}
+    for row in change.changed:
+        if row.changed == outcome:
+            largest.setdefault(display(row.subset, 40), row)
+    (first, top), *others = largest.items()
+    outside = ""
+    if change.outside and top is change.rows[0]:
+        outside = f" Outside {first}, this cell differs by {change.outside}."
+    lines = [f"{outcome.capitalize()} most on {first}: {_row_words(top)}.{outside}"]
+    if others:
+        rest = sentence_list([f"{name} {row.difference}" for name, row in others])
+        lines.append(f"Also {outcome} on {rest}; subsets overlap.")
+    return tuple(lines)
 
 
 def _row_words(row: ChangeRow) -> str:
     interval = f" [{row.interval}]" if row.interval else ""
-    return (
-        f"{row.difference} points{interval} on {display(row.subset, 40)}, {row.cell.short_label} "
-        f"({row.before:.3f} → {row.now:.3f} %)"
-    )
+    return f"{row.difference} points{interval}, {row.cell.short_label} ({row.before:.3f} → {row.now:.3f} %)"
 
 
 def _matrix(view: RunView, gains: DecoderGains | None) -> GainMatrix | None:
@@ -297,59 +311,3 @@ def _matrix(view: RunView, gains: DecoderGains | None) -> GainMatrix | None:
         rows=tuple((display(name, 40), tuple(found[name].get(model, missing) for model in models)) for name in order),
         left_out=sentence_list([display(name, 40) for name in mixed]),
     )
-
-
-def _figure(view: RunView) -> tuple[Markup | None, str]:
-    """NME by decoder and network with 95 % intervals, under the protocol of each network's first headline cell."""
-    shown: dict[str, list[CellView]] = {}
-    for model in view.models:
-        first = next(h.cell for h in view.headline if h.cell.model == model)
-        shown[model] = [
-            c for c in view.cells if (c.model, c.flip, c.box) == (model, first.flip, first.box) and c.ranked
-        ]
-    cells = [cell for group in shown.values() for cell in group]
-    if len(cells) < 2:
-        return None, ""
-    rows = sorted(dict.fromkeys(c.decoder for c in cells), key=lambda d: -_excess(view, cells, d))
-    models = [model for model in view.models if shown[model]]
-    drawing, axes = svg.figure(4.7, 0.75 + 0.1 * len(rows) * max(2, len(models)))
-    names: list[tuple[float, str, str]] = []
-    for number, model in enumerate(models):
-        colour = svg.series(number % COLOURS)
-        for cell in shown[model]:
-            score = view.scores.get((cell.id, "test"), {})
-            y = rows.index(cell.decoder) + 0.22 * (((len(models) - 1) / 2 - number) if len(models) > 1 else 0)
-            value = float(view.nme[cell.index].mean())
-            ends = [float(score.get(f"nme_{end}") or value) for end in ("low", "high")]
-            axes.plot(ends, [y, y], color=colour, linewidth=1.2, solid_capstyle="butt")
-            axes.plot([value], [y], "o", color=colour, markersize=4)
-        top = max(shown[model], key=lambda c: rows.index(c.decoder))
-        names.append((float(view.nme[top.index].mean()), display(short_names(models)[number], 30), colour))
-    axes.set_yticks(range(len(rows)), [display(name, 30) for name in rows])
-    axes.set_ylim(-0.6, len(rows) - 0.1)
-    axes.grid(visible=False, axis="x")
-    axes.set_xlabel("NME, % (lower is better)")
-    svg.top_labels(axes, names)
-    figure = svg.render(
-        drawing,
-        "first",
-        title="NME by decoder and network",
-        description="; ".join(
-            f"{c.short_label}: {adaptive_number(float(view.nme[c.index].mean()), METRIC_COLUMNS[0].digits)} %"
-            for c in cells
-        ),
-    )
-    firsts = [group[0] for group in shown.values() if group]
-    note = "; ".join(dict.fromkeys(f"{cell.flip_text}, box {display(cell.box, 40)}" for cell in firsts))
-    return figure, note
-
-
-def _excess(view: RunView, cells: Sequence[CellView], decoder: str) -> float:
-    """Mean over networks of a decoder's NME minus the network's lowest one, percent points."""
-    means = view.nme.mean(1)
-    values = [
-        float(means[c.index] - min(means[d.index] for d in cells if d.model == c.model))
-        for c in cells
-        if c.decoder == decoder
-    ]
-    return sum(values) / len(values)

@@ -76,16 +76,31 @@ class ChangeSection:
     """Number of compared cells."""
     rows: tuple[ChangeRow, ...]
     """All cells and subsets: changed ones first, the largest difference first."""
+    subsets: tuple[str, ...]
     problems: tuple[str, ...]
     """Cells that were not compared, each with the reason; the one reason if nothing was comparable."""
     notes: tuple[str, ...]
     newly_diverged: tuple[CellView, ...] = ()
-    """Cells that diverge now and, by the NME of their faces, did not before."""
+    """Cells with an NME above 100 % on some face now and on none before."""
+    outside: str = ""
+    """The largest change on the faces outside its subset, percent points; empty if the subset is all faces."""
 
     @property
     def changed(self) -> tuple[ChangeRow, ...]:
         """The rows with a significant difference above the margin."""
         return tuple(row for row in self.rows if row.changed)
+
+    @property
+    def grid(self) -> tuple[tuple[CellView, tuple[ChangeRow | None, ...]], ...]:
+        """All rows, with a line per cell and a column per subset of :attr:`subsets`."""
+        keyed: dict[int, dict[str, ChangeRow]] = {}
+        cells = {}
+        for row in self.rows:
+            keyed.setdefault(row.cell.index, {})[row.subset] = row
+            cells[row.cell.index] = row.cell
+        return tuple(
+            (cells[index], tuple(keyed[index].get(subset) for subset in self.subsets)) for index in sorted(keyed)
+        )
 
     def cells_that_are(self, outcome: str) -> int:
         """Number of cells that are ``better`` or ``worse`` on some subset."""
@@ -112,15 +127,28 @@ def section(view: RunView, baseline: Baseline, name: str) -> ChangeSection:
     cells = [cell for cell in view.cells if cell.id in comparable]
     before = {cell.id: baseline.face_nme(cell.id) for cell in cells}
     keys = [(cell, subset) for cell in cells for subset, mask in view.masks.items() if mask.any()]
+    rows = _rows(view, [(cell, subset, before[cell.id]) for cell, subset in keys])
     return ChangeSection(
         name=display(name, 80),
         commit=display(baseline.made_by.get("commit", ""), 40)[:10],
         cells=len(cells),
-        rows=_rows(view, [(cell, subset, before[cell.id]) for cell, subset in keys]),
+        rows=rows,
+        subsets=tuple(view.masks),
         problems=_problems([(row.cell, row.reason) for row in result.rows if not row.compared], result.problem),
         notes=tuple(display(note, 300) for note in result.notes),
-        newly_diverged=tuple(c for c in cells if c.diverged and before[c.id].max() <= LARGEST_NME),
+        newly_diverged=tuple(
+            c for c in cells if view.nme[c.index].max() > LARGEST_NME and before[c.id].max() <= LARGEST_NME
+        ),
+        outside=_outside(view, rows[0], before[rows[0].cell.id]) if rows and rows[0].changed else "",
     )
+
+
+def _outside(view: RunView, row: ChangeRow, before: NDArray[np.float64]) -> str:
+    """The mean change of a row's cell on the faces outside the row's subset, percent points; empty without any."""
+    others = ~view.masks[row.subset]
+    if not others.any():
+        return ""
+    return signed(float((view.nme[row.cell.index][others] - before[others]).mean()), 3)
 
 
 def _rows(view: RunView, keys: Sequence[tuple[CellView, str, NDArray[np.float64]]]) -> tuple[ChangeRow, ...]:

@@ -266,8 +266,8 @@ def _sentence(
     if not compared:
         reasons = list(dict.fromkeys(r.reason for r in rows if r.status == "not comparable"))[:2]
         because = f": {sentence_list(reasons)}" if reasons else ""
-        subject = "The one number" if len(rows) == 1 else f"None of the {len(rows)} numbers"
-        return f"{subject} of {of} is {'not ' if len(rows) == 1 else ''}comparable{because}.", "open"
+        subject = "The one reported number is not" if len(rows) == 1 else f"None of {len(rows)} reported numbers is"
+        return f"{subject} comparable{because}.", "open"
     if deviating:
         verb = "deviates" if deviating == 1 else "deviate"
         return f"{deviating} of {count(compared, 'compared number')} of {of} {verb}.", "bad"

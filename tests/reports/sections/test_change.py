@@ -92,6 +92,33 @@ def test_newly_diverged_cell_is_worse(small_run: Run, baseline: gate.Baseline) -
     assert "1 newly diverged" in answer.sentence
 
 
+def test_cell_that_diverged_before_is_not_newly_diverged(small_run: Run) -> None:
+    """A landmark outside twice the crop leaves no trace in a baseline, so the NME alone decides."""
+    copy = Run(small_run.path, small_run.record)
+    first = small_run.record.cells[0].id
+    stray = small_run.landmarks(first)
+    stray[5, 3] += 3 * small_run.faces.size[5]
+    landmarks = small_run.landmarks
+    copy.__dict__["landmarks"] = lambda cell: stray if cell == first else landmarks(cell)
+    view = RunView(copy)
+    assert view.cells[0].diverged == "diverged on 1 face"
+    assert change.section(view, gate.make_baseline(copy), "old").newly_diverged == ()
+
+
+def test_grid_has_every_comparison(small_run: Run, baseline: gate.Baseline) -> None:
+    found = change.section(RunView(small_run), baseline, "old")
+    rows = [row for _, line in found.grid for row in line if row is not None]
+    assert sorted(map(id, rows)) == sorted(map(id, found.rows))
+    assert [cell.index for cell, _ in found.grid] == list(range(len(small_run.record.cells)))
+
+
+def test_change_outside_the_subset_is_shown(small_run: Run, baseline: gate.Baseline) -> None:
+    view = RunView(_changed(small_run, "blur", 0.5))
+    found = change.section(view, baseline, "old")
+    assert found.outside == "0.000"
+    assert "Outside blur, this cell differs by 0.000." in _answer(view, found).details[0]
+
+
 def test_page_shows_the_change(small_run: Run, baseline: gate.Baseline, tmp_path: Path) -> None:
     text = reports.html(_changed(small_run, "blur", 0.5), pictures=False, baseline=baseline, baseline_name="<b>old")
     assert 'id="change"' in text

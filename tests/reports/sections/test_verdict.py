@@ -56,13 +56,11 @@ _PUBLISHED = {"table": "mmpose 0.x", "source": published.load()[0].source}
         ),
         pytest.param(
             [_row("not comparable", reason="143 of 2500 faces", **_PUBLISHED)] * 7,
-            "None of the 7 numbers of the published table mmpose 0.x is comparable: 143 of 2500 faces.",
+            "None of 7 reported numbers is comparable: 143 of 2500 faces.",
             "open",
             id="partial",
         ),
-        pytest.param(
-            [_row("not run")], "The one number of the model card's table T is not comparable.", "open", id="not run"
-        ),
+        pytest.param([_row("not run")], "The one reported number is not comparable.", "open", id="not run"),
     ],
 )
 def test_sentence_and_tone(small_run: Run, monkeypatch: Any, rows: Any, sentence: str, tone: str) -> None:

@@ -127,15 +127,15 @@ def _check_zip(path: Path) -> None:
     # zipfile raises the last ones for versions, sizes and names that a damaged directory claims.
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error, EOFError, IndexError) as error:
         raise CheckpointError(f"{path} is cut short or damaged ({_first_line(error)}); download it again") from error
-    size = path.stat().st_size
-    if declared > size:
-        raise CheckpointError(f"{path} holds {size} bytes and declares {declared}; torch.save never compresses")
     for kind, inside in _PROGRAMS.items():
         if any(name.endswith(inside) for name in names):
             raise CheckpointError(
                 f"{path} is a {kind} program, not a table of parameters, and loading it could run anything; export it"
                 ' to ONNX (docs/models.md, "TorchScript and torch.export") and set architecture = "onnx"'
             )
+    size = path.stat().st_size
+    if declared > size:
+        raise CheckpointError(f"{path} holds {size} bytes and declares {declared}; torch.save never compresses")
 
 
 def _read_pickle(path: Path, zipped: bool) -> object:
@@ -396,7 +396,7 @@ def _refusal(
     parts += [f"{_first_are(match.unexpected)} unexpected"] if match.unexpected else []
     parts += [f"{_first_are(match.twice)} given twice"] if match.twice else []
     names = f" (read with the names of {match.naming.name})" if len(namings) > 1 else ""
-    hint = prefix_hint([name for name in wanted if not _is_counter(name)], list(match.given))
+    hint = prefix_hint([k for k in wanted if not _is_counter(k)], [k for k in match.given if not _is_counter(k)])
     if len(given) > 1:
         hint += f"; {match.entry.key} fits best of {_listed(given)}: choose one with key in [weights]"
     return (

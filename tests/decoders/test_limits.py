@@ -312,6 +312,28 @@ def decoded(landmarks: torch.Tensor, **fields: Any) -> Decoded:
     return Decoded(landmarks, given["scores"], given["counts"])
 
 
+def test_random_outputs_of_the_contract() -> None:
+    """Centres at least 10 px from every border, in the whole range, with noise of up to 0.02 both ways."""
+    assert contract._random_centres().shape == (3, 5, 2)
+    assert torch.equal(contract._random_centres(), contract._random_centres())
+    x, y = contract._random_centres(80, 50, width=48, height=80).unbind(-1)
+    assert (x.dtype, float(x.min()), float(x.max())) == (
+        torch.float64,
+        pytest.approx(10, abs=0.1),
+        pytest.approx(37, abs=0.1),
+    )
+    assert (float(y.min()), float(y.max())) == (pytest.approx(10, abs=0.1), pytest.approx(69, abs=0.1))
+    assert min(float(x.min()), float(y.min())) >= 10
+    assert not torch.equal(*contract._random_centres().unbind(-1))
+    x, y = contract._random_centres(80, 50).unbind(-1)
+    assert float(x.max()) == pytest.approx(53, abs=0.1) == float(y.max())
+    noisy = contract._noisy_outputs(Argmax())["heatmaps"]
+    assert noisy.shape == (3, 5, 64, 64)
+    noise = noisy - Argmax().draw(contract._random_centres(), 64, 64)["heatmaps"]
+    assert (float(noise.min()), float(noise.max())) == (pytest.approx(-0.02, abs=1e-5), pytest.approx(0.02, abs=1e-5))
+    assert contract._noisy_outputs(Argmax(), faces=2, points=7)["heatmaps"].shape == (2, 7, 64, 64)
+
+
 GOOD = torch.ones(2, 3, 2)
 
 

@@ -99,10 +99,9 @@ def _sweep(data: Path, card: Path, out: Path) -> Run:
     return execute(validate(raw, where="a test"), out)
 
 
-def _offset(run: Run) -> np.ndarray:
-    """Mean of found minus true position of the first landmark, image px ``[2]``."""
-    found = run.landmarks(run.record.cells[0].id)[:, 0]
-    return np.asarray((found - run.faces.landmarks[:, 0]).mean(axis=0))
+def _offsets(run: Run) -> np.ndarray:
+    """Found minus true position of the first landmark, image px ``[N, 2]``."""
+    return np.asarray(run.landmarks(run.record.cells[0].id)[:, 0] - run.faces.landmarks[:, 0])
 
 
 @pytest.mark.parametrize("resample", SAMPLINGS)
@@ -112,7 +111,7 @@ def test_what_a_network_sees_is_mapped_back_to_where_it_is(
 ) -> None:
     """In the half-pixel convention no resampling moves a landmark, although the box isn't in whole pixels."""
     card = _card(tmp_path, resample=resample, convention="half-pixel", padding=padding)
-    assert np.abs(_offset(_sweep(blobs, card, tmp_path / "run"))).max() < 0.05
+    assert np.abs(_offsets(_sweep(blobs, card, tmp_path / "run"))).max() < 0.06
 
 
 @pytest.mark.parametrize(("resample", "moved"), [("affine", False), ("resize", True), ("pil-bicubic", True)])
@@ -122,7 +121,7 @@ def test_stride_convention_of_a_resize_is_half_a_pixel_away(
     """The planted fault: pixels of a resize, landmarks by the map of a warp."""
     run = _sweep(blobs, _card(tmp_path, resample=resample, convention="stride"), tmp_path / "run")
     expected = -((run.faces.size[:, 0].mean() / SIDE - 1) / 2) if moved else 0.0
-    assert _offset(run) == pytest.approx(expected, abs=0.1)
+    assert _offsets(run).mean(axis=0) == pytest.approx(expected, abs=0.1)
 
 
 def _plan(data: Path, card: Path, **options: Any) -> Plan:

@@ -132,9 +132,20 @@ def _raise_stopped(number: int, _frame: FrameType | None) -> None:
 _STOPPED = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 
-_OUT_OF_MEMORY = (
-    "nmebench: error: out of memory; use a smaller batch (--batch-size of `run` and `bench`, `batch` in a recipe)"
-)
+#: How a command uses less memory; the others have no option for it.
+_LESS_MEMORY = {
+    "run": "use a smaller batch (--batch-size)",
+    "bench": "use a smaller batch (--batch-size)",
+    "train": "use a smaller `batch` in the recipe",
+    "card": "use fewer faces (--limit)",
+}
+_MORE_MEMORY = "close other programs or raise the limit of this process (ulimit -v, or the container's)"
+
+
+def _out_of_memory(arguments: list[str]) -> str:
+    """Return the message after an allocation failed, with the option that the command has for it."""
+    command = next((argument for argument in arguments if not argument.startswith("-")), "")
+    return f"nmebench: error: out of memory; {_LESS_MEMORY.get(command, _MORE_MEMORY)}"
 
 
 def _print_error(line: str) -> None:
@@ -177,12 +188,12 @@ def _run_command(arguments: list[str], *, debug: bool) -> int:
         _print_error(f"nmebench: {_STOPPED[signal.Signals(stopped.number)]}; run the same command again to resume")
         return 128 + stopped.number
     except MemoryError:
-        _print_error(_OUT_OF_MEMORY)
+        _print_error(_out_of_memory(arguments))
         return 2
     except RuntimeError as error:
         if "allocate memory" not in str(error) and "out of memory" not in str(error):  # torch's, on CPU and GPU
             raise
-        _print_error(_OUT_OF_MEMORY)
+        _print_error(_out_of_memory(arguments))
         return 2
     except OSError as error:
         if error.errno not in _WRITE_ERRORS and error.filename is None:

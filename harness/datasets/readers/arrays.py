@@ -108,6 +108,8 @@ class NpzArchive:
             raise self._unreadable(error) from error
 
     def _unreadable(self, error: Exception) -> InputError:
+        if isinstance(error, MemoryError):
+            return _too_large(self._shown)
         return InputError(
             f"{self._shown} is not an npz archive that can be read ({_first_line(error)}); write it with numpy.savez"
         )
@@ -122,6 +124,8 @@ def read_npy(path: Path) -> NDArray[Any]:
     data = read_bounded(path, MAX_BYTES)
     try:
         return _read_array(data)
+    except MemoryError as error:
+        raise _too_large(shown(path)) from error
     except _DAMAGED as error:
         raise InputError(
             f"{shown(path)} is not an npy array that can be read ({_first_line(error)}); write it with numpy.save"
@@ -144,6 +148,10 @@ def _read_array(data: bytes) -> NDArray[Any]:
         raise ValueError(f"its header claims {list(shape)!r:.60} values of type {dtype!s:.40}, it has {found:,} bytes")
     stream.seek(0)
     return np.lib.format.read_array(stream, allow_pickle=False)
+
+
+def _too_large(name: str) -> InputError:
+    return InputError(f"{name} can't be read: not enough memory")
 
 
 def _first_line(error: Exception) -> str:

@@ -34,7 +34,7 @@ class BoxComparison:
 
 
 def section(view: RunView) -> BoxComparison | None:
-    """Compare the box rules; None if the run has only one."""
+    """Compare the box rules; None if no cell was measured under two of them."""
     names = view.distinct("box")
     if len(names) < 2:
         return None
@@ -44,6 +44,8 @@ def section(view: RunView) -> BoxComparison | None:
     means = view.nme.mean(1)
     rows = []
     for by_box in cells_by_box.values():
+        if len(by_box) < 2:
+            continue
         values = tuple(float(means[by_box[b].index]) if b in by_box else float("nan") for b in names)
         known = [v for b, v in zip(names, values, strict=True) if b in by_box and not by_box[b].diverged]
         spread = max(known) - min(known) if known else float("nan")
@@ -51,4 +53,4 @@ def section(view: RunView) -> BoxComparison | None:
         rows.append(BoxRow(first, tuple(number(v, 3) for v in values), values, number(spread, 3), spread))
     shown = {(h.cell.model, h.cell.decoder, h.cell.flip) for h in view.headline}
     headline = tuple(row for row in rows if (row.cell.model, row.cell.decoder, row.cell.flip) in shown)
-    return BoxComparison(names, tuple(rows), headline)
+    return BoxComparison(names, tuple(rows), headline or tuple(rows)) if rows else None

@@ -53,8 +53,11 @@ def section(view: RunView) -> Neighbours | None:
     ]
     why = obstacle(view, candidates)
     rows = []
-    first = {headline.cell.model: headline for headline in reversed(view.headline)}
-    for headline in first.values() if why else view.headline:
+    seen: set[str] = set()
+    for headline in view.headline:
+        if why and headline.cell.model in seen:
+            continue
+        seen.add(headline.cell.model)
         nme = float(view.nme[headline.cell.index].mean())
         hidden = bool(why) or bool(headline.cell.diverged)
         better, worse = ("", "") if hidden else _neighbours(nme, candidates)

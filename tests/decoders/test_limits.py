@@ -13,9 +13,11 @@ from nmebench import decoders
 from nmebench.decoders import contract, options
 from nmebench.decoders.argmax import Argmax
 from nmebench.decoders.blur import Blur
+from nmebench.decoders.dark import kernel_for
 from nmebench.decoders.errors import DecoderError
 from nmebench.decoders.interface import Decoded, check_heatmaps, gaussians, mask_undecodable
 from nmebench.decoders.maxima import find_maxima, windows
+from nmebench.decoders.moments import moments
 from nmebench.decoders.options import Option, as_float, as_int, canonical
 from nmebench.decoders.top_k import largest
 
@@ -302,6 +304,73 @@ def test_mirrored_outputs_have_their_span() -> None:
     assert span == 19 / 4
     assert torch.equal(mirrored["simcc_x"], outputs["simcc_x"].flip(-1))
     assert torch.equal(mirrored["simcc_y"], outputs["simcc_y"])
+
+
+def test_kernel_for_a_sigma() -> None:
+    """OpenCV's sigma of each kernel size gives that size again; 3 px is the smallest."""
+    for size in range(3, 100, 2):
+        assert kernel_for(0.3 * ((size - 1) / 2 - 1) + 0.8) == size
+    assert kernel_for(0.1) == 3
+
+
+@pytest.mark.parametrize("spec", ["dark", "dark-udp", "mmpose-udp"])
+def test_steps_of_more_than_a_pixel_are_counted(spec: str) -> None:
+    """On noise, whose steps have all lengths."""
+    maps = torch.rand(4, 30, 16, 16, generator=torch.Generator().manual_seed(5))
+    found, start = decoders.from_spec(spec)(maps), decoders.create("argmax")(maps)
+    lengths = (found.landmarks - start.landmarks).abs().amax(dim=-1)
+    assert found.counts["steps_over_1px"] == int((lengths > 1).sum())
+    assert int((lengths > 2).sum()) < found.counts["steps_over_1px"] < int((lengths > 0.5).sum())
+
+
+@pytest.mark.parametrize("size", [1, 6 * 5 * 4 * 2, 1 << 20])
+def test_moments_are_summed_in_chunks(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    monkeypatch.setattr("nmebench.decoders.moments.CHUNK_BYTES", size)
+    maps = torch.rand(5, 6, 5, generator=torch.Generator().manual_seed(6))
+    y, x = np.mgrid[:6, :5]
+    expected = [[plane.sum(), (plane * x).sum(), (plane * y).sum()] for plane in maps.double().numpy()]
+    np.testing.assert_allclose(moments(maps), expected, rtol=1e-6)
+    squared = moments(maps, lambda values, part, scratch: torch.mul(values, values, out=scratch))
+    expected = [[(p * p).sum(), (p * p * x).sum(), (p * p * y).sum()] for p in maps.double().numpy()]
+    np.testing.assert_allclose(squared, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["argmax", "heatmap-offset", "simcc", "top-k"])
+def test_ideal_outputs_have_sigma_2(name: str) -> None:
+    decoder = decoders.create(name)
+    centres = torch.tensor([[[20.25, 30.5]]])
+    drawn, given = decoder.draw(centres, 64, 48), decoder.draw(centres, 64, 48, 2.0)
+    assert set(drawn) == set(decoder.needs) == set(given)
+    assert all(torch.equal(drawn[key], given[key]) for key in drawn)
+    found = decoder(drawn).landmarks
+    assert float((found - centres).norm()) <= decoder.bound
+
+
+@pytest.mark.parametrize("radius", [1.0, 2.5])
+def test_offsets_are_added_at_the_maximum(radius: float) -> None:
+    """One landmark at a time: its own face, point and pixel; an offset that isn't finite is invalid."""
+    generator = torch.Generator().manual_seed(7)
+    maps = torch.rand(2, 3, 5, 6, generator=generator)
+    offsets = torch.rand(2, 3, 2, 5, 6, generator=generator) - 0.5
+    maps[1, 2] = 0.0
+    bad = divmod(int(maps[0, 1].argmax()), 6)
+    offsets[0, 1, 1, bad[0], bad[1]] = INFINITY
+    found = decoders.create("heatmap-offset", radius=radius)({"heatmaps": maps, "offsets": offsets})
+    for face, point in np.ndindex(2, 3):
+        y, x = divmod(int(maps[face, point].argmax()), 6)
+        step = offsets[face, point, :, y, x].tolist()
+        expected = [x + radius * step[0], y + radius * step[1]]
+        if (face, point) in ((0, 1), (1, 2)):
+            expected = [-1.0, -1.0]
+        assert found.landmarks[face, point].tolist() == pytest.approx(expected, rel=1e-6)
+    assert (found.counts["empty"], found.counts["invalid"]) == (1, 1)
+    mirrored, span = decoders.create("heatmap-offset").mirror({"heatmaps": maps, "offsets": offsets})
+    assert span == 5.0
+    assert torch.equal(mirrored["offsets"][:, :, 0], -offsets[:, :, 0].flip(-1))
+    assert torch.equal(mirrored["offsets"][:, :, 1], offsets[:, :, 1].flip(-1))
+    for shape in ((2, 3, 2, 6, 5), (2, 3, 5, 6), (3, 2, 2, 5, 6)):
+        with pytest.raises(DecoderError, match=r"offsets has the shape"):
+            decoders.create("heatmap-offset")({"heatmaps": maps, "offsets": torch.zeros(shape)})
 
 
 # The contract --------------------------------------------------------------------------------------------------------

@@ -17,9 +17,9 @@ SUBSETS = {
 }  # fmt: skip
 
 #: Standard deviation over trainings of one face's deviation, percent: of the faces of ``pose``, and of the others.
-#: Measured on the shipped MobileNet: seven trainings of two epochs over 400 faces from its weights, which differ in the
-#: seed only, had subset means on synthface with standard deviations of 0.013 (test, 500 faces), 0.079 (pose, 65 faces)
-#: and 0.026 (occlusion, 147 faces). At WFLW's numbers of faces that is 0.006, 0.035 and 0.012; the values here give
+#: Measured on the shipped MobileNet: eight trainings of two epochs over 400 faces from its weights, which differ in the
+#: seed only, had subset means on synthface with standard deviations of 0.012 (test, 500 faces), 0.082 (pose, 65 faces)
+#: and 0.027 (occlusion, 147 faces). At WFLW's numbers of faces that is 0.005, 0.037 and 0.012; the values here give
 #: 0.0065, 0.035 and 0.012.
 POSE_NOISE, OTHER_NOISE = 0.63, 0.25
 

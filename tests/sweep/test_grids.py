@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from nmebench import models
 from nmebench.errors import InputError
-from nmebench.geometry import images
+from nmebench.geometry import Geometry, images
 from nmebench.protocol import CROP_CONVENTIONS, GRIDS
 from nmebench.reports.sections import scores
 from nmebench.reports.view import RunView
@@ -96,6 +96,21 @@ def test_landmarks_of_direct_networks_are_mapped_by_the_crop(
     )
     forced = sweep(few_faces, tmp_path, card, [])
     assert nmes(forced)["direct"] < 1e-5  # landmarks are stored as float32
+    assert (forced.confidence(forced.record.cells[0].id) == 1).all(), "the network states no confidence"
+
+
+def test_confidence_is_the_maximum_of_each_map(few_faces: Path, tmp_path: Path) -> None:
+    """The value of a Gaussian of sigma 2 at the pixel that is nearest to its centre."""
+    card = 'name = "drawn"\narchitecture = "oracle"\noptions = { sigma = 2.0 }\n'
+    run = sweep(few_faces, tmp_path, card, ["argmax", "dark"], limit=3)
+    model = run.record.models[0]
+    geometry = Geometry(run.faces.centre, run.faces.size, model.input_size, heatmap_size=model.heatmap_size)
+    centres = geometry.image_to_heatmap(run.faces.landmarks)
+    inside = ((centres > 0) & (centres < np.array(model.heatmap_size) - 1)).all(axis=-1)
+    expected = np.exp(-((centres - np.rint(centres)) ** 2).sum(axis=-1) / (2 * 2.0**2))
+    assert inside.mean() > 0.9
+    for cell in run.record.cells:
+        np.testing.assert_allclose(run.confidence(cell.id)[inside], expected[inside], atol=2e-3)
 
 
 def test_all_means_every_refinement_rule_and_no_preset(few_faces: Path, tmp_path: Path) -> None:

@@ -321,6 +321,16 @@ def test_relative_margin_is_a_percentage_of_the_baseline():
             Margin(value)
 
 
+def test_every_field_of_a_gate_of_limits_alone(run):
+    result = gate(run, None, limits=["nme<=4.6", "*dark*/nme<=1"])
+    assert (result.dataset, result.faces, result.level, result.has_baseline) == ("wflw", 500, 0.95, False)
+    assert result.limits == ("nme<=4.6", "*dark*/nme<=1")
+    assert (result.before, result.problem, result.margin) == (None, None, Margin())
+    assert [row.outcome for row in result.rows] == ["over limit", "passed"]
+    assert result.rows[0].reason.startswith("*dark*/nme<=1: NME is ")
+    assert result.rows[1].reason.startswith("nme<=4.6: NME is ")
+
+
 def test_parts_of_a_limit():
     limit = Limit.parse(" a*b?/fr10@large-pose  <= 2.50 ")
     assert (limit.cell, limit.metric, limit.subset, limit.value) == ("a*b?", "fr10", "large-pose", 2.5)

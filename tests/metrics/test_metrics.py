@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -129,6 +130,24 @@ def test_nan_is_a_failure():
     assert metrics.failures(values) == 2
     assert metrics.auc(values) == pytest.approx((9 + 8) / 40)
     assert metrics.ced(values, [10.0])[0] == 0.5
+
+
+def test_ced_without_faces_is_nan_at_every_threshold():
+    curve = metrics.ced([], [1.0, 2.0, 3.0])
+    assert curve.shape == (3,)
+    assert np.isnan(curve).all()
+    assert metrics.ced_counts([], [1.0, 2.0]).tolist() == [0, 0]
+
+
+def test_degenerate_faces_give_no_warnings():
+    """A normaliser of 0 gives infinity, or NaN where the error is 0 too; so does a face without a counted landmark."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = metrics.nme([[1.0, 2.0], [0.0, 0.0], [3.0, 4.0]], [0.0, 0.0, 5.0], [[1, 1], [1, 1], [0, 0]])
+        assert found[0] == np.inf
+        assert np.isnan(found[1:]).all()
+        assert np.isnan(metrics.nme_per_landmark([[1.0, 2.0]], [5.0], [[True, False]])[1])
+        assert math.isnan(metrics.pooled_nme([[1.0, 2.0]], [0.0]))
 
 
 @pytest.mark.parametrize("function", [metrics.auc, metrics.auc_hrnet, metrics.failure_rate], ids=lambda f: f.__name__)

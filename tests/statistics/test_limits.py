@@ -196,6 +196,24 @@ def test_binomial_interval_counts_photographs(level):
     assert (found.low[1], found.high[1]) == (alone.low, alone.high)
 
 
+def test_a_rate_of_99_percent_is_resampled():
+    """One success among 100 faces: only rates of 0 and 100 % are binomial."""
+    values = np.where(np.arange(100) == 3, 4.0, 20.0)
+    found = bootstrap(values, np.arange(100), "fr10", resamples=400)
+    nearly = bootstrap(values[:80], np.arange(80), "fr10", resamples=400)
+    assert found.estimate == 99.0
+    assert found.low < 99.0 < found.high <= 100.0
+    assert found.low != pytest.approx(100 * (0.025 ** (1 / 100)))
+    assert nearly.estimate == 98.75
+
+
+def test_a_rate_of_1_percent_is_resampled():
+    values = np.where(np.arange(100) == 3, 20.0, 4.0)
+    found = bootstrap(values, np.arange(100), "fr10", resamples=400)
+    assert found.estimate == 1.0
+    assert found.high != pytest.approx(100 * (1 - 0.025 ** (1 / 100)))
+
+
 def test_only_failure_rates_have_a_binomial_interval():
     assert bootstrap(np.zeros(30), np.arange(30), "nme").high == 0.0
     assert bootstrap(np.full(30, 100.0), np.arange(30), "nme").low == 100.0

@@ -205,7 +205,7 @@ class CodeFolder(MetaPathFinder):
             self._displaced = {}
 
     def _hides(self, top: str) -> bool:
-        """Whether the folder has a module of this name, so that the process's own one must not be found instead."""
+        """Return whether the folder has a module of this name, which must be found before one of the process."""
         return top in self.modules or (top in self._listed and self.offers(top) is not None)
 
     @cached_property
@@ -252,7 +252,7 @@ def folder_of(thing: object) -> CodeFolder | None:
 
 
 def _is_of(thing: object, module: ModuleType) -> bool:
-    """Whether a class or function belongs to a module object."""
+    """Return whether a class or function belongs to a module object."""
     found: Any = module
     for part in str(getattr(thing, "__qualname__", "")).split("."):
         found = getattr(found, part, None)
@@ -270,7 +270,7 @@ def _hash(path: Path) -> str:
 
 
 def _holds_python(spec: ModuleSpec) -> bool:
-    """Whether a folder without ``__init__.py`` holds Python files at all."""
+    """Return whether a folder without ``__init__.py`` holds Python files at all."""
     folders = [Path(folder) for folder in spec.submodule_search_locations or ()]
     return any(next(folder.glob(pattern), None) for folder in folders for pattern in ("*.py", "*/*.py"))
 

@@ -1,27 +1,20 @@
 """Loads checkpoints from any origin: executes nothing in the file and loads all parameters or none.
 
 The formats are ``torch.save`` (read with ``weights_only=True``, so that a pickle can only rebuild tensors and plain
-values) and safetensors; the content decides which. float16, bfloat16 and float64 become float32. The numpy values and
-histories that mmcv and mmengine store with the parameters are skipped without being built.
+values) and safetensors. float16, bfloat16 and float64 become float32.
 """
 
 from __future__ import annotations
 
-import pickle
-import re
-import struct
-import warnings
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 
 from nmebench.files import file_sha256
+from nmebench.models.checkpoint_content import read_content
 from nmebench.models.checkpoint_entries import Entry, entries, entry_at, epoch_of, first, prefix_hint, with_prefix
 from nmebench.models.checkpoint_file import check_file
 from nmebench.models.errors import CheckpointError
@@ -32,35 +25,6 @@ __all__ = ["LoadedCheckpoint", "load", "read", "verify"]
 
 MAX_ENTRIES = 8
 """Largest number of tables of parameters that an error lists."""
-
-_IGNORED_GLOBALS = (
-    "builtins.getattr",
-    "mmengine.logging.history_buffer.HistoryBuffer",
-    "numpy._core.multiarray._reconstruct",
-    "numpy._core.multiarray.scalar",
-    "numpy.core.multiarray._reconstruct",
-    "numpy.core.multiarray.scalar",
-    "numpy.dtype",
-    "numpy.ndarray",
-)
-"""Classes and functions in mmcv's and mmengine's checkpoints: numpy scalars (scores), histories, dataset metadata."""
-
-
-#: Programs in zip files, and the ending of a name that only they have.
-_PROGRAMS = {
-    "TorchScript": "/constants.pkl",
-    "torch.export": ("/models/model.json", "serialized_exported_program.json"),
-}
-
-
-class _Placeholder:
-    """Replaces each of ``_IGNORED_GLOBALS`` while a checkpoint is read: accepts any argument and does nothing."""
-
-    def __init__(self, *_: object) -> None:
-        pass
-
-    def __setstate__(self, _: object) -> None:
-        pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +42,7 @@ class LoadedCheckpoint:
     epoch: int | None = None
     """The number of the epoch that the file states."""
     notes: tuple[str, ...] = ()
-    """What was chosen or left out, one line each."""
+    """Remarks on what was chosen or left out, one line each."""
 
 
 def verify(path: Path, *, sha256: str | None = None, hash_prefix: str | None = None) -> str:
@@ -107,62 +71,6 @@ def verify(path: Path, *, sha256: str | None = None, hash_prefix: str | None = N
     return found
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-
-
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
-    try:
-        return safetensors.torch.load_file(path)
-    except (safetensors.SafetensorError, ValueError, KeyError, RuntimeError, OSError, MemoryError) as error:
-        raise CheckpointError(f"{path} is not a valid safetensors file: {_first_line(error)}") from error
-
-
-def _check_zip(path: Path) -> None:
-    """Refuse a zip that unpacks to more than it holds: ``torch.save`` never compresses."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            declared = sum(item.file_size for item in archive.infolist())
-            names = archive.namelist()
-    # zipfile raises the last ones for versions, sizes and names that a damaged directory claims.
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error, EOFError, IndexError) as error:
-        raise CheckpointError(f"{path} is cut short or damaged ({_first_line(error)}); download it again") from error
-    for kind, inside in _PROGRAMS.items():
-        if any(name.endswith(inside) for name in names):
-            raise CheckpointError(
-                f"{path} is a {kind} program, not a table of parameters, and loading it could run anything; export it"
-                ' to ONNX (docs/models.md, "TorchScript and torch.export") and set architecture = "onnx"'
-            )
-    size = path.stat().st_size
-    if declared > size:
-        raise CheckpointError(f"{path} holds {size} bytes and declares {declared}; torch.save never compresses")
-
-
-def _read_pickle(path: Path, zipped: bool) -> object:
-    if zipped:
-        _check_zip(path)
-    try:
-        with (
-            warnings.catch_warnings(),
-            torch.serialization.safe_globals([(_Placeholder, name) for name in _IGNORED_GLOBALS]),
-        ):
-            warnings.simplefilter("ignore")  # the error below states everything that matters
-            content: object = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        text = str(error)
-        unsafe = re.search(r"GLOBAL ([\w.]+)|(?:class|function) ([\w.]+)", text)
-        if "Unsupported" in text or ("weights_only" in text.lower() and unsafe):
-            what = next((g for g in unsafe.groups() if g), "code") if unsafe else "code"
-            raise CheckpointError(
-                f"{path} is a pickle that wants to run or build {what}; it was not run. If you trust its"
-                " origin, save its state_dict alone (torch.save(module.state_dict(), ...) or safetensors)"
-            ) from error
-        raise CheckpointError(f"{path} is no checkpoint: {_first_line(error)}") from error
-    except Exception as error:  # damaged files make torch's reader raise errors of any class
-        raise CheckpointError(f"{path} can't be read as a checkpoint: {_first_line(error)}") from error
-    return content
-
-
 def read(path: str | Path, *, key: str | None = None, prefix: str | None = None) -> dict[str, Tensor]:
     """Read the tensors of a checkpoint by name, without wrappers and ``module.``; nothing in the file is executed.
 
@@ -184,29 +92,10 @@ def read(path: str | Path, *, key: str | None = None, prefix: str | None = None)
         {'bias': tensor([0., 0.])}
     """
     path = Path(path)
-    found = _entries(_content(path), path, key, prefix)
+    found = _entries(read_content(path), path, key, prefix)
     if len(found) > 1:
         raise CheckpointError(f"{path} holds {_listed(found)}: choose one with key in [weights]")
     return dict(found[0].tensors)
-
-
-def _content(path: Path) -> object:
-    """What a checkpoint holds, tensors and plain values alone."""
-    size = check_file(path)
-    try:
-        with path.open("rb") as file:
-            head = file.read(64)
-    except OSError as error:
-        raise CheckpointError(f"{path} can't be read: {error.strerror or error}") from error
-    if head.lstrip().startswith(b"<"):
-        raise CheckpointError(f"{path} is a web page, not weights (a login or quota page?); download it again")
-    if head.startswith(b"version https://git-lfs"):
-        raise CheckpointError(f"{path} is a git-lfs pointer, not the weights; fetch it with git lfs pull")
-    if path.suffix == ".onnx":
-        raise CheckpointError(f'{path} is an ONNX network, not a table of parameters: set architecture = "onnx"')
-    if path.suffix == ".safetensors" or _looks_like_safetensors(head, size):
-        return _read_safetensors(path)
-    return _read_pickle(path, head.startswith(b"PK"))
 
 
 def _entries(content: object, path: Path, key: str | None, prefix: str | None) -> list[Entry]:
@@ -222,10 +111,6 @@ def _listed(found: Sequence[Entry]) -> str:
     """The tables of a file, for a message."""
     texts = [str(entry) for entry in found[:MAX_ENTRIES]]
     return ", ".join(texts) + (f" and {len(found) - len(texts)} more" if len(found) > len(texts) else "")
-
-
-def _looks_like_safetensors(head: bytes, size: int) -> bool:
-    return len(head) > 8 and head[8:9] == b"{" and struct.unpack("<Q", head[:8])[0] <= size - 8
 
 
 def _first_are(names: Sequence[str]) -> str:
@@ -343,7 +228,7 @@ def load(
     """
     path = Path(path)
     found = verify(path, sha256=sha256, hash_prefix=hash_prefix)
-    content = _content(path)
+    content = read_content(path)
     wanted: Mapping[str, Tensor] = module.state_dict()
     namings: Sequence[Naming] = getattr(module, "namings", ()) or (Naming("own", ()),)
     given = _entries(content, path, key, prefix)

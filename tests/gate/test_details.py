@@ -307,6 +307,22 @@ def test_subset_means_may_differ_by_a_quantum(run, baseline):
         assert row.outcome == outcome
 
 
+@pytest.mark.parametrize(("steps", "outcome"), [(2, "passed"), (3, "changed"), (-2, "passed"), (-3, "changed")])
+def test_a_subset_mean_that_differs_by_exactly_a_quantum(run, steps, outcome):
+    """All numbers are multiples of 2**-11, so that nothing is rounded."""
+    run.__dict__["per_face"] = {cell: np.full(500, 2.0) for cell in run.per_face}
+    reference = make_baseline(run)
+    cells = {
+        name: cell.model_copy(
+            update={"per_face": _pack(np.full(500, 2048 * QUANTUM)), "nme": {"test": 2.0 + steps * 2.0**-11}}
+        )
+        for name, cell in reference.cells.items()
+    }
+    reference = reference.model_copy(update={"cells": cells, "quantum": 2.0**-10})
+    assert reference.face_nme(ID).tolist() == [2.0] * 500
+    assert {row.outcome for row in gate(run, reference).rows} == {outcome}
+
+
 @pytest.mark.parametrize("value", [0.0, 0.5, 1e300])
 def test_margins_from_zero_on_are_allowed(value):
     assert Margin(value).points(4.0) == value

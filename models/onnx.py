@@ -15,7 +15,8 @@ from nmebench.models.card_input import ImageLayout
 from nmebench.models.card_output import LAYOUTS, UNITS, Layout, Output, OutputKind, Unit
 from nmebench.models.errors import ModelError
 from nmebench.models.onnx_session import Value, image_input, open_session, values
-from nmebench.models.output_adapter import OutputAdapter, fits
+from nmebench.models.output_adapter import OutputAdapter
+from nmebench.models.output_choice import OutputChoice, fits
 
 __all__ = ["OnnxNetwork"]
 
@@ -170,7 +171,7 @@ class OnnxNetwork(nn.Module):
         if (
             set(self.outputs) <= set(fitting)  # the project's names
             or (table.stack is not None and fitting)
-            or (len(fitting) in self.adapter.counts and table.kind != "simcc")
+            or (len(fitting) in OutputChoice(table, str(self.path)).counts and table.kind != "simcc")
         ):
             return tuple(fitting)
         example = 'names = ["x", "y"]' if table.kind == "simcc" else 'names = ["..."]'

@@ -37,16 +37,12 @@ from nmebench.models.card_output import Output
 from nmebench.models.errors import ModelError
 from nmebench.models.landmark_layout import from_layout, order_note, to_input_px
 from nmebench.models.logit_note import logit_note
+from nmebench.models.output_choice import OutputChoice, listed
 
-__all__ = ["AdaptedNetwork", "OutputAdapter", "adapted", "fits", "output_notes"]
+__all__ = ["AdaptedNetwork", "OutputAdapter", "adapted", "output_notes"]
 
 OUTPUTS = ("heatmaps", "landmarks", "logits", "offsets", "simcc_x", "simcc_y")
 """Names of the project's outputs."""
-
-_NAMES = {"heatmaps": ("heatmaps",), "landmarks": ("landmarks",), "simcc": ("simcc_x", "simcc_y")}
-
-#: Fields of the table that change outputs; ``grid`` does together with ``unit``.
-_APPLIED = ("names", "unit", "layout", "stack", "activation", "channels", "order", "offsets", "radius", "split")
 
 #: Attributes of a network that the wrapper has too (:mod:`nmebench.models`).
 _ATTRIBUTES = ("grid", "input_dtype", "input_size", "namings", "runtime", "use_threads")
@@ -77,6 +73,7 @@ class OutputAdapter(nn.Module):
         super().__init__()
         self.output = output
         self.owner = owner
+        self._choice = OutputChoice(output, owner)
         index: list[int] | None = None
         if output.order is not None:
             index = sorted(range(len(output.order)), key=output.order.__getitem__)
@@ -88,7 +85,7 @@ class OutputAdapter(nn.Module):
     @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the results, as far as the card decides them."""
-        return (*_NAMES[self.output.kind], *(("offsets",) if self.output.offsets else ()))
+        return self._choice.names
 
     def forward(self, raw: Any, images: Tensor) -> dict[str, Tensor]:
         """Convert the raw output of ``images``.
@@ -104,125 +101,24 @@ class OutputAdapter(nn.Module):
         if self.output.kind == "landmarks":
             return {"landmarks": self._landmarks(chosen[0], images)}
         if self.output.kind == "simcc":
-            axes = zip(_NAMES["simcc"], chosen, strict=True)
+            axes = zip(self.outputs, chosen, strict=True)
             return {name: self._distributions(name, value, images) for name, value in axes}
         return self._heatmaps(chosen)
 
-    # The choice of the raw outputs.
-
     def chosen(self, raw: Any, images: Tensor) -> list[Tensor]:
         """Return the raw outputs that the settings read, float32: one, or those of the offsets or of both axes too."""
-        return [self._checked_tensor(value, images.shape[0]) for value in self._choose(raw)]
-
-    @property
-    def counts(self) -> tuple[int, ...]:
-        """Numbers of raw outputs that the settings can read."""
-        if self.output.kind == "simcc":
-            return (2,)
-        return (2, 3) if self.output.offsets == "separate" else (1,)
-
-    def _choose(self, raw: Any) -> list[Any]:
-        """The raw outputs that the settings describe, in the order of ``names``."""
-        if self.output.names:
-            return [self._on_stack(self._at(raw, name)) for name in self.output.names]
-        if isinstance(raw, Tensor) and 1 in self.counts:
-            return [self._on_stack(raw)]
-        if isinstance(raw, Tensor):
-            entries = {"": raw}
-        elif isinstance(raw, Mapping):
-            names = self.outputs
-            if set(names) <= set(raw):
-                return [raw[name] for name in (*names, *(("offsets",) if self._gives_offsets(raw) else ()))]
-            entries = {str(name): value for name, value in raw.items()}
-        elif isinstance(raw, Sequence) and not isinstance(raw, str):
-            entries = {str(number): value for number, value in enumerate(raw)}
-        else:
-            raise ModelError(
-                f"{self.owner} returns a {type(raw).__name__}, not a tensor, a list or a mapping of tensors"
-            )
-        fitting = [
-            name for name, value in entries.items() if isinstance(value, Tensor) and fits(self.output, value.shape)
-        ]
-        stack = self.output.stack
-        if stack is not None and len(fitting) > 1:
-            return [entries[self._of_stack(fitting, stack)]]
-        if len(fitting) not in self.counts:
-            raise ModelError(self._not_chosen(entries, fitting))
-        # Two distributions with names of their own don't show which one is x.
-        if self.output.kind == "simcc" and isinstance(raw, Mapping):
-            raise ModelError(
-                f"{self.owner} gives {_listed(entries)}: names in [output] must say which output is x and which is y"
-            )
-        return [self._on_stack(entries[name]) for name in fitting]
-
-    def _gives_offsets(self, raw: Mapping[str, Any]) -> bool:
-        """Whether the outputs have offsets that the card needn't describe, because they have the project's name."""
-        return self.output.kind == "heatmaps" and self.output.offsets is None and "offsets" in raw
-
-    def _not_chosen(self, entries: Mapping[str, Any], fitting: Sequence[str]) -> str:
-        """The message when the settings don't decide which outputs to read."""
-        wanted = " or ".join(map(str, self.counts))
-        kind = self.output.kind + (" and offsets" if self.output.offsets == "separate" else "")
-        if list(entries) == [""]:
-            return f"{self.owner} gives {_listed(entries)}, not {kind} {self._expected()}"
-        text = f"{self.owner} gives {_listed(entries)}; {kind} are read from {wanted}"
-        if len(fitting) > wanted.count("or") + 1 and self.output.kind != "simcc" and self.output.offsets is None:
-            return f"{text}: set names, or stack (-1 is the last one), in [output]"
-        return f"{text}: set names in [output], or correct kind"
-
-    def _expected(self) -> str:
-        if self.output.kind == "landmarks":
-            return "[N, K, 2], [N, 2, K] or [N, 2 K]"
-        return "[N, K, h, w]" if self.output.kind == "heatmaps" else "[N, K, bins] of x and of y"
-
-    def _at(self, raw: Any, name: str) -> Any:
-        """The raw output of a name: a key, a position, or a path of both."""
-        if isinstance(raw, Mapping) and name in raw:
-            return raw[name]
-        if isinstance(raw, Tensor):
-            raise ModelError(f"{self.owner} gives one output without a name: leave names out of [output]")
-        found = raw
-        for part in name.split("."):
-            found = self._entry(found, part, name)
-        return found
-
-    def _entry(self, value: Any, part: str, name: str) -> Any:
-        if isinstance(value, Mapping) and part in value:
-            return value[part]
-        if isinstance(value, Sequence) and part.lstrip("-").isdigit() and -len(value) <= int(part) < len(value):
-            return value[int(part)]
-        raise ModelError(f"{self.owner} has no output {name!r} (names in [output]); it gives {_listed(value)}")
-
-    def _of_stack(self, names: Sequence[str], stack: int) -> str:
-        if not -len(names) <= stack < len(names):
-            raise ModelError(f"{self.owner} gives {len(names)} stacks: [output] stack = {stack} is none of them")
-        return names[stack]
-
-    def _on_stack(self, value: Any) -> Any:
-        """The chosen stack of an output ``[N, stacks, ...]`` or of a list; the output itself without ``stack``."""
-        stack = self.output.stack
-        if stack is None:
-            return value
-        if isinstance(value, Sequence) and value:
-            return value[int(self._of_stack([str(i) for i in range(len(value))], stack))]
-        rank = {"heatmaps": (5, 6), "landmarks": (3, 4, 5)}[self.output.kind]
-        if not isinstance(value, Tensor) or value.ndim not in rank:
-            raise ModelError(
-                f"{self.owner} gives {_listed({'': value})}, which has no stacks: leave stack out of [output]"
-            )
-        stacks = int(value.shape[1])
-        return value[:, int(self._of_stack([str(i) for i in range(stacks)], stack))]
+        return [self._checked_tensor(value, images.shape[0]) for value in self._choice.choose(raw)]
 
     def _checked_tensor(self, value: Any, faces: int) -> Tensor:
         """An output as float32; its first dimension must be the batch."""
         if not isinstance(value, Tensor):
-            raise ModelError(f"{self.owner} gives {_listed({'': value})} where a tensor was expected")
+            raise ModelError(f"{self.owner} gives {listed({'': value})} where a tensor was expected")
         if value.is_complex() or value.is_quantized or value.layout != torch.strided:
             raise ModelError(f"{self.owner} gives a tensor of type {value.dtype} and layout {value.layout}")
         if value.ndim < 2 or value.shape[0] != faces:
             raise ModelError(
                 f"{self.owner} gives {list(value.shape)} for {faces} images: the batch must be the first dimension, so"
-                f" {self.output.kind} are {self._expected()}"
+                f" {self.output.kind} are {self._choice.expected}"
             )
         return value.to(torch.float32)
 
@@ -252,7 +148,7 @@ class OutputAdapter(nn.Module):
 
     def _heatmaps(self, chosen: Sequence[Tensor]) -> dict[str, Tensor]:
         if chosen[0].ndim not in (4, 5):
-            raise ModelError(f"{self.owner} gives {list(chosen[0].shape)}, not heatmaps {self._expected()}")
+            raise ModelError(f"{self.owner} gives {list(chosen[0].shape)}, not heatmaps {self._choice.expected}")
         first, *others = (self._channels_first(value) for value in chosen)
         if self.output.offsets == "interleaved":
             if first.ndim == 4:
@@ -407,7 +303,7 @@ class AdaptedNetwork(nn.Module):
 
     def _is_converted(self, raw: Mapping[str, Any]) -> bool:
         output = self.adapter.output
-        return _follows_the_interface(output) and set(_NAMES[output.kind]) <= set(raw) <= set(OUTPUTS)
+        return _follows_the_interface(output) and set(self.adapter.outputs) <= set(raw) <= set(OUTPUTS)
 
 
 def adapted(module: nn.Module, output: Output, owner: str, *, image_layout: ImageLayout | None = None) -> nn.Module:
@@ -427,32 +323,6 @@ def adapted(module: nn.Module, output: Output, owner: str, *, image_layout: Imag
     return AdaptedNetwork(module, OutputAdapter(output, owner), image_layout).train(module.training)
 
 
-def fits(output: Output, shape: Sequence[int | None]) -> bool:
-    """Return whether an output of this shape can hold what a card's ``[output]`` table describes.
-
-    Args:
-        output: the table.
-        shape: None for an open dimension; empty for an unknown number of dimensions, which fits.
-
-    Example:
-        >>> fits(Output(kind="landmarks"), (None, 98, 64, 64)), fits(Output(), (None, 98, 64, 64))
-        (False, True)
-    """
-    rank, stacks = len(shape), output.stack is not None
-    if not rank:
-        return True
-    if output.kind == "simcc":
-        return rank == 3
-    if output.kind == "landmarks":
-        values = 1
-        for side in shape[1:]:
-            values *= side or 6  # an open dimension may have any size
-        depth = 3 if output.layout == "xyz" else 2
-        narrow = rank < 4 or any(side is None or side <= 3 for side in shape[2:])
-        return 2 <= rank <= 4 + stacks and narrow and values % depth == 0
-    return (rank in (4, 5) or (rank == 6 and stacks)) and 1 not in shape[-2:]
-
-
 def output_notes(output: Output, outputs: Mapping[str, Tensor]) -> tuple[str, ...]:
     """Return notes on named outputs whose values suggest another ``[output]`` table, for the results.
 
@@ -469,7 +339,7 @@ def output_notes(output: Output, outputs: Mapping[str, Tensor]) -> tuple[str, ..
 
 
 def _follows_the_interface(output: Output) -> bool:
-    """Whether a table sets nothing but ``kind``, ``grid``, ``split`` and ``empty``, which change no output."""
+    """Return True if a table sets nothing but ``kind``, ``grid``, ``split`` and ``empty``, which change no output."""
     grid = output.grid if output.unit is None else None
     usual = Output(kind=output.kind, grid=grid, split=output.split, empty=output.empty)
     return output == usual
@@ -477,19 +347,3 @@ def _follows_the_interface(output: Output) -> bool:
 
 def _softmax_of_maps(value: Tensor) -> Tensor:
     return torch.softmax(value.flatten(-2), dim=-1).unflatten(-1, (value.shape[-2], value.shape[-1]))
-
-
-def _listed(value: Any) -> str:
-    """Names and shapes of outputs, for a message."""
-    if isinstance(value, Mapping):
-        entries = list(value.items())
-    elif isinstance(value, Sequence) and not isinstance(value, str):
-        entries = list(enumerate(value))
-    else:
-        entries = [("", value)]
-    texts = []
-    for name, one in entries[:12]:
-        shape = str(list(one.shape)) if isinstance(one, Tensor) else type(one).__name__
-        texts.append(f"{name} {shape}".strip())
-    more = f" and {len(entries) - 12} more" if len(entries) > 12 else ""
-    return (", ".join(texts) or "nothing") + more

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nmebench.errors import InputError
 from nmebench.geometry import scheme
 from nmebench.models.card_output import Output
-from nmebench.models.output_adapter import fits
+from nmebench.models.output_choice import fits
 
 __all__ = ["Entry", "OutputTable", "describe_output"]
 

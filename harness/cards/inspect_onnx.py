@@ -1,4 +1,4 @@
-"""What an ONNX file tells about its network: how it reads images, and the outputs of some images."""
+"""Inspects an ONNX file: how its network reads images, and the outputs of some images."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class OnnxFacts:
 
     @property
     def size_is_stated(self) -> bool:
-        """Whether the graph fixes the size of the images."""
+        """True if the graph fixes the size of the images."""
         return self.image.size is not None
 
 

@@ -57,7 +57,7 @@ class Measure:
         """Faces that the network has computed so far."""
         module = built.module
         self.adapted = isinstance(module, OnnxNetwork | AdaptedNetwork)
-        """Whether the raw outputs can be converted again."""
+        """True if the raw outputs can be converted again."""
         self.reads_pixels = getattr(module, "input_dtype", None) == "uint8"
         self._run = _raw_outputs(module, engine)
         self._batches = batches_of(dataset, BATCH)

@@ -52,8 +52,9 @@ class DifferenceTexts:
 
 def comparison_html(comparison: Comparison) -> str:
     """Render a comparison as a page; the same comparison gives the same bytes."""
-    found = [pair.difference for pair in comparison.pairs] or [d for row in comparison.rows for d in row.differences]
-    ends = [e for d in found if d is not None for e in (d.low, d.high)]
+    found: list[CellDifference | None] = [pair.difference for pair in comparison.pairs]
+    found = found or [difference for row in comparison.rows for difference in row.differences]
+    ends = [end for difference in found if difference is not None for end in (difference.low, difference.high)]
     scale = DifferenceScale.of(ends)
     sentence, tone = _sentence(comparison)
     groups = [

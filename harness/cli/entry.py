@@ -182,7 +182,8 @@ def _run_command(arguments: list[str], *, debug: bool) -> int:
     except typer.Exit as leave:
         return int(leave.exit_code)
     except _UsageError as error:
-        _print_error(f"nmebench: error: {error.format_message()} (see `nmebench --help`)")  # type: ignore[attr-defined]
+        command = getattr(getattr(error, "ctx", None), "command_path", "nmebench")
+        _print_error(f"nmebench: error: {error.format_message()} (see `{command} --help`)")  # type: ignore[attr-defined]
         return 2
     except _Stopped as stopped:
         _print_error(f"nmebench: {_STOPPED[signal.Signals(stopped.number)]}; run the same command again to resume")

@@ -61,7 +61,7 @@ def compare(runs: Sequence[Run], *, names: Sequence[str] | None = None, level: f
     rows = [
         ComparedRow(
             _label(cells),
-            tuple(None if cells[c] is None else scores_of(cells[c].id, values[r, c], masks) for c in columns),
+            tuple(None if cell is None else scores_of(cell.id, values[r, c], masks) for c, cell in enumerate(cells)),
             tuple(
                 CellDifference.of(pairs[r, c], float(adjusted[r, c]), level) if (r, c) in pairs else None
                 for c in columns

@@ -29,6 +29,13 @@ README_TABLES = {
     "floors": ("docs/results/wflw-floors", *PUBLISHED, "--flip", "none", "--model", "oracle"),
 }  # fmt: skip
 
+#: Tables of decoders and flip tests: run, document, section.
+FLIP_TABLES = (
+    ("docs/results/h3r-wflw-sample", "README.md", "h3r"),
+    ("docs/results/h3r-wflw-sample", "docs/decoders.md", "h3r"),
+    ("docs/results/h3r-wflw-sample-authors-crop", "docs/decoders.md", "h3r-authors"),
+)
+
 
 def _python_of(environment: Path) -> Path:
     """The interpreter of a virtual environment."""
@@ -155,6 +162,9 @@ def readme(session: nox.Session) -> None:
     for name, arguments in README_TABLES.items():
         block = ("--update", "README.md", "--section", name)
         _run(session, environment, "nmebench", "tables", *arguments, *block, *session.posargs)
+    for run, file, name in FLIP_TABLES:
+        table = ("table", run, "--floor", "docs/results/wflw-floors", "--update", file, "--section", name)
+        _run(session, environment, "python", "docs/tools/flip_table.py", *table, *session.posargs)
 
 
 @nox.session

@@ -209,7 +209,7 @@ HEADERS = {
     "no-faces": ("{'descr': '<f8', 'fortran_order': False, 'shape': (0, 98, 2)}", "holds no faces"),
     "no-faces-flat": ("{'descr': '<f8', 'fortran_order': False, 'shape': (0, 196)}", "holds no faces"),
     "no-points": ("{'descr': '<f8', 'fortran_order': False, 'shape': (3, 0, 2)}", "must be"),
-    "scalar": ("{'descr': '<f8', 'fortran_order': False, 'shape': ()}", "EOF|must be"),
+    "scalar": ("{'descr': '<f8', 'fortran_order': False, 'shape': ()}", "can be read|must be"),
     "huge": ("{'descr': '<f8', 'fortran_order': False, 'shape': (10000000000, 98, 2)}", "can be read|memory"),
     "beyond-64-bits": (f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({2**70}, 98, 2)}}", "can be read"),
     "negative": ("{'descr': '<f8', 'fortran_order': False, 'shape': (-1, 98, 2)}", "can be read"),

@@ -47,7 +47,7 @@ class SeriesStep:
 
     @property
     def causes(self) -> tuple[str, ...]:
-        """What else changed between the two runs: weights, nmebench's code, versions of packages."""
+        """Other changes between the two runs: weights, nmebench's code, versions of packages."""
         found = []
         if self.before.weights != self.after.weights:
             found.append("other weights")

@@ -42,7 +42,7 @@ Scores = Mapping[tuple[str, str], Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class TableOptions:
-    """What a table shows."""
+    """The selection, the layout and the numbers of a table."""
 
     layout: Layout = "subsets"
     metric: MetricName = "nme"

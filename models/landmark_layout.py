@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor
 
 from nmebench.models.card_output import Layout, Unit
@@ -45,13 +46,13 @@ def from_layout(value: Tensor, layout: Layout, owner: str) -> Tensor:
     text = f"{owner} gives [N, {', '.join(map(str, given[1:]))}]"
     depth = 3 if layout == "xyz" else 2
     if layout == "xs-ys" and math.prod(sizes) % 2 == 0:
-        pairs = value.flatten(1).unflatten(1, (2, -1)).transpose(1, 2)
+        pairs = torch.unflatten(value.flatten(1), 1, (2, -1)).transpose(1, 2)
     elif len(sizes) == 1:
         if sizes[0] % depth:
             third = sizes[0] % 3 == 0 and layout != "xyz"
             way_out = 'layout = "xyz" in [output] reads x, y and a third value; ' if third else ""
             raise ModelError(f"{text}, not landmarks [N, {depth} K]; {way_out}export (x, y) of each landmark")
-        pairs = value.unflatten(1, (-1, depth))
+        pairs = torch.unflatten(value, 1, (-1, depth))
     elif len(sizes) == 2:
         pairs = _from_table(value, sizes, layout, text)
     else:
@@ -121,9 +122,9 @@ def order_note(landmarks: Tensor, layout: str) -> tuple[str, ...]:
         return ()
     given = landmarks.double()
     if layout == "xy":
-        other = given.flatten(1).unflatten(1, (2, -1)).transpose(1, 2)
+        other = torch.unflatten(given.flatten(1), 1, (2, -1)).transpose(1, 2)
     else:
-        other = given.transpose(1, 2).flatten(1).unflatten(1, (-1, 2))
+        other = torch.unflatten(given.transpose(1, 2).flatten(1), 1, (-1, 2))
     paths = {layout: _path_length(given), ("xs-ys" if layout == "xy" else "xy"): _path_length(other)}
     ratio = float((paths["xs-ys"] / paths["xy"].clamp_min(1e-12)).median())
     looks = "xy" if ratio > 2 else "xs-ys" if 0.25 < ratio < 1 else layout

@@ -90,7 +90,7 @@ class OnnxNetwork(nn.Module):
     @property
     def input_dtype(self) -> str:
         """Name of the type of the values that the graph reads, such as ``uint8``."""
-        return np.dtype(self.image.dtype).name
+        return str(np.dtype(self.image.dtype).name)
 
     def use_threads(self, threads: int) -> None:
         """Reopen the graph with another number of threads."""

@@ -204,13 +204,13 @@ class OutputAdapter(nn.Module):
         """``[N, size K, h, w]`` as ``[N, K, size, h, w]``."""
         if value.shape[1] % size:
             raise ModelError(f"{self.owner} gives {list(value.shape)}: {value.shape[1]} channels aren't {meaning}")
-        return value.unflatten(1, (-1, size))
+        return torch.unflatten(value, 1, (-1, size))
 
     def _halves(self, value: Tensor, meaning: str) -> Tensor:
         """``[N, 2 K, h, w]`` as ``[N, 2, K, h, w]``."""
         if value.shape[1] % 2:
             raise ModelError(f"{self.owner} gives {list(value.shape)}: {value.shape[1]} channels aren't {meaning}")
-        return value.unflatten(1, (2, -1))
+        return torch.unflatten(value, 1, (2, -1))
 
     # Activation, points and their order.
 
@@ -237,13 +237,13 @@ class OutputAdapter(nn.Module):
         """Keep the chosen points of ``[N, K, ...]`` and put them in the scheme's order."""
         points = int(value.shape[1])
         kept = self.output.kept
-        if isinstance(kept, tuple):
+        if isinstance(kept, tuple) and self._kept is not None:
             if max(kept) >= points:
                 raise ModelError(
                     f"{self.owner} gives {points} points (0 to {points - 1}): [output] channels names {max(kept)}"
                 )
             value = value.index_select(1, self._kept)
-        elif kept != slice(None):
+        elif isinstance(kept, slice) and kept != slice(None):
             start, stop, step = kept.indices(points)
             if not range(start, stop, step):
                 raise ModelError(
@@ -346,4 +346,4 @@ def _follows_the_interface(output: Output) -> bool:
 
 
 def _softmax_of_maps(value: Tensor) -> Tensor:
-    return torch.softmax(value.flatten(-2), dim=-1).unflatten(-1, (value.shape[-2], value.shape[-1]))
+    return torch.unflatten(torch.softmax(value.flatten(-2), dim=-1), -1, (value.shape[-2], value.shape[-1]))

@@ -74,7 +74,7 @@ def _points() -> set[int]:
 
 
 def _may_be_landmarks(value: NDArray[np.float32]) -> bool:
-    sides = [side for side in value.shape[1:] if side != 1]
+    sides: list[int] = [side for side in value.shape[1:] if side != 1]
     if len(sides) == 1:
         return sides[0] >= 2 * MIN_POINTS and (sides[0] % 2 == 0 or sides[0] % 3 == 0)
     return len(sides) == 2 and (min(sides) in (2, 3)) and max(sides) >= MIN_POINTS
@@ -149,7 +149,7 @@ def _landmarks(outputs: Arrays, landmarks: list[str], maps: list[str]) -> Output
 
 def _count(value: NDArray[np.float32]) -> int:
     """Number of landmarks of an output."""
-    sides = [side for side in value.shape[1:] if side != 1]
+    sides: list[int] = [side for side in value.shape[1:] if side != 1]
     if len(sides) == 2:
         return max(sides)
     return sides[0] // (3 if sides[0] % 2 else 2)

@@ -76,7 +76,7 @@ def probe(
     given = models.card.load(card)
     dataset = datasets.load(data, format=data_format, limit=limit)
     built = models.build(given, weights=weights)
-    found = search(built, dataset, engine=engine, progress=lambda stage: sys.stderr.write(f"{stage}\n"))
+    found = search(built, dataset, engine=engine, progress=_show)
     _print(found, dataset.spec)
     typer.echo(GUESS)
     if out is not None:
@@ -84,6 +84,10 @@ def probe(
         write_atomically(out, proposal(given, found, dataset.spec, out))
         typer.echo(f"card: {out}")
     return 0
+
+
+def _show(stage: str) -> None:
+    sys.stderr.write(f"{stage}\n")
 
 
 def _print(found: Probe, data: str) -> None:

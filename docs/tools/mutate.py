@@ -7,8 +7,9 @@ for code outside of functions), until the first one fails, in a process that is 
 imported. ``../shared`` is not beside the copy, so tests that need it are skipped; ``--shared`` links it.
 
 The results are stored in ``docs/results/mutation``, one file per package, and ``--page`` writes their table to
-``docs/mutation.md``. ``--survivors`` tests only the stored survivors again, after new tests were written. Survivors
-that no test can find are listed with the reason in ``equivalent_mutants.toml``.
+``docs/mutation.md``. ``--survivors`` tests only the stored survivors again, after new tests were written, and marks
+those that are found now; the score stays that of the first test. Survivors that no test can find are listed with the
+reason in ``equivalent_mutants.toml``.
 """
 
 from __future__ import annotations
@@ -317,6 +318,14 @@ def _store(name: str, result: dict[str, Any]) -> None:
     (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 
 
+def _again(survivor: dict[str, Any], tested: int, earlier: int, alive: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return a survivor of an earlier test, marked if a test finds it now."""
+    if tested != earlier:
+        return survivor  # the code has changed since: some of the survivors are gone
+    keys = ("file", "function", "before", "after")
+    return survivor | {"found_later": not any(all(other[k] == survivor[k] for k in keys) for other in alive)}
+
+
 def reason(survivor: dict[str, Any], equivalent: list[dict[str, str]]) -> str | None:
     """Return why no test can find a mutant; None when nothing is known."""
     for entry in equivalent:
@@ -363,7 +372,12 @@ def page(results: dict[str, list[dict[str, Any]]], equivalent: list[dict[str, st
             for survivor, why in zip(run["survivors"], reasons, strict=True):
                 before, after = shortened(*(survivor[text].replace("`", "'") for text in ("before", "after")))
                 place = f"`{survivor['file']}`, `{survivor['function']}`"
-                line = f"* {place}: `{before}` became `{after}`. {why or 'No test finds it.'}"
+                later = (
+                    "A test that was written afterwards finds it."
+                    if survivor.get("found_later")
+                    else "No test finds it."
+                )
+                line = f"* {place}: `{before}` became `{after}`. {why or later}"
                 if line not in listed:
                     listed.append(line)
     return "\n".join([*table, "", "### Survivors", "", *listed])
@@ -392,7 +406,12 @@ def main() -> None:
                 name, copy, options.sample, options.seed, earlier["survivors"] if earlier is not None else None
             )
             if earlier is not None:
-                result |= {"tested": earlier["tested"], "timeouts": earlier["timeouts"] + result["timeouts"]}
+                result = earlier | {
+                    "survivors": [
+                        _again(s, result["tested"], len(earlier["survivors"]), result["survivors"])
+                        for s in earlier["survivors"]
+                    ]
+                }
             _store(name, result)
             sys.path.pop(0)
             os.chdir(ROOT)

@@ -225,9 +225,10 @@ def speed(session: nox.Session) -> None:
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """Fuzz every reader with atheris. `-- SECONDS` sets the time per target (default 60); Python 3.11 to 3.13."""
+    """Fuzz every reader of files. `-- SECONDS` sets the time per reader (default 60); Linux, Python 3.11 to 3.13."""
     environment = _environment(session, "test", "fuzz")
     seconds = session.posargs[0] if session.posargs else "60"
+    _run(session, environment, "python", "tests/fuzz/fuzz.py", "--seconds", seconds)
     _run(session, environment, "python", "tests/fuzz/fuzz_readers.py", "--all", "--seconds", seconds)
 
 

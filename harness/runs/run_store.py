@@ -415,11 +415,14 @@ class Run:
             "jpeg": pa.types.is_binary,
             "width": run_files.is_integer,
             "height": run_files.is_integer,
-            "warp": pa.types.is_list,
+            "warp": lambda kind: pa.types.is_list(kind) and pa.types.is_float64(kind.value_type),
         }
-        rows = run_files.read_table(self.path, name, columns).to_pylist()
+        table = run_files.read_table(self.path, name, columns)
+        rows = table.to_pylist()
         if len(rows) != self.record.dataset.faces or any(len(row["warp"]) != 6 for row in rows):
             raise run_files.damaged(self.path, name, "doesn't have one picture per face")
+        if any(chunk.flatten().null_count for chunk in table.column("warp").chunks):
+            raise run_files.damaged(self.path, name, "a map to a picture lacks a number")
         return [
             Thumbnail(row["jpeg"], (row["width"], row["height"]), np.asarray(row["warp"]).reshape(2, 3)) for row in rows
         ]

@@ -62,23 +62,24 @@ def content(folder: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_interrupted_command(nmebench: Call, folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The signal comes at each write of a file, before the file is in its place."""
+    """The signal comes when a file is open for writing and holds nothing yet."""
     original = folder.with_name("original")
     shutil.copytree(folder, original)
     before = content(folder)
     command = COMMANDS[name].format(folder).split()
     written: list[int] = []
-    fsync = os.fsync
+    fdopen = os.fdopen
     sent: signal.Signals | None = None
     at = 0
 
-    def interrupted(descriptor: int) -> None:
-        written.append(descriptor)
-        if len(written) == at and sent is not None:
-            os.kill(os.getpid(), sent)
-        fsync(descriptor)
+    def interrupted(descriptor: int, mode: str = "r", *arguments: Any, **options: Any) -> Any:
+        if "w" in mode:
+            written.append(descriptor)
+            if len(written) == at and sent is not None:
+                os.kill(os.getpid(), sent)
+        return fdopen(descriptor, mode, *arguments, **options)
 
-    monkeypatch.setattr(os, "fsync", interrupted)
+    monkeypatch.setattr(os, "fdopen", interrupted)
     code = nmebench(*command).code
     complete = content(folder)
     count = len(written)

@@ -77,8 +77,10 @@ def _link(run: Path, to: Path, link: str | None) -> str | None:
         common = Path(os.path.commonpath([report.resolve(), to.resolve()]))
     except ValueError:  # another drive
         return None
-    # A path through the root would name a folder of this machine.
-    return None if common == Path(common.anchor) else Path(path).as_posix()
+    # A path that leaves the repository would name folders of this machine.
+    if common == Path(common.anchor) or (link is None and not common.is_relative_to(to.resolve().parent)):
+        return None
+    return Path(path).as_posix()
 
 
 @app.command("report")
@@ -96,6 +98,7 @@ def report(
     from nmebench.errors import InputError
     from nmebench.printable import shown
     from nmebench.reports.history import write_history
+    from nmebench.reports.render.text import count
 
     check_output(out, "--out")
     if commit_url is not None and not (commit_url.startswith(("https://", "http://")) and "{commit}" in commit_url):
@@ -103,9 +106,10 @@ def report(
     found = _trend(folder, repository, machine)
     page = write_history(found, out, folder=folder, commit_url=commit_url)
     steps = found.steps
-    commits = len({step.after.commit for _, step in steps})
+    moved = len({step.after.commit for _, step in steps})
     typer.echo(
-        f"history: {len(found.commits)} commits, {len(found.series)} series, {len(steps)} steps at {commits} commits"
+        f"history: {count(len(found.commits), 'commit')}, {len(found.series)} series, {count(len(steps), 'step')} at "
+        f"{count(moved, 'commit')}"
     )
     typer.echo(f"page: {page}")
     return 0

@@ -108,10 +108,11 @@ def _selection(*patterns: list[str] | None) -> Selection:
 
 
 def _link(run: Path, document: Path | None) -> str:
-    """The path of the run's scores from the document's folder; empty where no relative path leads there."""
-    folder = Path() if document is None else document.parent
+    """The path of the run's scores from the document's folder; empty without a document or a path below its folder."""
+    if document is None:
+        return ""
     try:
-        path = os.path.relpath((run / "scores.csv").resolve(), folder.resolve())
+        path = os.path.relpath((run / "scores.csv").resolve(), document.parent.resolve())
     except ValueError:  # another drive
         return ""
     return "" if path.startswith("..") else Path(path).as_posix()
@@ -129,16 +130,16 @@ def _update(file: Path, section: str, text: str, *, check: bool) -> int:
     try:
         document = raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise InputError(f"document {shown(file)}:{line}: a byte is not UTF-8: save the file as UTF-8") from error
+        number = raw[: error.start].count(b"\n") + 1
+        raise InputError(f"document {shown(file)}:{number}: a byte is not UTF-8: save the file as UTF-8") from error
     present = tables.block_content(document, section, shown(file))
     if present == text:
         typer.echo(f"{shown(file)}: the section {section} is up to date")
         return 0
     if check:
         changes = difflib.unified_diff(present.splitlines(), text.splitlines(), "stored", "from the run", lineterm="")
-        for number, line in enumerate(changes):
-            if number == _MOST_DIFFERENCES:
+        for position, line in enumerate(changes):
+            if position == _MOST_DIFFERENCES:
                 typer.echo("...")
                 break
             typer.echo(shown(line))

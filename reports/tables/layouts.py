@@ -128,7 +128,7 @@ def _subsets(run: Run, options: TableOptions) -> Table:
         *(Column(name) for name in labels),
         *(Column(f"{name} ({counts[name]})", numeric=True, interval=shows[name]) for name in subsets),
     ]
-    rows = [
+    rows: list[tuple[str | Value, ...]] = [
         (
             *(parts[name][i] for name in labels),
             *(numbers.value(cell.id, subset, interval=shows[subset]) for subset in subsets),
@@ -144,11 +144,15 @@ def _label(name: str, cell: CellRecord) -> str:
 
 def _decoders(run: Run, options: TableOptions, floor: Run | None) -> Table:
     cells = selected_cells(run, options.selection)
-    for option, values in (("flip", {c.flip for c in cells}), ("box", {c.box for c in cells})):
-        if len(values) > 1:
+    protocols: tuple[tuple[str, set[str]], ...] = (
+        ("flip", {str(cell.flip) for cell in cells}),
+        ("box", {cell.box for cell in cells}),
+    )
+    for option, found in protocols:
+        if len(found) > 1:
             raise InputError(
                 f"--layout decoders: the selected cells have several values of {option} "
-                f"({', '.join(sorted(map(shown, values)))}); choose one with --{option}"
+                f"({', '.join(sorted(map(shown, found)))}); choose one with --{option}"
             )
     subsets = options.selection.subsets or ("test",)
     if len(subsets) > 1:

@@ -91,7 +91,7 @@ def selected_subsets(run: Run, selection: Selection) -> list[str]:
         InputError: the run has no face in a subset that is named.
     """
     counts = run.record.dataset.counts
-    known = [name for name in SUBSETS if counts.get(name)]
+    known: list[str] = [name for name in SUBSETS if counts.get(name)]
     for name in selection.subsets:
         if name not in known:
             raise InputError(

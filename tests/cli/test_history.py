@@ -67,7 +67,7 @@ def test_add_report_and_bisect(nmebench, measured, repository):
 
     report = nmebench("history", "report", "-o", "trend.html", "--commit-url", "https://example.org/{commit}")
     assert report.code == 0, report.err
-    assert report.out.splitlines()[0] == "history: 3 commits, 3 series, 3 steps at 1 commits"
+    assert report.out.splitlines()[0] == "history: 3 commits, 3 series, 3 steps at 1 commit"
     page = (repository / "trend.html").read_text(encoding="utf-8")
     assert '<a href="two/report.html">run before</a>' in page
     assert '<a href="three/report.html">run after</a>' in page

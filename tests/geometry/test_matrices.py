@@ -12,6 +12,7 @@ from nmebench.errors import InputError
 from nmebench.geometry import Geometry, scheme
 from nmebench.geometry.crop import crop, normalise
 from nmebench.geometry.geometry import checked_box, warp_matrix
+from nmebench.geometry.resize import whole_pixels
 from nmebench.geometry.scheme_table import SchemeTable
 from nmebench.protocol import CROP_CONVENTIONS
 
@@ -188,6 +189,12 @@ def test_sides_of_a_cut(side: float, allowed: bool, axis: int) -> None:
     else:
         with pytest.raises(InputError, match="1 to 32766 px are allowed"):
             crop(image, (1.5, 1.5), size, (4, 4), "resize")
+
+
+def test_boxes_in_whole_pixels_have_a_side_of_one_at_least() -> None:
+    centre, size = whole_pixels(np.array([[10.0, 20.4], [5.5, 6.5]]), np.array([[0.2, 3.0], [1.0, 0.4]]))
+    assert centre.tolist() == [[10.5, 20.5], [5.5, 6.5]]
+    assert size.tolist() == [[1.0, 3.0], [1.0, 1.0]]
 
 
 # Normalisation -------------------------------------------------------------------------------------------------------

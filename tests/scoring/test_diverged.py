@@ -93,6 +93,17 @@ def test_run_with_scores_alone_uses_the_mean_of_the_failed_faces(run):
     assert {cell: (d.faces, d.text) for cell, d in found.items()} == {BAD_ID: (None, "diverged")}
 
 
+def test_every_cell_and_the_first_and_last_face_may_have_diverged(run):
+    """The stored file is believed where the landmarks are gone."""
+    shutil.rmtree(run.path / "landmarks")
+    cells = [cell.id for cell in run.record.cells]
+    (run.path / "diverged.json").write_text(json.dumps({cell: [0, 59] for cell in cells}))
+    found = diverged_cells(Run.open(run.path))
+    assert {cell: diverged.faces for cell, diverged in found.items()} == dict.fromkeys(cells, (0, 59))
+    (run.path / "diverged.json").write_text(json.dumps({cells[0]: []}))
+    assert diverged_cells(Run.open(run.path)) == {}
+
+
 @pytest.mark.parametrize("content", [{"other": [0]}, {BAD_ID: [60]}, {BAD_ID: [-1]}, {BAD_ID: [True]}, [1]], ids=str)
 def test_damaged_file_is_refused(run, content):
     shutil.rmtree(run.path / "landmarks")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from time import monotonic
 
@@ -42,15 +42,18 @@ def console() -> Output:
     return Output(None if unlimited else shutil.get_terminal_size().columns)
 
 
-def table(title: str, *columns: str, optional: tuple[str, ...] = ()) -> ResultTable:
+def table(
+    title: str, *columns: str, optional: tuple[str, ...] = (), short: Mapping[str, str] | None = None
+) -> ResultTable:
     """Return an empty table.
 
     Args:
         title: the line above the table; may be empty.
         columns: names of the columns.
         optional: columns that a narrow terminal leaves out, the first one first.
+        short: short names of columns for a narrow terminal.
     """
-    return ResultTable(title, columns, optional)
+    return ResultTable(title, columns, optional, short or {})
 
 
 @contextmanager

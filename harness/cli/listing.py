@@ -155,11 +155,12 @@ def published(
 ) -> None:
     """List published WFLW results with their sources."""
     from nmebench import published as rows
+    from nmebench.cli.scores_table import SHORT
     from nmebench.protocol import SUBSETS
     from nmebench.published.rows import FILE
 
     head = ("method", "year", *SUBSETS, "FR@10", "AUC@10", "table by", "source")
-    body = table("published WFLW rows, NME in percent", *head, optional=("table by", "AUC@10", "FR@10"))
+    body = table("published WFLW rows, NME in percent", *head, optional=("table by", "AUC@10", "FR@10"), short=SHORT)
     for row in rows.select(method=method, kind=kind, subset=subset, metric=metric):
         body.add_row(
             row.method + (" (!)" if row.faults else ""),

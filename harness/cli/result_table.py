@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -31,6 +31,8 @@ class ResultTable:
     columns: tuple[str, ...]
     optional: tuple[str, ...] = ()
     """Columns that may be left out where the width is too small, the first one first."""
+    short: Mapping[str, str] = field(default_factory=dict)
+    """Short names of columns, which are used where the width is too small."""
     rows: list[tuple[str, ...]] = field(default_factory=list)
 
     def add_row(self, *cells: str) -> None:
@@ -50,9 +52,9 @@ class ResultTable:
             columns: names; those that the table doesn't have are ignored.
         """
         kept = [number for number, name in enumerate(self.columns) if name not in columns]
-        result = ResultTable(self.title, tuple(self.columns[number] for number in kept), self.optional)
-        result.rows = [tuple(row[number] for number in kept) for row in self.rows]
-        return result
+        names = tuple(self.columns[number] for number in kept)
+        rows = [tuple(row[number] for number in kept) for row in self.rows]
+        return ResultTable(self.title, names, self.optional, self.short, rows)
 
     def records(self) -> list[dict[str, str]]:
         """Return the rows as dictionaries by column."""
@@ -61,9 +63,9 @@ class ResultTable:
     def lines(self, width: int | None = None) -> list[str]:
         """Return the table as lines without trailing spaces.
 
-        Where it is too wide, optional columns are left out first. Then texts are wrapped between words, and columns
-        with one value for all rows move into a line above the table. If that is not enough, each row becomes a block
-        with one line per column.
+        Where it is too wide, texts with one value for all rows move into a line above the table, columns get their
+        short names, and optional columns are left out. Then texts are wrapped between words. If that is not enough,
+        each row becomes a block with one line per column.
 
         Args:
             width: number of characters of a line; None for no limit.
@@ -81,22 +83,36 @@ class ResultTable:
             ['model  net', 'NME    5.286', '']
         """
         title = [] if not self.title else [self.title] if width is None else wrapped(self.title, width)
-        columns = list(range(len(self.columns)))
-        if width is None or self._natural(columns) <= width:
-            return [*title, *self._grid(columns, None)]
-        left_out: list[str] = []
-        for name in self.optional:
-            columns = [column for column in columns if self.columns[column] != name]
-            left_out.append(name)
-            if self._natural(columns) <= width:
-                return [*title, *self._grid(columns, None), *_remark(left_out, width)]
-        constant = [c for c in columns[1:] if len(self.rows) > 1 and len({row[c] for row in self.rows}) == 1]
-        for chosen, moved in ((columns, []), ([c for c in columns if c not in constant], constant)):
-            if self._wraps(chosen, width):
-                above = ", ".join(f"{self.columns[c]} {self.rows[0][c]}" for c in moved)
-                heading = wrapped(above, width) if above else []
-                return [*title, *heading, *self._grid(chosen, width), *_remark(left_out, width)]
-        return [*title, *self._blocks(list(range(len(self.columns))), width)]
+        every = list(range(len(self.columns)))
+        if width is None:
+            return [*title, *self._grid(every, None)]
+        for wrap in (False, True):
+            for dropped in range(len(self.optional) + 1):
+                kept = [c for c in every if self.columns[c] not in self.optional[:dropped]]
+                constant = self._constant(kept)
+                moved = [c for c in kept if c not in constant]
+                for columns, brief in ((kept, False), (moved, False), (moved, True)):
+                    table = self._renamed() if brief else self
+                    if (table._smallest_line(columns) if wrap else table._natural(columns)) > width:
+                        continue
+                    above = ", ".join(f"{self.columns[c]} {self.rows[0][c]}" for c in kept if c not in columns)
+                    heading = wrapped(above, width) if above else []
+                    remark = _remark(self.optional[:dropped], width)
+                    return [*title, *heading, *table._grid(columns, width), *remark]
+        return [*title, *self._blocks(every, width)]
+
+    def _renamed(self) -> ResultTable:
+        """The table with the short names of its columns."""
+        names = tuple(self.short.get(name, name) for name in self.columns)
+        return ResultTable(self.title, names, self.optional, self.short, self.rows)
+
+    def _constant(self, columns: Sequence[int]) -> list[int]:
+        """Columns of texts with one value in all of several rows; another column of texts must remain."""
+        texts = [column for column in columns if not self._is_number(column)]
+        if len(self.rows) < 2:
+            return []
+        found = [column for column in texts if len({row[column] for row in self.rows}) == 1]
+        return found if len(found) < len(texts) else []
 
     def _is_number(self, column: int) -> bool:
         cells = [row[column] for row in self.rows]
@@ -119,8 +135,8 @@ class ResultTable:
         words = max((cell_len(word) for cell in self._cells(column) for word in cell.split()), default=1)
         return max(words, min(_NARROWEST, self._longest(column)))
 
-    def _wraps(self, columns: Sequence[int], width: int) -> bool:
-        return sum(map(self._smallest, columns)) + len(_GAP) * (len(columns) - 1) <= width
+    def _smallest_line(self, columns: Sequence[int]) -> int:
+        return sum(map(self._smallest, columns)) + len(_GAP) * (len(columns) - 1)
 
     def _widths(self, columns: Sequence[int], width: int | None) -> dict[int, int]:
         """The width of each column: the longest text, reduced from the widest on until the line fits."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
 from nmebench.cli.console import console, table
 from nmebench.printable import shown
@@ -13,7 +14,13 @@ from nmebench.protocol import SUBSETS
 from nmebench.runs.run_store import CellRecord, Run
 from nmebench.scoring import bad_maps, card_settings, cell_settings, declared_protocol, setting_differences
 
-__all__ = ["print_scores", "print_time", "scores_json"]
+__all__ = ["SHORT", "print_scores", "print_time", "scores_json"]
+
+
+SHORT: Final[Mapping[str, str]] = MappingProxyType(
+    {"expression": "expr", "illumination": "illum", "occlusion": "occl"}
+)
+"""Short names of the subsets for narrow terminals."""
 
 
 def print_scores(run: Run) -> None:
@@ -23,7 +30,7 @@ def print_scores(run: Run) -> None:
     head = ("model", "decoder", "flip", "box", *subsets, "FR@10", "AUC@10")
     title = f"{record.dataset.name}: {record.dataset.describe()}, NME in percent ({record.normaliser})"
     scores = {(row["cell"], row["subset"]): row for row in run.score_rows()}
-    body = table(title, *head, optional=("AUC@10",))
+    body = table(title, *head, optional=("AUC@10", "FR@10"), short=SHORT)
     for cell in record.cells:
         all_faces = scores[cell.id, "test"]
         body.add_row(

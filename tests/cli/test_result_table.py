@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nmebench.cli import console, verbosity
+from nmebench.cli import console, listing, scores_table, verbosity
 from nmebench.cli.result_table import ResultTable, wrapped
 from nmebench.runs.run_store import Run
 
@@ -44,7 +44,8 @@ def test_every_number_is_complete_and_fits(rows: list[tuple[str, ...]], width: i
 
 def scores() -> ResultTable:
     head = ("model", "decoder", "flip", "box", "test", "pose", "expression", "blur", "FR@10", "AUC@10")
-    table = ResultTable("wflw: 143 of 2500 faces, NME in percent (inter-ocular)", head, ("AUC@10",))
+    title = "wflw: 143 of 2500 faces, NME in percent (inter-ocular)"
+    table = ResultTable(title, head, ("AUC@10", "FR@10"), {"expression": "expr"})
     table.add_row("net", "dark", "none", "pfld", "5.286", "8.311", "6.016", "5.605", "6.294 (9)", "0.4846")
     table.add_row("net", "argmax", "none", "pfld", "10.286", "8.311", "-", "5.605", "16.294 (19)", "0.4")
     return table
@@ -58,17 +59,25 @@ net    dark     none  pfld   5.286  8.311       6.016  5.605    6.294 (9)  0.484
 net    argmax   none  pfld  10.286  8.311           -  5.605  16.294 (19)     0.4""",
     80: """\
 wflw: 143 of 2500 faces, NME in percent (inter-ocular)
-model  decoder  flip  box     test   pose  expression   blur        FR@10
-net    dark     none  pfld   5.286  8.311       6.016  5.605    6.294 (9)
-net    argmax   none  pfld  10.286  8.311           -  5.605  16.294 (19)
-(without AUC@10; --verbose shows every column)""",
+model net, flip none, box pfld
+decoder    test   pose  expression   blur        FR@10  AUC@10
+dark      5.286  8.311       6.016  5.605    6.294 (9)  0.4846
+argmax   10.286  8.311           -  5.605  16.294 (19)     0.4""",
     60: """\
 wflw: 143 of 2500 faces, NME in percent (inter-ocular)
-flip none, box pfld, pose 8.311, blur 5.605
-model  decoder    test  expression        FR@10
-net    dark      5.286       6.016    6.294 (9)
-net    argmax   10.286           -  16.294 (19)
-(without AUC@10; --verbose shows every column)""",
+model net, flip none, box pfld
+decoder    test   pose   expr   blur        FR@10  AUC@10
+dark      5.286  8.311  6.016  5.605    6.294 (9)  0.4846
+argmax   10.286  8.311      -  5.605  16.294 (19)     0.4""",
+    45: """\
+wflw: 143 of 2500 faces, NME in percent
+  (inter-ocular)
+model net, flip none, box pfld
+decoder    test   pose  expression   blur
+dark      5.286  8.311       6.016  5.605
+argmax   10.286  8.311           -  5.605
+(without AUC@10, FR@10; --verbose shows every
+  column)""",
     30: """\
 wflw: 143 of 2500 faces, NME
   in percent (inter-ocular)
@@ -96,7 +105,7 @@ AUC@10      0.4""",
 }
 
 
-@pytest.mark.parametrize("width", [None, 120, 80, 60, 30])
+@pytest.mark.parametrize("width", [None, 120, 80, 60, 45, 30])
 def test_snapshot(width: int | None) -> None:
     assert "\n".join(scores().lines(width)) == SNAPSHOTS[None if width == 120 else width]
 
@@ -134,12 +143,24 @@ def test_commands_on_a_terminal(
     faces = np.random.default_rng(0).normal(4, 0.1, 60)
     card = {"name": "net", "reported": {"wflw": {"paper": {"nme": {"test": 4.0}, "tolerance": 0.01, "source": "x"}}}}
     run = make_run({("net", d, "none", "landmarks"): faces for d in ("dark", "argmax")}, cards={"net": card}).path
-    monkeypatch.setattr(console, "console", lambda: console.Output(None if verbosity.is_verbose() else width))
+    for module in (scores_table, console):
+        monkeypatch.setattr(module, "console", lambda: console.Output(width))
     for command in (["score", run], ["check", run, "--no-explain"]):
         result = nmebench(*command)
         for line in result.out.splitlines():
             assert len(line) <= width or max(map(len, line.split())) > width - 20, line
         assert re.search(r"\b4\.\d+", result.out)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("name", ["models", "decoders", "boxes", "datasets", "normalisers", "recipes", "published"])
+def test_lists_on_a_terminal(nmebench: Call, monkeypatch: pytest.MonkeyPatch, name: str, width: int) -> None:
+    monkeypatch.setattr(listing, "console", lambda: console.Output(width))
+    result = nmebench("list", name)
+    assert result.code == 0
+    for line in result.out.splitlines():
+        words = line.split()
+        assert len(line) <= width or (len(words) < 3 and len(words[-1]) > width // 2), line
 
 
 def test_a_pipe_has_every_column_without_padding(nmebench: Call) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from nmebench import scoring
 from nmebench.errors import InputError
+from nmebench.geometry.scheme import load
 from nmebench.runs.run_store import Run
 from nmebench.scoring.diverged import _mean_of_failures, diverged_cells, diverged_faces
+from nmebench.scoring.plausibility import suspect_cells
 from nmebench.scoring.read_predictions import MAX_COORDINATE, _order_by_face
 from nmebench.scoring.score_run import score, subset_masks
 from nmebench.scoring.store_predictions import store_predictions
@@ -177,6 +180,18 @@ def test_a_cell_that_diverged_once_is_found_by_its_scores(make_run, tmp_path):
         path.unlink()
     (run.path / "diverged.json").unlink(missing_ok=True)
     assert diverged_cells(run)[run.record.cells[0].id].text == "diverged"
+
+
+def test_exchanged_sides_of_a_network_are_suspect(tmp_path):
+    """The cells of a run are tested with the scheme's own permutation of left and right."""
+    (tmp_path / "landmarks").mkdir()
+    wflw = load("wflw98")
+    truth = np.random.default_rng(1).uniform(0, 200, (5, 98, 2))
+    np.save(tmp_path / "landmarks" / "c.npy", truth[:, wflw.flip].astype(np.float32))
+    dataset = SimpleNamespace(landmarks=truth, scheme=wflw)
+    (note,) = suspect_cells(tmp_path, [SimpleNamespace(id="c")], dataset, np.full(5, 60.0))
+    assert note.startswith("suspect: c: the median NME is ")
+    assert "left and right" in note
 
 
 # Imported runs -------------------------------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ _CARD_FIELDS: Final = (
     ("read as x0", "layout in [output]"),
     ("with x and y exchanged", "layout in [output]"),
     ("with left and right", "order in [output]"),
+    ("with the points in another order", "order in [output]"),
     ("times", "unit in [output]"),
     ("with another position and size", "unit in [output] and box in [input]"),
 )
@@ -54,7 +55,8 @@ def suspect_note(
 
     The median NME must be above 10 %, and a simple transform must halve it; or it must be above 100 %. The transforms
     are: another layout of the numbers, x and y exchanged, left and right exchanged, one factor for all coordinates,
-    another order of the faces, and one position and size per face (px of a crop), also with x and y exchanged.
+    another order of the faces, one position and size per face (px of a crop), also with x and y exchanged, and another
+    order of the points.
 
     Args:
         landmarks: predictions ``[N, K, 2]``, image px.
@@ -286,6 +288,13 @@ def _transforms(landmarks: Array, truth: Array, flip: NDArray[np.int64] | None) 
             _EXPLAINED,
         )
     )
+    found.append(
+        (
+            landmarks[:, _point_order(landmarks, truth)],
+            "with the points in another order it is {after}: are they numbered as in another scheme?",
+            _EXPLAINED,
+        )
+    )
     return found
 
 
@@ -298,6 +307,16 @@ def _nearest(landmarks: Array, truth: Array) -> NDArray[np.int64]:
 
     _, nearest = cKDTree(features(landmarks)).query(features(truth))
     return np.asarray(nearest, dtype=np.int64)
+
+
+def _point_order(landmarks: Array, truth: Array) -> NDArray[np.int64]:
+    """Return the permutation ``[K]`` of the predicted points with the smallest sum of mean distances to the truth."""
+    from scipy.optimize import linear_sum_assignment
+
+    distances = np.zeros((truth.shape[1], landmarks.shape[1]))
+    for face, points in zip(landmarks, truth, strict=True):
+        distances += np.linalg.norm(points[:, None] - face[None], axis=-1)
+    return np.asarray(linear_sum_assignment(distances)[1], dtype=np.int64)
 
 
 def _fitted(landmarks: Array, truth: Array) -> Array:

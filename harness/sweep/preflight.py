@@ -156,8 +156,8 @@ def _pair(
     else:
         crop = CropLoader(dataset, geometry, boxes.sampling, [rows], Clock()).crops(0)
     card = built.card.input
-    image = torch.from_numpy(cropping.normalise(crop, mean=card.mean, std=card.std, colour=card.colour))
-    return torch.cat([image, image.flip(-1) * 0.5])
+    pair = np.concatenate([crop, crop[:, :, ::-1] // 2])  # whole numbers, which networks of uint8 need
+    return torch.from_numpy(cropping.normalise(pair, mean=card.mean, std=card.std, colour=card.colour))
 
 
 def _points_hint(output: torch.Tensor, points: int) -> str:

@@ -135,6 +135,11 @@ def test_cells_of_a_run_are_named(tmp_path, truth, distance):
         ),
         pytest.param(lambda p: p[:, WFLW.flip], "See order in [output] of the card", id="left and right"),
         pytest.param(
+            lambda p: p[:, np.random.default_rng(3).permutation(98)],
+            "the points in another order it is 0.0 %: are they numbered as in another scheme? See order in [output]",
+            id="another numbering",
+        ),
+        pytest.param(
             lambda p: np.full_like(p, 5000.0),
             "check mean, std and colour in [input], and unit, layout, activation and channels in [output]",
             id="impossible",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -70,6 +71,10 @@ def test_transforms_equal_slow_references():
     flat = landmarks.reshape(3, 14)
     ratios = sorted((TRUTH / landmarks).ravel().tolist())
     factor = (ratios[20] + ratios[21]) / 2
+
+    def total_distance(order):
+        return sum(math.dist(landmarks[n, order[k]], TRUTH[n, k]) for n in range(3) for k in range(7))
+
     expected = [
         np.array([[[flat[n, k], flat[n, 7 + k]] for k in range(7)] for n in range(3)]),
         np.array([[[y, x] for x, y in face] for face in landmarks]),
@@ -78,19 +83,20 @@ def test_transforms_equal_slow_references():
         landmarks[_nearest(landmarks, TRUTH)],
         _fitted(landmarks, TRUTH),
         _fitted(np.array([[[y, x] for x, y in face] for face in landmarks]), TRUTH),
+        landmarks[:, min(permutations(range(7)), key=total_distance)],
     ]
     for (moved, _, _), wanted in zip(found, expected, strict=True):
         np.testing.assert_allclose(moved, wanted)
-    assert [limit for _, _, limit in found] == [100.0, 100.0, 100.0, 30.0, 30.0, 30.0, 30.0]
+    assert [limit for _, _, limit in found] == [100.0, 100.0, 100.0, 30.0, 30.0, 30.0, 30.0, 30.0]
     assert f"times {factor:.3g} it is {{after}}" in found[3][1]
     assert all("{after}" in advice for _, advice, _ in found)
 
 
 def test_transforms_that_do_not_apply_are_left_out():
     """No order of one face, no factor of zeros, no sides without a scheme; zeros don't count for the factor."""
-    assert len(_transforms(TRUTH[:1], TRUTH[:1], None)) == 5
-    assert len(_transforms(np.zeros((1, 7, 2)), TRUTH[:1], None)) == 4
-    assert len(_transforms(TRUTH[:2], TRUTH[:2], None)) == 6
+    assert len(_transforms(TRUTH[:1], TRUTH[:1], None)) == 6
+    assert len(_transforms(np.zeros((1, 7, 2)), TRUTH[:1], None)) == 5
+    assert len(_transforms(TRUTH[:2], TRUTH[:2], None)) == 7
     halves = TRUTH / 2
     halves[:, :3] = 0
     assert "times 2 it is" in _transforms(halves, TRUTH, None)[2][1]

@@ -134,3 +134,32 @@ def test_an_impossible_nme_names_the_fields_of_the_card(few_faces: Path, tmp_pat
     (note,) = [note for note in run.record.dataset.notes if note.startswith("suspect: x__direct")]
     assert "[output]" in note
     assert "[input]" in note
+
+
+def test_a_network_of_pixel_values(few_faces: Path, tmp_path: Path) -> None:
+    """All images of a sweep have whole numbers, also those of the check before the engine."""
+    nodes = [
+        helper.make_node("Cast", ["image"], ["values"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["values"], ["mean"], axes=[1, 2, 3], keepdims=1),
+        helper.make_node("Squeeze", ["mean", "last"], ["column"]),
+        helper.make_node("Add", ["column", "points"], ["landmarks"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", 16, 16, 3])],
+        [helper.make_tensor_value_info("landmarks", TensorProto.FLOAT, ["n", K, 2])],
+        [
+            numpy_helper.from_array(np.array([3]), "last"),
+            numpy_helper.from_array(_random(1, K, 2).astype(np.float32), "points"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.save(model, tmp_path / "x.onnx")
+    (tmp_path / "x.toml").write_text(
+        'name = "x"\narchitecture = "onnx"\nweights = "x.onnx"\n[input]\nsize = [16, 16]\nmean = [0, 0, 0]\n'
+        'std = [1, 1, 1]\n[output]\nkind = "landmarks"\nunit = "input-px"\n[test]\nflip = true\n'
+    )
+    raw = {"data": f"wflw:{few_faces}", "models": [str(tmp_path / "x.toml")], "pictures": False, "limit": 3}
+    run = execute(validate(raw, where="a test"), tmp_path / "run")
+    assert [cell.flip for cell in run.record.cells] == ["flip"]

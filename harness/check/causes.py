@@ -178,13 +178,13 @@ def _other_decoders(s: DeviatingCell) -> tuple[Overrides, ...]:
 def _geometry(s: DeviatingCell) -> Geometry:
     """The maps of the cell's network for the boxes that the run stored."""
     faces = s.run.faces
-    grid = (s.model.card.get("output") or {}).get("grid") or "stride"
+    output: Mapping[str, Any] = s.model.card.get("output") or {}
     return Geometry(
         faces.centre,
         faces.size,
         s.model.input_size,
         crop=s.card_input.get("convention") or "stride",
-        grid=grid,
+        grid=output.get("grid") or "stride",
         heatmap_size=s.model.heatmap_size if s.heatmaps else None,
     )
 

@@ -14,7 +14,7 @@ from nmebench.scoring.diverged import diverged_cells
 from nmebench.sweep import execute
 from nmebench.sweep.configuration import validate
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 MODEL = "h3r-mobilenetv2-256"
 CHECKPOINT = "weights/h3r_mobilenetv2_wflw_256x256_p2-b7e0b470.pth"

@@ -83,7 +83,8 @@ def _cell_notes(run: Run, cell: CellRecord) -> Iterator[str]:
     """Settings that aren't the model card's, and heatmaps that gave no landmark."""
     measured, expected = cell_settings(run, cell), card_settings(run.model(cell.model), cell.box)
     for name, (now, card) in setting_differences(measured, expected).items():
-        yield f"measured with {name} {now} instead of {card}"
+        verb = "measured" if run.record.kind == "sweep" else "declared"
+        yield f"{verb} with {name} {now} instead of {card}"
     for kind in ("invalid", "empty"):
         if count := bad_maps(cell, kind):
             yield f"{count} heatmaps are {kind}, so their landmarks are not the network's"

@@ -95,6 +95,11 @@ def test_other_declaration_than_the_table_is_not_comparable(
     assert (result.code, expected in result.out) == (3, True), result.out
 
 
+def test_scores_name_a_declared_setting(score: Call, tmp_path: Path) -> None:
+    result = score("--like", tmp_path / "card.toml", "--box-padding", "1.3")
+    assert "declared with box padding 1.3 instead of 1.2" in result.out
+
+
 def test_deviation_is_explained_without_a_network(nmebench: Call, score: Call, tmp_path: Path) -> None:
     (tmp_path / "card.toml").write_text(CARD.replace("2.00", "2.10"))
     assert score("--like", tmp_path / "card.toml").code == 0

@@ -271,17 +271,17 @@ def test_package(name: str, copy: Copy, sample: int, seed: int, chosen: list[dic
         keys = {(c["file"], c["function"], c["before"], c["after"]) for c in chosen}
         everything = [pair for pair in everything if _key(*pair) in keys]
     elif 0 < sample < total:
-        picked = sorted(random.Random(f"{seed} {name}").sample(range(total), sample))
-        everything = [everything[index] for index in picked]
+        # The order is random, so that a run that is interrupted has tested a smaller sample of the same kind.
+        everything = random.Random(f"{seed} {name}").sample(everything, sample)
     print(f"{name}: {len(everything)} of {total} mutants, {len(recording.seconds)} tests", flush=True)
-    counts = {"failed": 0, "timeout": 0, "passed": 0}
-    survivors = []
+    survivors: list[dict[str, Any]] = []
+    result = {"seed": seed, "mutants": total, "tested": 0, "timeouts": 0, "survivors": survivors}
     for file, mutant in everything:
         chosen_tests = recording.tests_of(file, mutant.function)
         limit = 60 + 10 * sum(recording.seconds.get(test, 0.0) for test in chosen_tests)
         with copy.with_text(file, mutant.text()):
             outcome = run_tests(copy, chosen_tests, seconds=limit, module=_module_of(file))
-        counts[outcome] += 1
+        result["timeouts"] += outcome == "timeout"
         if outcome == "passed":
             survivors.append(
                 {
@@ -296,14 +296,11 @@ def test_package(name: str, copy: Copy, sample: int, seed: int, chosen: list[dic
             before, after = shortened(mutant.before, mutant.after)
             print(f"  {file}:{mutant.line} {mutant.function} ({mutant.operator})", flush=True)
             print(f"    - {before}\n    + {after}", flush=True)
-    print(f"{name}: {counts['failed'] + counts['timeout']} of {len(everything)} killed", flush=True)
-    return {
-        "seed": seed,
-        "mutants": total,
-        "tested": len(everything),
-        "timeouts": counts["timeout"],
-        "survivors": survivors,
-    }
+        result["tested"] += 1
+        if chosen is None:
+            _store(name, result)
+    print(f"{name}: {result['tested'] - len(survivors)} of {result['tested']} killed", flush=True)
+    return result
 
 
 def _stored(name: str) -> list[dict[str, Any]]:

@@ -1,11 +1,5 @@
-// Printing opens folded parts. The navigation marks the section in view.
+// The navigation marks the section in view.
 {
-  let folded = [];
-  addEventListener("beforeprint", () => {
-    folded = all("details:not([open])");
-    for (const part of folded) part.open = true;
-  });
-  addEventListener("afterprint", () => { for (const part of folded) part.open = false; });
   const links = new Map(all(".sections a").map((link) => [link.hash.slice(1), link]));
   const watch = new IntersectionObserver((entries) => {
     for (const entry of entries) {

@@ -275,10 +275,13 @@ def test_page_never_scrolls_sideways(open_page: Callable[..., Any], width: int) 
     assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
-def test_prints_everything(open_page: Callable[..., Any], tmp_path: Path) -> None:
+def test_prints_what_is_open_on_white(open_page: Callable[..., Any], tmp_path: Path) -> None:
     page = open_page(color_scheme="dark")
     page.emulate_media(media="print", color_scheme="dark")
     assert page.locator("#scores > [data-metric]:visible").count() == 3
+    assert page.locator("#all-cells").is_hidden()
+    page.evaluate("document.querySelector('#all-cells').open = true")
+    assert page.locator("#scores [data-metric]:visible").count() == 6
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert not page.locator(".sections").is_visible()
     file = tmp_path / "report.pdf"

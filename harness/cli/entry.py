@@ -10,7 +10,7 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -174,10 +174,23 @@ def main(arguments: list[str] | None = None) -> int:
             signal.signal(number, handler)
 
 
+def _call(arguments: list[str]) -> Any:
+    """Run a command. An error that a signal caused, such as a broken import, is replaced by :class:`_Stopped`."""
+    try:
+        return app(args=arguments, prog_name="nmebench", standalone_mode=False)
+    except Exception as error:
+        context = error.__context__
+        while context is not None and not isinstance(context, _Stopped):
+            context = context.__context__
+        if context is None:
+            raise
+        raise context from None
+
+
 def _run_command(arguments: list[str], *, debug: bool) -> int:
     """Run a command and convert its result or exception to an exit code; ``debug`` shows the traceback of an error."""
     try:
-        result = app(args=arguments, prog_name="nmebench", standalone_mode=False)
+        result = _call(arguments)
         sys.stdout.flush()
     except typer.Exit as leave:
         return int(leave.exit_code)

@@ -143,12 +143,14 @@ def test_shipped_cards_report_the_published_numbers():
     """The table of a card and the published row of the same source have the same numbers."""
     from nmebench.models import card as cards
 
-    by_source = {r.source: r for r in published.load()}
     compared = 0
     for name in cards.shipped():
-        for table in cards.load(name).reported.get("wflw", {}).values():
-            found = by_source.get(table.source)
-            if found is not None:
+        card = cards.load(name)
+        for table in card.reported.get("wflw", {}).values():
+            of_source = [row for row in published.load() if row.source == table.source]
+            if len(of_source) > 1:  # a page with several networks
+                of_source = [row for row in of_source if row.sha256_prefix == card.weights.hash_prefix]
+            for found in of_source[-1:]:
                 assert {s: float(v) for s, v in found.nme.items()} == dict(table.nme), (name, table.source)
                 compared += 1
-    assert compared >= 7
+    assert compared >= 10

@@ -93,7 +93,7 @@ def diverged_cells(run: Run) -> dict[str, DivergedCell]:
         InputError: a file of the run can't be read.
     """
     if all(run_files.exists(run.path / "landmarks" / f"{cell.id}.npy") for cell in run.record.cells):
-        faces = _faces_of_cells(run)
+        faces: Mapping[str, list[int]] = _faces_of_cells(run)
     else:
         stored = run.read_json(FILE)
         if stored is None:

@@ -125,15 +125,16 @@ def _inside(block: tuple[float, list[int]], gap: float) -> tuple[float, float]:
     return middle - half, middle + half
 
 
-def top_labels(axes: Axes, labels: Sequence[tuple[float, str, str]]) -> None:
+def top_labels(drawing: Figure, axes: Axes, labels: Sequence[tuple[float, str, str]]) -> None:
     """Write labels above the axes in one row, each near its x, without overlap; several rows if one is too narrow.
 
     Args:
+        drawing: the figure of the axes.
         axes: axes whose x limits are final.
         labels: x in data units, text, and placeholder colour.
     """
     low, high = axes.get_xlim()
-    width = 72 * float(axes.figure.get_size_inches()[0]) * 0.72  # points, about the axes' share of the figure
+    width = 72 * float(drawing.get_size_inches()[0]) * 0.72  # points, about the axes' share of the figure
     longest = max((len(text) for _, text, _ in labels), default=0) * 4.9 / width
     rows = max(1, min(len(labels), int(np.ceil(longest * len(labels)))))
     for row in range(rows):
@@ -225,8 +226,10 @@ def _rounded(match: re.Match[str]) -> str:
 
 
 def axes_box(drawing: Figure, axes: Axes) -> tuple[float, float, float, float]:
-    """Left, top, width and height of the axes in the SVG's units (points); the page's script draws on them. The layout is
-    final afterwards."""
+    """Left, top, width and height of the axes in the SVG's units (points); the page's script draws on them.
+
+    The layout is final afterwards.
+    """
     with _style():
         for _ in range(3):  # labels beside the axes need several passes until the layout is final
             drawing.canvas.draw()

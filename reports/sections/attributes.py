@@ -27,7 +27,7 @@ class AttributePlot:
 def section(view: RunView) -> AttributePlot | None:
     """Plot each network's reported cell, or its best one, on every subset; None without attribute subsets."""
     subsets = list(view.masks)
-    firsts = {}
+    firsts: dict[str, CellView] = {}
     for head in view.headline:
         if head.cell.ranked:
             firsts.setdefault(head.cell.model, head.cell)
@@ -54,6 +54,7 @@ def section(view: RunView) -> AttributePlot | None:
     axes.set_xlabel("NME, %")
     tops = [float(view.scores.get((cell.id, "test"), {}).get("nme", 0)) for cell in cells]
     svg.top_labels(
+        drawing,
         axes,
         [
             (x, display(names[cell.model], 26), svg.series(cell.colour))

@@ -50,7 +50,7 @@ def draw(view: RunView) -> tuple[Markup | None, str]:
     axes.set_ylim(-0.6, len(rows) - 0.1)
     axes.grid(visible=False, axis="x")
     axes.set_xlabel("NME, % (lower is better)")
-    svg.top_labels(axes, names)
+    svg.top_labels(drawing, axes, names)
     figure = svg.render(
         drawing,
         "first",

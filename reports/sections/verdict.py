@@ -169,8 +169,9 @@ def _size(row: Mapping[str, Any]) -> float:
     difference, low, high = (row.get(name) for name in ("difference", "low", "high"))
     if row.get("status") not in ("deviates", "reproduced") or not isinstance(difference, int | float):
         return -1.0
-    known = isinstance(low, int | float) and isinstance(high, int | float) and high > low
-    return abs(difference) / (0.5 * (high - low)) if known else abs(difference)
+    if isinstance(low, int | float) and isinstance(high, int | float) and high > low:
+        return abs(difference) / (0.5 * (high - low))
+    return abs(difference)
 
 
 def _kind(table: str, source: str) -> str:

@@ -52,7 +52,12 @@ class MmposeMegvii(HeatmapDecoder):
     def find_maxima(self, maps: Tensor) -> Maxima:
         """Return the maxima of the blurred maps and their blurred neighbours."""
         parts = [find_maxima(blurred, radius=1) for _, blurred in self._blur.complete_maps(maps)]
-        return Maxima(*(torch.cat([getattr(part, name) for part in parts]) for name in ("x", "y", "score", "window")))
+        return Maxima(
+            x=torch.cat([part.x for part in parts]),
+            y=torch.cat([part.y for part in parts]),
+            score=torch.cat([part.score for part in parts]),
+            window=torch.cat([part.window for part in parts]),
+        )
 
     def refine(self, maps: Tensor, maxima: Maxima) -> Tensor:
         """Return each maximum plus its quarter step plus half a pixel."""

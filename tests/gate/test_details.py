@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
+import struct
 import zlib
 from dataclasses import replace
 
@@ -159,6 +161,17 @@ def test_hash_of_the_faces(small_faces):
     near = faces_sha256(small_faces)
     truth[0, 0] = 500.0
     assert faces_sha256(small_faces) == near
+
+
+def test_hash_of_the_faces_is_that_of_older_baselines(small_faces):
+    """SHA-256 of the names, each with a zero byte, and of all coordinates and normalisers as 64-bit steps of 0.001 px."""
+    digest = hashlib.sha256()
+    for name in small_faces.image:
+        digest.update(name.encode() + b"\0")
+    for values in (small_faces.landmarks, small_faces.normaliser):
+        for value in values.ravel().tolist():
+            digest.update(struct.pack("<q", round(value * 1000)))
+    assert faces_sha256(small_faces) == digest.hexdigest()
 
 
 # Making a baseline ---------------------------------------------------------------------------------------------------

@@ -164,7 +164,7 @@ def test_hash_of_the_faces(small_faces):
 
 
 def test_hash_of_the_faces_is_that_of_older_baselines(small_faces):
-    """SHA-256 of the names, each with a zero byte, and of all coordinates and normalisers as 64-bit steps of 0.001 px."""
+    """SHA-256 of the names, each with a zero byte, and of coordinates and normalisers in 64-bit steps of 0.001 px."""
     digest = hashlib.sha256()
     for name in small_faces.image:
         digest.update(name.encode() + b"\0")

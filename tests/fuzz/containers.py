@@ -166,7 +166,7 @@ def _zip(members: Sequence[tuple[str, bytes]], draw: Random) -> bytes:
     )
     with zipfile.ZipFile(sink, "w", method) as archive:
         for name, content in members:
-            info = zipfile.ZipInfo(name.encode("utf-8", "replace").decode() or "x")
+            info = zipfile.ZipInfo(name.encode("utf-8", "replace").decode().replace("\0", "") or "x")
             info.compress_type = method
             info.external_attr = draw.choice((0, 0, 0, 0o120777 << 16, 0o060000 << 16, 0o040755 << 16, 0o777 << 16))
             info.create_system = draw.choice((0, 3, 3))
@@ -457,5 +457,5 @@ def mutate_pth(data: bytes, seeds: Sequence[bytes], draw: Random) -> bytes:
         return _zip(members, draw)
     with zipfile.ZipFile(sink, "w") as archive:
         for member, body in members:
-            archive.writestr(member.encode("utf-8", "replace").decode() or "x", body)
+            archive.writestr(member.encode("utf-8", "replace").decode().replace("\0", "") or "x", body)
     return sink.getvalue()

@@ -199,7 +199,11 @@ def fuzz(name: str, *, first: int, last: int, seconds: float, keep: Path | None)
                 finds.setdefault(f"{died}: exit {code}", (begun, f"exit code {code}"))
                 number = begun + 1
             elif number < last and code != 0:
-                raise SystemExit(f"{name}: the worker ended with {code} before a case; run it alone to see why")
+                printed = (Path(folder) / "stderr").read_text(errors="replace").splitlines()
+                last = printed[-1] if printed else "no message"
+                finds["start"] = (-1, f"the process ended with {code} before its first case: {last}")
+                counts["start"] += 1
+                break
         if keep is not None and (Path(folder) / "finds").is_dir():
             shutil.copytree(Path(folder) / "finds", keep, dirs_exist_ok=True)
     return {"counts": counts, "finds": finds, "slowest": slowest, "seconds": time.monotonic() - started, "next": number}

@@ -31,6 +31,8 @@ __all__ = [
 
 _LARGEST_FILE = 32 * 2**20
 _MOST_FILES = 20_000
+_LAST_SECOND = 253_402_300_799  # of the year 9999
+_LARGEST_NME = 1e100  # its square is finite
 _RESTORE = "restore it from version control"
 _COMMIT = r"[0-9a-f]{7,64}"
 _MACHINE = r"[a-z0-9][a-z0-9._-]{0,79}"
@@ -45,7 +47,7 @@ class _Record(BaseModel):
 class Mean(_Record):
     """The mean NME of a subset, percent, with its 95 % interval; None where one photograph leaves it unknown."""
 
-    nme: float
+    nme: float = Field(ge=0, le=_LARGEST_NME)
     low: float | None = None
     high: float | None = None
 
@@ -100,7 +102,7 @@ class Entry(_Record):
     commit: str = Field(pattern=f"^{_COMMIT}$")
     dirty: bool = False
     """True if the files of the repository differed from the commit."""
-    time: int = Field(ge=0, le=2**40)
+    time: int = Field(ge=0, le=_LAST_SECOND)
     """Time of the commit, seconds since 1970."""
     machine: str = Field(pattern=f"^{_MACHINE}$")
     runs: tuple[HistoryRun, ...]

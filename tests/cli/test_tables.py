@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = ROOT / "docs" / "results" / "synthface"
+PAGE = ROOT / "docs" / "tables.md"
 OPTIONS = ("--decoder", "dark", "--flip", "none", "--no-source")
 README = "# A network\r\n\r\nText.\r\n<!-- nmebench:results -->\r\n<!-- /nmebench:results -->\r\nMore.\r\n"
 
@@ -129,3 +132,23 @@ def test_wrong_options(nmebench, tmp_path, monkeypatch, arguments, message):
 def test_a_document_that_is_not_utf8(nmebench, readme):
     readme.write_bytes(b"ok\n\xff\n" + README.encode())
     assert "README.md:2: a byte is not UTF-8" in nmebench("tables", RUN, *OPTIONS, "--update", readme).error_line
+
+
+def test_the_pre_commit_hook(nmebench, readme):
+    """The hook's entry with the arguments of docs/tables.md; it updates the file, then passes."""
+    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    assert (hook["id"], hook["language"], hook["pass_filenames"]) == ("nmebench-tables", "python", False)
+    program, *entry = hook["entry"].split()
+    assert program == "nmebench"
+    block = next(
+        b for b in re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL) if "rev:" in b
+    )
+    arguments = yaml.safe_load(block)["repos"][0]["hooks"][0]["args"]
+    replaced = [{"results/net": RUN, "README.md": readme}.get(part, part) for part in arguments]
+    before = readme.read_bytes()
+    assert nmebench(*entry, *replaced).code == 0
+    assert readme.read_bytes() != before
+    assert "is up to date" in nmebench(*entry, *replaced).out
+    assert all(
+        re.search(hook["files"], name) for name in ("README.md", "results/net/run.json", "results/net/scores.csv")
+    )

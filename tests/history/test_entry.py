@@ -150,6 +150,11 @@ def test_wrong_names_of_machines(name):
         history.check_machine(name)
 
 
+def _first_mean(raw):
+    (cell,) = raw["runs"][0]["cells"].values()
+    return cell["nme"]["test"]
+
+
 class TestDamagedFiles:
     """A damaged file is one line that names it and the way out."""
 
@@ -167,6 +172,9 @@ class TestDamagedFiles:
             pytest.param(lambda raw: raw.update(machine="a/b"), "machine", id="machine"),
             pytest.param(lambda raw: raw.update(time=-1), "time", id="time"),
             pytest.param(lambda raw: raw.update(time=10**40), "time", id="late"),
+            pytest.param(lambda raw: raw.update(time=2**40), "time", id="after-the-year-9999"),
+            pytest.param(lambda raw: _first_mean(raw).update(nme=1e200), "nme", id="square-overflows"),
+            pytest.param(lambda raw: _first_mean(raw).update(nme=-1), "nme", id="negative"),
             pytest.param(lambda raw: raw["runs"][0].update(faces=0), "faces", id="faces"),
             pytest.param(lambda raw: raw.update(commit="f" * 40), "must be called", id="another-name"),
         ],

@@ -10,6 +10,7 @@ from load_module import load_module
 
 from nmebench import history
 from nmebench.history import Repository, trend
+from nmebench.protocol import FLIPS
 from nmebench.reports.history import history_html, write_history
 
 synthetic = load_module("history/synthetic.py")
@@ -75,6 +76,15 @@ def test_the_page_is_offline_and_has_no_script(found):
     policy = next(a for tag, a in seen if tag == "meta" and "http-equiv" in a)
     assert policy["content"].startswith("default-src 'none'")
     assert "prefers-color-scheme: dark" in history_html(found)
+
+
+@pytest.mark.parametrize("flip", FLIPS)
+def test_every_flip_test_has_a_label(tmp_path, flip):
+    made = synthetic.make_entry(0, {"net dark": {"test": 4.0}})
+    run = made.runs[0]
+    cells = {name: cell.model_copy(update={"flip": flip}) for name, cell in run.cells.items()}
+    made = made.model_copy(update={"runs": (run.model_copy(update={"cells": cells}),)})
+    assert "net · dark · " in history_html(trend([made], Repository(tmp_path)))
 
 
 def test_same_bytes(found):

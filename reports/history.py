@@ -254,7 +254,8 @@ def _title(point: Point) -> str:
 def _label(series: Series) -> str:
     cell = series.record
     decoder = f"{cell.decoder} (other grid)" if cell.mixed else cell.decoder
-    return f"{display(cell.model, 60)} · {display(decoder, 60)} · {_FLIPS.get(cell.flip, cell.flip)} · box {display(cell.box, 40)}"
+    flip = _FLIPS.get(cell.flip, cell.flip)
+    return f"{display(cell.model, 60)} · {display(decoder, 60)} · {flip} · box {display(cell.box, 40)}"
 
 
 def _note(series: Series) -> str:

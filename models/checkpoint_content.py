@@ -38,7 +38,7 @@ _IGNORED_GLOBALS = (
 
 #: Programs in zip files, and the ending of a name that only they have.
 _PROGRAMS = {
-    "TorchScript": "/constants.pkl",
+    "TorchScript": ("/constants.pkl",),
     "torch.export": ("/models/model.json", "serialized_exported_program.json"),
 }
 

@@ -32,7 +32,8 @@ class CheckpointRow:
     nme: str
     interval: str
     mark: str
-    """``best``, ``tie`` (not significantly different from the best one of its line) or empty."""
+    """``best``, ``tie`` (not significantly different from the best one of its line) or empty; ``diverged on 8 faces``
+    for a diverged checkpoint, which is compared with others only if all of its line diverged."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ class CheckpointSeries:
     lines: tuple[Line, ...]
     left_out: int
     """Number of lines that the plot leaves out."""
+    diverged: int
+    """Number of checkpoints that the plot leaves out because they diverged."""
     text: str
     """The best checkpoint, the last one, and how many are not significantly different."""
     rows: tuple[CheckpointRow, ...]
@@ -88,15 +91,21 @@ def _names(view: RunView) -> list[str]:
     return list(dict.fromkeys(record.series for record in records))
 
 
+def _unit(view: RunView, name: str) -> str | None:
+    """The unit of most files of a series; None if no file has a number."""
+    records = [model.checkpoint for model in view.run.record.models]
+    units = [record.unit for record in records if record is not None and record.series == name and record.unit]
+    return max(dict.fromkeys(units), key=units.count, default=None)
+
+
 def _lines(view: RunView, name: str) -> dict[tuple[str, str, str], list[_Point]]:
     """The points of each protocol (decoder, flip test, box) in the order of the steps; unnumbered files last."""
     models = {m.name: m for m in view.run.record.models if m.checkpoint is not None and m.checkpoint.series == name}
-    units = [m.checkpoint.unit for m in models.values() if m.checkpoint is not None and m.checkpoint.unit]
-    unit = max(dict.fromkeys(units), key=units.count, default=None)
+    unit = _unit(view, name)
     lines: dict[tuple[str, str, str], list[_Point]] = {}
     for cell in view.cells:
         model = models.get(cell.model)
-        if model is None or model.checkpoint is None or not cell.ranked:
+        if model is None or model.checkpoint is None or cell.mixed:
             continue
         step = model.checkpoint.step if model.checkpoint.unit == unit else None
         point = _Point(cell, step, model.weights_name or cell.model)
@@ -109,20 +118,19 @@ def _lines(view: RunView, name: str) -> dict[tuple[str, str, str], list[_Point]]
 def _series(
     view: RunView, number: int, name: str, lines: Mapping[tuple[str, str, str], Sequence[_Point]]
 ) -> CheckpointSeries:
-    unit = next(
-        (m.checkpoint.unit for m in view.run.record.models if m.checkpoint and m.checkpoint.series == name), None
-    )
-    unit_text = unit or "epoch"
+    unit = _unit(view, name) or "epoch"
     order = sorted(lines, key=lambda key: min(_score(view, point)["nme"] for point in lines[key]))
-    drawn = [key for key in lines if key in order[:MAX_LINES]]
+    drawn = {key: _compared(lines[key]) for key in lines if key in order[:MAX_LINES]}
     labels = {key: lines[key][0].cell.label_without(("model",)) if len(lines) > 1 else "" for key in lines}
-    best = min((point for points in lines.values() for point in points), key=lambda p: _score(view, p)["nme"])
+    every = _compared([point for points in lines.values() for point in points])
+    best = min(every, key=lambda point: _score(view, point)["nme"])
     best_key = next(key for key in lines if best in lines[key])
-    marks: dict[int, str] = {}
-    for points in lines.values():
+    marks = {point.cell.index: point.cell.diverged for points in lines.values() for point in points}
+    for points in map(_compared, lines.values()):
         values = np.stack([view.nme[point.cell.index] for point in points])
         found = best_and_ties(values, view.run.faces.clusters, lower_is_better=True)
-        marks |= {point.cell.index: mark for point, mark in zip(points, found, strict=True)}
+        for point, mark in zip(points, found, strict=True):
+            marks[point.cell.index] = ", ".join(filter(None, (mark, point.cell.diverged)))
     rows = tuple(
         CheckpointRow(
             name=display(point.weights, 80),
@@ -138,13 +146,19 @@ def _series(
     )
     return CheckpointSeries(
         name=display(name, 80),
-        unit=unit_text,
-        figure=_draw(view, number, name, unit_text, {key: lines[key] for key in drawn}, best),
+        unit=unit,
+        figure=_draw(view, number, name, unit, drawn, best),
         lines=tuple(Line(labels[key], place) for place, key in enumerate(drawn)),
         left_out=len(lines) - len(drawn),
-        text=_text(view, lines[best_key], best, marks, unit_text),
+        diverged=sum(len(lines[key]) - len(points) for key, points in drawn.items()),
+        text=_text(view, lines[best_key], best, marks, unit),
         rows=rows,
     )
+
+
+def _compared(points: Sequence[_Point]) -> list[_Point]:
+    """The points that didn't diverge; all of them if all did."""
+    return [point for point in points if not point.cell.diverged] or list(points)
 
 
 def _score(view: RunView, point: _Point) -> dict[str, float]:
@@ -205,6 +219,6 @@ def _text(view: RunView, points: Sequence[_Point], best: _Point, marks: Mapping[
     if last is not best:
         step = f"{unit} {last.step}" if last.step is not None else display(last.weights, 80)
         text += f"; the last checkpoint ({step}) has {adaptive_number(_score(view, last)['nme'])} %"
-    ties = sum(marks[point.cell.index] == "tie" for point in points)
+    ties = sum(marks[point.cell.index].startswith("tie") for point in points)
     others = count(ties, "other checkpoint")
     return f"{text}. {others} of this line {'is' if ties == 1 else 'are'} not significantly different from the best."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -93,3 +94,16 @@ def test_names_are_escaped(trained: Callable[..., RunView]) -> None:
     models = [m.model_copy(update={"weights_name": "<script>x</script>.pth"}) for m in view.run.record.models]
     (view.run.path / "run.json").write_text(view.run.record.model_copy(update={"models": models}).model_dump_json())
     assert "<script>x" not in page.html(Run.open(view.run.path))
+
+
+def test_diverged_checkpoint_is_in_the_table_and_not_in_the_plot(trained: Callable[..., RunView]) -> None:
+    view = trained()
+    cells = [replace(cell, diverged="diverged on 3 faces" if cell.index == 0 else "") for cell in view.cells]
+    vars(view)["cells"] = tuple(cells)
+    (series,) = checkpoints.section(view)
+    assert (series.diverged, series.rows[0].mark, series.rows[1].mark) == (1, "diverged on 3 faces", "best")
+    vars(view)["cells"] = tuple(replace(cell, diverged="diverged on 3 faces") for cell in cells)
+    (series,) = checkpoints.section(view)
+    assert series.diverged == 0
+    assert series.rows[0].mark == "best, diverged on 3 faces"
+    assert series.figure is not None

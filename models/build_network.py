@@ -59,6 +59,8 @@ class Built:
         """The number of the epoch that the file states."""
         self.grid: Grid = getattr(module, "grid", None) or card.output.grid or "stride"
         """The grid of the heatmaps: the module's own (``oracle``), else the card's, else ``stride``."""
+        self.reads_pixels = getattr(module, "input_dtype", None) == "uint8"
+        """True if the network reads pixel values 0..255, so that the card's mean and std are 0 and 1."""
         self.reads: str = getattr(module, "reads", "images")
         """``images``, or ``landmarks`` for a network that reads the ground truth."""
         self.outputs: tuple[str, ...] | None = tuple(getattr(module, "outputs", None) or ()) or None
@@ -100,7 +102,8 @@ class Built:
 
         A module can only remark on its outputs after the first pass.
         """
-        return (*_normalisation_notes(self.card), *self._notes, *getattr(self.module, "notes", ()))
+        of_card = () if self.reads_pixels else _normalisation_notes(self.card)
+        return (*of_card, *self._notes, *getattr(self.module, "notes", ()))
 
 
 def build(card: Card, weights: str | Path | None = None) -> Built:

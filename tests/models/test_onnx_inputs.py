@@ -99,7 +99,9 @@ def test_uint8_network_needs_pixel_values(write: Write, tmp_path: Path) -> None:
     with pytest.raises(models.CardError, match=r"card x: the network reads uint8 pixel values: set mean"):
         models.build(card.load(tmp_path / "x.toml"))
     (tmp_path / "x.toml").write_text(text + "mean = [0, 0, 0]\nstd = [1, 1, 1]\n")
-    assert torch.equal(models.build(card.load(tmp_path / "x.toml")).module(IMAGES)["heatmaps"], IMAGES)
+    built = models.build(card.load(tmp_path / "x.toml"))
+    assert torch.equal(built.module(IMAGES)["heatmaps"], IMAGES)
+    assert built.notes == ()  # std = 1 is right here
 
 
 def test_float16_rounds_the_normalised_image(write: Write) -> None:

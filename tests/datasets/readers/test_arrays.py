@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -103,3 +104,40 @@ def test_damaged_archives_give_arrays_or_one_line(
     except InputError as error:
         message = str(error)
     assert message.isprintable()
+
+
+@pytest.mark.parametrize("shape", ["(100000000000,)", "(4294967296, 4294967296)", "(-1, 98, 2)", "(3, 98, 2)"])
+@pytest.mark.parametrize("packed", [False, True], ids=["npy", "npz"])
+def test_header_that_claims_more_than_the_file_has(tmp_path: Path, shape: str, packed: bool) -> None:
+    """NumPy reserves the memory of the claimed array first."""
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    data = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + bytes(2 * 98 * 2 * 8)
+    if packed:
+        with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+            archive.writestr("landmarks.npy", data)
+        with pytest.raises(InputError, match="its header claims"):
+            NpzArchive(tmp_path / "a.npz").read("landmarks")
+    else:
+        (tmp_path / "a.npy").write_bytes(data)
+        with pytest.raises(InputError, match="its header claims"):
+            read_npy(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
+def test_every_version_of_the_header_is_read(tmp_path: Path, version: tuple[int, int]) -> None:
+    array = np.asfortranarray(np.arange(12.0).reshape(2, 3, 2))
+    with (tmp_path / "a.npy").open("wb") as file:
+        np.lib.format.write_array(file, array, version)
+    assert np.array_equal(read_npy(tmp_path / "a.npy"), array)
+
+
+def test_too_little_memory_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    np.save(tmp_path / "a.npy", np.zeros(3))
+    np.savez(tmp_path / "a.npz", landmarks=np.zeros(3))
+    monkeypatch.setattr(np.lib.format, "read_array", fail)
+    for read in (lambda: read_npy(tmp_path / "a.npy"), lambda: NpzArchive(tmp_path / "a.npz").read("landmarks")):
+        with pytest.raises(InputError, match="can't be read: not enough memory"):
+            read()

@@ -177,7 +177,7 @@ def _draw(
     steps = sorted({point.step for points in lines.values() for point in points if point.step is not None})
     if len(steps) < 2:
         return None
-    drawing, axes = svg.figure(6.2, 3.1)
+    drawing, axes = svg.figure(4.6, 2.9)
     shift = min(np.diff(steps)) * 0.08
     for place, points in enumerate(lines.values()):
         numbered = [point for point in points if point.step is not None]
@@ -191,13 +191,16 @@ def _draw(
         )  # fmt: skip
         for position, point in zip(x, numbered, strict=True):
             if point is best:
-                value = _score(view, point)["nme"]
-                axes.plot(position, value, "o", markersize=10, fillstyle="none", color=svg.INK, markeredgewidth=1.2)
+                score = _score(view, point)
+                side = "right" if position > 0.8 * steps[-1] + 0.2 * steps[0] else "center"
+                axes.plot(
+                    position, score["nme"], "o", markersize=8, fillstyle="none", color=svg.INK, markeredgewidth=1.2
+                )
                 axes.annotate(
-                    f"best: {unit} {point.step}", (position, value), (0, -9), textcoords="offset points", ha="center",
-                    va="top", color=svg.INK,
+                    f"best: {unit} {point.step}", (position, score["low"]), (0, -4), textcoords="offset points",
+                    ha=side, va="top", color=svg.INK,
                 )  # fmt: skip
-    axes.margins(y=0.14)
+    axes.margins(y=0.18)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=9))
     axes.set_xlabel(unit)
     axes.set_ylabel("NME, %")

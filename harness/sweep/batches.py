@@ -41,7 +41,7 @@ def batch_size_for(card: Card, points: int, outputs: frozenset[str], device: str
     """
     width, height = card.input.size
     pixels = (width // 4) * (height // 4)
-    values = points * pixels * (("heatmaps" in outputs) + 2 * ("offsets" in outputs))
+    values = points * pixels * (("heatmaps" in outputs) + ("logits" in outputs) + 2 * ("offsets" in outputs))
     bytes_per_face = 3 * width * height * (1 + 2 * 4) + 4 * 4 * values
     return max(1, min(MAX_BATCH_SIZE, BATCH_BYTES[device] // bytes_per_face))
 

@@ -23,6 +23,7 @@ def _card(width: int, height: int) -> Card:
         pytest.param((256, 256), 98, {"heatmaps"}, 12, id="WFLW"),
         pytest.param((256, 256), 68, {"heatmaps"}, 16, id="300-W"),
         pytest.param((256, 256), 98, {"heatmaps", "offsets"}, 4, id="with offsets"),
+        pytest.param((256, 256), 98, {"heatmaps", "logits"}, 6, id="with logits"),
         pytest.param((112, 112), 98, {"landmarks"}, 64, id="small input and landmarks: the maximum"),
         pytest.param((4096, 4096), 98, {"heatmaps"}, 1, id="one face exceeds the budget"),
     ],

@@ -82,6 +82,10 @@ def settings(make_run):
         pytest.param(
             {}, {"cell": ("net", "dark", "none", "gone")}, {**DEFAULT, "box padding": "none"}, id="unknown-rule"
         ),
+        pytest.param(
+            {"input": {"padding": 1.1, "box": "landmarks"}}, {}, {**DEFAULT, "box padding": "1.1"}, id="own-padding"
+        ),
+        pytest.param({"input": {"padding": 1.1, "box": "rect"}}, {}, DEFAULT, id="padding-of-another-rule"),
     ],
 )
 def test_settings_of_a_cell(settings, card, options, expected):

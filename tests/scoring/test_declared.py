@@ -52,6 +52,7 @@ def test_declared_like_a_card(card: str) -> None:
     found = declare(card)
     assert found is not None
     assert (found.decoder, found.flip, found.box, found.input_size) == ("dark", "flip", "pfld", (128, 96))
+    assert found.card["input"]["size"] == [128, 96], "as JSON"
     assert (found.like, found.card["name"], found.convention, found.box_padding) == (card, "net", "udp", None)
 
 

@@ -12,14 +12,19 @@ from nmebench.cli.console import console, table
 from nmebench.printable import shown
 from nmebench.protocol import SUBSETS
 from nmebench.runs.run_store import CellRecord, Run
-from nmebench.scoring import bad_maps, card_settings, cell_settings, declared_protocol, setting_differences
+from nmebench.scoring import (, diverged_cells
+    bad_maps,
+    card_settings,
+    cell_settings,
+    declared_protocol,
+    diverged_cells,
+    setting_differences,
+)
 
 __all__ = ["SHORT", "print_scores", "print_time", "scores_json"]
 
 
-SHORT: Final[Mapping[str, str]] = MappingProxyType(
-    {"expression": "expr", "illumination": "illum", "occlusion": "occl"}
-)
+SHORT: Final[Mapping[str, str]] = MappingProxyType({"expression": "expr", "illumination": "illum", "occlusion": "occl"})
 """Short names of the subsets for narrow terminals."""
 
 
@@ -50,9 +55,8 @@ def print_scores(run: Run) -> None:
         sys.stderr.write(shown(f"note: {note}") + "\n")
     for sentence in record.not_run:
         out.print(f"not run: {sentence}")
-    for cell in record.cells:
-        for note in _cell_notes(run, cell):
-            out.print(f"note: {cell.id}: {note}")
+    for note in _notes_of_cells(run):
+        out.print(f"note: {note}")
     out.print(f"run: {run.path}")
 
 
@@ -64,7 +68,6 @@ def scores_json(run: Run) -> dict[str, Any]:
         for row in run.score_rows()
     ]
     model_notes = dict.fromkeys(note for model in record.models for note in model.notes)
-    cell_notes = [f"{cell.id}: {note}" for cell in record.cells for note in _cell_notes(run, cell)]
     return {
         "schema_version": 1,
         "kind": "nmebench scores",
@@ -74,9 +77,16 @@ def scores_json(run: Run) -> dict[str, Any]:
         "normaliser": record.normaliser,
         "declared": declared_protocol(run),
         "scores": rows,
-        "notes": [*record.dataset.notes, *model_notes, *cell_notes],
+        "notes": [*record.dataset.notes, *model_notes, *_notes_of_cells(run)],
         "not_run": list(record.not_run),
     }
+
+
+def _notes_of_cells(run: Run) -> list[str]:
+    """Notes on the cells' settings, heatmaps without a landmark and faces that diverged."""
+    notes = [f"{cell.id}: {note}" for cell in run.record.cells for note in _cell_notes(run, cell)]
+    diverged = diverged_cells(run).values()
+    return [*notes, *(f"{one.cell}: {one.text}, so its mean says little about the other faces" for one in diverged)]
 
 
 def _cell_notes(run: Run, cell: CellRecord) -> Iterator[str]:

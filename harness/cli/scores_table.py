@@ -12,7 +12,7 @@ from nmebench.cli.console import console, table
 from nmebench.printable import shown
 from nmebench.protocol import SUBSETS
 from nmebench.runs.run_store import CellRecord, Run
-from nmebench.scoring import (, diverged_cells
+from nmebench.scoring import (
     bad_maps,
     card_settings,
     cell_settings,

@@ -330,10 +330,11 @@ class _Download:
     def _read_record(self) -> _PartRecord | None:
         """Return the record if the ``.part`` file can be resumed; otherwise None, and the download starts again."""
         try:
-            record = _PartRecord(**read_json(self.record, limit=_MAX_PAGE_BYTES))
+            stored = read_json(self.record, limit=_MAX_PAGE_BYTES)
+            record = _PartRecord(**stored)
         except (InputError, TypeError):
             return None
-        if not isinstance(record.validator, str | None) or not isinstance(record.total, int | None):
+        if not isinstance(stored["validator"], str | None) or not isinstance(stored["total"], int | None):
             return None
         # Without a validator, the size shows at least that the file wasn't replaced by one of another size.
         known = record.validator is not None or record.total is not None

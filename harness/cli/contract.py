@@ -39,11 +39,11 @@ def command(
 def _results(kind: str, spec: str, data: str) -> Sequence[Any]:
     """Run the checks of one kind; each result has ``check``, ``outcome`` and ``detail``."""
     if kind == "dataset":
-        from nmebench.datasets.contract import run_checks
+        from nmebench.contracts.dataset_contract import run_checks
 
         return run_checks(spec)
     if kind == "box":
-        from nmebench.boxes.contract import run_checks as run_box_checks
+        from nmebench.contracts.box_contract import run_checks as run_box_checks
 
         return run_box_checks(spec, data)
     from nmebench.decoders.contract import run_checks as run_decoder_checks

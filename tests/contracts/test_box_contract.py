@@ -12,8 +12,8 @@ import pytest
 
 from nmebench import boxes
 from nmebench.boxes.box_rule import Boxes
-from nmebench.boxes.contract import CHECKS, run_checks
 from nmebench.boxes.landmarks import LandmarksBox
+from nmebench.contracts.box_contract import CHECKS, run_checks
 from nmebench.datasets.dataset import Dataset
 from nmebench.errors import InputError
 

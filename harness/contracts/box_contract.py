@@ -11,7 +11,7 @@ import numpy as np
 
 from nmebench import boxes, datasets
 from nmebench.boxes.box_rule import Boxes, BoxRule
-from nmebench.contract_result import CheckFailedError, ContractResult, run
+from nmebench.contracts.result import CheckFailedError, ContractResult, run
 from nmebench.datasets.dataset import Dataset
 
 __all__ = ["CHECKS", "run_checks"]

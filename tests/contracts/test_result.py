@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nmebench.contract_result import CheckFailedError, ContractResult, run
+from nmebench.contracts.result import CheckFailedError, ContractResult, run
 from nmebench.errors import InputError
 
 

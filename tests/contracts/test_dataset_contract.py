@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from nmebench import datasets
-from nmebench.datasets.contract import CHECKS, run_checks
+from nmebench.contracts.dataset_contract import CHECKS, run_checks
 from nmebench.datasets.dataset import Dataset
 from nmebench.geometry.scheme import Scheme
 

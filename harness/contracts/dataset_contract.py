@@ -9,8 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from nmebench import datasets
-from nmebench.contract_result import CheckFailedError, ContractResult, run
+from nmebench import boxes, datasets
+from nmebench.contracts.result import CheckFailedError, ContractResult, run
 from nmebench.datasets.dataset import Dataset
 
 __all__ = ["CHECKS", "run_checks"]
@@ -82,8 +82,6 @@ def _images_inside(dataset: Dataset) -> str:
 
 
 def _boxes_not_empty(dataset: Dataset) -> str:
-    from nmebench import boxes
-
     sides = boxes.create("landmarks")(dataset).size
     return f"{sides.min():.0f} to {sides.max():.0f} px"
 

@@ -171,7 +171,8 @@ class MyNet(nn.Module):
     with pytest.raises(_Stopped):
         sweep(card, out="resumed", progress=_stop)
     (card.parent / "mean.json").write_text("0.75")
-    assert np.abs(landmarks(sweep(card, out="resumed")) - before).max() > 1
+    moved = np.abs(landmarks(sweep(card, out="resumed")) - before).max((1, 2))
+    assert moved.min() > 1  # also the faces of the batch that was finished before the edit
 
 
 def test_two_folders_with_the_same_names_keep_their_own_code(sweep: Callable[..., Run], tmp_path: Path) -> None:

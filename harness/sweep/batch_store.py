@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,8 +80,11 @@ class BatchStore:
         digest, archive = sealed[:_DIGEST_BYTES], sealed[_DIGEST_BYTES:]
         if hashlib.sha256(archive).digest() != digest:
             return None
-        with np.load(io.BytesIO(archive), allow_pickle=False) as arrays:
-            return dict(arrays)
+        try:
+            with np.load(io.BytesIO(archive), allow_pickle=False) as arrays:
+                return dict(arrays)
+        except (EOFError, OSError, ValueError, zipfile.BadZipFile):  # sealed by another program
+            return None
 
     def write(self, batch: int, arrays: Mapping[str, np.ndarray]) -> None:
         """Store the arrays of a batch; replaces the batch's file where there is one.

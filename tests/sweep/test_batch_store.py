@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -64,3 +66,16 @@ def test_budget() -> None:
     check_budget("crops", 2**30, 2**30)
     with pytest.raises(InputError, match=r"crops.*2\.00 GiB, allowed: 1\.00 GiB.*--cache-budget"):
         check_budget("crops", 2**31, 2**30)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x80\x02}q\x00."], ids=["empty", "zip", "pickle"])
+def test_sealed_file_that_holds_no_arrays_reads_as_missing(tmp_path: Path, content: bytes) -> None:
+    store = BatchStore.open(tmp_path, "crops", "key")
+    (store.folder / "0.batch").write_bytes(hashlib.sha256(content).digest() + content)
+    assert store.read(0) is None
+
+
+def test_pipe_reads_as_missing(tmp_path: Path) -> None:
+    store = BatchStore.open(tmp_path, "crops", "key")
+    os.mkfifo(store.folder / "0.batch")
+    assert store.read(0) is None

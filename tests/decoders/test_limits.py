@@ -21,6 +21,8 @@ from nmebench.decoders.moments import moments
 from nmebench.decoders.options import Option, as_float, as_int, canonical
 from nmebench.decoders.top_k import largest
 
+from . import reference
+
 # Options -------------------------------------------------------------------------------------------------------------
 
 INFINITY = float("inf")
@@ -371,6 +373,28 @@ def test_offsets_are_added_at_the_maximum(radius: float) -> None:
     for shape in ((2, 3, 2, 6, 5), (2, 3, 5, 6), (3, 2, 2, 5, 6)):
         with pytest.raises(DecoderError, match=r"offsets has the shape"):
             decoders.create("heatmap-offset")({"heatmaps": maps, "offsets": torch.zeros(shape)})
+
+
+@pytest.mark.parametrize("spec", ["dark-udp", "dark-udp:path=local", "dark-udp:path=whole"])
+def test_dark_udp_repeats_the_edge_at_every_border(spec: str) -> None:
+    """Maxima on the four borders and corners of maps that are not square, against the slow reference."""
+    places = [(y, x) for y in (0, 3, 8) for x in (0, 5, 11)]
+    generator = torch.Generator().manual_seed(8)
+    maps = 0.2 + 0.3 * torch.rand(1, len(places), 9, 12, generator=generator)
+    for number, (y, x) in enumerate(places):
+        maps[0, number, y, x] = 1.0
+    found = decoders.from_spec(spec)(maps).landmarks[0].numpy()
+    expected = [reference.dark_udp(plane) for plane in maps[0].numpy().astype(np.float64)]
+    np.testing.assert_allclose(found, expected, atol=2e-3)
+
+
+def test_simcc_refuses_distributions_without_bins() -> None:
+    for shapes in (((1, 2, 0), (1, 2, 4)), ((1, 2, 4), (1, 2, 0)), ((1, 2, 4), (1, 3, 4)), ((1, 2, 4), (2, 4))):
+        outputs = dict(zip(("simcc_x", "simcc_y"), map(torch.zeros, shapes), strict=True))
+        with pytest.raises(DecoderError, match="has the shape"):
+            decoders.create("simcc")(outputs)
+    none = decoders.create("simcc")({"simcc_x": torch.zeros(2, 0, 4), "simcc_y": torch.zeros(2, 0, 3)})
+    assert none.landmarks.shape == (2, 0, 2)
 
 
 # The contract --------------------------------------------------------------------------------------------------------

@@ -56,8 +56,8 @@ def entries(content: object, path: object) -> list[Entry]:
 
     Example:
         >>> import torch
-        >>> weights = {"module.bias": torch.zeros(2)}
-        >>> [str(entry) for entry in entries({"epoch": 3, "params": weights, "params_ema": weights}, "x.pth")]
+        >>> content = {"epoch": 3, "params": {"module.b": torch.zeros(2)}, "params_ema": {"b": torch.ones(2)}}
+        >>> [str(entry) for entry in entries(content, "x.pth")]
         ['params (1 tensors)', 'params_ema (1 tensors)']
     """
     found = [_without_added(Entry(key, table)) for key, table in _tables(content)]

@@ -165,6 +165,8 @@ def readme(session: nox.Session) -> None:
     for run, file, name in FLIP_TABLES:
         table = ("table", run, "--floor", "docs/results/wflw-floors", "--update", file, "--section", name)
         _run(session, environment, "python", "docs/tools/flip_table.py", *table, *session.posargs)
+    table = ("table", "docs/results/encodings", "--update", "README.md", "--section", "encodings")
+    _run(session, environment, "python", "docs/tools/encoding_table.py", *table, *session.posargs)
 
 
 @nox.session

@@ -14,9 +14,10 @@ import io
 import sys
 from pathlib import Path
 
+from readme_block import update_block
+
 from nmebench.files import write_atomically
 from nmebench.reports.flip_table import by_decoder_and_flip, source_line
-from nmebench.reports.tables import block_content, replace_block
 from nmebench.runs.run_store import CellRecord, Run
 from nmebench.statistics import paired_with_holm
 
@@ -71,14 +72,7 @@ def main() -> int:
         return 0
     floor = str(arguments.floor) if arguments.floor else None
     table = f"{by_decoder_and_flip(str(arguments.run), floors=floor)}\n\n{source_line(str(arguments.run))}\n"
-    file, document = arguments.update, arguments.update.read_text("utf-8")
-    if block_content(document, arguments.section, file.name) == table:
-        return 0
-    if arguments.check:
-        print(f"{file}: the section {arguments.section} is stale")
-        return 1
-    write_atomically(file, replace_block(document, arguments.section, table, file.name).encode())
-    return 0
+    return update_block(arguments.update, arguments.section, table, check=arguments.check)
 
 
 if __name__ == "__main__":

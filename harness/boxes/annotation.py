@@ -11,6 +11,7 @@ from nmebench.errors import InputError
 
 __all__ = ["AnnotationBox"]
 
+
 @dataclass(frozen=True)
 class AnnotationBox:
     """A square at the file's centre, with side 200 px x scale, times the padding.

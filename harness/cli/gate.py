@@ -42,12 +42,10 @@ def command(
         Path | None, typer.Option(help="Write the result to this Markdown file, for a pull request.")
     ] = None,
     report: Annotated[
-        Path | None, typer.Option(help="Write the run's report, whose first screen shows the change, to this HTML file.")
+        Path | None, typer.Option(help="Write the report, whose first screen shows the change, to this HTML file.")
     ] = None,
     out: Annotated[Path, typer.Option("-o", "--out", help="With --embedded: folder of the run.")] = Path("out/gate"),
-    engine: Annotated[
-        str, typer.Option(help=f"With --embedded: the engine; {ENGINE}.")
-    ] = "auto",
+    engine: Annotated[str, typer.Option(help=f"With --embedded: the engine; {ENGINE}.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> int:
     """Compare a run with a baseline. Exit code: 0 passed, 1 failed, 3 nothing was comparable."""

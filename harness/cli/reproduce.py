@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from nmebench.cli.option_help import ENGINE
 
 if TYPE_CHECKING:
     from nmebench.check import Verdict
@@ -42,7 +44,7 @@ def command(
         list[str] | None,
         typer.Option(help="With WFLW: the model cards to run; by default every card whose weights are available."),
     ] = None,
-    engine: Annotated[str, typer.Option(help="auto, torch, openvino, onnxruntime or cuda.")] = "auto",
+    engine: Annotated[str, typer.Option(help=f"{ENGINE}.")] = "auto",
     pictures: Annotated[
         bool, typer.Option("--pictures/--no-pictures", help="Store thumbnails for the reports.")
     ] = True,
@@ -62,7 +64,7 @@ def command(
         if root is not None and not root.is_dir():
             raise InputError(f"{root}: no such folder; give the folder that holds WFLW_annotations and WFLW_images")
         if embedded:
-            codes.append(_reproduce_embedded(out / "synthface", engine, pictures, advance, without_wflw=root is None))
+            codes += _reproduce_embedded(out, engine, pictures, advance, without_wflw=root is None)
         if root is not None:
             codes.append(_reproduce_wflw(root, out / "wflw", model, engine, pictures, advance))
     if not codes:
@@ -90,19 +92,28 @@ def _sweep(configuration: SweepConfiguration, out: Path, advance: Advance, not_r
     return execute(configuration, out, command=command, overwrite=True, not_run=not_run, progress=advance)
 
 
-def _reproduce_embedded(out: Path, engine: str, pictures: bool, advance: Advance, *, without_wflw: bool) -> int:
+def _reproduce_embedded(
+    out: Path, engine: str, pictures: bool, advance: Advance, *, without_wflw: bool
+) -> Iterator[int]:
+    """Run the embedded sweeps and yield the exit code of each."""
     from nmebench import check, reproduction, synthface
-    from nmebench.reproduction.embedded import DATASET
 
     folder = synthface.cached(progress=lambda done, total: advance("drawing synthface", done, total))
-    configuration = reproduction.embedded_configuration(data=DATASET, engine=engine, pictures=pictures)
-    run = _sweep(configuration, out, advance, not_run=(_WFLW_HELP,) if without_wflw else ())
-    rows = [*check.check(run).rows, *reproduction.check_expected(run, reproduction.read_expected())]
-    verdict = check.Verdict(rows=tuple(rows))
-    typer.echo(f"ran: {run.record.dataset.describe()} of synthface ({folder.name}), {len(run.record.cells)} cells")
+    sweeps = {
+        "synthface": reproduction.embedded_configuration(engine=engine, pictures=pictures),
+        "encodings": reproduction.encodings_configuration(engine=engine, pictures=pictures),
+    }
+    for name, configuration in sweeps.items():
+        run = _sweep(configuration, out / name, advance, not_run=(_WFLW_HELP,) if without_wflw else ())
+        expected = reproduction.read_expected([request.card for request in configuration.models])
+        verdict = check.Verdict(rows=(*check.check(run).rows, *reproduction.check_expected(run, expected)))
+        typer.echo(
+            f"{configuration.title}: {run.record.dataset.describe()} of synthface ({folder.name}), "
+            f"{len(run.record.cells)} cells"
+        )
+        yield _write_results(run, verdict)
     if without_wflw:
         typer.echo(f"not run: {_WFLW_HELP}")
-    return _write_results(run, verdict)
 
 
 def _reproduce_wflw(

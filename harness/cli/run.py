@@ -44,9 +44,7 @@ def command(
         bool | None,
         typer.Option("--shift/--no-shift", help="With --flip: shift the mirrored heatmaps by one px, as mmpose does."),
     ] = None,
-    test_time: Annotated[
-        list[str] | None, typer.Option(help=f"Flip test: {', '.join(FLIPS)}; repeatable.")
-    ] = None,
+    test_time: Annotated[list[str] | None, typer.Option(help=f"Flip test: {', '.join(FLIPS)}; repeatable.")] = None,
     box: Annotated[list[str] | None, typer.Option(help="Box rule instead of the card's; repeatable.")] = None,
     box_padding: Annotated[
         float | None, typer.Option(help="Padding factor of the box instead of the box rule's default.")
@@ -59,9 +57,7 @@ def command(
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Faces per batch; by default as many as fit 96 MiB, on a GPU 512.")
     ] = None,
-    engine: Annotated[
-        str | None, typer.Option(help=f"{ENGINE}; auto by default.")
-    ] = None,
+    engine: Annotated[str | None, typer.Option(help=f"{ENGINE}; auto by default.")] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads for the network; by default one per physical core.")
     ] = None,

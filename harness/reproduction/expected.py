@@ -49,11 +49,15 @@ class ExpectedCell:
         return (self.model, self.decoder, self.flip, self.box, self.subset)
 
 
-def read_expected(path: Path = EXPECTED) -> list[ExpectedCell]:
+def read_expected(models: Sequence[str] | None = None, *, path: Path = EXPECTED) -> list[ExpectedCell]:
     """Read the committed table.
 
+    Args:
+        models: the networks whose rows to return; by default all.
+        path: the table.
+
     Raises:
-        InputError: the file is missing or a row can't be parsed.
+        InputError: the file is missing, a row can't be parsed, or the table has no row of a requested network.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -73,7 +77,13 @@ def read_expected(path: Path = EXPECTED) -> list[ExpectedCell]:
             )  # fmt: skip
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{path}:{number}: not a row of the expected table ({error}); restore the file") from error
-    return rows
+    if models is None:
+        return rows
+    known = {row.model for row in rows}
+    for model in models:
+        if model not in known:
+            raise InputError(f"{path}: has no row of {model!r}, only of {', '.join(sorted(known))}; restore the file")
+    return [row for row in rows if row.model in models]
 
 
 def write_expected(rows: Iterable[ExpectedCell], path: Path = EXPECTED) -> None:

@@ -57,7 +57,8 @@ def store_predictions(
         name: name of the network in the run.
         format: annotation format, where the dataset has several.
         normaliser: name of the scheme's normaliser; by default the scheme's own default.
-        declared: the protocol with which the predictions were made, from :func:`~nmebench.scoring.declare_protocol.declare`. Without it
+        declared: the protocol with which the predictions were made, from
+            :func:`~nmebench.scoring.declare_protocol.declare`. Without it
             the cell's protocol is ``direct, none, none``, which says nothing about the predictions.
         command: the command line to record.
         overwrite: replace a finished run in ``out``.

@@ -206,8 +206,8 @@ def _flips(
     if "flip+shift" in flips and aligned and not _states_shift(built.card):
         raise InputError(
             f"card {built.card.name}: the flip test flip+shift moves the mirrored heatmaps by one px, but in the grid "
-            f"{built.grid!r} they align without it, so every landmark would move by half a heatmap px; use --test-time flip, "
-            "or state shift = true in the card's [test] if its authors measured so"
+            f"{built.grid!r} they align without it, so every landmark would move by half a heatmap px; "
+            "use --test-time flip, or state shift = true in the card's [test] if its authors measured so"
         )
     return flips
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -20,10 +21,7 @@ class _Run:
     def __init__(self, **row: Any) -> None:
         names = {"model": "net", "decoder": "dark", "flip": "none", "box": "landmarks", "subset": "test", "cell": "c"}
         self._rows = [names | {"faces": 500, "nme": 4.0} | row]
-
-    class record:
-        class dataset:
-            name = "synthface"
+        self.record = SimpleNamespace(dataset=SimpleNamespace(name="synthface"))
 
     def score_rows(self) -> list[dict[str, Any]]:
         return self._rows

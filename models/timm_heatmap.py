@@ -98,7 +98,11 @@ def feature_extractor(name: str, **options: Any) -> Any:
 
 
 def backbone_factory(backbone: str) -> Callable[..., nn.Module]:
-    """Return the factory of the networks on one timm backbone: heatmaps with our head, or timm's network itself."""
+    """Return the factory of the networks on one timm backbone: heatmaps with our head, or timm's network itself.
+
+    Raises:
+        ModelError: the factory is called with another kind of output.
+    """
 
     def network(*, points: int = 98, width: int = 64, input_size: int = 256, kind: str = "heatmaps") -> nn.Module:
         config = timm.get_pretrained_cfg(backbone, allow_unregistered=True)

@@ -130,7 +130,7 @@ def html(
     pictures: bool = True,
     timings: bool = False,
     baseline: Baseline | None = None,
-    baseline_name: str = "the baseline",
+    baseline_name: str = "",
 ) -> str:
     """Render the report of a run.
 
@@ -140,7 +140,7 @@ def html(
         timings: True adds times and the machine, which differ between two equal runs.
         baseline: an earlier run with which the page compares this one, from :func:`nmebench.gate.make_baseline` or
             :meth:`nmebench.gate.Baseline.read`.
-        baseline_name: how the page names the baseline.
+        baseline_name: name of the earlier run, such as its folder's.
 
     Returns:
         The page as HTML.
@@ -232,7 +232,7 @@ def write(
     pictures: bool = True,
     timings: bool = False,
     baseline: Baseline | None = None,
-    baseline_name: str = "the baseline",
+    baseline_name: str = "",
 ) -> Path:
     """Write the report of a run to ``out``, atomically; see :func:`html`.
 

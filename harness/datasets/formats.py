@@ -72,7 +72,8 @@ def read_rows(
         name: the file, for messages.
         format: a key of FORMATS.
         points: the number of landmarks K.
-        json_boxes: whether mmpose's json has the boxes of the protocol (:attr:`Benchmark.json_boxes`).
+        json_boxes: whether mmpose's json has the boxes of the protocol
+            (:attr:`nmebench.datasets.benchmark.Benchmark.json_boxes`).
 
     Example:
         >>> [row.image for row in read_rows("1 2 3 4 a.jpg", "list.txt", "official-list", points=2)]

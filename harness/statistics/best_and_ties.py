@@ -11,7 +11,7 @@ __all__ = ["best_and_ties"]
 
 
 def best_and_ties(
-    values: NDArray[np.float64], clusters: NDArray[np.int64], *, lower_is_better: bool
+    values: NDArray[np.float64], clusters: NDArray[np.int64], *, lower_is_better: bool, precision: float = 0.0
 ) -> tuple[str, ...]:
     """Mark the cell with the best mean over faces, and the cells that are not significantly different from it.
 
@@ -22,6 +22,7 @@ def best_and_ties(
         values: ``[C, N]``, the values that the metric averages over faces, from :func:`~nmebench.metrics.per_face`.
         clusters: int ``[N]``, the number of each face's photograph.
         lower_is_better: true for NME and FR, false for AUC.
+        precision: the last shown decimal, such as 0.01. A mean nearer to the best one than this is a tie too.
 
     Returns:
         For each cell ``best``, ``tie`` or, if it is significantly worse, an empty string. All are empty for a single
@@ -42,5 +43,8 @@ def best_and_ties(
     best = int(np.argmin(means))
     others = [i for i in range(len(values)) if i != best]
     differences = paired_with_holm([(values[best], values[i]) for i in others], clusters)
-    marks = {i: "" if d.p_holm < ALPHA else "tie" for i, d in zip(others, differences, strict=True)}
+    marks = {
+        i: "tie" if d.p_holm >= ALPHA or abs(means[i] - means[best]) < precision else ""
+        for i, d in zip(others, differences, strict=True)
+    }
     return tuple("best" if i == best else marks[i] for i in range(len(values)))

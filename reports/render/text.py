@@ -132,13 +132,16 @@ def count(value: int, noun: str) -> str:
 
 
 def prose(text: str) -> Markup:
-    """A sentence as escaped HTML; text in backticks is set as code.
+    """A sentence as escaped HTML; text in backticks is set as code, and a name in ‘quotation marks’ on one line.
 
     Example:
         >>> prose("run `nmebench check RUN`")
         Markup('run <code>nmebench check RUN</code>')
+        >>> prose("earlier run ‘run-7’")
+        Markup('earlier run <bdi class="name">‘run-7’</bdi>')
     """
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped first
+    text = re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text)))
+    return Markup(re.sub(r"(‘[^‘’]+’)", r'<bdi class="name">\1</bdi>', text))  # noqa: S704 - escaped first
 
 
 def sentence_list(words: Sequence[str]) -> str:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from nmebench.protocol import DIRECT
 from nmebench.reports.render.text import count, display, sentence_list
-from nmebench.reports.sections import first_figure
+from nmebench.reports.sections import first_figure, gain_matrix
+from nmebench.reports.sections.cell_groups import in_words
 from nmebench.reports.sections.change import ChangeRow, ChangeSection
-from nmebench.reports.sections.differences import DecoderGains
+from nmebench.reports.sections.differences import DecoderGain, DecoderGains
+from nmebench.reports.sections.gain_matrix import GainMatrix
 from nmebench.reports.sections.neighbours import Neighbours
-from nmebench.reports.sections.verdict import VerdictLine, VerdictSummary
+from nmebench.reports.sections.verdict import VerdictLine, VerdictSummary, tables_in_words
 from nmebench.reports.view import CellView, RunView, short_names
 
-__all__ = ["Answer", "Answers", "GainMatrix", "between", "section"]
+__all__ = ["Answer", "Answers", "between", "section"]
 
 
 _NAMED = 4
-"""Number of networks whose best decoder the sentence names."""
+"""Number of networks, and of their tied decoders, that the sentence names."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Answer:
     """The answer to one question."""
 
     word: str
-    """One or two words, such as ``holds``."""
+    """A few words, such as ``Holds`` or ``Worse: up to +0.180 on occlusion``."""
     tone: str
     """``good``, ``bad`` or ``open``."""
     sentence: str
@@ -35,34 +38,6 @@ class Answer:
     link: str
     """Anchor of the section with all numbers."""
     link_text: str
-
-
-@dataclass(frozen=True)
-class MatrixEntry:
-    """A decoder's gain for one network."""
-
-    text: str
-    interval: str
-    outcome: str
-    """``better``, ``worse`` or empty, for the colour."""
-    best: bool
-    note: str
-    """The reason for a missing number, or a remark on it."""
-    index: int | None
-    """The cell whose faces the number links to."""
-
-
-@dataclass(frozen=True)
-class GainMatrix:
-    """Networks x decoders: the gain over the plain decoder in percent points of NME."""
-
-    plain: str
-    networks: tuple[tuple[str, str], ...]
-    """Short and full name of each network."""
-    rows: tuple[tuple[str, tuple[MatrixEntry, ...]], ...]
-    """Decoder, and one entry per network."""
-    left_out: str
-    """Names the presets that decode another grid; empty if there are none."""
 
 
 @dataclass(frozen=True)
@@ -101,12 +76,12 @@ def section(
         neighbours: the published rows near the headline cells; None without cells.
     """
     record = view.run.record
-    figure, note = first_figure.draw(view)
+    figure, note = first_figure.draw(view, gains)
     return Answers(
-        holds=_holds(verdict, neighbours),
+        holds=_holds(view, verdict, neighbours),
         decoders=_decoders(view, gains),
-        change=_change(change),
-        matrix=_matrix(view, gains),
+        change=_change(view, change),
+        matrix=gain_matrix.section(view, gains),
         run=_run(view),
         partial=_partial(view),
         diverged=tuple(
@@ -142,18 +117,18 @@ def _partial(view: RunView) -> str:
     return f"{faces}: a part of the full set, which is never compared with values for the full set"
 
 
-def _holds(verdict: VerdictSummary, neighbours: Neighbours | None) -> Answer:
+def _holds(view: RunView, verdict: VerdictSummary, neighbours: Neighbours | None) -> Answer:
     counts = dict(verdict.counts)
     word = {"good": "Holds", "bad": "Deviates"}.get(verdict.tone, "Not comparable" if verdict.rows else "Not checked")
     details = []
     if verdict.worst is not None:
+        deviating = {row.cell.index: row.cell for row in verdict.deviations if row.cell is not None}
+        if deviating:
+            cells = in_words(view, [deviating[index] for index in sorted(deviating)])
+            details.append(f"The deviations are in {cells}.")
         details.append(_worst(verdict.worst, deviates=verdict.tone == "bad"))
     if verdict.rows and verdict.worst is None:
-        details += [
-            f"For information: {row.metric} of {row.subset} is {row.measured}, reported {row.reported} ({row.model})."
-            for row in verdict.rows[:2]
-            if row.greyed
-        ]
+        details += [_for_information(row) for row in verdict.rows[:2] if row.greyed]
     rest = [f"{counts[s]} {s}" for s in ("not comparable", "not run") if counts.get(s)]
     if rest and verdict.worst is not None:
         details.append(f"{sentence_list(rest)}.".capitalize())
@@ -179,11 +154,20 @@ def between(better: str, worse: str) -> str:
     return f"above the highest, {better}" if better else f"below the lowest, {worse}" if worse else ""
 
 
+def _for_information(line: VerdictLine) -> str:
+    cell = f"{line.model}, {line.cell.label_without(('model',))}" if line.cell else line.model
+    table = sentence_list(tables_in_words([line]))
+    return (
+        f"For information: {line.metric} of {line.subset} is {line.measured} ({cell}); {table} reports {line.reported}."
+    )
+
+
 def _worst(line: VerdictLine, *, deviates: bool) -> str:
     name = f"{line.model}, {line.protocol}, {line.metric} of {line.subset}"
     unit = " points" if line.metric in ("NME", "FR@10") else ""
     kind = "Largest deviation" if deviates else "Largest difference"
-    return f"{kind}: {line.difference}{unit} ({name}: measured {line.measured}, reported {line.reported})."
+    size = "rounding only" if line.rounding_only and not deviates else f"{line.difference}{unit}"
+    return f"{kind}: {size} ({name}: measured {line.measured}, reported {line.reported})."
 
 
 def _decoders(view: RunView, gains: DecoderGains | None) -> Answer:
@@ -192,34 +176,47 @@ def _decoders(view: RunView, gains: DecoderGains | None) -> Answer:
         if view.cells and all(cell.decoder == DIRECT for cell in view.cells):
             one = "The networks predict landmarks without a decoder"
         return Answer("One decoder", "open", f"{one}, so there is nothing to compare.", (), "scores", "All scores")
-    best = [ladder.gains[0] for ladder in gains.shown if ladder.gains]
     plain = display(gains.shown[0].plain.decoder, 40)
-    top = max(best, key=lambda gain: -gain.paired.difference)
-    if top.paired.outcome != "better":
+    gaining = sorted(
+        (ladder for ladder in gains.shown if ladder.best), key=lambda ladder: ladder.best[0].paired.difference
+    )
+    if not gaining:
         sentence = f"No decoder is significantly better than {plain}."
         return Answer("No gain", "open", sentence, (), "decoders", "All decoders, protocols and tests")
-    by_decoder: dict[str, list[str]] = {}
-    for gain in sorted(best, key=lambda gain: gain.paired.difference)[:_NAMED]:
-        place = f"{gain.text} on {_network(view, gain.cell)}" if len(view.models) > 1 else gain.text
-        by_decoder.setdefault(display(gain.cell.decoder_label, 40), []).append(place)
-    parts = [f"{name} earns {sentence_list(places)}" for name, places in by_decoder.items()]
-    more = f" ({count(len(best) - _NAMED, 'more network')} below)" if len(best) > _NAMED else ""
+    parts = []
+    for ladder in gaining[:_NAMED]:
+        place = f" on {_network(view, ladder.plain)}" if len(view.models) > 1 else ""
+        parts.append(f"{ladder.best[0].text}{place} ({_tied(ladder.best)})")
+    more = f" ({count(len(gaining) - _NAMED, 'more network')} below)" if len(gaining) > _NAMED else ""
     sentence = f"Points of NME over {plain}: {sentence_list(parts)}{more}."
-    details = ["Each network's best decoder is named; several can be tied with it."] if len(best) > 1 else []
+    details = []
+    if any(len(ladder.best) > 1 for ladder in gaining):
+        details.append("Tied: the paired difference is not significant, or smaller than the last decimal shown.")
+    none = [_network(view, ladder.plain) for ladder in gains.shown if ladder.gains and not ladder.best]
+    if none:
+        details.append(f"No decoder is significantly better on {sentence_list(none[:_NAMED])}.")
     direct = dict.fromkeys(_network(view, cell) for cell in view.cells if cell.decoder == DIRECT)
     if direct:
-        names = sentence_list([display(name, 40) for name in direct])
-        details.append(f"{names} {'predicts' if len(direct) == 1 else 'predict'} landmarks without a decoder.")
-    return Answer(
-        f"Up to {top.text}", "good", sentence, tuple(details), "decoders", "All decoders, protocols and tests"
-    )
+        verb = "predicts" if len(direct) == 1 else "predict"
+        details.append(f"{sentence_list(list(direct))} {verb} landmarks without a decoder.")
+    word = f"Up to {gaining[0].best[0].text}"
+    return Answer(word, "good", sentence, tuple(details), "decoders", "All decoders, protocols and tests")
+
+
+def _tied(best: Sequence[DecoderGain]) -> str:
+    """The decoder with the largest gain and those tied with it; a tied gain that reads differently is shown."""
+    names = [
+        display(gain.cell.decoder_label, 40) + ("" if gain.text == best[0].text else f" {gain.text}") for gain in best
+    ]
+    shown = [*names[:_NAMED], f"{len(names) - _NAMED} more"] if len(names) > _NAMED else names
+    return sentence_list(shown) + (", tied" if len(names) > 1 else "")
 
 
 def _network(view: RunView, cell: CellView) -> str:
-    return dict(zip(view.models, short_names(view.models), strict=True))[cell.model]
+    return display(dict(zip(view.models, short_names(view.models), strict=True))[cell.model], 40)
 
 
-def _change(change: ChangeSection | None) -> Answer:
+def _change(view: RunView, change: ChangeSection | None) -> Answer:
     if change is None:
         return Answer(
             "Not compared",
@@ -229,85 +226,69 @@ def _change(change: ChangeSection | None) -> Answer:
             "scores",
             "The scores of this run",
         )
-    name = f"{change.name}{f' (commit {change.commit})' if change.commit else ''}"
+    name = f"{change.reference}{f' (commit {change.commit})' if change.commit else ''}"
     if not change.cells:
         reason = change.problems[0] if change.problems else "no cell in common"
         return Answer("Not comparable", "open", f"Compared with {name}: {reason}.", (), "change", "Details")
     worse, better = change.cells_that_are("worse"), change.cells_that_are("better")
-    parts = [f"{worse} worse"] if worse else []
-    parts += [f"{better} better"] if better else []
-    parts += [f"{change.unchanged} unchanged"] if change.unchanged else []
-    if change.newly_diverged:
-        parts.append(f"{len(change.newly_diverged)} newly diverged")
+    numbers = {"worse": len(worse), "better": len(better), "unchanged": change.unchanged}
+    numbers["newly diverged"] = len(change.newly_diverged)
+    parts = [f"{number} {word}" for word, number in numbers.items() if number]
     sentence = f"{count(change.cells, 'cell')} compared with {name}: {sentence_list(parts)}."
-    changed = [outcome for outcome in ("worse", "better") if change.cells_that_are(outcome)]
-    details = [line for outcome in changed for line in _subsets(change, outcome)]
-    bad = worse or change.newly_diverged
-    word = "Worse" if bad else "Better" if better else "Unchanged"
+    details = [f"Newly diverged: {in_words(view, change.newly_diverged)}."] if change.newly_diverged else []
+    for outcome, cells in (("worse", worse), ("better", better)):
+        details += _subsets(view, change, outcome, cells) if cells else ()
     if not change.changed:
-        biggest = max(change.rows, key=lambda row: abs(row.paired.difference))
-        where = display(biggest.subset, 40)
-        details.append(f"Largest difference, on {where}: {_row_words(biggest)}; within the margin or not significant.")
+        details.append(_largest_difference(change))
     details += list(change.problems[:1])
-    tone = "bad" if bad else "good"
-    return Answer(word, tone, sentence, tuple(details), "change", "Every cell and subset")
+    bad = worse or change.newly_diverged
+    return Answer(_word(change), "bad" if bad else "good", sentence, tuple(details), "change", "Every cell and subset")
 
 
-def _subsets(change: ChangeSection, outcome: str) -> tuple[str, ...]:
-    """The largest change with its subset, then the other subsets with theirs."""
-    largest: dict[str, ChangeRow] = {}
-    for row in change.changed:
-        if row.changed == outcome:
-            largest.setdefault(display(row.subset, 40), row)
-    (first, top), *others = largest.items()
+def _word(change: ChangeSection) -> str:
+    """``Worse``, ``Better`` or ``Unchanged``, with size and subset of the largest change."""
+    if change.newly_diverged:
+        return f"Worse: {count(len(change.newly_diverged), 'cell')} newly diverged"
+    for outcome in ("worse", "better"):
+        row = next((row for row in change.changed if row.changed == outcome), None)
+        if row is not None:
+            return f"{outcome.capitalize()}: up to {row.difference} on {display(row.subset, 40)}"
+    return "Unchanged"
+
+
+def _largest_difference(change: ChangeSection) -> str:
+    row = max(change.rows, key=lambda row: abs(row.paired.difference))
+    if row.difference == "0.000":
+        return "Every difference rounds to 0.000 points."
+    where = display(row.subset, 40)
+    return f"Largest difference, on {where}: {_row_words(row)}; within the margin or not significant."
+
+
+def _subsets(view: RunView, change: ChangeSection, outcome: str, cells: Sequence[CellView]) -> tuple[str, ...]:
+    """Where the changed cells are; the largest change; that cell's other subsets, and subsets of other cells only."""
+    rows = [row for row in change.changed if row.changed == outcome]
+    top, first = rows[0], display(rows[0].subset, 40)
     outside = ""
     if change.outside and top is change.rows[0]:
         outside = f" Outside {first}, this cell differs by {change.outside}."
-    lines = [f"{outcome.capitalize()} most on {first}: {_row_words(top)}.{outside}"]
+    lines = [
+        f"{outcome.capitalize()}: {in_words(view, cells)}.",
+        f"Largest change, on {first}: {_row_words(top)}.{outside}",
+    ]
+    same = {display(row.subset, 40): row for row in rows if row.cell is top.cell and row is not top}
+    if same:
+        rest = sentence_list([f"{name} {row.difference}" for name, row in same.items()])
+        lines.append(f"Subsets overlap: this cell is also {outcome} on {rest}.")
+    others: dict[str, ChangeRow] = {}
+    for row in rows:
+        if row.subset != top.subset and display(row.subset, 40) not in same:
+            others.setdefault(display(row.subset, 40), row)
     if others:
-        rest = sentence_list([f"{name} {row.difference}" for name, row in others])
-        lines.append(f"Also {outcome} on {rest}; subsets overlap.")
+        rest = sentence_list([f"{name} (up to {row.difference})" for name, row in others.items()])
+        lines.append(f"Other cells are {outcome} on {rest}.")
     return tuple(lines)
 
 
 def _row_words(row: ChangeRow) -> str:
     interval = f" [{row.interval}]" if row.interval else ""
     return f"{row.difference} points{interval}, {row.cell.short_label} ({row.before:.3f} → {row.now:.3f} %)"
-
-
-def _matrix(view: RunView, gains: DecoderGains | None) -> GainMatrix | None:
-    """The gains of each network's first ladder; decoders in the order of their mean gain."""
-    if gains is None or not view.cells:
-        return None
-    ladders = {ladder.plain.model: ladder for ladder in gains.shown}
-    models = [model for model in view.models if model in ladders]
-    found: dict[str, dict[str, MatrixEntry]] = {}
-    size: dict[str, list[float]] = {}
-    for model in models:
-        ladder = ladders[model]
-        for place, gain in enumerate(ladder.gains):
-            outcome = gain.paired.outcome if gain.paired.outcome in ("better", "worse") else ""
-            note = "" if gain.outcome in ("better", "worse") else gain.outcome
-            found.setdefault(gain.cell.decoder, {})[model] = MatrixEntry(
-                gain.text,
-                gain.interval.replace("+", ""),
-                outcome,
-                place == 0 and outcome == "better",
-                note,
-                gain.cell.index,
-            )
-            size.setdefault(gain.cell.decoder, []).append(gain.paired.difference)
-        for cell, why in ladder.left_out:
-            if not cell.mixed:
-                found.setdefault(cell.decoder, {})[model] = MatrixEntry("", "", "", False, why, cell.index)
-    order = sorted(found, key=lambda name: sum(size.get(name, [1e9])) / len(size.get(name, [1e9])))
-    missing = MatrixEntry("–", "", "", False, "not run", None)
-    mixed = list(dict.fromkeys(cell.decoder for ladder in gains.shown for cell, _ in ladder.left_out if cell.mixed))
-    return GainMatrix(
-        plain=display(gains.shown[0].plain.decoder, 40),
-        networks=tuple(
-            (display(short, 40), display(name, 80)) for short, name in zip(short_names(models), models, strict=True)
-        ),
-        rows=tuple((display(name, 40), tuple(found[name].get(model, missing) for model in models)) for name in order),
-        left_out=sentence_list([display(name, 40) for name in mixed]),
-    )

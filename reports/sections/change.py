@@ -70,6 +70,7 @@ class ChangeSection:
     """The comparison with a baseline."""
 
     name: str
+    """Name of the earlier run; empty if it has none."""
     commit: str
     """First digits of the baseline's commit; empty if it is not known."""
     cells: int
@@ -84,6 +85,11 @@ class ChangeSection:
     """Cells with an NME above 100 % on some face now and on none before."""
     outside: str = ""
     """The largest change on the faces outside its subset, percent points; empty if the subset is all faces."""
+
+    @property
+    def reference(self) -> str:
+        """The earlier run in words, with its name in quotation marks."""
+        return f"earlier run ‘{self.name}’" if self.name else "an earlier run"
 
     @property
     def changed(self) -> tuple[ChangeRow, ...]:
@@ -102,9 +108,10 @@ class ChangeSection:
             (cells[index], tuple(keyed[index].get(subset) for subset in self.subsets)) for index in sorted(keyed)
         )
 
-    def cells_that_are(self, outcome: str) -> int:
-        """Number of cells that are ``better`` or ``worse`` on some subset."""
-        return len({row.cell.id for row in self.rows if row.changed == outcome})
+    def cells_that_are(self, outcome: str) -> tuple[CellView, ...]:
+        """The cells that are ``better`` or ``worse`` on some subset."""
+        found = {row.cell.index: row.cell for row in self.rows if row.changed == outcome}
+        return tuple(found[index] for index in sorted(found))
 
     @property
     def unchanged(self) -> int:
@@ -120,7 +127,7 @@ def section(view: RunView, baseline: Baseline, name: str) -> ChangeSection:
     Args:
         view: the run.
         baseline: the earlier run, from :func:`nmebench.gate.make_baseline` or a baseline file.
-        name: how the page names the baseline.
+        name: name of the earlier run; empty if it has none.
     """
     result = gate(view.run, baseline)
     comparable = {row.cell for row in result.rows if row.compared}

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from nmebench.reports.render.difference_scale import DifferenceScale
 from nmebench.reports.render.text import p_value
 from nmebench.reports.view import CellView, RunView
-from nmebench.statistics import AdjustedDifference, RankTest, holm, paired_with_holm, rank_test
+from nmebench.statistics import AdjustedDifference, RankTest, best_and_ties, holm, paired_with_holm, rank_test
 from nmebench.statistics.paired import ALPHA
 
 __all__ = ["DecoderGain", "DecoderGains", "Ladder", "outcome_words", "section"]
@@ -62,6 +64,11 @@ class Ladder:
     """Cells that are not compared, with the reason."""
     headline: bool
     """True if one of the network's headline cells has this flip test and box."""
+    best: tuple[DecoderGain, ...]
+    """The largest gain and those tied with it; empty if it isn't significant.
+
+    A tied gain differs by less than the last shown decimal, or not significantly.
+    """
 
 
 @dataclass(frozen=True)
@@ -133,10 +140,10 @@ def section(view: RunView) -> DecoderGains | None:
         )
         for (cell, base), d, r, p in zip(pairs, differences, ranks, holm([r.p for r in ranks]), strict=True)
     ]
-    return DecoderGains(_ladders(view, gains), scale.reach_text, len(gains))
+    return DecoderGains(_ladders(view, gains, 10.0**-scale.digits), scale.reach_text, len(gains))
 
 
-def _ladders(view: RunView, gains: Sequence[DecoderGain]) -> tuple[Ladder, ...]:
+def _ladders(view: RunView, gains: Sequence[DecoderGain], precision: float) -> tuple[Ladder, ...]:
     headline = {(h.cell.model, h.cell.flip, h.cell.box) for h in view.headline if h.cell is not None}
     ladders = []
     for plain in dict.fromkeys(gain.baseline for gain in gains):
@@ -147,5 +154,13 @@ def _ladders(view: RunView, gains: Sequence[DecoderGain]) -> tuple[Ladder, ...]:
             for cell in view.cells
             if (cell.model, cell.flip, cell.box) == group and not cell.ranked
         ]
-        ladders.append(Ladder(plain, tuple(mine), tuple(left_out), group in headline))
+        ladders.append(Ladder(plain, tuple(mine), tuple(left_out), group in headline, _best(view, mine, precision)))
     return tuple(ladders)
+
+
+def _best(view: RunView, gains: Sequence[DecoderGain], precision: float) -> tuple[DecoderGain, ...]:
+    if not gains or gains[0].paired.outcome != "better":
+        return ()
+    nme = np.stack([view.nme[gain.cell.index] for gain in gains])
+    marks = best_and_ties(nme, view.run.faces.clusters, lower_is_better=True, precision=precision)
+    return tuple(gain for gain, mark in zip(gains, marks, strict=True) if mark or len(gains) == 1)

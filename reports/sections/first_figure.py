@@ -8,30 +8,51 @@ from markupsafe import Markup
 
 from nmebench.reports.render import svg
 from nmebench.reports.render.text import adaptive_number, display
+from nmebench.reports.sections.differences import DecoderGains
 from nmebench.reports.sections.scores import METRIC_COLUMNS
 from nmebench.reports.view import COLOURS, CellView, RunView, short_names
 
-__all__ = ["draw"]
+__all__ = ["decoder_order", "draw", "protocols", "shown_cells"]
 
 
-def draw(view: RunView) -> tuple[Markup | None, str]:
-    """Draw NME by decoder and network with 95 % intervals, each network under the protocol of its first headline cell.
+def shown_cells(view: RunView, gains: DecoderGains | None) -> tuple[CellView, ...]:
+    """The cells of the first screen: each network under the flip test and box of the gains that the page shows first.
 
-    Diverged cells and presets on another grid are left out.
+    A network without gains has those of its first headline cell. Diverged cells and presets on another grid are left
+    out.
+    """
+    first = {ladder.plain.model: ladder.plain for ladder in (gains.shown if gains else ())}
+    for head in view.headline:
+        first.setdefault(head.cell.model, head.cell)
+    return tuple(
+        cell
+        for model in view.models
+        for cell in view.cells
+        if (cell.model, cell.flip, cell.box) == (model, first[model].flip, first[model].box) and cell.ranked
+    )
+
+
+def decoder_order(view: RunView, cells: Sequence[CellView]) -> list[str]:
+    """The decoders of the cells, the lowest NME first: the order of the figure and of the table beside it."""
+    return sorted(dict.fromkeys(cell.decoder for cell in cells), key=lambda decoder: _excess(view, cells, decoder))
+
+
+def protocols(cells: Sequence[CellView]) -> str:
+    """Flip test and box of some cells in words, each combination once."""
+    return "; ".join(dict.fromkeys(f"{cell.flip_text}, box {display(cell.box, 40)}" for cell in cells))
+
+
+def draw(view: RunView, gains: DecoderGains | None) -> tuple[Markup | None, str]:
+    """Draw NME by decoder and network with 95 % intervals.
 
     Returns:
         The figure and the protocols in words; None and an empty text for fewer than two cells.
     """
-    shown: dict[str, list[CellView]] = {}
-    for model in view.models:
-        first = next(h.cell for h in view.headline if h.cell.model == model)
-        shown[model] = [
-            c for c in view.cells if (c.model, c.flip, c.box) == (model, first.flip, first.box) and c.ranked
-        ]
-    cells = [cell for group in shown.values() for cell in group]
+    cells = shown_cells(view, gains)
     if len(cells) < 2:
         return None, ""
-    rows = sorted(dict.fromkeys(c.decoder for c in cells), key=lambda d: -_excess(view, cells, d))
+    rows = decoder_order(view, cells)[::-1]
+    shown = {model: [cell for cell in cells if cell.model == model] for model in view.models}
     models = [model for model in view.models if shown[model]]
     drawing, axes = svg.figure(4.7, 0.75 + 0.1 * len(rows) * max(2, len(models)))
     names: list[tuple[float, str, str]] = []
@@ -60,9 +81,7 @@ def draw(view: RunView) -> tuple[Markup | None, str]:
             for c in cells
         ),
     )
-    firsts = [group[0] for group in shown.values() if group]
-    note = "; ".join(dict.fromkeys(f"{cell.flip_text}, box {display(cell.box, 40)}" for cell in firsts))
-    return figure, note
+    return figure, protocols(cells)
 
 
 def _excess(view: RunView, cells: Sequence[CellView], decoder: str) -> float:

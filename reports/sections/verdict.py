@@ -9,7 +9,7 @@ from typing import Any, Final
 from nmebench import published
 from nmebench.reports.render.text import DASH, count, display, number, sentence_list, signed
 from nmebench.reports.sections.scores import METRIC_COLUMNS
-from nmebench.reports.view import COMMITTED, RunView
+from nmebench.reports.view import COMMITTED, CellView, RunView
 
 __all__ = [
     "CauseLine",
@@ -53,6 +53,10 @@ class VerdictLine:
     greyed: bool
     """True if the measured number is shown for information, because it is not comparable."""
     difference: str
+    rounding_only: bool
+    """True if the difference is at most half of the last printed decimal of the reported number."""
+    cell: CellView | None
+    """The measured cell; None if there is none."""
     size: float
     """The difference in units of the allowed one: above 1 it deviates. -1 if it was not compared."""
     allowed: str
@@ -180,20 +184,24 @@ def _kind(table: str, source: str) -> str:
     return "published" if any(row.source == source for row in published.load()) else "card"
 
 
-def _measured(view: RunView, row: Mapping[str, Any]) -> tuple[Any, bool]:
-    """The measured number, and true if it is shown for information: that of the cell nearest to the protocol."""
+def _measured(view: RunView, row: Mapping[str, Any]) -> tuple[Any, bool, str]:
+    """The measured number, true if it is shown for information, and its cell's id.
+
+    A number that is shown for information is that of the cell nearest to the protocol.
+    """
     if row.get("measured") is not None or row.get("status") == "not run":
-        return row.get("measured"), row.get("status") == "not comparable"
+        return row.get("measured"), row.get("status") == "not comparable", str(row.get("cell"))
     model = str(row.get("model"))
     cell = row.get("cell") or getattr(view.reported_of_model.get(model) or view.best_of_model.get(model), "id", None)
     score = view.scores.get((str(cell), str(row.get("subset"))), {})
-    return score.get(str(row.get("metric"))), True
+    return score.get(str(row.get("metric"))), True, str(cell)
 
 
 def _row(view: RunView, row: Mapping[str, Any], causes: tuple[CauseLine, ...], causes_of: int) -> VerdictLine:
     metric, status, digits = str(row.get("metric", "")), str(row.get("status", "")), _digits(row)
     source, table = str(row.get("source") or ""), str(row.get("table", ""))
-    measured, greyed = _measured(view, row)
+    measured, greyed, measured_cell = _measured(view, row)
+    difference = row.get("difference")
     cells = {cell.id: cell for cell in view.cells}
     cell = cells.get(str(row.get("cell")))
     return VerdictLine(
@@ -206,7 +214,9 @@ def _row(view: RunView, row: Mapping[str, Any], causes: tuple[CauseLine, ...], c
         reported=number(row.get("reported"), digits),
         measured=number(measured, digits + 1) if status != "not run" else DASH,
         greyed=greyed,
-        difference=signed(row.get("difference"), digits + 1),
+        difference=signed(difference, digits + 1),
+        rounding_only=isinstance(difference, int | float) and abs(difference) <= 0.5001 * 10.0**-digits,
+        cell=cells.get(measured_cell),
         size=_size(row),
         allowed=display(row.get("allowed") or "", 200),
         status=status if status in STATUSES else "not comparable",

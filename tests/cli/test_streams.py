@@ -53,7 +53,8 @@ def test_deviation_keeps_its_exit_code(make_run: Callable[..., Run], redirection
     assert (ended.returncode, "Traceback" in ended.stderr) == (code, False), ended.stderr
     assert Run.open(run.path).read_json("verdict.json")["exit_code"] == 1
     assert {file.name for file in run.path.iterdir()} == {
-        "run.json", "faces.parquet", "per_face.parquet", "scores.csv", "verdict.json", "landmarks", "confidence",
+        "run.json", "faces.parquet", "per_face.parquet", "scores.csv", "diverged.json", "verdict.json", "landmarks",
+        "confidence",
     }  # fmt: skip
 
 

@@ -74,7 +74,7 @@ def test_boxes_crops_and_nme_are_equal(mmpose, differences, shared: Path, name: 
     assert len(table["annotations"]) == len(ours)
 
 
-def test_every_shared_scheme_has_mmposes_flip_table() -> None:
+def test_every_shared_scheme_has_mmposes_flip_table(mmpose) -> None:
     from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
     for name, ours in {

@@ -276,17 +276,18 @@ def _subsets(view: RunView, change: ChangeSection, outcome: str, cells: Sequence
         f"Largest change, on {first}: {_row_words(top)}.{outside}",
     ]
     same = {display(row.subset, 40): row for row in rows if row.cell is top.cell and row is not top}
+    also = []
     if same:
         rest = sentence_list([f"{name} {row.difference}" for name, row in same.items()])
-        lines.append(f"Subsets overlap: this cell is also {outcome} on {rest}.")
+        also.append(f"Subsets overlap: this cell is also {outcome} on {rest}.")
     others: dict[str, ChangeRow] = {}
     for row in rows:
         if row.subset != top.subset and display(row.subset, 40) not in same:
             others.setdefault(display(row.subset, 40), row)
     if others:
         rest = sentence_list([f"{name} (up to {row.difference})" for name, row in others.items()])
-        lines.append(f"Other cells are {outcome} on {rest}.")
-    return tuple(lines)
+        also.append(f"Other cells are {outcome} on {rest}.")
+    return (*lines, " ".join(also)) if also else tuple(lines)
 
 
 def _row_words(row: ChangeRow) -> str:

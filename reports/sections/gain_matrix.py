@@ -35,6 +35,8 @@ class GainMatrix:
     plain: str
     protocol: str
     """Flip test and box of the compared cells."""
+    faces: int
+    """Number of faces over which the gains are means."""
     tied: bool
     """True if some network has tied decoders."""
     networks: tuple[tuple[str, str], ...]
@@ -72,6 +74,7 @@ def section(view: RunView, gains: DecoderGains | None) -> GainMatrix | None:
     return GainMatrix(
         plain=display(gains.shown[0].plain.decoder, 40),
         protocol=first_figure.protocols([ladders[model].plain for model in models]),
+        faces=len(view.run.faces),
         tied=any(len(ladder.best) > 1 for ladder in gains.shown),
         networks=tuple(
             (display(short, 40), display(name, 80)) for short, name in zip(short_names(models), models, strict=True)

@@ -54,7 +54,7 @@ class VerdictLine:
     """True if the measured number is shown for information, because it is not comparable."""
     difference: str
     rounding_only: bool
-    """True if the difference is at most half of the last printed decimal of the reported number."""
+    """True if the difference, as shown, is at most half of the last printed decimal of the reported number."""
     cell: CellView | None
     """The measured cell; None if there is none."""
     size: float
@@ -215,7 +215,7 @@ def _row(view: RunView, row: Mapping[str, Any], causes: tuple[CauseLine, ...], c
         measured=number(measured, digits + 1) if status != "not run" else DASH,
         greyed=greyed,
         difference=signed(difference, digits + 1),
-        rounding_only=isinstance(difference, int | float) and abs(difference) <= 0.5001 * 10.0**-digits,
+        rounding_only=isinstance(difference, int | float) and round(abs(difference) * 10 ** (digits + 1)) <= 5,
         cell=cells.get(measured_cell),
         size=_size(row),
         allowed=display(row.get("allowed") or "", 200),

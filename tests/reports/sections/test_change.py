@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +23,15 @@ def baseline(small_run: Run) -> gate.Baseline:
 def _changed(run: Run, subset: str, points: float) -> Run:
     """The run with another NME of the first cell's faces in a subset; the files stay."""
     copy = Run(run.path, run.record)
-    first = run.record.cells[0].id
-    per_face = {cell: nme.copy() for cell, nme in run.per_face.items()}
-    mask = run.faces.subsets[subset]
-    per_face[first][mask] += points + np.random.default_rng(0).normal(0, abs(points) / 20, mask.sum())
-    copy.__dict__["per_face"] = per_face
+    copy.__dict__["per_face"] = {cell: nme.copy() for cell, nme in run.per_face.items()}
+    _change(copy, 0, subset, points)
     return copy
+
+
+def _change(run: Run, cell: int, subset: str, points: float) -> None:
+    mask = run.faces.subsets[subset]
+    noise = np.random.default_rng(0).normal(0, abs(points) / 20, mask.sum())
+    run.per_face[run.record.cells[cell].id][mask] += points + noise
 
 
 def _answer(view: RunView, found: change.ChangeSection) -> answers.Answer:
@@ -42,7 +46,8 @@ def test_same_run_is_unchanged(small_run: Run, baseline: gate.Baseline) -> None:
     assert len(found.rows) == len(view.cells) * len(view.masks)
     answer = _answer(view, found)
     assert (answer.word, answer.tone) == ("Unchanged", "good")
-    assert answer.sentence.startswith(f"{len(view.cells)} cells compared with old")
+    assert answer.sentence.startswith(f"{len(view.cells)} cells compared with earlier run ‘old’")
+    assert "Every difference rounds to 0.000 points." in answer.details
 
 
 @pytest.mark.parametrize(("points", "word", "tone"), [(0.5, "Worse", "bad"), (-0.5, "Better", "good")])
@@ -58,9 +63,32 @@ def test_change_in_one_subset_is_found(
     assert row.subset == "blur"
     assert row.paired.difference == pytest.approx(points, rel=0.1)
     answer = _answer(view, found)
-    assert (answer.word, answer.tone) == (word, tone)
+    assert (answer.word, answer.tone) == (f"{word}: up to {row.difference} on blur", tone)
     assert f"1 {word.lower()}" in answer.sentence
-    assert "blur" in answer.details[0]
+    assert answer.details[0] == f"{word}: 1 cell of w18-dark (argmax)."
+    assert "blur" in answer.details[1]
+
+
+def test_other_subsets_are_those_of_the_named_cell(small_run: Run, baseline: gate.Baseline) -> None:
+    run = _changed(small_run, "blur", 0.5)
+    _change(run, 3, "occlusion", 0.4)
+    view = RunView(run)
+    found = change.section(view, baseline, "old")
+    assert {row.cell.index for row in found.changed} == {0, 3}
+    first = found.changed[0]
+    mine = {row.subset: row.difference for row in found.changed if row.cell.index == 0 and row is not first}
+    lines = _answer(view, found).details
+    overlap, others = re.findall(
+        r"Subsets overlap: this cell is also worse on (.*?)\. Other cells are (.*)\.$", lines[2]
+    )[0]
+    assert dict(re.findall(r"(\S+) ([+]\d+\.\d+)", overlap)) == mine
+    assert {row.subset for row in found.changed} - {first.subset, *mine} == set(re.findall(r"(\w+) \(up to", others))
+    assert "occlusion (up to +0.39" in others
+
+
+def test_unnamed_reference_is_an_earlier_run(small_run: Run, baseline: gate.Baseline) -> None:
+    view = RunView(small_run)
+    assert "compared with an earlier run" in _answer(view, change.section(view, baseline, "")).sentence
 
 
 def test_result_agrees_with_the_gate(small_run: Run, baseline: gate.Baseline) -> None:
@@ -88,7 +116,8 @@ def test_newly_diverged_cell_is_worse(small_run: Run, baseline: gate.Baseline) -
     found = change.section(view, baseline, "old")
     assert [cell.id for cell in found.newly_diverged] == [first]
     answer = _answer(view, found)
-    assert (answer.word, answer.tone) == ("Worse", "bad")
+    assert (answer.word, answer.tone) == ("Worse: 1 cell newly diverged", "bad")
+    assert answer.details[0] == "Newly diverged: 1 cell of w18-dark (argmax)."
     assert "1 newly diverged" in answer.sentence
 
 
@@ -116,11 +145,11 @@ def test_change_outside_the_subset_is_shown(small_run: Run, baseline: gate.Basel
     view = RunView(_changed(small_run, "blur", 0.5))
     found = change.section(view, baseline, "old")
     assert found.outside == "0.000"
-    assert "Outside blur, this cell differs by 0.000." in _answer(view, found).details[0]
+    assert "Outside blur, this cell differs by 0.000." in _answer(view, found).details[1]
 
 
 def test_page_shows_the_change(small_run: Run, baseline: gate.Baseline, tmp_path: Path) -> None:
     text = reports.html(_changed(small_run, "blur", 0.5), pictures=False, baseline=baseline, baseline_name="<b>old")
     assert 'id="change"' in text
-    assert "&lt;b&gt;old" in text
+    assert text.count('<bdi class="name">‘&lt;b&gt;old’</bdi>') == 2  # on the first screen and in its section
     assert "<b>old" not in text

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nmebench import datasets, decoders, gate, models, scoring
+from nmebench import datasets, decoders, gate, history, models, scoring
 from nmebench.check.check_run import check
 from nmebench.datasets.formats import FORMATS, detect_format, read_rows
 from nmebench.datasets.readers.row_error import RowError
@@ -22,7 +22,7 @@ from nmebench.engines import model_cache
 from nmebench.errors import InputError
 from nmebench.fetch import archive, lockfile, sources
 from nmebench.gate.baseline import Baseline
-from nmebench.geometry import images
+from nmebench.geometry import images, scheme
 from nmebench.models import card, checkpoint
 from nmebench.models.onnx import OnnxNetwork
 from nmebench.published import rows as published
@@ -50,6 +50,7 @@ from containers import (  # isort: skip
 from mutations import Mutation, mutate_bytes, mutate_json, mutate_lines, mutate_toml  # isort: skip
 from onnx_graphs import mutate_onnx, onnx_seeds  # isort: skip
 from seeds import (  # isort: skip
+    BENCHMARK,
     CELL,
     IMAGES,
     LOCK,
@@ -65,6 +66,7 @@ from seeds import (  # isort: skip
     make_run,
     packed_files,
     pictures,
+    points_files,
     predictions,
     small_network,
 )
@@ -132,6 +134,35 @@ def _verify(file: Path, _name: str) -> None:
     report = verify(file)
     json.loads(report.to_json())
     assert all("\n" not in finding.message for finding in report.findings)
+
+
+def _read_points_file(file: Path, _name: str) -> None:
+    """Read a ``.pts`` file beside a photograph's name, as part of 300-W's folders."""
+    root = Path(os.environ["FUZZ_FOLDER"]) / "base" / "300w"
+    place = root / "ibug" / "face.pts"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.with_suffix(".jpg").touch()
+    shutil.copyfile(file, place)
+    dataset = datasets.load(f"300w:{root}")
+    assert dataset.landmarks.shape == (1, 68, 2)
+
+
+def _read_benchmark(file: Path, _name: str) -> None:
+    """Read a benchmark of the user's own beside its annotations."""
+    folder = Path(os.environ["FUZZ_FOLDER"]) / "base" / "own"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "mine.json").write_text('{"faces": [{"image": "a/b.jpg", "landmarks": [[1, 2], [30, 4]]}]}')
+    shutil.copyfile(file, folder / "mine.toml")
+    datasets.load(f"benchmark:{folder / 'mine.toml'}").normaliser()
+
+
+def _history_seeds() -> dict[str, bytes]:
+    run = Run.open(_base("run", make_run))
+    folder = Path(os.environ["FUZZ_FOLDER"])
+    entry = history.entry_of(
+        run, repository=history.Repository(folder), commit="ab" * 20, time=1_700_000_000, machine="fuzz"
+    )
+    return {"abababababab-fuzz.json": entry.text().encode()}
 
 
 def _read_archive(file: Path, name: str) -> None:
@@ -426,6 +457,10 @@ def _read_log(file: Path, _name: str) -> None:
 READERS: dict[str, Reader] = {
     "annotations-short": Reader(lambda: annotations(2), _read_short),
     "annotations": Reader(lambda: annotations(POINTS), _load("wflw")),
+    "points-files": Reader(points_files, _read_points_file),
+    "benchmarks": Reader(lambda: {"mine.toml": BENCHMARK}, _read_benchmark),
+    "schemes": Reader(_configurations("harness/geometry/schemes"), lambda file, _: scheme.read(file)),
+    "history": Reader(_history_seeds, _folder_file("history", "abababababab-fuzz.json", history.read_entries)),
     "annotations-verify": Reader(lambda: annotations(POINTS), _verify),
     "landmark-archives": Reader(landmark_archives, _read_archive),
     "predictions": Reader(predictions, _read_predictions),

@@ -56,6 +56,8 @@ def annotations(points: int) -> dict[str, bytes]:
             for n in range(2)
         ],
     }
+    pairs = [[10.5 + 3 * k, 20.5 + 7 * (k % 11)] for k in range(points)]
+    faces = [{"image": "a/b.jpg", "landmarks": pairs, "subsets": ["dark"], "box": [1, 2, 30.5, 40]}]
     header = [
         "image_name",
         "scale",
@@ -69,8 +71,34 @@ def annotations(points: int) -> dict[str, bytes]:
         "official-list.txt": " ".join([*numbers, "a/b.jpg"]) + "\n",
         "hrnet-csv.csv": ",".join(header) + "\n" + ",".join(["a/b.jpg", "0.4", "5.5", "6.5", *numbers]) + "\n",
         "mmpose-json.json": json.dumps(table),
+        "faces-json.json": json.dumps({"faces": faces}),
     }
     return {name: text.encode() for name, text in texts.items()}
+
+
+def points_files() -> dict[str, bytes]:
+    """One ``.pts`` file of 300-W."""
+    lines = "\n".join(f"{40 + 3 * (k % 9)}.5 {30 + 5 * (k // 9)}.25" for k in range(68))
+    return {"face.pts": f"version: 1\nn_points:  68\n{{\n{lines}\n}}\n".encode()}
+
+
+BENCHMARK = b"""name = "mine"
+title = "Mine"
+[scheme]
+name = "mine2"
+points = 2
+default_normaliser = "width"
+flip = { pairs = [[0, 1]] }
+groups = { eyes = [0, 1] }
+normalisers.width = { kind = "distance", first = [0], second = [1], source = "ours" }
+[files.test]
+faces-json = "mine.json"
+[counts.test]
+test = 1
+dark = 1
+[folders]
+dark = ["a/"]
+"""
 
 
 def _npz(**arrays: Any) -> bytes:

@@ -96,6 +96,13 @@ class SwapsAxes(Argmax):
         return maxima.xy.flip(-1)
 
 
+class AddsHalfAtOddColumns(Argmax):
+    """Moves landmarks in odd columns by half a pixel."""
+
+    def refine(self, maps, maxima):
+        return maxima.xy + (maxima.x % 2 == 1)[:, None] * torch.tensor([0.5, 0.0])
+
+
 class MixesFaces(Argmax):
     """Mixes the faces of a batch."""
 
@@ -125,6 +132,7 @@ class Miscounts(Argmax):
         pytest.param(SwapsAxes, "round-trip", id="swaps-axes"),
         pytest.param(SwapsAxes, "flip", id="swaps-axes-flip"),
         pytest.param(SwapsAxes, "translation", id="swaps-axes-translation"),
+        pytest.param(AddsHalfAtOddColumns, "translation", id="adds-half-at-odd-columns"),
         pytest.param(MixesFaces, "batch", id="mixes-faces"),
         pytest.param(OverstatesBound, "round-trip", id="overstates-bound"),
         pytest.param(Miscounts, "empty", id="miscounts"),

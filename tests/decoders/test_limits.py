@@ -120,6 +120,26 @@ def test_values_and_their_texts(option: Option, value: object, expected: object)
         assert (found, type(found)) == (expected, type(expected))
 
 
+@pytest.mark.parametrize("value", ["wide", "1,5", 10**400, True])
+def test_a_wrong_value_of_an_option_that_may_be_absent_is_no_absence(value: object) -> None:
+    option = Option(default=None, kind=float, minimum=1, doc="")
+    with pytest.raises(DecoderError, match=r"^owner: key=.* isn't allowed; key is "):
+        option.read("owner", "key", value)
+
+
+@pytest.mark.parametrize(("x", "y"), [(31, 12), (9, 23), (31, 23), (0, 12), (9, 0), (1, 12), (9, 1)])
+def test_megvii_adds_no_half_pixel_at_the_border(x: int, y: int) -> None:
+    """mmpose refines maxima that have two px to the first and one px to the last row and column."""
+    maps = torch.zeros(1, 1, 24, 32)
+    maps[0, 0, y, x] = 1.0
+    found = decoders.create("mmpose-megvii")({"heatmaps": maps}).landmarks[0, 0].tolist()
+    assert found == [x, y]
+    maps = torch.zeros(1, 1, 24, 32)
+    maps[0, 0, 22, 30] = 1.0
+    found = decoders.create("mmpose-megvii")({"heatmaps": maps}).landmarks[0, 0]
+    assert (found - torch.tensor([30.5, 22.5])).abs().max() <= 0.25
+
+
 def test_an_option_that_may_be_absent() -> None:
     option = Option(default=None, kind=float, minimum=1, doc="")
     assert option.read("owner", "key", None) is None

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nmebench.bounded_read import read_bounded
 from nmebench.errors import InputError
+from nmebench.reports.committed_differences import interval, read_differences
 from nmebench.reports.render import markdown
 from nmebench.reports.render.text import DASH
 from nmebench.runs.run_store import Run
 
 __all__ = ["by_encoding"]
 
-_MAX_BYTES = 1 << 20
 _CELL = ("model", "decoder", "flip", "box")
 
 
@@ -35,10 +32,7 @@ def by_encoding(folder: str) -> str:
         InputError: a file is missing or damaged.
     """
     run = Run.open(Path(folder))
-    path = Path(folder) / "differences.csv"
-    differences = list(
-        csv.DictReader(io.StringIO(read_bounded(path, _MAX_BYTES, kind="table of differences").decode()))
-    )
+    differences = read_differences(Path(folder))
     tests = [row for row in run.score_rows() if row["subset"] == "test"]
     argmax = {row["model"]: float(row["nme"]) for row in tests if row["decoder"] == "argmax"}
     try:
@@ -46,10 +40,11 @@ def by_encoding(folder: str) -> str:
         rows = [[*_scores(reference, argmax), DASH, DASH]]
         for pair in differences:
             (test,) = (row for row in tests if all(row[name] == pair[name] for name in _CELL))
-            number, low, high = (f"{float(pair[name]):+.3f}" for name in ("difference", "low", "high"))
-            rows.append([*_scores(test, argmax), f"{number} [{low}, {high}]", f"{float(pair['p_holm']):.2g}"])
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: not a table of differences of the run ({error!r}); write it again") from error
+            rows.append([*_scores(test, argmax), interval(pair), f"{float(pair['p_holm']):.2g}"])
+    except ValueError as error:
+        raise InputError(
+            f"{folder}: differences.csv doesn't fit its scores ({error}); write it again"
+        ) from error
     head = ["network", "decoder", "test", "argmax", "difference from the first row", "p"]
     return markdown.table(head, rows, text_columns=2)
 

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from pathlib import Path
 
-from nmebench.bounded_read import read_bounded
 from nmebench.errors import InputError
 from nmebench.protocol import FLIPS
+from nmebench.reports.committed_differences import interval, read_differences
 from nmebench.reports.render import markdown
 from nmebench.reports.render.text import DASH, adaptive_decimals
 from nmebench.runs.run_store import Run
 from nmebench.scoring.diverged import diverged_cells
 
-__all__ = ["by_decoder_and_flip", "source_line"]
-
-_MAX_BYTES = 1 << 20
+__all__ = ["by_decoder_and_flip"]
 
 
 def by_decoder_and_flip(folder: str, *, floors: str | None = None, averaged: str = "flip-coords") -> str:
@@ -39,9 +35,7 @@ def by_decoder_and_flip(folder: str, *, floors: str | None = None, averaged: str
         InputError: a file is missing or damaged.
     """
     run = Run.open(Path(folder))
-    path = Path(folder) / "differences.csv"
-    text = read_bounded(path, _MAX_BYTES, kind="table of differences").decode("utf-8", "replace")
-    pairs = {(row.get("decoder"), row.get("flip")): row for row in csv.DictReader(io.StringIO(text))}
+    pairs = {(row["decoder"], row["flip"]): row for row in read_differences(Path(folder))}
     tests = {(row["decoder"], row["flip"]): row for row in run.score_rows() if row["subset"] == "test"}
     diverged = diverged_cells(run)
     flips = [flip for flip in FLIPS if any(flip == of_cell for _, of_cell in tests)]
@@ -60,8 +54,10 @@ def by_decoder_and_flip(folder: str, *, floors: str | None = None, averaged: str
             lost = any(cell["cell"] in diverged for cell in cells)
             gains = [_difference(pairs.get((decoder, flip)), lost=lost) for flip in ("none", averaged)]
             rows.append([decoder, *words, *gains, *([floor.get(decoder, DASH)] if floor is not None else [])])
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: not a table of differences of the run ({error!r}); write it again") from error
+    except (KeyError, ValueError) as error:
+        raise InputError(
+            f"{folder}: differences.csv doesn't fit its scores ({error}); write it again"
+        ) from error
     head = ["decoder", *("no flip test" if flip == "none" else flip for flip in flips)]
     head += ["decoder instead of argmax", f"{averaged} instead of none"]
     return markdown.table([*head, *(["floor"] if floor is not None else [])], rows, text_columns=1)
@@ -71,23 +67,10 @@ def _difference(pair: Mapping[str, str] | None, *, lost: bool) -> str:
     """A paired difference with its interval; a dash for the reference and for a decoder that diverged."""
     if pair is None or lost:
         return DASH
-    number, low, high = (f"{float(pair[name]):+.3f}" for name in ("difference", "low", "high"))
-    return f"{number} [{low}, {high}]"
+    return interval(pair)
 
 
 def _floors(folder: str) -> dict[str, str]:
     """NME over all faces of the oracle without a flip test, by decoder."""
     rows = [row for row in Run.open(Path(folder)).score_rows() if row["subset"] == "test" and row["flip"] == "none"]
     return {row["decoder"]: f"{row['nme']:.{adaptive_decimals(float(row['nme']), 3)}f}" for row in rows}
-
-
-def source_line(folder: str) -> str:
-    """One line on the data and the versions of a committed run."""
-    record = Run.open(Path(folder)).record
-    packages = record.provenance.packages
-    versions = ", ".join(f"{name} {packages[name]}" for name in ("torch", "timm") if name in packages)
-    engines = ", ".join(dict.fromkeys(model.engine for model in record.models))
-    return (
-        f"{record.dataset.describe()} of {record.dataset.name}, {record.normaliser} NME in percent; {versions}, engine "
-        f"{engines}; scores: {folder}/scores.csv"
-    )

@@ -9,25 +9,20 @@ between the markers of a document; ``--check`` fails where it is stale.
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from readme_block import update_block
+from readme_block import add_options, update_block
 
 from nmebench.errors import InputError
 from nmebench.files import write_atomically
+from nmebench.reports.committed_differences import differences_csv
 from nmebench.reports.encoding_table import by_encoding
-from nmebench.reports.flip_table import source_line
 from nmebench.runs.run_store import Run
-from nmebench.statistics import paired_with_holm
 from nmebench.suggest import unknown
 
-__all__ = ["COLUMNS", "differences", "main"]
-
-COLUMNS = ("model", "decoder", "flip", "box", "faces", "reference", "difference", "low", "high", "p_holm", "outcome")
+__all__ = ["differences", "main"]
 
 
 def differences(run: Run, reference: str, cells: Sequence[str] = ()) -> str:
@@ -41,21 +36,11 @@ def differences(run: Run, reference: str, cells: Sequence[str] = ()) -> str:
     Raises:
         InputError: the run has no cell of a name.
     """
-    known = {cell.id: cell for cell in run.record.cells}
+    known = [cell.id for cell in run.record.cells]
     for name in (reference, *cells):
         if name not in known:
-            raise InputError(unknown("cell", name, list(known)))
-    chosen = [known[name] for name in cells or known if name != reference]
-    base = run.per_face[reference]
-    found = paired_with_holm([(base, run.per_face[cell.id]) for cell in chosen], run.faces.clusters)
-    sink = io.StringIO()
-    writer = csv.writer(sink, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for cell, pair in zip(chosen, found, strict=True):
-        numbers = (f"{value:.5f}" for value in (pair.difference, pair.low, pair.high))
-        names = (cell.model, cell.decoder, cell.flip, cell.box)
-        writer.writerow([*names, len(run.faces), reference, *numbers, f"{pair.p_holm:.3g}", pair.outcome])
-    return sink.getvalue()
+            raise InputError(unknown("cell", name, known))
+    return differences_csv(run, [(reference, name) for name in cells or known if name != reference])
 
 
 def main() -> int:
@@ -68,16 +53,12 @@ def main() -> int:
     write.add_argument("--cell", action="append", default=[], help="Id of a cell to compare; by default all.")
     write.add_argument("-o", "--out", type=Path, required=True)
     show = commands.add_parser("table")
-    show.add_argument("run", type=Path)
-    show.add_argument("--update", type=Path, required=True)
-    show.add_argument("--section", required=True)
-    show.add_argument("--check", action="store_true")
+    add_options(show)
     arguments = parser.parse_args()
     if arguments.command == "differences":
         write_atomically(arguments.out, differences(Run.open(arguments.run), arguments.reference, arguments.cell))
         return 0
-    table = f"{by_encoding(str(arguments.run))}\n\n{source_line(str(arguments.run))}\n"
-    return update_block(arguments.update, arguments.section, table, check=arguments.check)
+    return update_block(arguments, by_encoding(str(arguments.run)))
 
 
 if __name__ == "__main__":

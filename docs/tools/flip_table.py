@@ -9,21 +9,18 @@ p is adjusted by Holm's procedure over all rows. ``python docs/tools/flip_table.
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import sys
 from pathlib import Path
 
-from readme_block import update_block
+from readme_block import add_options, update_block
 
 from nmebench.files import write_atomically
-from nmebench.reports.flip_table import by_decoder_and_flip, source_line
-from nmebench.runs.run_store import CellRecord, Run
-from nmebench.statistics import paired_with_holm
+from nmebench.reports.committed_differences import differences_csv
+from nmebench.reports.flip_table import by_decoder_and_flip
+from nmebench.runs.run_record import CellRecord
+from nmebench.runs.run_store import Run
 
 __all__ = ["differences", "main"]
-
-COLUMNS = ("model", "decoder", "flip", "box", "faces", "reference", "difference", "low", "high", "p_holm", "outcome")
 
 
 def differences(run: Run) -> str:
@@ -33,18 +30,7 @@ def differences(run: Run) -> str:
         StopIteration: the run has no cell of argmax, or one of its decoders has no cell without a flip test.
     """
     cells = [cell for cell in run.record.cells if (cell.decoder, cell.flip) != ("argmax", "none")]
-    references = [_reference(run, cell) for cell in cells]
-    per_face = run.per_face
-    pairs = [(per_face[base], per_face[cell.id]) for base, cell in zip(references, cells, strict=True)]
-    found = paired_with_holm(pairs, run.faces.clusters)
-    sink = io.StringIO()
-    writer = csv.writer(sink, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for cell, base, pair in zip(cells, references, found, strict=True):
-        numbers = (f"{value:.5f}" for value in (pair.difference, pair.low, pair.high))
-        names = (cell.model, cell.decoder, cell.flip, cell.box)
-        writer.writerow([*names, len(run.faces), base, *numbers, f"{pair.p_holm:.3g}", pair.outcome])
-    return sink.getvalue()
+    return differences_csv(run, [(_reference(run, cell), cell.id) for cell in cells])
 
 
 def _reference(run: Run, cell: CellRecord) -> str:
@@ -61,18 +47,14 @@ def main() -> int:
     write.add_argument("run", type=Path)
     write.add_argument("-o", "--out", type=Path, required=True)
     show = commands.add_parser("table")
-    show.add_argument("run", type=Path)
+    add_options(show)
     show.add_argument("--floor", type=Path)
-    show.add_argument("--update", type=Path, required=True)
-    show.add_argument("--section", required=True)
-    show.add_argument("--check", action="store_true")
     arguments = parser.parse_args()
     if arguments.command == "differences":
         write_atomically(arguments.out, differences(Run.open(arguments.run)))
         return 0
     floor = str(arguments.floor) if arguments.floor else None
-    table = f"{by_decoder_and_flip(str(arguments.run), floors=floor)}\n\n{source_line(str(arguments.run))}\n"
-    return update_block(arguments.update, arguments.section, table, check=arguments.check)
+    return update_block(arguments, by_decoder_and_flip(str(arguments.run), floors=floor))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -109,13 +108,10 @@ def _selection(*patterns: list[str] | None) -> Selection:
 
 def _link(run: Path, document: Path | None) -> str:
     """The path of the run's scores from the document's folder; empty without a document or a path below its folder."""
-    if document is None:
-        return ""
-    try:
-        path = os.path.relpath((run / "scores.csv").resolve(), document.parent.resolve())
-    except ValueError:  # another drive
-        return ""
-    return "" if path.startswith("..") else Path(path).as_posix()
+    from nmebench.reports.tables import scores_link
+
+    link = "" if document is None else scores_link(run, document)
+    return "" if link.startswith("..") else link
 
 
 def _update(file: Path, section: str, text: str, *, check: bool) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from nmebench.protocol import Flip
 from nmebench.sweep.configuration import ModelRequest, SweepConfiguration
@@ -34,81 +36,41 @@ ENCODINGS = tuple(f"synthface-mobilenetv3-{name}" for name in ("gaussian", "udp"
 """The cards of the comparison of encodings: one backbone, trained in five ways. The first is the reference."""
 
 
-def embedded_configuration(
-    *,
-    data: str = DATASET,
-    engine: str = "auto",
-    threads: int | None = None,
-    batch_size: int | None = None,
-    pictures: bool = True,
-) -> SweepConfiguration:
+def _configuration(cards: Sequence[str], title: str, **options: Any) -> SweepConfiguration:
+    """A sweep of some cards on synthface's test split, with the landmarks' box."""
+    fields: dict[str, Any] = {"data": DATASET, "decoders": ("all",), "boxes": ("landmarks",), **options}
+    return SweepConfiguration(models=tuple(ModelRequest(card=name) for name in cards), title=title, **fields)
+
+
+def embedded_configuration(**options: Any) -> SweepConfiguration:
     """Return the sweep of the embedded benchmark.
 
     It measures three networks with every decoder, with and without the flip test, on synthface's test split.
 
     Args:
-        data: dataset to measure on.
-        engine: name of the engine.
-        threads: threads for the network; by default one per physical core.
-        batch_size: faces per batch; chosen from the network's size by default.
-        pictures: store thumbnails for the report.
+        **options: other fields of the sweep, such as ``data``, ``engine``, ``threads``, ``batch_size``, ``pictures``.
     """
-    return SweepConfiguration(
-        data=data,
-        models=tuple(ModelRequest(card=name) for name in NETWORKS),
-        decoders=("all",),
-        flip=EMBEDDED_FLIPS,
-        boxes=("landmarks",),
-        engine=engine,
-        threads=threads,
-        batch_size=batch_size,
-        pictures=pictures,
-        title="The embedded benchmark",
-    )
+    return _configuration(NETWORKS, "The embedded benchmark", flip=EMBEDDED_FLIPS, **options)
 
 
-def encodings_configuration(
-    *,
-    data: str = DATASET,
-    engine: str = "auto",
-    threads: int | None = None,
-    batch_size: int | None = None,
-    pictures: bool = True,
-) -> SweepConfiguration:
+def encodings_configuration(**options: Any) -> SweepConfiguration:
     """Return the sweep that compares encodings of landmarks: five networks that differ in nothing else.
 
     It measures each network with every decoder that reads its outputs, without a flip test, on synthface's test split.
 
     Args:
-        data: dataset to measure on.
-        engine: name of the engine.
-        threads: threads for the network; by default one per physical core.
-        batch_size: faces per batch; chosen from the network's size by default.
-        pictures: store thumbnails for the report.
+        **options: other fields of the sweep, as for :func:`embedded_configuration`.
     """
-    return SweepConfiguration(
-        data=data,
-        models=tuple(ModelRequest(card=name) for name in ENCODINGS),
-        decoders=("all",),
-        flip=("none",),
-        boxes=("landmarks",),
-        engine=engine,
-        threads=threads,
-        batch_size=batch_size,
-        pictures=pictures,
-        title="Encodings of one network",
-    )
+    return _configuration(ENCODINGS, "Encodings of one network", flip=("none",), **options)
 
 
 def gate_configuration(*, engine: str = "auto") -> SweepConfiguration:
     """Return the sweep of `nmebench gate --embedded`: the embedded benchmark with the three published decoders."""
-    return SweepConfiguration(
-        data=DATASET,
-        models=tuple(ModelRequest(card=name) for name in NETWORKS),
+    return _configuration(
+        NETWORKS,
+        "The gate",
         decoders=("argmax", "quarter-offset", "dark"),
         flip=EMBEDDED_FLIPS,
-        boxes=("landmarks",),
         engine=engine,
         pictures=False,
-        title="The gate",
     )

@@ -7,8 +7,8 @@ puts a text between the markers of a document. These functions return values; th
 from __future__ import annotations
 
 from nmebench.reports.tables.blocks import block_content, replace_block
-from nmebench.reports.tables.formats import FORMATS, TableFormat, render
-from nmebench.reports.tables.layouts import LAYOUTS, Layout, TableOptions, make_table
+from nmebench.reports.tables.formats import FORMATS, TableFormat, markdown_source, render, scores_link
+from nmebench.reports.tables.layouts import LAYOUTS, Layout, TableOptions, make_table, source_line
 from nmebench.reports.tables.selection import Selection
 from nmebench.reports.tables.table import Column, Table, Value
 
@@ -24,6 +24,9 @@ __all__ = [
     "Value",
     "block_content",
     "make_table",
+    "markdown_source",
     "render",
     "replace_block",
+    "scores_link",
+    "source_line",
 ]

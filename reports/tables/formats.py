@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Final, Literal, get_args
 from urllib.parse import quote
 
@@ -13,7 +15,7 @@ from nmebench.reports.render import latex, markdown
 from nmebench.reports.render.text import DASH
 from nmebench.reports.tables.table import Table, Value
 
-__all__ = ["FORMATS", "TableFormat", "render"]
+__all__ = ["FORMATS", "TableFormat", "markdown_source", "render", "scores_link"]
 
 TableFormat = Literal["md", "latex", "csv"]
 """``md``: a GitHub table; ``latex``: a ``booktabs`` table; ``csv``: comma-separated, with the intervals in columns."""
@@ -56,10 +58,26 @@ def _markdown(table: Table, link: str, source: str) -> str:
     texts = sum(not column.numeric for column in table.columns)
     head = [markdown_cell(shown(column.name)) for column in table.columns]
     text = markdown.table(head, [[cell(value) for value in row] for row in table.rows], text_columns=texts) + "\n"
-    if source:
-        scores = f"; scores: [{markdown_cell(shown(link))}]({_target(link)})" if link else ""
-        text += f"\n{markdown_cell(shown(source))}{scores}\n"
-    return text
+    return text + (f"\n{markdown_source(source, link)}\n" if source else "")
+
+
+def markdown_source(source: str, link: str) -> str:
+    """Return the line on the data and the versions in Markdown, with a link to the scores.
+
+    Args:
+        source: from :func:`nmebench.reports.tables.layouts.source_line`.
+        link: from :func:`scores_link`; empty for no link.
+    """
+    scores = f"; scores: [{markdown_cell(shown(link))}]({_target(link)})" if link else ""
+    return f"{markdown_cell(shown(source))}{scores}"
+
+
+def scores_link(run: Path, document: Path) -> str:
+    """Return the path of a run's scores from a document's folder; empty on another drive."""
+    try:
+        return Path(os.path.relpath((run / "scores.csv").resolve(), document.parent.resolve())).as_posix()
+    except ValueError:
+        return ""
 
 
 def _target(link: str) -> str:

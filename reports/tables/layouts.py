@@ -13,11 +13,12 @@ from nmebench.protocol import MetricName
 from nmebench.reports.render.text import adaptive_decimals
 from nmebench.reports.tables.selection import Selection, selected_cells, selected_subsets
 from nmebench.reports.tables.table import Column, Table, Value
-from nmebench.runs.run_store import CellRecord, Run
+from nmebench.runs.run_record import CellRecord
+from nmebench.runs.run_store import Run
 from nmebench.scoring import DivergedCell, diverged_cells
 from nmebench.suggest import unknown
 
-__all__ = ["INTERVALS", "LABELS", "LAYOUTS", "Intervals", "Layout", "TableOptions", "make_table"]
+__all__ = ["INTERVALS", "LABELS", "LAYOUTS", "Intervals", "Layout", "TableOptions", "make_table", "source_line"]
 
 Layout = Literal["subsets", "decoders"]
 """``subsets``: one row per cell, one column per subset; ``decoders``: one row per decoder, one column per network."""
@@ -135,7 +136,7 @@ def _subsets(run: Run, options: TableOptions) -> Table:
         )
         for i, cell in enumerate(cells)
     ]
-    return Table(tuple(columns), tuple(rows), _source(run, options.metric))
+    return Table(tuple(columns), tuple(rows), source_line(run, options.metric))
 
 
 def _label(name: str, cell: CellRecord) -> str:
@@ -177,7 +178,7 @@ def _decoders(run: Run, options: TableOptions, floor: Run | None) -> Table:
         columns.append(Column(title, numeric=True))
         for line, decoder in zip(lines, order, strict=True):
             line.append(values.get(decoder, Value(None, 0)))
-    return Table(tuple(columns), tuple(map(tuple, lines)), _source(run, options.metric))
+    return Table(tuple(columns), tuple(map(tuple, lines)), source_line(run, options.metric))
 
 
 def _rank(values: Sequence[Value], metric: MetricName) -> tuple[bool, float]:
@@ -205,7 +206,8 @@ _METRIC_TEXTS: Final[Mapping[MetricName, str]] = {
 }
 
 
-def _source(run: Run, metric: MetricName) -> str:
+def source_line(run: Run, metric: MetricName) -> str:
+    """Return one line on the data, the metric and the versions of a run."""
     packages, dataset = run.record.provenance.packages, run.record.dataset
     engines = ", ".join(dict.fromkeys(m.engine for m in run.record.models if m.name != _ORACLE))
     versions = [f"{name} {packages[name]}" for name in ("torch", "timm") if name in packages]

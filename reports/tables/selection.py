@@ -9,7 +9,8 @@ from fnmatch import fnmatchcase
 from nmebench.errors import InputError
 from nmebench.printable import shown
 from nmebench.protocol import SUBSETS
-from nmebench.runs.run_store import CellRecord, Run
+from nmebench.runs.run_record import CellRecord
+from nmebench.runs.run_store import Run
 from nmebench.suggest import did_you_mean
 
 __all__ = ["Selection", "selected_cells", "selected_subsets"]

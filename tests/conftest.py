@@ -16,16 +16,10 @@ from nmebench import scoring
 from nmebench.datasets.dataset import Dataset
 from nmebench.files import FileHash
 from nmebench.geometry.scheme import load
-from nmebench.runs.run_store import (
-    CellRecord,
-    DatasetRecord,
-    FaceTable,
-    ModelRecord,
-    Provenance,
-    Run,
-    RunRecord,
-    cell_id,
-)
+from nmebench.runs.cell_id import cell_id
+from nmebench.runs.face_table import FaceTable
+from nmebench.runs.run_record import CellRecord, DatasetRecord, ModelRecord, Provenance, RunRecord
+from nmebench.runs.run_store import Run
 
 pytest_plugins = ["nmebench.decoders.pytest_plugin"]
 

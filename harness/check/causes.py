@@ -17,7 +17,8 @@ from nmebench import boxes
 from nmebench.errors import InputError
 from nmebench.geometry import Geometry, scheme
 from nmebench.protocol import DIRECT
-from nmebench.runs.run_store import CellRecord, ModelRecord, Run
+from nmebench.runs.run_record import CellRecord, ModelRecord
+from nmebench.runs.run_store import Run
 
 __all__ = ["CAUSES", "Cause", "DeviatingCell", "Overrides", "Rescore"]
 

@@ -15,7 +15,8 @@ from nmebench.check.rounded_value import RoundedValue
 from nmebench.check.verdict import Status, Verdict, VerdictRow
 from nmebench.protocol import METRICS, THRESHOLD, MetricName
 from nmebench.runs.run_files import damaged
-from nmebench.runs.run_store import CellRecord, ModelRecord, Run
+from nmebench.runs.run_record import CellRecord, ModelRecord
+from nmebench.runs.run_store import Run
 from nmebench.scoring import (
     bad_maps,
     card_settings,

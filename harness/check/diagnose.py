@@ -10,7 +10,8 @@ from nmebench import metrics
 from nmebench.check.causes import CAUSES, Cause, DeviatingCell, Overrides, Rescore
 from nmebench.check.verdict import CauseFinding, Verdict, VerdictRow
 from nmebench.errors import InputError
-from nmebench.runs.run_store import CellRecord, Run
+from nmebench.runs.run_record import CellRecord
+from nmebench.runs.run_store import Run
 from nmebench.scoring import subset_masks
 
 __all__ = ["Rerun", "diagnose", "explain"]

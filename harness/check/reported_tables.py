@@ -13,7 +13,7 @@ from nmebench.check.rounded_value import RoundedValue, rounded_values
 from nmebench.decoders.errors import DecoderError
 from nmebench.models.table_protocol import table_protocol
 from nmebench.protocol import DIRECT, METRICS, Flip, MetricName
-from nmebench.runs.run_store import CellRecord, ModelRecord
+from nmebench.runs.run_record import CellRecord, ModelRecord
 
 __all__ = ["ReportedProtocol", "ReportedTable", "card_protocol", "tables_for"]
 

@@ -10,7 +10,8 @@ from typing import Any
 from nmebench.check.causes import Overrides
 from nmebench.check.diagnose import Rerun
 from nmebench.protocol import DIRECT
-from nmebench.runs.run_store import CellRecord, Run
+from nmebench.runs.run_record import CellRecord
+from nmebench.runs.run_store import Run
 
 __all__ = ["make_rerun"]
 

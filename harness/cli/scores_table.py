@@ -11,7 +11,8 @@ from typing import Any, Final
 from nmebench.cli.console import console, table
 from nmebench.printable import shown
 from nmebench.protocol import SUBSETS
-from nmebench.runs.run_store import CellRecord, Run
+from nmebench.runs.run_record import CellRecord
+from nmebench.runs.run_store import Run
 from nmebench.scoring import (
     bad_maps,
     card_settings,

@@ -10,7 +10,8 @@ from nmebench.compare.match_faces import common_faces
 from nmebench.compare.paired_scores import common_masks, face_nme, scores_of
 from nmebench.compare.settings import cell_notes, changes
 from nmebench.errors import InputError
-from nmebench.runs.run_store import CellRecord, Run
+from nmebench.runs.run_record import CellRecord
+from nmebench.runs.run_store import Run
 from nmebench.statistics import PairedDifference, holm, paired_difference
 
 __all__ = ["compare"]

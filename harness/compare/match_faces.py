@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from nmebench.errors import InputError
-from nmebench.runs.run_store import FaceTable, Run
+from nmebench.runs.face_table import FaceTable
+from nmebench.runs.run_store import Run
 from nmebench.scoring.photograph_names import components, end_alike
 
 __all__ = ["TOLERANCE", "CommonFaces", "common_faces"]

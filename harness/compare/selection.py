@@ -9,7 +9,9 @@ from pathlib import Path
 
 from nmebench.errors import InputError
 from nmebench.printable import shown
-from nmebench.runs.run_store import CellRecord, Run
+from nmebench.runs.cell_id import with_id_characters
+from nmebench.runs.run_record import CellRecord
+from nmebench.runs.run_store import Run
 from nmebench.suggest import did_you_mean
 
 __all__ = ["Selection", "find_cell", "select"]
@@ -81,7 +83,7 @@ def find_cell(run: Run, text: str) -> CellRecord:
     complete: dict[str, int] = {}
     for cell in cells:
         names = (cell.model, cell.decoder, cell.flip, cell.box)
-        if words and all(word in names or _in_id(word) in cell.id for word in words):
+        if words and all(word in names or with_id_characters(word) in cell.id for word in words):
             complete[cell.id] = sum(word in names for word in words)
     most = max(complete.values(), default=0)
     fitting = [cell for cell in cells if complete.get(cell.id) == most] if complete else []
@@ -93,8 +95,3 @@ def find_cell(run: Run, text: str) -> CellRecord:
         hint = did_you_mean(text, [cell.id for cell in cells])
         raise InputError(f"{where}: no such cell{hint}; the run has: {ids}")
     raise InputError(f"{where}: {len(fitting)} cells fit: {ids}; give more of its id, or several words with commas")
-
-
-def _in_id(word: str) -> str:
-    """The text as :func:`nmebench.runs.run_store.cell_id` writes it."""
-    return re.sub(r"[^a-z0-9.=+_-]+", "-", word.lower())

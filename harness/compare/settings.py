@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from nmebench.runs.run_store import CellRecord, Run
+from nmebench.runs.run_record import CellRecord
+from nmebench.runs.run_store import Run
 from nmebench.scoring import bad_maps, cell_settings, declared_protocol, diverged_cells, setting_differences
 
 __all__ = ["cell_notes", "changes"]

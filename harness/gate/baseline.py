@@ -22,8 +22,10 @@ from nmebench.files import write_atomically
 from nmebench.gate.limits import Limit
 from nmebench.printable import shown
 from nmebench.protocol import Flip
+from nmebench.runs.face_table import FaceTable
 from nmebench.runs.run_commit import Commit, run_commit
-from nmebench.runs.run_store import CellRecord, FaceTable, Provenance, Run
+from nmebench.runs.run_record import CellRecord, Provenance
+from nmebench.runs.run_store import Run
 from nmebench.scoring import cell_settings, subset_masks
 
 __all__ = ["QUANTUM", "Baseline", "BaselineCell", "cell_protocol", "faces_sha256", "make_baseline"]

@@ -1,7 +1,9 @@
-"""Run folders: their records (run_record), reader (run_store) and writer (run_writer), and provenance."""
+"""Run folders: records (run_record), reader (run_store), files (run_files), writer (run_writer), and provenance."""
 
+from nmebench.runs.face_table import FaceTable
 from nmebench.runs.run_record import CellRecord, DatasetRecord, ModelRecord, Provenance, RunRecord
-from nmebench.runs.run_store import FaceTable, Run, Thumbnail
+from nmebench.runs.run_store import Run
+from nmebench.runs.thumbnail import Thumbnail
 
 __all__ = [
     "CellRecord",

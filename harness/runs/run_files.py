@@ -1,9 +1,12 @@
-"""Reads the parts of a run folder. A missing or damaged file becomes one line that names it and the way out."""
+"""Reads and writes the parts of a run folder.
+
+A missing or damaged file becomes one line that names it and the way out; a file is written completely or not at all.
+"""
 
 from __future__ import annotations
 
 import io
-import re
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +19,9 @@ import pyarrow.parquet as pq
 from nmebench.bounded_read import read_bounded, read_json
 from nmebench.datasets.readers.arrays import read_npy
 from nmebench.errors import InputError
+from nmebench.files import write_atomically
 from nmebench.printable import shown
+from nmebench.runs.cell_id import is_cell_id
 from nmebench.runs.run_record import RunRecord
 
 __all__ = [
@@ -31,6 +36,9 @@ __all__ = [
     "read_scores",
     "read_stored_json",
     "read_table",
+    "write_array",
+    "write_stored_json",
+    "write_table",
 ]
 
 LARGEST: Final = 8 * 2**30
@@ -55,9 +63,6 @@ _WAYS_OUT: Final[Mapping[str, str]] = {
 _REPEAT: Final = (
     "restore it from a backup, or repeat the command that made the run with --overwrite; scoring can't replace it"
 )
-
-#: Characters of :func:`nmebench.runs.run_store.cell_id`.
-_CELL_ID = re.compile(r"[a-z0-9.=+_-]+")
 
 _Kind = Callable[[pa.DataType], bool]
 
@@ -201,6 +206,44 @@ def read_scores(run: Path, cells: Sequence[str]) -> pd.DataFrame:
     return table
 
 
+def write_table(run: Path, name: str, table: pa.Table) -> None:
+    """Write a parquet file of a run.
+
+    Args:
+        run: the run folder; it must exist.
+        name: path of the file in the folder.
+        table: the content.
+    """
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd", store_schema=False)
+    write_atomically(run / name, sink.getvalue())
+
+
+def write_array(run: Path, name: str, array: np.ndarray) -> None:
+    """Write an array of a run as float32.
+
+    Args:
+        run: the run folder; it must exist, and so must the file's folder.
+        name: path of the file in the folder.
+        array: the content.
+    """
+    sink = io.BytesIO()
+    np.save(sink, np.ascontiguousarray(array, np.float32), allow_pickle=False)
+    write_atomically(run / name, sink.getvalue())
+
+
+def write_stored_json(run: Path, name: str, value: Any) -> None:
+    """Write a JSON file of a run.
+
+    Args:
+        run: the run folder; it must exist.
+        name: path of the file in the folder.
+        value: the content.
+    """
+    text = json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True, allow_nan=False)
+    write_atomically(run / name, text + "\n")
+
+
 def is_text(kind: pa.DataType) -> bool:
     """Return whether a column holds texts, with or without a dictionary."""
     return bool(pa.types.is_string(kind.value_type if pa.types.is_dictionary(kind) else kind))
@@ -235,7 +278,7 @@ def check_record(path: Path, record: RunRecord) -> None:
     seen: set[str] = set()
     for cell in record.cells:
         why = None
-        if not _CELL_ID.fullmatch(cell.id):
+        if not is_cell_id(cell.id):
             why = f"cell id {cell.id[:80]!r} is not a file name"
         elif cell.id in seen:
             why = f"cell {cell.id} is there twice"

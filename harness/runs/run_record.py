@@ -110,7 +110,7 @@ class CellRecord(_Record):
     """One combination of network, decoder, flip test and box rule."""
 
     id: str
-    """The name of the cell's files, made by :func:`nmebench.runs.run_store.cell_id`."""
+    """The name of the cell's files, made by :func:`nmebench.runs.cell_id.cell_id`."""
     model: str
     decoder: str
     """Canonical decoder spec, such as ``dark:kernel=17``; ``direct`` for a network that outputs landmarks."""

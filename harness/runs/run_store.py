@@ -20,10 +20,6 @@ Two runs of the same code, data and weights write the same bytes, except for ``t
 
 from __future__ import annotations
 
-import io
-import json
-import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -33,112 +29,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from nmebench.errors import InputError
 from nmebench.files import write_atomically
 from nmebench.printable import shown
 from nmebench.runs import run_files
-from nmebench.runs.run_record import (
-    SCHEMA_VERSION,
-    CellRecord,
-    CheckpointRecord,
-    DatasetRecord,
-    ModelRecord,
-    Provenance,
-    RunRecord,
-)
+from nmebench.runs.face_table import FaceTable, read_faces, write_faces
+from nmebench.runs.run_record import SCHEMA_VERSION, CellRecord, ModelRecord, RunRecord
+from nmebench.runs.thumbnail import Thumbnail, read_thumbnails, write_thumbnails
 from nmebench.suggest import similar_path
 
-__all__ = [
-    "MAX_CELL_ID",
-    "SCHEMA_VERSION",
-    "CellRecord",
-    "CheckpointRecord",
-    "DatasetRecord",
-    "FaceTable",
-    "ModelRecord",
-    "Provenance",
-    "Run",
-    "RunRecord",
-    "Thumbnail",
-    "cell_id",
-]
-
-
-@dataclass(frozen=True)
-class FaceTable:
-    """The N faces of a run as arrays."""
-
-    image: Sequence[str]
-    """``[N]``: the image's path as the annotation file names it."""
-    line: np.ndarray
-    """int ``[N]``: the 1-based line, or position, in the annotation file."""
-    landmarks: np.ndarray
-    """``[N, K, 2]`` image px: the ground truth."""
-    normaliser: np.ndarray
-    """``[N]`` image px: the distance by which errors are divided."""
-    subsets: Mapping[str, np.ndarray]
-    """bool ``[N]`` by subset."""
-    centre: np.ndarray
-    """``[N, 2]`` image px: centre of the box of the run's first box rule."""
-    size: np.ndarray
-    """``[N, 2]`` image px: width and height of that box, padding included."""
-
-    def __len__(self) -> int:
-        """The number of faces."""
-        return len(self.image)
-
-    @cached_property
-    def clusters(self) -> np.ndarray:
-        """int ``[N]``: the number of each face's photograph. Faces of one photograph are not independent."""
-        return np.unique(np.asarray(self.image, dtype=object).astype(str), return_inverse=True)[1]
-
-
-@dataclass(frozen=True)
-class Thumbnail:
-    """The crop of one face as a small JPEG."""
-
-    jpeg: bytes
-    size: tuple[int, int]
-    """Width, height in thumbnail px."""
-    warp: np.ndarray
-    """``[2, 3]``: the affine map from image px to thumbnail px."""
-
-
-_FACE_NUMBERS = ("normaliser", "centre_x", "centre_y", "size_x", "size_y")
-
-
-MAX_CELL_ID = 200
-"""Characters of the longest cell id: file systems allow 255 bytes, of which a temporary file's name takes some."""
-
-
-def cell_id(model: str, decoder: str, flip: str, box: str) -> str:
-    """Return the id of a cell, which is also its file name: lower-case letters, digits and ``.=+_-`` only.
-
-    Example:
-        >>> cell_id("My Net/2", "dark:kernel=17", "flip+shift", "landmarks")
-        'my-net-2__dark-kernel=17__flip+shift__landmarks'
-    """
-    parts = (re.sub(r"[^a-z0-9.=+_-]+", "-", part.lower()).strip("-.") for part in (model, decoder, flip, box))
-    return "__".join(parts)
-
-
-def _parquet(table: pa.Table) -> bytes:
-    sink = io.BytesIO()
-    pq.write_table(table, sink, compression="zstd", store_schema=False)
-    return sink.getvalue()
-
-
-def _npy(array: np.ndarray) -> bytes:
-    sink = io.BytesIO()
-    np.save(sink, np.ascontiguousarray(array), allow_pickle=False)
-    return sink.getvalue()
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True, allow_nan=False) + "\n"
+__all__ = ["Run"]
 
 
 @dataclass(frozen=True)
@@ -215,39 +117,12 @@ class Run:
             thumbnails: one per face, or None to store none.
             timings: the content of ``timings.json``, or None to write none.
         """
-        flat = pa.array(
-            np.asarray(faces.landmarks, np.float64).reshape(len(faces), -1).tolist(), pa.list_(pa.float64())
-        )
-        columns: dict[str, Any] = {
-            "face": np.arange(len(faces), dtype=np.int64),
-            "line": np.asarray(faces.line, np.int64),
-            "image": pa.array([os.fsencode(i) for i in faces.image], pa.binary()),
-            "normaliser": np.asarray(faces.normaliser, np.float64),
-            "centre_x": faces.centre[:, 0],
-            "centre_y": faces.centre[:, 1],
-            "size_x": faces.size[:, 0],
-            "size_y": faces.size[:, 1],
-            **{f"subset_{name}": np.asarray(mask, bool) for name, mask in faces.subsets.items()},
-            "landmarks": flat,
-        }
-        write_atomically(path / "faces.parquet", _parquet(pa.table(columns)))
+        write_faces(path, faces)
         if thumbnails is not None:
-            write_atomically(
-                path / "thumbnails.parquet",
-                _parquet(
-                    pa.table(
-                        {
-                            "jpeg": pa.array([t.jpeg for t in thumbnails], pa.binary()),
-                            "width": pa.array([t.size[0] for t in thumbnails], pa.int32()),
-                            "height": pa.array([t.size[1] for t in thumbnails], pa.int32()),
-                            "warp": pa.array([t.warp.ravel().tolist() for t in thumbnails], pa.list_(pa.float64())),
-                        }
-                    )
-                ),
-            )
+            write_thumbnails(path, thumbnails)
         if timings is not None:
-            write_atomically(path / "timings.json", _json(dict(timings)))
-        write_atomically(path / "run.json", _json(record.model_dump(mode="json")))
+            run_files.write_stored_json(path, "timings.json", dict(timings))
+        run_files.write_stored_json(path, "run.json", record.model_dump(mode="json"))
         return cls(path, record)
 
     @staticmethod
@@ -262,7 +137,7 @@ class Run:
         """
         for folder, array in (("landmarks", landmarks), ("confidence", confidence)):
             (path / folder).mkdir(exist_ok=True)
-            write_atomically(path / folder / f"{cell}.npy", _npy(np.asarray(array, np.float32)))
+            run_files.write_array(path, f"{folder}/{cell}.npy", array)
 
     def write_scores(self, scores: pd.DataFrame, per_face: Mapping[str, np.ndarray]) -> None:
         """Write ``scores.csv`` and ``per_face.parquet``.
@@ -281,7 +156,7 @@ class Run:
                 "nme": np.concatenate([np.asarray(nme, np.float64) for nme in per_face.values()] or [np.empty(0)]),
             }
         )
-        write_atomically(self.path / "per_face.parquet", _parquet(table))
+        run_files.write_table(self.path, "per_face.parquet", table)
         write_atomically(
             self.path / "scores.csv", scores.to_csv(index=False, lineterminator="\n", float_format="%.10g")
         )
@@ -295,38 +170,7 @@ class Run:
         Raises:
             InputError: ``faces.parquet`` can't be read.
         """
-        name = "faces.parquet"
-        columns = dict.fromkeys(_FACE_NUMBERS, pa.types.is_float64)
-        columns |= {"line": pa.types.is_int64, "image": pa.types.is_binary, "landmarks": pa.types.is_list}
-        table = run_files.read_table(self.path, name, columns)
-        column = {name: table.column(name) for name in table.column_names}
-        coordinates = column["landmarks"].combine_chunks()
-        flat = coordinates.flatten()
-        lengths = np.unique(coordinates.value_lengths().to_numpy(zero_copy_only=False))
-        why = None
-        if table.num_rows != self.record.dataset.faces:
-            why = f"has {table.num_rows} faces, run.json has {self.record.dataset.faces}"
-        elif not pa.types.is_float64(flat.type) or flat.null_count or len(lengths) > 1 or (lengths % 2).any():
-            why = "the landmarks of its faces don't have one form"
-        elif any(name.startswith("subset_") and not pa.types.is_boolean(c.type) for name, c in column.items()):
-            why = "a subset is not true or false"
-        elif not np.isfinite(flat.to_numpy(zero_copy_only=False)).all():
-            why = "a landmark is not a finite number"
-        if why is not None:
-            raise run_files.damaged(self.path, name, why)
-        return FaceTable(
-            image=tuple(os.fsdecode(i) for i in column["image"].to_pylist()),
-            line=column["line"].to_numpy(),
-            landmarks=flat.to_numpy(zero_copy_only=False).reshape(table.num_rows, -1, 2),
-            normaliser=column["normaliser"].to_numpy(),
-            subsets={
-                name.removeprefix("subset_"): column[name].to_numpy()
-                for name in table.column_names
-                if name.startswith("subset_")
-            },
-            centre=np.stack([column["centre_x"].to_numpy(), column["centre_y"].to_numpy()], axis=1),
-            size=np.stack([column["size_x"].to_numpy(), column["size_y"].to_numpy()], axis=1),
-        )
+        return read_faces(self.path, self.record.dataset.faces)
 
     def cell(self, cell: str) -> CellRecord:
         """Return the record of a cell by its id.
@@ -407,25 +251,12 @@ class Run:
 
     @cached_property
     def thumbnails(self) -> Sequence[Thumbnail] | None:
-        """The thumbnail of every face; None for a run without pictures."""
-        name = "thumbnails.parquet"
-        if not run_files.exists(self.path / name):
-            return None
-        columns = {
-            "jpeg": pa.types.is_binary,
-            "width": run_files.is_integer,
-            "height": run_files.is_integer,
-            "warp": lambda kind: pa.types.is_list(kind) and pa.types.is_float64(kind.value_type),
-        }
-        table = run_files.read_table(self.path, name, columns)
-        rows = table.to_pylist()
-        if len(rows) != self.record.dataset.faces or any(len(row["warp"]) != 6 for row in rows):
-            raise run_files.damaged(self.path, name, "doesn't have one picture per face")
-        if any(chunk.flatten().null_count for chunk in table.column("warp").chunks):
-            raise run_files.damaged(self.path, name, "a map to a picture lacks a number")
-        return [
-            Thumbnail(row["jpeg"], (row["width"], row["height"]), np.asarray(row["warp"]).reshape(2, 3)) for row in rows
-        ]
+        """The thumbnail of every face; None for a run without pictures.
+
+        Raises:
+            InputError: ``thumbnails.parquet`` can't be read.
+        """
+        return read_thumbnails(self.path, self.record.dataset.faces)
 
     @cached_property
     def timings(self) -> Mapping[str, Any]:
@@ -445,4 +276,4 @@ class Run:
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a JSON file, such as ``verdict.json``, into the run folder."""
-        write_atomically(self.path / name, _json(value))
+        run_files.write_stored_json(self.path, name, value)

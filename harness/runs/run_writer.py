@@ -15,7 +15,8 @@ from nmebench.errors import InputError
 from nmebench.files import FileHash
 from nmebench.locks import locked
 from nmebench.printable import shown
-from nmebench.runs.run_store import DatasetRecord, Run
+from nmebench.runs.run_record import DatasetRecord
+from nmebench.runs.run_store import Run
 
 __all__ = ["WORK", "CellWriter", "dataset_record", "publish", "writing"]
 

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from nmebench import boxes
 from nmebench.errors import InputError
-from nmebench.runs.run_store import CellRecord, ModelRecord, Run
+from nmebench.runs.run_record import CellRecord, ModelRecord
+from nmebench.runs.run_store import Run
 
 __all__ = ["bad_maps", "card_settings", "cell_settings", "declared_protocol", "setting_differences"]
 

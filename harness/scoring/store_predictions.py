@@ -16,16 +16,11 @@ from nmebench.errors import InputError
 from nmebench.files import file_sha256
 from nmebench.protocol import DIRECT
 from nmebench.runs import provenance
+from nmebench.runs.cell_id import MAX_CELL_ID, cell_id
+from nmebench.runs.face_table import FaceTable
 from nmebench.runs.names import check_name
-from nmebench.runs.run_store import (
-    MAX_CELL_ID,
-    CellRecord,
-    FaceTable,
-    ModelRecord,
-    Run,
-    RunRecord,
-    cell_id,
-)
+from nmebench.runs.run_record import CellRecord, ModelRecord, RunRecord
+from nmebench.runs.run_store import Run
 from nmebench.runs.run_writer import dataset_record, publish, writing
 from nmebench.scoring.declare_protocol import DeclaredProtocol
 from nmebench.scoring.plausibility import misplaced_notes, rounding_note, suspect_note

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from nmebench.errors import InputError
-from nmebench.runs.run_store import cell_id
+from nmebench.runs.cell_id import cell_id
 
 __all__ = ["MAX_FILES", "SUFFIXES", "expand", "step"]
 

@@ -14,8 +14,9 @@ import torch
 
 from nmebench import scoring
 from nmebench.runs import provenance
-from nmebench.runs.run_record import SourceRecord
-from nmebench.runs.run_store import FaceTable, ModelRecord, Run, RunRecord
+from nmebench.runs.face_table import FaceTable
+from nmebench.runs.run_record import ModelRecord, RunRecord, SourceRecord
+from nmebench.runs.run_store import Run
 from nmebench.runs.run_writer import CellWriter, dataset_record, publish, writing
 from nmebench.scoring.plausibility import suspect_cells
 from nmebench.sweep import thumbnails

@@ -12,7 +12,7 @@ import torch
 
 from nmebench.decoders.interface import Decoded
 from nmebench.protocol import Flip
-from nmebench.runs.run_store import CheckpointRecord, ModelRecord
+from nmebench.runs.run_record import CheckpointRecord, ModelRecord
 from nmebench.sweep import flip_test
 from nmebench.sweep.batch_store import BatchStore
 from nmebench.sweep.cell_results import CellResults, Result

@@ -20,8 +20,9 @@ from nmebench.models.card import Card
 from nmebench.models.table_protocol import TableProtocol, table_protocol
 from nmebench.paths import cache_folder
 from nmebench.protocol import DIRECT, Flip
+from nmebench.runs.cell_id import MAX_CELL_ID, cell_id
 from nmebench.runs.names import check_name
-from nmebench.runs.run_store import MAX_CELL_ID, CellRecord, cell_id
+from nmebench.runs.run_record import CellRecord
 from nmebench.sweep import keys, preflight
 from nmebench.sweep.batch_store import BatchStore
 from nmebench.sweep.batches import batch_size_for, batches_of

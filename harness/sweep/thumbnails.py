@@ -10,7 +10,7 @@ import numpy as np
 
 from nmebench.errors import InputError
 from nmebench.geometry import Geometry
-from nmebench.runs.run_store import Thumbnail
+from nmebench.runs.thumbnail import Thumbnail
 from nmebench.sweep.batch_store import BatchStore
 
 __all__ = ["encode", "read_all"]

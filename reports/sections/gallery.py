@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from nmebench.geometry import Geometry
 from nmebench.reports.render.text import adaptive_number, display
 from nmebench.reports.view import CellView, RunView
-from nmebench.runs.run_store import Thumbnail
+from nmebench.runs.thumbnail import Thumbnail
 
 __all__ = ["Gallery", "pack", "pack_offsets", "section"]
 

@@ -10,8 +10,7 @@ from typing import Any
 
 from nmebench.reports.render.text import DASH, display, number
 from nmebench.reports.view import RunView
-from nmebench.runs.run_record import SourceRecord
-from nmebench.runs.run_store import ModelRecord
+from nmebench.runs.run_record import ModelRecord, SourceRecord
 
 __all__ = [
     "ModelFacts",

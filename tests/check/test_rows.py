@@ -12,7 +12,7 @@ from nmebench.check.check_run import _auc_tolerance, _compare_failures
 from nmebench.check.reported_tables import ReportedProtocol, canonical, tables_for
 from nmebench.check.rounded_value import RoundedValue
 from nmebench.protocol import METRICS
-from nmebench.runs.run_store import CellRecord
+from nmebench.runs.run_record import CellRecord
 
 DARK = ("net", "dark", "flip+shift", "landmarks")
 CARD = {

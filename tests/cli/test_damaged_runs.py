@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from nmebench.gate import make_baseline
-from nmebench.runs.run_store import Run, Thumbnail
+from nmebench.runs.run_store import Run
+from nmebench.runs.thumbnail import Thumbnail
 
 Call = Callable[..., Any]
 CELL = ("net", "dark", "flip+shift", "landmarks")

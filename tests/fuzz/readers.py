@@ -26,9 +26,7 @@ from nmebench.geometry import images, scheme
 from nmebench.models import card, checkpoint
 from nmebench.models.onnx import OnnxNetwork
 from nmebench.published import rows as published
-from nmebench.runs.run_store import (
-    Run,
-)
+from nmebench.runs.run_store import Run
 from nmebench.scoring.plausibility import misplaced_notes, rounding_note, suspect_note
 from nmebench.scoring.read_predictions import import_predictions
 from nmebench.sweep import configuration

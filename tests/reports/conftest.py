@@ -13,17 +13,11 @@ import pytest
 
 from nmebench.check.verdict import CauseFinding, Verdict, VerdictRow
 from nmebench.files import FileHash
-from nmebench.runs.run_store import (
-    CellRecord,
-    DatasetRecord,
-    FaceTable,
-    ModelRecord,
-    Provenance,
-    Run,
-    RunRecord,
-    Thumbnail,
-    cell_id,
-)
+from nmebench.runs.cell_id import cell_id
+from nmebench.runs.face_table import FaceTable
+from nmebench.runs.run_record import CellRecord, DatasetRecord, ModelRecord, Provenance, RunRecord
+from nmebench.runs.run_store import Run
+from nmebench.runs.thumbnail import Thumbnail
 
 GROUPS = {
     "contour": (0, 33), "right-brow": (33, 42), "left-brow": (42, 51), "nose-line": (51, 55), "nose-base": (55, 60),

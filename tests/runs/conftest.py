@@ -9,17 +9,11 @@ import numpy as np
 import pytest
 
 from nmebench import scoring
-from nmebench.runs.run_store import (
-    CellRecord,
-    DatasetRecord,
-    FaceTable,
-    ModelRecord,
-    Provenance,
-    Run,
-    RunRecord,
-    Thumbnail,
-    cell_id,
-)
+from nmebench.runs.cell_id import cell_id
+from nmebench.runs.face_table import FaceTable
+from nmebench.runs.run_record import CellRecord, DatasetRecord, ModelRecord, Provenance, RunRecord
+from nmebench.runs.run_store import Run
+from nmebench.runs.thumbnail import Thumbnail
 
 FACES, POINTS = 6, 98
 

@@ -10,13 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from nmebench.errors import InputError
 from nmebench.runs import run_files
-from nmebench.runs.run_store import FaceTable, Run, RunRecord, cell_id
+from nmebench.runs.face_table import FaceTable
+from nmebench.runs.run_record import RunRecord
+from nmebench.runs.run_store import Run
 
 
 def test_every_part_is_returned_as_written(run: Run, face_table: FaceTable) -> None:
@@ -87,12 +87,6 @@ def test_run_without_thumbnails_and_timings(
     assert run.timings == {}
 
 
-def test_cell_ids_are_file_names() -> None:
-    assert cell_id("My Net/2", "dark:kernel=17", "flip+shift", "land marks") == (
-        "my-net-2__dark-kernel=17__flip+shift__land-marks"
-    )
-
-
 def test_tables_are_read_without_threads(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """pyarrow's threads may outlive the interpreter, which then ends with SIGABRT."""
     given = []
@@ -128,22 +122,3 @@ def test_names_that_look_like_numbers_stay_names(run: Run) -> None:
     text = (run.path / "scores.csv").read_text().replace(",net,", ",1e5,")
     (run.path / "scores.csv").write_text(text)
     assert set(Run.open(run.path).scores["model"]) == {"1e5"}
-
-
-@pytest.mark.parametrize(
-    ("warp", "message"),
-    [
-        pytest.param(lambda row: [[value] * 6 for value in row], "has the type list", id="lists of lists"),
-        pytest.param(lambda row: [int(value) for value in row], "has the type list", id="whole numbers"),
-        pytest.param(lambda row: [*row[:5], None], "lacks a number", id="missing number"),
-        pytest.param(lambda row: row[:5], "one picture per face", id="five numbers"),
-    ],
-)
-def test_thumbnails_with_another_map_are_damaged(run: Run, warp: Callable[[list[float]], object], message: str) -> None:
-    file = run.path / "thumbnails.parquet"
-    table = pq.read_table(file, use_threads=False, pre_buffer=False)
-    changed = pa.array([warp(row) for row in table.column("warp").to_pylist()])
-    place = table.column_names.index("warp")
-    pq.write_table(table.set_column(place, "warp", changed), file)
-    with pytest.raises(InputError, match=rf"thumbnails.parquet: damaged .*{message}"):
-        _ = Run.open(run.path).thumbnails

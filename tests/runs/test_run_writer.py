@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 from nmebench.errors import InputError
-from nmebench.runs.run_store import FaceTable, Run, RunRecord, Thumbnail
+from nmebench.runs.face_table import FaceTable
+from nmebench.runs.run_record import RunRecord
+from nmebench.runs.run_store import Run
 from nmebench.runs.run_writer import CellWriter, publish, writing
+from nmebench.runs.thumbnail import Thumbnail
 
 
 @pytest.mark.parametrize("order", [[0, 1, 2, 3, 4, 5, 6], [6, 0, 1, 5, 3, 4, 2]], ids=["in order", "shuffled"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nmebench.runs.run_store import CellRecord
+from nmebench.runs.run_record import CellRecord
 from nmebench.scoring import bad_maps, card_settings, cell_settings, setting_differences
 from nmebench.scoring.cell_settings import declared_protocol
 

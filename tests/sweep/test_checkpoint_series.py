@@ -13,7 +13,8 @@ import torch
 from nmebench import models
 from nmebench.__main__ import main
 from nmebench.errors import InputError
-from nmebench.runs.run_store import Run, cell_id
+from nmebench.runs.cell_id import cell_id
+from nmebench.runs.run_store import Run
 from nmebench.sweep import checkpoint_series, execute, plan
 from nmebench.sweep.configuration import SweepConfiguration, validate
 

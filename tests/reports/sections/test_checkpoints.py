@@ -13,7 +13,8 @@ import pytest
 from nmebench.reports import page
 from nmebench.reports.sections import checkpoints
 from nmebench.reports.view import RunView
-from nmebench.runs.run_store import CheckpointRecord, Run
+from nmebench.runs.run_record import CheckpointRecord
+from nmebench.runs.run_store import Run
 
 Build = Callable[..., Run]
 EPOCHS = (1, 2, 10, 20)

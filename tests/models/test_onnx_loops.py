@@ -99,7 +99,16 @@ def test_other_loops_are_refused(tmp_path: Path, nodes: list[onnx.NodeProto], me
 
 
 def test_nested_loops_of_few_passes_are_read(tmp_path: Path) -> None:
-    read_onnx(_write(tmp_path / "x.onnx", _nested(100)))
+    """100 x 100 passes are the most that is allowed."""
+    found = onnx.load_from_string(read_onnx(_write(tmp_path / "x.onnx", _nested(100))))
+    outer = found.graph.node[-1]
+    inner = next(node for node in outer.attribute[0].g.node if node.op_type == "Loop")
+    assert (outer.op_type, list(outer.input), list(inner.input)) == (
+        "Loop",
+        ["count", "yes", "image"],
+        ["count", "yes", "x"],
+    )
+    assert numpy_helper.to_array(found.graph.node[0].attribute[0].t) == 100
 
 
 def test_loop_in_a_function_is_refused(tmp_path: Path) -> None:

@@ -108,6 +108,14 @@ class Source(BaseModel):
             f"{self.file}`"
         )
 
+    def failed(self, found: str) -> InputError:
+        """Return the error of a download that failed for good, with the way to download the file in a browser.
+
+        Args:
+            found: what is wrong.
+        """
+        return InputError(f"{self.file}: {found}; {self.manual_way}")
+
     def installed_path(self, cache: Path) -> Path:
         """Return the path of the installed file, or of the folder it is unpacked to, in the cache folder."""
         return cache / self.unpacks_to if self.unpacks_to else weights_folder(cache) / self.file

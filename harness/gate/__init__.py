@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from nmebench.gate.baseline import Baseline, BaselineCell, make_baseline
-from nmebench.gate.gate_run import gate
+from nmebench.gate.gate_run import compared_faces, gate, newly_diverged
 from nmebench.gate.limits import Limit
 from nmebench.gate.margin import DEFAULT_MARGIN, Margin
 from nmebench.gate.output import junit, lines, markdown
@@ -22,9 +22,11 @@ __all__ = [
     "Limit",
     "Margin",
     "SubsetChange",
+    "compared_faces",
     "gate",
     "junit",
     "lines",
     "make_baseline",
     "markdown",
+    "newly_diverged",
 ]

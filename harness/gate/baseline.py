@@ -34,6 +34,10 @@ __all__ = ["QUANTUM", "Baseline", "BaselineCell", "cell_protocol", "faces_sha256
 #: the mean over faces is off by at most 0.00005, and 40 cells of 500 faces take 60 KB.
 QUANTUM = 1e-4
 
+#: A larger NME of a diverged face, percent, is stored as this: the steps of all faces fit into 64 bits, and their sum
+#: keeps its decimals.
+_LARGEST_NME = 1e9
+
 _LARGEST_FILE = 64 * 2**20
 _MOST_FACES = 10_000_000
 _LARGEST_QUANTUM = 1e-3
@@ -207,7 +211,7 @@ def make_baseline(run: Run, *, limits: Sequence[Limit | str] = ()) -> Baseline:
     masks = {name: mask for name, mask in subset_masks(run).items() if mask.any()}
     cells = {}
     for cell in record.cells:
-        nme = run.per_face[cell.id]
+        nme = np.minimum(run.per_face[cell.id], _LARGEST_NME)
         cells[cell.id] = BaselineCell.model_validate(
             {
                 **cell_protocol(run, cell),

@@ -20,7 +20,7 @@ from nmebench.scoring import bad_maps, cell_settings, setting_differences, subse
 from nmebench.scoring.diverged import LARGEST_NME
 from nmebench.statistics import PairedDifference, holm, paired_difference
 
-__all__ = ["gate"]
+__all__ = ["compared_faces", "gate", "newly_diverged"]
 
 Masks = Mapping[str, NDArray[np.bool_]]
 
@@ -48,7 +48,8 @@ def gate(
     Test Procedure" (1979). The paired test is :func:`nmebench.statistics.paired_difference`.
 
     A cell diverged when a face has an NME above 100 % that had none in the baseline. Such a face moves the mean far and
-    widens its interval, so the paired test can't see it.
+    widens its interval, so the paired test can't see it. For the same reason the test leaves out the faces that have
+    one in the baseline, see :func:`compared_faces`, and a note counts them.
 
     Args:
         run: a scored run.
@@ -76,6 +77,7 @@ def gate(
     broken = {} if problem else _broken_limits(run, masks, wanted, baseline)
     rows: dict[str, GateRow] = {}
     compared: list[_Compared] = []
+    left_out: list[str] = []
     measured = {cell.id: cell for cell in run.record.cells}
     for cell, entry in baseline.cells.items():
         if cell not in measured:
@@ -89,12 +91,19 @@ def gate(
             rows[cell] = GateRow(cell, "changed", problem or "; ".join(changes))
             continue
         for subset, mask in masks.items():
-            paired = paired_difference(old[mask], new[mask], run.faces.clusters[mask], level=level)
-            compared.append(_Compared(cell, subset, float(old[mask].mean()), paired))
+            chosen = compared_faces(mask, old)
+            paired = paired_difference(old[chosen], new[chosen], run.faces.clusters[chosen], level=level)
+            compared.append(_Compared(cell, subset, float(old[chosen].mean()), paired))
+        already = int((old > LARGEST_NME).sum())
+        if 0 < already < len(old):
+            left_out.append(
+                f"{cell}: {_faces(already)} with an NME above {LARGEST_NME:g} % in the baseline, left out of the test"
+            )
     adjusted = holm([c.paired.p for c in compared])
     for cell in dict.fromkeys(c.cell for c in compared):
         mine = [(c, float(p)) for c, p in zip(compared, adjusted, strict=True) if c.cell == cell]
-        rows[cell] = _diverged(_compared_row(mine, allowed, level), baseline.face_nme(cell), run.per_face[cell])
+        lost = newly_diverged(baseline.face_nme(cell), run.per_face[cell], baseline.quantum)
+        rows[cell] = _diverged(_compared_row(mine, allowed, level), int(lost.sum()))
     for cell in measured.keys() - baseline.cells.keys():
         rows[cell] = GateRow(cell, "new", "not in the baseline; add it with --update")
     for cell, reason in broken.items():
@@ -107,12 +116,56 @@ def gate(
         len(run.faces),
         allowed,
         level,
-        tuple(_notes(run, baseline)),
+        (*_notes(run, baseline), *left_out),
         problem,
         before=baseline.commit,
         after=run_commit(run.record.provenance),
         limits=tuple(map(str, wanted)),
     )
+
+
+def compared_faces(mask: NDArray[np.bool_], old: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return the faces of a subset that the paired test compares: those without an NME above 100 % in the baseline.
+
+    One such face outweighs all others, so it would hide a regression of them. If all faces of the subset have one, all
+    are compared.
+
+    Args:
+        mask: the subset, bool ``[N]``.
+        old: NME of the baseline's faces, percent ``[N]``.
+
+    Returns:
+        bool ``[N]``.
+
+    Example:
+        >>> compared_faces(np.array([True, True, False]), np.array([4.0, 1e6, 4.0])).tolist()
+        [True, False, False]
+    """
+    chosen: NDArray[np.bool_] = mask & ~(old > LARGEST_NME)
+    return chosen if chosen.any() else mask
+
+
+def newly_diverged(old: NDArray[np.float64], new: NDArray[np.float64], quantum: float) -> NDArray[np.bool_]:
+    """Return the faces that have an NME above 100 % and had none in the baseline.
+
+    Args:
+        old: NME of the baseline's faces, percent ``[N]``, rounded to ``quantum``.
+        new: the same faces now.
+        quantum: step of the rounding, so that an equal NME just above 100 % isn't new.
+
+    Returns:
+        bool ``[N]``.
+
+    Example:
+        >>> newly_diverged(np.array([4.0, 100.0]), np.array([101.0, 100.00004]), 1e-4).tolist()
+        [True, False]
+    """
+    found: NDArray[np.bool_] = (new > LARGEST_NME + quantum) & ~(old > LARGEST_NME)
+    return found
+
+
+def _faces(number: int) -> str:
+    return f"{number} face{'' if number == 1 else 's'}"
 
 
 def _limits_alone(run: Run, masks: Masks, limits: Sequence[Limit], margin: Margin, level: float) -> GateResult:
@@ -231,13 +284,11 @@ def _change(compared: _Compared, p: float) -> SubsetChange:
     )
 
 
-def _diverged(row: GateRow, old: NDArray[np.float64], new: NDArray[np.float64]) -> GateRow:
-    """Fail a cell that has faces with an NME above 100 % where the baseline had none above."""
-    faces = int(((new > LARGEST_NME) & ~(old > LARGEST_NME)).sum())
+def _diverged(row: GateRow, faces: int) -> GateRow:
+    """Fail a cell that diverged newly on this number of faces."""
     if not faces or row.failed:
         return row
-    count = f"{faces} face{'' if faces == 1 else 's'}"
-    reason = f"diverged on {count}: an NME above {LARGEST_NME:g} %, which the baseline doesn't have there"
+    reason = f"diverged on {_faces(faces)}: an NME above {LARGEST_NME:g} %, which the baseline doesn't have there"
     return replace(row, outcome="diverged", reason=reason)
 
 

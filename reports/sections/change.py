@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nmebench.gate import DEFAULT_MARGIN, Baseline, gate
+from nmebench.gate import DEFAULT_MARGIN, Baseline, compared_faces, gate, newly_diverged
 from nmebench.reports.render.text import count, display, p_value, signed
 from nmebench.reports.sections.differences import outcome_words
 from nmebench.reports.view import CellView, RunView
-from nmebench.scoring.diverged import LARGEST_NME
 from nmebench.statistics import AdjustedDifference, RankTest, holm, paired_with_holm, rank_test
 
 __all__ = ["ChangeRow", "ChangeSection", "section"]
@@ -82,7 +81,7 @@ class ChangeSection:
     """Cells that were not compared, each with the reason; the one reason if nothing was comparable."""
     notes: tuple[str, ...]
     newly_diverged: tuple[CellView, ...] = ()
-    """Cells with an NME above 100 % on some face now and on none before."""
+    """Cells with an NME above 100 % on some face that had none before."""
     outside: str = ""
     """The largest change on the faces outside its subset, percent points; empty if the subset is all faces."""
 
@@ -144,7 +143,7 @@ def section(view: RunView, baseline: Baseline, name: str) -> ChangeSection:
         problems=_problems([(row.cell, row.reason) for row in result.rows if not row.compared], result.problem),
         notes=tuple(display(note, 300) for note in result.notes),
         newly_diverged=tuple(
-            c for c in cells if view.nme[c.index].max() > LARGEST_NME and before[c.id].max() <= LARGEST_NME
+            c for c in cells if newly_diverged(before[c.id], view.nme[c.index], baseline.quantum).any()
         ),
         outside=_outside(view, rows[0], before[rows[0].cell.id]) if rows and rows[0].changed else "",
     )
@@ -155,6 +154,7 @@ def _outside(view: RunView, row: ChangeRow, before: NDArray[np.float64]) -> str:
     others = ~view.masks[row.subset]
     if not others.any():
         return ""
+    others = compared_faces(others, before)
     return signed(float((view.nme[row.cell.index][others] - before[others]).mean()), 3)
 
 
@@ -162,7 +162,7 @@ def _rows(view: RunView, keys: Sequence[tuple[CellView, str, NDArray[np.float64]
     clusters = view.run.faces.clusters
     tested = []
     for cell, subset, old in keys:
-        mask = view.masks[subset]
+        mask = compared_faces(view.masks[subset], old)
         a, b = old[mask], view.nme[cell.index][mask]
         # Holm's family is that of the gate: all cells and subsets.
         mean, ranks = paired_with_holm([(a, b)], clusters[mask])[0], rank_test(a, b, clusters[mask])

@@ -77,7 +77,7 @@ def compare_cells(
         ComparedPair(names[a], names[b], difference, changes(cells[a][0], records[a], cells[b][0], records[b]))
         for (a, b), difference in found.items()
     ]
-    diverged = {id(run): diverged_cells(run) for run in runs}
+    diverged = {id(run): diverged_cells(run) for run in runs}  # reads the landmarks of all cells, so once per run
     ranked = {
         name: nme
         for name, nme, (run, cell), record in zip(names, values, cells, records, strict=True)
@@ -86,7 +86,7 @@ def compare_cells(
     notes = [
         note
         for name, (run, _), record in zip(names, cells, records, strict=True)
-        for note in cell_notes(run, record, name, run_names[place[id(run)]])
+        for note in cell_notes(record, name, run_names[place[id(run)]], diverged[id(run)])
     ]
     return Comparison(
         names=tuple(names),

@@ -12,6 +12,7 @@ from nmebench.compare.settings import cell_notes, changes
 from nmebench.errors import InputError
 from nmebench.runs.run_record import CellRecord
 from nmebench.runs.run_store import Run
+from nmebench.scoring import diverged_cells
 from nmebench.statistics import PairedDifference, holm, paired_difference
 
 __all__ = ["compare"]
@@ -133,12 +134,13 @@ def _row_changes(runs: Sequence[Run], cells: Sequence[CellRecord | None]) -> tup
 
 
 def _cell_notes(runs: Sequence[Run], names: Sequence[str], table: Sequence[Sequence[CellRecord | None]]) -> list[str]:
-    """Other weights, and heatmaps that gave no landmark, by cell."""
+    """Other weights, heatmaps that gave no landmark, and cells that diverged, by cell."""
     notes = []
+    diverged = [diverged_cells(run) for run in runs]  # reads the landmarks of all cells, so once per run
     for cells in table:
-        measured = [(name, run, cell) for name, run, cell in zip(names, runs, cells, strict=True) if cell is not None]
-        if len({run.model(cell.model).weights_sha256 for _, run, cell in measured}) > 1:
+        measured = [(i, cell) for i, cell in enumerate(cells) if cell is not None]
+        if len({runs[i].model(cell.model).weights_sha256 for i, cell in measured}) > 1:
             notes.append(f"{_label(cells)}: the weights differ")
-        for name, run, cell in measured:
-            notes.extend(cell_notes(run, cell, _label(cells), name))
+        for i, cell in measured:
+            notes.extend(cell_notes(cell, _label(cells), names[i], diverged[i]))
     return notes

@@ -50,12 +50,14 @@ def common_masks(runs: Sequence[Run], common: CommonFaces, names: Sequence[str])
         Masks bool ``[N]`` by name, without empty subsets, and one note per subset that another run defines otherwise.
     """
     masks: dict[str, NDArray[np.bool_]] = {}
+    source: dict[str, str] = {}
     notes = []
     for run, rows, name in zip(runs, common.rows, names, strict=True):
         for subset, mask in subset_masks(run).items():
             chosen = mask[rows]
+            first = source.setdefault(subset, name)
             if not np.array_equal(masks.setdefault(subset, chosen), chosen):
-                notes.append(f"the subset {subset} holds other faces in {name}; {names[0]}'s are compared")
+                notes.append(f"the subset {subset} holds other faces in {name}; {first}'s are compared")
     return {subset: mask for subset, mask in masks.items() if mask.any()}, notes
 
 

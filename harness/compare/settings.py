@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from nmebench.runs.run_record import CellRecord
 from nmebench.runs.run_store import Run
-from nmebench.scoring import bad_maps, cell_settings, declared_protocol, diverged_cells, setting_differences
+from nmebench.scoring import DivergedCell, bad_maps, cell_settings, declared_protocol, setting_differences
 
 __all__ = ["cell_notes", "changes"]
 
@@ -58,17 +58,17 @@ def _protocol(run: Run, cell: CellRecord) -> Mapping[str, str]:
     }
 
 
-def cell_notes(run: Run, cell: CellRecord, label: str, name: str) -> Iterator[str]:
+def cell_notes(cell: CellRecord, label: str, name: str, diverged: Mapping[str, DivergedCell]) -> Iterator[str]:
     """Yield notes on heatmaps that gave no landmark, and on faces on which the decoder diverged.
 
     Args:
-        run: the cell's run.
         cell: the cell.
         label: the cell's label.
-        name: the run's name.
+        name: the name of its run.
+        diverged: the run's cells that diverged, by id.
     """
     for kind in ("invalid", "empty"):
         if count := bad_maps(cell, kind):
             yield f"{label}: {count} heatmaps are {kind} in {name}"
-    if cell.id in (diverged := diverged_cells(run)):
+    if cell.id in diverged:
         yield f"{label}: {diverged[cell.id].text} in {name}, so its mean says little about the other faces"

@@ -199,3 +199,24 @@ def test_text_and_markdown(make_run, noise):
     assert "a\\|\\<b\\>" in page
     table = [line for line in page.splitlines() if line.startswith("|")]
     assert {line.replace("\\|", "").count("|") for line in table} == {10}
+
+
+def test_the_note_on_a_subset_names_the_run_that_defines_it(make_run, small_faces):
+    pose = np.arange(len(small_faces)) < 20
+    subsets = {"a": {}, "b": {"pose": pose}, "c": {"pose": ~pose}}
+    runs = []
+    for name, defined in subsets.items():
+        table = replace(small_faces, subsets={"test": np.ones(len(pose), bool), **defined})
+        runs.append(make_run({DARK: 4.0}, name=name, table=table))
+    assert "the subset pose holds other faces in c; b's are compared" in compare(runs).notes
+
+
+def test_the_landmarks_of_a_cell_are_read_once(make_run, monkeypatch):
+    """The notes on diverged cells need the landmarks of all cells of a run: once, not once per cell."""
+    cells = {("net", f"soft-argmax:temperature={i}", "none", "landmarks"): 4.0 for i in range(1, 5)}
+    runs = [make_run(cells, name="a"), make_run(cells, name="b")]
+    read = []
+    landmarks = Run.landmarks
+    monkeypatch.setattr(Run, "landmarks", lambda run, cell: read.append((run.path, cell)) or landmarks(run, cell))
+    compare(runs)
+    assert len(read) == len(set(read)) == 8

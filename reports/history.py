@@ -14,10 +14,9 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
-from nmebench.history import Point, Series, SeriesStep, Trend
-from nmebench.protocol import Flip
+from nmebench.history import Point, Series, SeriesStep, Trend, causes_of
 from nmebench.reports.page import write_page
-from nmebench.reports.render.text import adaptive_decimals, count, display, number, p_value, signed
+from nmebench.reports.render.text import adaptive_decimals, count, display, flip_text, number, p_value, signed
 from nmebench.reports.render.trend_chart import trend_chart
 
 __all__ = ["history_html", "write_history"]
@@ -26,8 +25,6 @@ _MOST_ROWS = 50
 """Commits of the table of numbers of a cell; the charts show all."""
 
 _SHORT = 10
-
-_FLIPS: Mapping[Flip, str] = {"none": "no flip test", "flip": "flip test", "flip+shift": "flip test, shifted"}
 
 
 @dataclass(frozen=True)
@@ -167,7 +164,7 @@ class _Page:
                 self.commit(before, members[0][1].before),
                 self.commit(after, members[0][1].after),
                 tuple(self._line(series, step) for series, step in members),
-                tuple(display(cause, 120) for cause in members[0][1].causes),
+                tuple(display(cause, 120) for cause in causes_of(members)),
             )
             for (before, after), members in grouped.items()
         ]
@@ -254,8 +251,7 @@ def _title(point: Point) -> str:
 def _label(series: Series) -> str:
     cell = series.record
     decoder = f"{cell.decoder} (other grid)" if cell.mixed else cell.decoder
-    flip = _FLIPS.get(cell.flip, cell.flip)
-    return f"{display(cell.model, 60)} · {display(decoder, 60)} · {flip} · box {display(cell.box, 40)}"
+    return f"{display(cell.model, 60)} · {display(decoder, 60)} · {flip_text(cell.flip)} · box {display(cell.box, 40)}"
 
 
 def _note(series: Series) -> str:

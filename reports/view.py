@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from nmebench.check.reported_tables import card_protocol
-from nmebench.reports.render.text import display
+from nmebench.reports.render.text import display, flip_text
 from nmebench.runs.run_record import OTHER_GRID, ModelRecord
 from nmebench.runs.run_store import Run
 from nmebench.scoring import DivergedCell, diverged_cells, subset_masks
@@ -33,13 +33,6 @@ COMMITTED: Final = "nmebench, committed"
 """Name of the table of the embedded benchmark: results of an earlier commit of nmebench, not a publication."""
 
 _PARTS = ("model", "decoder", "flip", "box")
-_FLIP_TEXTS = {
-    "none": "no flip test",
-    "flip": "flip test",
-    "flip+shift": "flip test, shifted",
-    "flip+align": "flip test, aligned",
-    "flip-coords": "flip test on landmarks",
-}
 
 
 def short_names(names: Sequence[str]) -> tuple[str, ...]:
@@ -118,7 +111,7 @@ class CellView:
     @property
     def flip_text(self) -> str:
         """The flip test as the page words it."""
-        return _FLIP_TEXTS.get(self.flip, display(self.flip, 40))
+        return flip_text(self.flip)
 
     @property
     def colour(self) -> int:

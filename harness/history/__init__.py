@@ -11,7 +11,7 @@ from nmebench.history.collect import entry_of, merged
 from nmebench.history.entry import Entry, HistoryCell, HistoryRun, Mean, check_machine, read_entries, write_entry
 from nmebench.history.git import Repository
 from nmebench.history.steps import Step, find_steps
-from nmebench.history.trend import Point, Series, SeriesStep, Trend, trend
+from nmebench.history.trend import Point, Series, SeriesStep, Trend, causes_of, trend
 
 __all__ = [
     "Entry",
@@ -25,6 +25,7 @@ __all__ = [
     "Step",
     "Trend",
     "bisect",
+    "causes_of",
     "check_machine",
     "entry_of",
     "find_steps",

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 from nmebench.errors import InputError
 from nmebench.history.git import Repository
-from nmebench.history.trend import Series, SeriesStep, Trend
+from nmebench.history.trend import Series, SeriesStep, Trend, causes_of
 from nmebench.printable import shown
 from nmebench.suggest import unknown
 
@@ -68,7 +68,7 @@ def bisect(found: Trend, repository: Repository, cell: str, subset: str | None =
                 f"  {shown(series.cell)} {series.subset}: NME {s.before:.4f} -> {s.after:.4f} %, {s.size:+.4f} points, "
                 f"p {s.p:.2g}"
             )
-        lines += [f"  also changed: {shown(cause)}" for cause in members[0][1].causes]
+        lines += [f"  also changed: {shown(cause)}" for cause in causes_of(members)]
         lines += _suspects(repository, before, after)
     return lines
 

@@ -13,7 +13,7 @@ from nmebench.history.git import Repository
 from nmebench.history.steps import NOISE_FLOOR, Step, find_steps
 from nmebench.protocol import SUBSETS
 
-__all__ = ["Point", "Series", "SeriesStep", "Trend", "trend"]
+__all__ = ["Point", "Series", "SeriesStep", "Trend", "causes_of", "trend"]
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,22 @@ class Trend:
         found = [(series, step) for series in self.series for step in series.steps]
         position = {commit: i for i, commit in enumerate(self.commits)}
         return sorted(found, key=lambda item: (-position[item[1].after.commit], -abs(item[1].step.size)))
+
+
+def causes_of(steps: Iterable[tuple[Series, SeriesStep]]) -> list[str]:
+    """Return the other changes of all steps between the same two commits.
+
+    A change that only some of the series have, such as other weights, names their networks.
+    """
+    members = list(steps)
+    networks: dict[str, list[str]] = {}
+    for series, step in members:
+        for cause in step.causes:
+            networks.setdefault(cause, []).append(series.record.model)
+    return [
+        cause if len(models) == len(members) else f"{cause} ({', '.join(dict.fromkeys(models))})"
+        for cause, models in networks.items()
+    ]
 
 
 def trend(entries: Sequence[Entry], repository: Repository, *, machine: str | None = None) -> Trend:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from markupsafe import Markup, escape
@@ -17,6 +17,7 @@ __all__ = [
     "adaptive_number",
     "count",
     "display",
+    "flip_text",
     "number",
     "p_value",
     "prose",
@@ -29,6 +30,14 @@ FIELD_LIMIT: Final = 200
 
 DASH: Final = "–"
 """Shown in place of a missing number."""
+
+_FLIPS: Final[Mapping[str, str]] = {
+    "none": "no flip test",
+    "flip": "flip test",
+    "flip+shift": "flip test, shifted",
+    "flip+align": "flip test, aligned",
+    "flip-coords": "flip test on landmarks",
+}
 
 
 def display(value: Any, limit: int = FIELD_LIMIT) -> str:
@@ -57,6 +66,16 @@ def _escaped(char: str) -> str:
     if point < 0x20 or 0x7F <= point < 0xA0:
         return f"\\x{point:02x}"
     return "\\u2028" if point == 0x2028 else "\\u2029" if point == 0x2029 else char
+
+
+def flip_text(flip: str) -> str:
+    """A flip test as the pages word it.
+
+    Example:
+        >>> flip_text("flip+align")
+        'flip test, aligned'
+    """
+    return _FLIPS.get(flip, display(flip, 40))
 
 
 def number(value: Any, digits: int = 2) -> str:

@@ -8,7 +8,7 @@ import pytest
 from load_module import load_module
 
 from nmebench.errors import InputError
-from nmebench.history import Repository, bisect, trend
+from nmebench.history import Repository, bisect, causes_of, trend
 
 synthetic = load_module("history/synthetic.py")
 SUBSETS, commit = synthetic.SUBSETS, synthetic.commit
@@ -183,3 +183,23 @@ def test_bisect_without_a_step_and_with_wrong_names(entry, repository):
         bisect(found, git, "nett__dark__none__landmarks")
     with pytest.raises(InputError, match="unknown subset 'pose'"):
         bisect(found, git, "*", "pose")
+
+
+def test_causes_of_a_group_name_the_networks_that_only_some_steps_concern(nowhere, entry):
+    """One network got other weights and both moved: the weights explain only one of the two steps."""
+    entries = []
+    for number in range(12):
+        step = number >= 6
+        made = entry(number, {"net-a dark": {"test": 5.0 + 0.2 * step}, "net-b dark": {"test": 4.0 + 0.5 * step}})
+        (run,) = made.runs
+        weights = {"net-a": "same", "net-b": f"weights {step}"}
+        cells = {n: c.model_copy(update={"weights_sha256": weights[c.model]}) for n, c in run.cells.items()}
+        packages = {"torch": f"2.{6 + step}"}
+        run = run.model_copy(update={"cells": cells, "packages": packages})
+        entries.append(made.model_copy(update={"runs": (run,)}))
+    found = trend(entries, nowhere)
+    assert len(found.steps) == 2
+    assert set(causes_of(found.steps)) == {"torch 2.6 to 2.7", "other weights (net-b)"}
+    assert {"  also changed: torch 2.6 to 2.7", "  also changed: other weights (net-b)"} <= set(
+        bisect(found, nowhere, "*")
+    )

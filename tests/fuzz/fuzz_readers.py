@@ -75,15 +75,19 @@ def read_detect(data: bytes) -> None:
     read_as(kind)(data)
 
 
-def read_geometry(data: bytes) -> None:
-    """Read the bytes as an archive of landmarks."""
-    with tempfile.NamedTemporaryFile(suffix=".npz") as file:
-        file.write(data)
-        file.flush()
-        try:
-            wflw_geometry.load(file.name, spec="fuzz")
-        except InputError as error:
-            one_line(error)
+def read_archive(load: Callable[..., object]) -> Callable[[bytes], None]:
+    """Read the bytes as an archive of landmarks, of WFLW's geometry or of any scheme."""
+
+    def target(data: bytes) -> None:
+        with tempfile.NamedTemporaryFile(suffix=".npz") as file:
+            file.write(data)
+            file.flush()
+            try:
+                load(file.name, spec="fuzz")
+            except InputError as error:
+                one_line(error)
+
+    return target
 
 
 def read_image(data: bytes) -> None:
@@ -126,17 +130,6 @@ def read_predictions(suffix: str) -> Callable[[bytes], None]:
     return target
 
 
-def read_landmarks(data: bytes) -> None:
-    """Read the bytes as ground truth of any scheme."""
-    with tempfile.NamedTemporaryFile(suffix=".npz") as file:
-        file.write(data)
-        file.flush()
-        try:
-            landmark_archives.load(file.name, spec="fuzz")
-        except InputError as error:
-            one_line(error)
-
-
 def read_configuration(data: bytes) -> None:
     """Read the bytes as JSON and as TOML."""
     text = data.decode("utf-8", "surrogateescape")
@@ -152,12 +145,12 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     # Two landmarks keep rows short enough for mutations to produce complete ones.
     **{f"{kind}-short": read_as(kind, 2) for kind in FORMATS},
     "detect": read_detect,
-    "geometry-npz": read_geometry,
+    "geometry-npz": read_archive(wflw_geometry.load),
     "image": read_image,
     "predictions-csv": read_predictions("csv"),
     "predictions-npy": read_predictions("npy"),
     "predictions-npz": read_predictions("npz"),
-    "landmarks-npz": read_landmarks,
+    "landmarks-npz": read_archive(landmark_archives.load),
     "configuration": read_configuration,
 }
 

@@ -32,7 +32,7 @@ def write_zip(members: Sequence[tuple[str, bytes]], draw: Random) -> bytes:
             try:
                 archive.writestr(info, content)
             except (ValueError, UnicodeError, struct.error):
-                archive.writestr("x", content)
+                archive.writestr(zipfile.ZipInfo("x"), content)
         if draw.random() < 0.1:
             archive.comment = draw.randbytes(draw.choice((1, 300, 65_000)))
     found = bytearray(sink.getvalue())

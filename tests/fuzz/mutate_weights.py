@@ -94,5 +94,6 @@ def mutate_pth(data: bytes, seeds: Sequence[bytes], draw: Random) -> bytes:
         return write_zip(members, draw)
     with zipfile.ZipFile(sink, "w") as archive:
         for member, body in members:
-            archive.writestr(member.encode("utf-8", "replace").decode().replace("\0", "") or "x", body)
+            # An entry without a date: the bytes of a case are the same at any time.
+            archive.writestr(zipfile.ZipInfo(member.encode("utf-8", "replace").decode().replace("\0", "") or "x"), body)
     return sink.getvalue()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
+import sys
 import tarfile
 import zipfile
 from pathlib import Path
@@ -14,21 +16,16 @@ import numpy as np
 import PIL.Image
 import torch
 
-from nmebench import scoring
 from nmebench.check.check_run import check
-from nmebench.runs.cell_id import cell_id
-from nmebench.runs.face_table import FaceTable
-from nmebench.runs.run_record import CellRecord, DatasetRecord, ModelRecord, Provenance, RunRecord
 from nmebench.runs.run_store import Run
-from nmebench.runs.thumbnail import Thumbnail
 
-POINTS = 98
+sys.path.append(str(Path(__file__).resolve().parents[1] / "support"))
 
+import six_faces  # isort: skip
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-CELL = cell_id("net", "dark", "none", "landmarks")
+POINTS = 98
+CELL = six_faces.CELL
 
 
 def _numbers(points: int) -> list[str]:
@@ -178,50 +175,24 @@ SPECS = (
 
 def make_run(path: Path) -> Run:
     """Write a small scored run with every file that a run can have."""
-    draw = np.random.default_rng(0)
-    faces = 6
-    table = FaceTable(
-        image=("a/ä b.jpg", "a/ä b.jpg", "c.jpg", "d.jpg", "e.jpg", "f.jpg"),
-        line=np.arange(1, faces + 1),
-        landmarks=draw.uniform(0, 300, (faces, POINTS, 2)),
-        normaliser=draw.uniform(50, 60, faces),
-        subsets={"test": np.ones(faces, bool), "pose": np.arange(faces) % 2 == 0},
-        centre=draw.uniform(0, 300, (faces, 2)),
-        size=draw.uniform(100, 200, (faces, 2)),
-    )
     reported = {"wflw": {"paper": {"nme": {"test": 4.0}, "source": "a test", "tolerance": 0.01}}}
-    shown = {
+    card = {
         "name": "net",
         "input": {"box": "landmarks", "size": [256, 256], "colour": "rgb"},
         "output": {"kind": "heatmaps"},
         "test": {"decoder": "dark", "flip": False},
         "reported": reported,
     }
-    record = RunRecord(
-        dataset=DatasetRecord(
-            name="wflw",
-            spec="wflw:X",
-            format="official-attr",
-            scheme="wflw98",
-            faces=faces,
-            expected={"test": 2500},
-            counts={"test": faces, "pose": 3},
-        ),
-        models=[ModelRecord(name="net", architecture="onnx", card=shown, input_size=(256, 256))],
-        cells=[CellRecord(id=CELL, model="net", decoder="dark", flip="none", box="landmarks")],
-        provenance=Provenance(nmebench="0"),
-    )
     path.mkdir(parents=True)
-    Run.write_cell(path, CELL, table.landmarks + 1, np.ones((faces, POINTS)))
-    picture = cv2.imencode(".jpg", np.zeros((32, 64, 3), np.uint8))[1].tobytes()
-    thumbnails = [Thumbnail(picture, (64, 32), np.arange(6.0).reshape(2, 3) + n) for n in range(faces)]
-    run = Run.create(path, record, table, thumbnails=thumbnails, timings={"total": 1.5, "stages": {"forward": 1.0}})
-    scoring.score(run, resamples=20)
-    run = Run.open(path)
-    run.write_json(
-        "verdict.json",
-        json.loads(check(run).to_json()) if hasattr(check(run), "to_json") else check(run).model_dump(mode="json"),
+    run = six_faces.write_run(
+        path,
+        six_faces.face_table(("a/ä b.jpg", "a/ä b.jpg", "c.jpg", "d.jpg", "e.jpg", "f.jpg")),
+        six_faces.record_of(card=card),
+        pictures=[cv2.imencode(".jpg", np.zeros((32, 64, 3), np.uint8))[1].tobytes()] * six_faces.FACES,
+        timings={"total": 1.5, "stages": {"forward": 1.0}},
+        resamples=20,
     )
+    run.write_json("verdict.json", check(run).model_dump(mode="json"))
     return run
 
 
@@ -325,14 +296,17 @@ def packed_files() -> dict[str, bytes]:
         for name, content in members.items():
             packed.writestr(zipfile.ZipInfo(name), content)
     found["a.zip"] = sink.getvalue()
-    for suffix, mode in (("a.tar", "w"), ("a.tar.gz", "w:gz")):
-        sink = io.BytesIO()
-        with tarfile.open(fileobj=sink, mode=mode) as tar:
-            for name, content in members.items():
-                info = tarfile.TarInfo(name)
-                info.size = len(content)
-                tar.addfile(info, io.BytesIO(content))
-        found[suffix] = sink.getvalue()
+    sink = io.BytesIO()
+    with tarfile.open(fileobj=sink, mode="w") as tar:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    found["a.tar"] = sink.getvalue()
+    sink = io.BytesIO()
+    with gzip.GzipFile(fileobj=sink, mode="wb", mtime=0) as packed_tar:
+        packed_tar.write(found["a.tar"])
+    found["a.tar.gz"] = sink.getvalue()
     return found
 
 

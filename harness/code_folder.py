@@ -31,13 +31,12 @@ from types import CodeType, ModuleType
 from typing import Any
 from weakref import WeakSet
 
+from nmebench.source_files import INSTALLED
+
 __all__ = ["SHARED", "CodeFolder", "code_folder", "folder_of"]
 
 SHARED = frozenset({"nmebench", "torch", "torchvision", "timm", "numpy"})
 """Packages that a folder's modules never replace; neither do they replace those of the standard library."""
-
-
-_INSTALLED = ("site-packages", "dist-packages")
 
 
 class _SourceLoader(SourceFileLoader):
@@ -277,6 +276,6 @@ def _holds_python(spec: ModuleSpec) -> bool:
 
 @cache
 def _is_installed(name: str) -> bool:
-    folders = [path for path in sys.path if Path(path).name in _INSTALLED]
+    folders = [path for path in sys.path if Path(path).name in INSTALLED]
     spec = PathFinder.find_spec(name, folders)
     return spec is not None and spec.loader is not None

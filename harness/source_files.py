@@ -78,7 +78,7 @@ def is_skipped(folder: Path) -> bool:
 
 
 def suffix(name: str) -> str:
-    """Return the suffix of a file name, faster than :attr:`pathlib.PurePath.suffix`."""
+    """Return the suffix of a file name, faster than ``Path.suffix``."""
     return os.path.splitext(name)[1]  # noqa: PTH122 - thousands of names
 
 

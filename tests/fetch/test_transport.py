@@ -1,26 +1,17 @@
-"""Downloads from a scripted server: resuming, retries, redirects, and one line for every fault."""
+"""Downloads from a scripted server: resuming, retries, and one line for every fault."""
 
 from __future__ import annotations
 
-import errno
-import json
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from download_thing import DATA, fetch_bytes
 
-from nmebench.fetch import Policy, Sources, fetch
-
-DATA = bytes((i * 37 + i // 251) % 256 for i in range(20_000))
-
-
-def fetch_bytes(sources: Sources, cache: Path, policy: Policy, **options: Any) -> bytes:
-    return fetch("thing", cache=cache, sources=sources, policy=policy, **options).read_bytes()
+from nmebench.fetch import fetch
 
 
 def test_downloads_reports_progress_and_cleans_up(server, responses, source, cache, policy, leftovers) -> None:
@@ -82,39 +73,6 @@ def test_a_partial_response_of_the_complete_file_is_accepted(server, responses, 
     assert fetch_bytes(source(server.on("/thing", partial)), cache, policy) == DATA
 
 
-def test_a_complete_part_file_needs_no_download(server, responses, source, cache, policy) -> None:
-    url = server.on("/thing", responses.serve(DATA))
-    part = cache / "downloads" / "thing.bin.part"
-    part.parent.mkdir(parents=True)
-    part.write_bytes(DATA)
-    part.with_name("thing.bin.part.json").write_text(
-        json.dumps({"address": url, "validator": '"v1"', "total": len(DATA)})
-    )
-    assert fetch_bytes(source(url), cache, policy) == DATA
-    assert server.asked("/thing")[0]["Range"] == f"bytes={len(DATA)}-"
-
-
-def test_a_part_file_longer_than_the_file_is_discarded(server, responses, source, cache, policy) -> None:
-    url = server.on("/thing", responses.serve(DATA))
-    part = cache / "downloads" / "thing.bin.part"
-    part.parent.mkdir(parents=True)
-    part.write_bytes(DATA + b"more")
-    part.with_name("thing.bin.part.json").write_text(json.dumps({"address": url, "validator": '"v1"', "total": 5}))
-    assert fetch_bytes(source(url), cache, policy) == DATA
-
-
-@pytest.mark.parametrize(
-    "damage", ["{", '{"address": 1}', '{"address": "http://elsewhere/", "validator": "x", "total": 1}']
-)
-def test_a_part_file_of_unknown_origin_is_not_resumed(server, responses, source, cache, policy, damage) -> None:
-    part = cache / "downloads" / "thing.bin.part"
-    part.parent.mkdir(parents=True)
-    part.write_bytes(b"x" * 100)
-    part.with_name("thing.bin.part.json").write_text(damage)
-    assert fetch_bytes(source(server.on("/thing", responses.serve(DATA))), cache, policy) == DATA
-    assert "Range" not in server.asked("/thing")[0]
-
-
 def test_chunked_and_gzip_labelled_archives_are_stored_unchanged(
     server, responses, archives, source, cache, policy
 ) -> None:
@@ -124,23 +82,8 @@ def test_chunked_and_gzip_labelled_archives_are_stored_unchanged(
     assert (root / "WFLW_images/0--Event/0_0.jpg").read_bytes() == archives.IMAGES["WFLW_images/0--Event/0_0.jpg"]
 
 
-def test_waits_as_retry_after_says(server, responses, source, cache, policy) -> None:
-    url = server.on(
-        "/thing",
-        responses.status(429, Retry_After="7"),
-        responses.status(503, Retry_After="Sat, 01 Jan 2022 00:00:09 GMT"),
-        responses.status(503, Retry_After="soon"),
-        responses.serve(DATA),
-    )
-    # The dated Retry-After is in the past, so there is no pause.
-    patient = replace(policy, attempts=5)
-    assert fetch_bytes(source(url), cache, patient) == DATA
-    assert policy.pauses[0] == 7.0
-    assert policy.pauses[1] == 0.0
-    assert policy.pauses[2] == 4.0
-
-
 # Faults: one line, and nothing is installed -------------------------------------------------------------------------
+
 
 FAULTS: dict[str, tuple[Callable[[ModuleType, Any], list[Any]], str, dict[str, Any]]] = {
     "the connection is cut every time": (lambda p, s: [p.serve(DATA, cut_at=0)], "was cut", {}),
@@ -198,50 +141,6 @@ def test_no_server(source, cache, policy, refused) -> None:
     assert "no connection to 127.0.0.1:1" in refused(lambda: fetch_bytes(sources, cache, policy), fault="no network")
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://example.org/x", "thing.bin", "http://"])
-def test_invalid_addresses(source, cache, policy, refused, url) -> None:
-    assert "allowed: http and https" in refused(lambda: fetch_bytes(source(url), cache, policy))
-
-
-def test_a_redirect_to_a_listed_host_is_followed(server, responses, source, cache, policy) -> None:
-    with responses.running() as mirror:
-        there = mirror.on("/there", responses.serve(DATA))
-        url = server.on("/thing", responses.redirect("/moved"), responses.redirect("/moved"))
-        server.on("/moved", responses.redirect(there))
-        assert fetch_bytes(source(url, hosts=(mirror.netloc,)), cache, policy) == DATA
-
-
-def test_a_redirected_download_is_resumed(server, responses, source, cache, policy) -> None:
-    server.on("/moved", responses.serve(DATA, cut_at=9000), responses.serve(DATA))
-    assert fetch_bytes(source(server.on("/thing", responses.redirect("/moved"))), cache, policy) == DATA
-    first, second = server.asked("/moved")
-    assert "Range" not in first
-    assert second["Range"].startswith("bytes=")
-    assert second["If-Range"] == '"v1"'
-
-
-def test_received_bytes_are_kept_for_the_next_command(server, responses, source, cache, policy, refused) -> None:
-    sources = source(server.on("/thing", responses.serve(DATA, cut_at=9000), responses.status(503)))
-    assert "bytes are kept" in refused(lambda: fetch_bytes(sources, cache, policy))
-    server.on("/thing", responses.serve(DATA))
-    assert fetch_bytes(sources, cache, policy) == DATA
-    assert int(server.asked("/thing")[-1]["Range"].removeprefix("bytes=").rstrip("-")) > 0
-
-
-def test_an_interrupt_keeps_the_received_bytes(server, responses, source, cache, policy, leftovers) -> None:
-    sources = source(server.on("/thing", responses.serve(DATA)))
-
-    def stop(file: str, done: int, total: int) -> None:
-        if done > 5000:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        fetch_bytes(sources, cache, policy, progress=stop)
-    assert leftovers(cache) == {"downloads/thing.bin.part", "downloads/thing.bin.part.json"}
-    assert fetch_bytes(sources, cache, policy) == DATA
-    assert leftovers(cache) == {"weights/thing.bin", "nmebench.lock.json"}
-
-
 def test_too_little_disk_space_is_noticed_before_the_download(
     server, responses, source, cache, policy, refused, monkeypatch
 ) -> None:
@@ -250,43 +149,6 @@ def test_too_little_disk_space_is_noticed_before_the_download(
     assert "10 free" in refused(
         lambda: fetch_bytes(sources, cache, policy), fault="too little disk space for the download"
     )
-
-
-# HTTPS ---------------------------------------------------------------------------------------------------------------
-
-
-def test_https_with_an_own_certificate_authority(responses, certificate, source, cache, policy, monkeypatch) -> None:
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[0]))
-    with responses.running(certificate=certificate) as server:
-        url = server.on("/thing", responses.serve(DATA, cut_at=9000), responses.serve(DATA))
-        assert fetch_bytes(source(url), cache, policy) == DATA
-
-
-def test_an_untrusted_certificate(
-    responses, certificate, source, cache, policy, refused, leftovers, monkeypatch
-) -> None:
-    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
-    with responses.running(certificate=certificate) as server:
-        sources = source(server.on("/thing", responses.serve(DATA)))
-        assert "can't be verified" in refused(
-            lambda: fetch_bytes(sources, cache, policy), fault="an untrusted certificate"
-        )
-        assert server.asked("/thing") == []
-    assert policy.pauses == []
-    assert leftovers(cache) == set()
-
-
-def test_https_is_never_redirected_to_http(
-    responses, certificate, server, source, cache, policy, refused, monkeypatch
-) -> None:
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[0]))
-    with responses.running(certificate=certificate) as safe:
-        plain = server.on("/thing", responses.serve(DATA))
-        sources = source(safe.on("/thing", responses.redirect(plain)), hosts=(server.netloc,))
-        assert "from https to http" in refused(
-            lambda: fetch_bytes(sources, cache, policy), fault="a redirect from https to http"
-        )
-    assert server.asked("/thing") == []
 
 
 def test_a_server_that_sends_nothing(server, responses, source, cache, impatient, refused):
@@ -306,65 +168,3 @@ def test_attempts_are_limited_even_if_each_brings_new_bytes(server, responses, s
     line = refused(lambda: fetch_bytes(sources, cache, short), fault="the connection is cut again and again")
     assert "was cut (3 attempts)" in line
     assert "are kept" in line
-
-
-def test_a_small_file_on_drive_has_no_form(server, responses, source, cache, policy):
-    server.on("/uc", responses.serve(DATA, cut_at=9000), responses.serve(DATA))
-    sources = source(drive="FILEID", drive_base=server.url(""))
-    assert fetch_bytes(sources, cache, policy) == DATA
-    assert server.log[0][0] == "/uc?id=FILEID&export=download"
-
-
-def test_a_disk_that_fills_up_keeps_the_received_bytes(server, responses, source, cache, policy, refused, monkeypatch):
-    sources = source(server.on("/thing", responses.serve(DATA)))
-    original_open = Path.open
-
-    class Full:
-        def __init__(self, file):
-            self._file = file
-            self.room = 5000
-
-        def write(self, data):
-            if self.room < len(data):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            self.room -= len(data)
-            return self._file.write(data)
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *error):
-            self._file.close()
-            if self.room < 1024:  # a buffered file tries once more
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-        def __getattr__(self, name):
-            return getattr(self._file, name)
-
-    def opened(self, mode="r", *args, **kwargs):
-        file = original_open(self, mode, *args, **kwargs)
-        return Full(file) if self.suffix == ".part" and "b" in mode and mode != "rb" else file
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "open", opened)
-        line = refused(lambda: fetch_bytes(sources, cache, policy))
-    assert "No space left on device" in line
-    assert "are kept" in line
-    assert (cache / "downloads" / "thing.bin.part").stat().st_size > 0
-    assert fetch_bytes(sources, cache, policy) == DATA
-
-
-def test_the_body_of_a_redirect_is_not_read(server, responses, source, cache, policy):
-    """`requests` would read it into memory, however long it is."""
-
-    def endless_redirect(handler, running):
-        handler.send_response(302)
-        handler.send_header("Location", "/there")
-        handler.send_header("Content-Length", str(1 << 40))
-        handler.end_headers()
-        handler.wfile.write(b"x" * 1000)
-        running.closing.wait(5)
-
-    server.on("/there", responses.serve(DATA))
-    assert fetch_bytes(source(server.on("/thing", endless_redirect)), cache, policy) == DATA
-    assert policy.pauses == []

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
 from nmebench.__main__ import main
+from nmebench.runs.run_store import Run
 
 LIST = Path("WFLW_annotations/list_98pt_rect_attr_train_test/list_98pt_rect_attr_test.txt")
 
@@ -62,3 +64,20 @@ def wflw(tmp_path: Path) -> Path:
         lines.append(" ".join(tokens))
     (root / LIST).write_text("\n".join(lines) + "\n")
     return root
+
+
+@pytest.fixture
+def make_reported_run(make_run: Callable[..., Run]) -> Callable[..., Run]:
+    """``make_reported_run(nme, ...)`` writes a run with an NME of 4 % whose card reports ``nme``."""
+
+    def make(nme: float, **options: Any) -> Run:
+        card = {
+            "name": "net",
+            "input": {"box": "landmarks"},
+            "output": {"kind": "heatmaps"},
+            "test": {"decoder": "dark", "flip": True, "shift": True},
+            "reported": {"wflw": {"paper": {"nme": {"test": nme}, "source": "a test", "tolerance": 0.01}}},
+        }
+        return make_run({("net", "dark", "flip+shift", "landmarks"): 4.0}, cards={"net": card}, **options)
+
+    return make

@@ -11,17 +11,6 @@ from nmebench.check import Verdict
 from nmebench.runs.run_store import Run
 
 Call = Callable[..., Any]
-CELL = ("net", "dark", "flip+shift", "landmarks")
-
-
-def card(nme: float) -> dict[str, Any]:
-    return {
-        "name": "net",
-        "input": {"box": "landmarks"},
-        "output": {"kind": "heatmaps"},
-        "test": {"decoder": "dark", "flip": True, "shift": True},
-        "reported": {"wflw": {"paper": {"nme": {"test": nme}, "source": "a test", "tolerance": 0.01}}},
-    }
 
 
 @pytest.mark.parametrize(
@@ -34,14 +23,14 @@ def card(nme: float) -> dict[str, Any]:
 )
 def test_verdict_is_written_once(
     nmebench: Call,
-    make_run: Callable[..., Run],
+    make_reported_run: Callable[..., Run],
     monkeypatch: pytest.MonkeyPatch,
     reported: float,
     arguments: list[str],
     code: int,
 ) -> None:
     # A run of the kind "score" has no network to run again, so causes are tested from its landmarks only.
-    run = make_run({CELL: 4.0}, cards={"net": card(reported)}, kind="score")
+    run = make_reported_run(reported, kind="score")
     written: list[str] = []
     write_json = Run.write_json
 
@@ -60,5 +49,5 @@ def test_verdict_is_written_once(
 
 
 def test_run_without_reported_numbers_is_not_comparable(nmebench: Call, make_run: Callable[..., Run]) -> None:
-    run = make_run({CELL: 4.0})
+    run = make_run({("net", "dark", "flip+shift", "landmarks"): 4.0})
     assert nmebench("check", run.path).code == 3

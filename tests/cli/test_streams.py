@@ -8,23 +8,10 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from nmebench.runs.run_store import Run
-
-CELL = ("net", "dark", "flip+shift", "landmarks")
-
-
-def card(nme: float) -> dict[str, Any]:
-    return {
-        "name": "net",
-        "input": {"box": "landmarks"},
-        "output": {"kind": "heatmaps"},
-        "test": {"decoder": "dark", "flip": True, "shift": True},
-        "reported": {"wflw": {"paper": {"nme": {"test": nme}, "source": "a test", "tolerance": 0.01}}},
-    }
 
 
 def shell(command: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -47,8 +34,8 @@ def shell(command: str, **environment: str) -> subprocess.CompletedProcess[str]:
         pytest.param("> /dev/full", 2, id="full-disk"),
     ],
 )
-def test_deviation_keeps_its_exit_code(make_run: Callable[..., Run], redirection: str, code: int) -> None:
-    run = make_run({CELL: 4.0}, cards={"net": card(3.0)}, kind="score")
+def test_deviation_keeps_its_exit_code(make_reported_run: Callable[..., Run], redirection: str, code: int) -> None:
+    run = make_reported_run(3.0, kind="score")
     ended = shell(f"nmebench check {shlex.quote(str(run.path))} {redirection}")
     assert (ended.returncode, "Traceback" in ended.stderr) == (code, False), ended.stderr
     assert Run.open(run.path).read_json("verdict.json")["exit_code"] == 1
@@ -76,9 +63,9 @@ def test_scores_are_stored(wflw: Path, tmp_path: Path, redirection: str) -> None
 )
 @pytest.mark.parametrize("name", ["größe ✓", "b\udcffd"], ids=["not-ascii", "not-utf-8"])
 def test_path_that_the_terminal_cannot_show(
-    make_run: Callable[..., Run], environment: dict[str, str], name: str
+    make_reported_run: Callable[..., Run], environment: dict[str, str], name: str
 ) -> None:
-    run = make_run({CELL: 4.0}, name=name, cards={"net": card(4.0)})
+    run = make_reported_run(4.0, name=name)
     path = shlex.quote(str(run.path))
     ended = shell(f"nmebench report {path}", **{"LC_ALL": "C.UTF-8", **environment})
     assert (ended.returncode, "Traceback" in ended.stderr) == (0, False), ended.stderr

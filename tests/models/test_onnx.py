@@ -116,22 +116,6 @@ def test_error_for_a_wrong_input_size_names_both_sizes(tmp_path: Path) -> None:
         module(torch.zeros(1, 3, 8, 16))
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        pytest.param(b"", "is empty", id="0 bytes"),
-        pytest.param(b"<html></html>", "no ONNX network", id="HTML"),
-        pytest.param(bytes(100), "no ONNX network", id="zeros"),
-    ],
-)
-def test_files_that_are_not_onnx(tmp_path: Path, content: bytes, message: str) -> None:
-    path = tmp_path / "x.onnx"
-    path.write_bytes(content)
-    with pytest.raises(models.CheckpointError, match=message) as error:
-        models.create("onnx", path)
-    assert "\n" not in str(error.value)
-
-
 def test_outputs_that_are_not_landmarks(tmp_path: Path) -> None:
     module = models.create(
         "onnx", _write_graph(tmp_path / "x.onnx", shape=("n", 3, 1, 7)), kind="landmarks", unit="input-px"

@@ -140,6 +140,9 @@ def test_value_before_its_key(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        pytest.param(b"", "is empty", id="0 bytes"),
+        pytest.param(b"<html></html>", "no ONNX network", id="HTML"),
+        pytest.param(bytes(100), "no ONNX network", id="zeros"),
         pytest.param(b"\x3a\xff\xff\xff\xff\x0f", "cut short", id="size beyond the end"),
         pytest.param(b"\x3a" + b"\xff" * 11, "more than 10 bytes", id="endless integer"),
         pytest.param(b"\x0b", "wire type 3", id="group"),

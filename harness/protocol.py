@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal, get_args
@@ -27,6 +27,7 @@ __all__ = [
     "MetricName",
     "Sampling",
     "Subset",
+    "in_table_order",
 ]
 
 Subset = Literal["test", "pose", "expression", "illumination", "makeup", "occlusion", "blur"]
@@ -34,6 +35,19 @@ Subset = Literal["test", "pose", "expression", "illumination", "makeup", "occlus
 
 SUBSETS: Final[tuple[Subset, ...]] = get_args(Subset)
 """WFLW's subsets in the order of every table: ``test``, then the attributes in the order of the official list."""
+
+
+def in_table_order(subsets: Iterable[str]) -> list[str]:
+    """Return names of subsets in the order of every table: ``test``, WFLW's, then those of other data sets as given.
+
+    Example:
+        >>> in_table_order(["challenging", "common", "blur", "test", "pose"])
+        ['test', 'pose', 'blur', 'challenging', 'common']
+    """
+    given = list(dict.fromkeys(subsets))
+    known: list[str] = [name for name in SUBSETS if name in given]
+    return known + [name for name in given if name not in known]
+
 
 ATTRIBUTES: Final = SUBSETS[1:]
 """WFLW's attributes in the order of its official list."""

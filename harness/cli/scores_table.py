@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from nmebench.cli.console import console, table
 from nmebench.printable import shown
-from nmebench.protocol import SUBSETS
+from nmebench.protocol import in_table_order
 from nmebench.runs.run_record import CellRecord
 from nmebench.runs.run_store import Run
 from nmebench.scoring import (
@@ -32,7 +32,7 @@ SHORT: Final[Mapping[str, str]] = MappingProxyType({"expression": "expr", "illum
 def print_scores(run: Run) -> None:
     """Print NME by cell and subset (percent), FR and AUC over all faces, and the path of the run."""
     record = run.record
-    subsets = [name for name in SUBSETS if name in record.dataset.counts]
+    subsets = in_table_order(record.dataset.counts)
     head = ("model", "decoder", "flip", "box", *subsets, "FR@10", "AUC@10")
     title = f"{record.dataset.name}: {record.dataset.describe()}, NME in percent ({record.normaliser})"
     scores = {(row["cell"], row["subset"]): row for row in run.score_rows()}

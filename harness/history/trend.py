@@ -11,7 +11,7 @@ from statistics import fmean
 from nmebench.history.entry import Entry, HistoryCell, HistoryRun
 from nmebench.history.git import Repository
 from nmebench.history.steps import NOISE_FLOOR, Step, find_steps
-from nmebench.protocol import SUBSETS
+from nmebench.protocol import in_table_order
 
 __all__ = ["Point", "Series", "SeriesStep", "Trend", "causes_of", "trend"]
 
@@ -143,7 +143,8 @@ def trend(entries: Sequence[Entry], repository: Repository, *, machine: str | No
                     groups.setdefault(_key(run, name, cell), []).append((entry, run, name, cell))
     found = []
     for members in groups.values():
-        subsets = [name for name in SUBSETS if all(name in cell.nme for *_, cell in members)]
+        names = in_table_order(name for *_, cell in members for name in cell.nme)
+        subsets = [name for name in names if all(name in cell.nme for *_, cell in members)]
         found += [_series(members, subset, commits) for subset in subsets]
     searched = sum(len(series.points) > 1 for series in found)
     return Trend(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nmebench import metrics
 from nmebench.errors import InputError
-from nmebench.protocol import METRICS, SUBSETS
+from nmebench.protocol import METRICS, in_table_order
 from nmebench.runs.run_store import Run
 from nmebench.scoring.diverged import store_diverged
 from nmebench.statistics import bootstrap
@@ -54,8 +54,7 @@ def subset_masks(run: Run) -> dict[str, NDArray[np.bool_]]:
     faces = run.faces
     stored = {name: np.asarray(mask, bool) for name, mask in faces.subsets.items()}
     masks = {"test": np.ones(len(faces), bool), **stored}
-    known = [name for name in SUBSETS if name in masks]
-    return {name: masks[name] for name in [*known, *(n for n in masks if n not in known)]}
+    return {name: masks[name] for name in in_table_order(masks)}
 
 
 def _cell_nme(run: Run, cell: str) -> Array:

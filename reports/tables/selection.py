@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from nmebench.errors import InputError
 from nmebench.printable import shown
-from nmebench.protocol import SUBSETS
+from nmebench.protocol import in_table_order
 from nmebench.runs.run_record import CellRecord
 from nmebench.runs.run_store import Run
 from nmebench.suggest import did_you_mean
@@ -92,7 +92,7 @@ def selected_subsets(run: Run, selection: Selection) -> list[str]:
         InputError: the run has no face in a subset that is named.
     """
     counts = run.record.dataset.counts
-    known: list[str] = [name for name in SUBSETS if counts.get(name)]
+    known = in_table_order(name for name, count in counts.items() if count)
     for name in selection.subsets:
         if name not in known:
             raise InputError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -175,3 +176,13 @@ def test_verbosity_is_reset(nmebench: Call, tmp_path: Path) -> None:
     assert nmebench("-v", "list", "boxes").code == 0
     assert nmebench("list", "boxes").code == 0
     assert not verbosity.is_verbose()
+
+
+def test_the_scores_of_any_subset_are_printed(make_run: Call, small_faces: Any, capsys: Any) -> None:
+    """300-W has common and challenging, a data set of one's own any names."""
+    hard = np.arange(len(small_faces)) < 20
+    faces = replace(small_faces, subsets={"challenging": hard, "test": hard | ~hard})
+    scores_table.print_scores(make_run({("net", "dark", "none", "landmarks"): np.where(hard, 6.0, 3.0)}, table=faces))
+    printed = capsys.readouterr().out
+    assert "challenging" in printed
+    assert "6.000" in printed

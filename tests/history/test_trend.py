@@ -203,3 +203,14 @@ def test_causes_of_a_group_name_the_networks_that_only_some_steps_concern(nowher
     assert {"  also changed: torch 2.6 to 2.7", "  also changed: other weights (net-b)"} <= set(
         bisect(found, nowhere, "*")
     )
+
+
+def test_subsets_of_any_data_set_are_series(nowhere, entry):
+    """300-W has common and challenging, a data set of one's own any names."""
+    entries = [
+        entry(number, {"net dark": {"challenging": 6.0 + 0.5 * (number >= 6), "test": 4.0}}, weights="same")
+        for number in range(12)
+    ]
+    found = trend(entries, nowhere)
+    assert [series.subset for series in found.series] == ["test", "challenging"]
+    assert [(series.subset, step.step.index) for series, step in found.steps] == [("challenging", 6)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -163,3 +164,14 @@ def test_floor_without_an_oracle_is_refused():
 
 def test_a_missing_number_is_a_dash():
     assert Value(None, 3).text == "–"
+
+
+def test_subsets_of_any_data_set_are_columns(make_run, small_faces):
+    """300-W has common and challenging, a data set of one's own any names."""
+    hard = np.arange(len(small_faces)) < 20
+    faces = replace(small_faces, subsets={"challenging": hard, "common": ~hard, "pose": hard, "test": hard | ~hard})
+    run = make_run({("net", "dark", "none", "landmarks"): 4.0}, table=faces)
+    names = [column.name for column in make_table(run).columns]
+    assert names == ["network", "decoder", "test (60)", "pose (20)", "challenging (20)", "common (40)"]
+    only = make_table(run, TableOptions(selection=Selection(subsets=("common",))))
+    assert [column.name for column in only.columns][2:] == ["common (40)"]

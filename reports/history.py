@@ -6,16 +6,14 @@ import datetime
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from urllib.parse import quote
 
-import jinja2
 from markupsafe import Markup
 
 from nmebench.history import Point, Series, SeriesStep, Trend, causes_of
 from nmebench.reports.page import write_page
+from nmebench.reports.render.page_files import environment, styles
 from nmebench.reports.render.text import adaptive_decimals, count, display, flip_text, number, p_value, signed
 from nmebench.reports.render.trend_chart import trend_chart
 
@@ -107,7 +105,7 @@ def history_html(found: Trend, *, commit_url: str | None = None, links: Mapping[
     page = _Page(found, commit_url, links or {})
     cells = page.cells()
     groups = page.groups()
-    template = _environment().get_template("history.html.j2")
+    template = environment().get_template("history.html.j2")
     return (
         template.render(
             title=f"History: {', '.join(page.datasets)}" if page.datasets else "History",
@@ -124,9 +122,7 @@ def history_html(found: Trend, *, commit_url: str | None = None, links: Mapping[
             diverged=[
                 (page.commit(commit), display(cell, 200), display(text, 60)) for commit, cell, text in found.diverged
             ],
-            light=Markup(_asset("theme-light.css")),  # noqa: S704 - files of this package
-            dark=Markup(_asset("theme-dark.css")),  # noqa: S704
-            css=Markup(_asset("history.css")),  # noqa: S704
+            **styles("history.css"),
         )
         + "\n"
     )
@@ -269,22 +265,6 @@ def _note(series: Series) -> str:
 
 def _date(time: int) -> str:
     return datetime.datetime.fromtimestamp(time, datetime.UTC).strftime("%Y-%m-%d")
-
-
-@cache
-def _asset(name: str) -> str:
-    return resources.files("nmebench.reports").joinpath("assets", name).read_text(encoding="utf-8").strip()
-
-
-@cache
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("nmebench.reports"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 def write_history(found: Trend, out: Path, *, folder: Path, commit_url: str | None = None) -> Path:

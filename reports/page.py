@@ -7,19 +7,17 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from nmebench.errors import InputError
 from nmebench.files import write_atomically
 from nmebench.gate import Baseline
 from nmebench.protocol import DIRECT
-from nmebench.reports.render.text import count, display, prose
+from nmebench.reports.render.page_files import asset, environment, styles
+from nmebench.reports.render.text import count, display
 from nmebench.reports.sections import (
     answers,
     attributes,
@@ -64,25 +62,6 @@ class Section:
     """True for a section that takes half of a wide page."""
 
 
-@cache
-def _asset(name: str) -> str:
-    return resources.files("nmebench.reports").joinpath("assets", name).read_text(encoding="utf-8").strip()
-
-
-@cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("nmebench.reports"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["display"] = display
-    environment.filters["prose"] = prose
-    return environment
-
-
 def _json(value: Any) -> Markup:
     """JSON for a script element: ASCII, with ``<``, ``>`` and ``&`` escaped so that it can't end the element."""
     text = json.dumps(value, ensure_ascii=True, sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -103,10 +82,10 @@ def assemble(sections: Sequence[Section], *, title: str, subtitle: str, version:
         version: version of nmebench; empty leaves it out.
         data: data for the page's script, as JSON.
     """
-    script = "(() => {\n'use strict';\n" + "\n".join(_asset(f"{name}.js") for name in _SCRIPTS) + "\n})();"
+    script = "(() => {\n'use strict';\n" + "\n".join(asset(f"{name}.js") for name in _SCRIPTS) + "\n})();"
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     return (
-        _environment()
+        environment()
         .get_template("page.html.j2")
         .render(
             sections=sections,
@@ -115,9 +94,7 @@ def assemble(sections: Sequence[Section], *, title: str, subtitle: str, version:
             version=version,
             script_hash=f"'sha256-{digest}'",
             script=Markup(script),  # noqa: S704 - a file of this package
-            light=Markup(_asset("theme-light.css")),  # noqa: S704
-            dark=Markup(_asset("theme-dark.css")),  # noqa: S704
-            css=Markup(_asset("page.css")),  # noqa: S704
+            **styles("page.css"),
             data_json=_json(data),
         )
         + "\n"

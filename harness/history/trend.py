@@ -120,9 +120,9 @@ def causes_of(steps: Iterable[tuple[Series, SeriesStep]]) -> list[str]:
 def trend(entries: Sequence[Entry], repository: Repository, *, machine: str | None = None) -> Trend:
     """Build the series of a history and find their steps.
 
-    A series has the points with the same faces, normaliser, and protocol of the cell; a change of any of them begins
-    another series. Several machines of one commit are averaged. The noise is known where all points have the same
-    weights: such networks give equal numbers, up to the arithmetic of the processor. Otherwise it is estimated.
+    A series has the points with the same faces, number of faces in the subset, normaliser, and protocol of the cell; a
+    change of any of them begins another series. Several machines of one commit are averaged. The noise is known where
+    all points have the same weights: such networks give equal numbers, up to the arithmetic of the processor. Otherwise it is estimated.
 
     Args:
         entries: the files of the history.
@@ -143,9 +143,12 @@ def trend(entries: Sequence[Entry], repository: Repository, *, machine: str | No
                     groups.setdefault(_key(run, name, cell), []).append((entry, run, name, cell))
     found = []
     for members in groups.values():
-        names = in_table_order(name for *_, cell in members for name in cell.nme)
-        subsets = [name for name in names if all(name in cell.nme for *_, cell in members)]
-        found += [_series(members, subset, commits) for subset in subsets]
+        for subset in in_table_order(name for *_, cell in members for name in cell.nme):
+            by_count: dict[int, list[tuple[Entry, HistoryRun, str, HistoryCell]]] = {}
+            for member in members:
+                if subset in member[3].nme:
+                    by_count.setdefault(member[1].counts.get(subset, 0), []).append(member)
+            found += [_series(mine, subset, commits) for mine in by_count.values()]
     searched = sum(len(series.points) > 1 for series in found)
     return Trend(
         tuple(commits),

@@ -214,3 +214,17 @@ def test_subsets_of_any_data_set_are_series(nowhere, entry):
     found = trend(entries, nowhere)
     assert [series.subset for series in found.series] == ["test", "challenging"]
     assert [(series.subset, step.step.index) for series, step in found.steps] == [("challenging", 6)]
+
+
+def test_a_subset_of_another_size_begins_another_series(nowhere, entry):
+    entries = []
+    for number in range(12):
+        made = entry(number, {"net dark": {"test": 4.0, "pose": 7.0 + 0.5 * (number >= 6)}}, weights="same")
+        (run,) = made.runs
+        counts = {**run.counts, "pose": 326 if number < 6 else 200}
+        entries.append(made.model_copy(update={"runs": (run.model_copy(update={"counts": counts}),)}))
+    found = trend(entries, nowhere)
+    assert [(s.subset, s.count, len(s.points)) for s in found.series] == [
+        ("test", 2500, 12), ("pose", 326, 6), ("pose", 200, 6),
+    ]  # fmt: skip
+    assert not found.steps

@@ -122,7 +122,8 @@ def trend(entries: Sequence[Entry], repository: Repository, *, machine: str | No
 
     A series has the points with the same faces, number of faces in the subset, normaliser, and protocol of the cell; a
     change of any of them begins another series. Several machines of one commit are averaged. The noise is known where
-    all points have the same weights: such networks give equal numbers, up to the arithmetic of the processor. Otherwise it is estimated.
+    all points have the same weights: such networks give equal numbers, up to the arithmetic of the processor. Otherwise
+    it is estimated.
 
     Args:
         entries: the files of the history.

@@ -65,11 +65,12 @@ class Built:
         """``images``, or ``landmarks`` for a network that reads the ground truth."""
         self.outputs: tuple[str, ...] | None = tuple(getattr(module, "outputs", None) or ()) or None
         """Names of the outputs, if the module states them."""
-        target = getattr(make, "target", make) if make is not None else factory(card.architecture)
+        make = make or factory(card.architecture, card.folder)
+        self.is_own_code = not has_reserved_options(make)
+        """True for a network of the user's own code (``python:``)."""
+        target = getattr(make, "target", make) if self.is_own_code else make
         self.code: tuple[object, ...] = (target, *{type(one): None for one in module.modules()})
         """The factory and the classes whose source code produces the outputs."""
-        self.is_own_code = hasattr(make, "target")
-        """True for a network of the user's own code (``python:``)."""
         self.bytes = sum(value.nbytes for value in (*module.parameters(), *module.buffers()))
         """Size of the parameters and buffers."""
         self._notes = loaded.notes if loaded else ()
@@ -160,10 +161,16 @@ def _build(
         elif next(module.parameters(), None) is not None:
             # Random weights would give a number that looks like a result.
             raise ModelError(f"{card.name} has parameters and its card names no weights: give --weights FILE")
-    _check_input_size(card, module)
     table = _unapplied_output(card, make)
     if table is not None:
-        module = adapted(module, table, f"card {card.name}", image_layout=card.input.layout)
+        module = adapted(
+            module,
+            table,
+            f"card {card.name}",
+            image_layout=card.input.layout,
+            own_code=not has_reserved_options(make),
+        )
+    _check_input_size(card, module)
     return Built(module, card, path, loaded, make=make, again=again)
 
 

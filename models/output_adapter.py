@@ -266,27 +266,43 @@ class OutputAdapter(nn.Module):
 class AdaptedNetwork(nn.Module):
     """A network and the conversion of its outputs: images ``[N, 3, H, W]`` -> the project's named outputs."""
 
-    def __init__(self, module: nn.Module, adapter: OutputAdapter, image_layout: ImageLayout | None = None) -> None:
-        """Wrap ``module``; its attributes that the project reads are those of the wrapper too."""
+    def __init__(
+        self,
+        module: nn.Module,
+        adapter: OutputAdapter,
+        image_layout: ImageLayout | None = None,
+        *,
+        own_code: bool = False,
+    ) -> None:
+        """Wrap ``module``; its attributes that the project reads are those of the wrapper too.
+
+        Args:
+            module: the network.
+            adapter: converts its outputs.
+            image_layout: order of the dimensions that it reads; None means ``nchw``.
+            own_code: True for a user's own code, whose attributes ``grid``, ``input_size`` or ``outputs`` may mean
+                anything; the card alone describes such a network.
+        """
         super().__init__()
         self.module = module
         self.adapter = adapter
         self.image_layout = image_layout or "nchw"
-        self.reads = getattr(module, "reads", "images")
-        for name in _ATTRIBUTES:
+        self.own_code = own_code
+        self.reads = "images" if own_code else getattr(module, "reads", "images")
+        for name in () if own_code else _ATTRIBUTES:
             if hasattr(module, name):
                 setattr(self, name, getattr(module, name))
 
     @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the outputs."""
-        own = getattr(self.module, "outputs", None)
+        own = None if self.own_code else getattr(self.module, "outputs", None)
         return tuple(own) if own and _follows_the_interface(self.adapter.output) else self.adapter.outputs
 
     @property
     def notes(self) -> tuple[str, ...]:
         """The network's own remarks."""
-        return tuple(getattr(self.module, "notes", ()))
+        return () if self.own_code else tuple(getattr(self.module, "notes", ()))
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Run the network and convert its output."""
@@ -306,7 +322,14 @@ class AdaptedNetwork(nn.Module):
         return _follows_the_interface(output) and set(self.adapter.outputs) <= set(raw) <= set(OUTPUTS)
 
 
-def adapted(module: nn.Module, output: Output, owner: str, *, image_layout: ImageLayout | None = None) -> nn.Module:
+def adapted(
+    module: nn.Module,
+    output: Output,
+    owner: str,
+    *,
+    image_layout: ImageLayout | None = None,
+    own_code: bool = False,
+) -> nn.Module:
     """Return a network that reads ``[N, 3, H, W]`` and gives the project's named outputs.
 
     A network of this package is returned unchanged if the card sets no field of the adapter.
@@ -316,11 +339,13 @@ def adapted(module: nn.Module, output: Output, owner: str, *, image_layout: Imag
         output: the card's ``[output]`` table, without the fields that the network has already applied.
         owner: the network, for messages: ``card NAME``.
         image_layout: order of the dimensions that the network reads; None means ``nchw``.
+        own_code: True for a user's own code, see :class:`AdaptedNetwork`.
     """
     own = type(module).__module__.startswith("nmebench.models.")
     if own and _follows_the_interface(output) and image_layout in (None, "nchw"):
         return module
-    return AdaptedNetwork(module, OutputAdapter(output, owner), image_layout).train(module.training)
+    network = AdaptedNetwork(module, OutputAdapter(output, owner), image_layout, own_code=own_code)
+    return network.train(module.training)
 
 
 def output_notes(output: Output, outputs: Mapping[str, Tensor]) -> tuple[str, ...]:

@@ -100,7 +100,9 @@ def accepts(make: Callable[..., nn.Module], option: str) -> bool:
 
 def has_reserved_options(make: Callable[..., nn.Module]) -> bool:
     """Return whether the reserved option names have their meaning; in a user's own code they are options like any."""
-    return not hasattr(make, "target")
+    from nmebench.models.python_code import PythonCode
+
+    return not isinstance(make, PythonCode)
 
 
 def reads_weights(make: Callable[..., nn.Module]) -> bool:

@@ -13,7 +13,7 @@ from nmebench.errors import InputError
 from nmebench.geometry.resize import whole_pixels
 from nmebench.protocol import Sampling
 
-__all__ = ["BoxRule", "Boxes", "square_boxes"]
+__all__ = ["BoxRule", "Boxes", "rectangles", "square_boxes"]
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,26 @@ class BoxRule(Protocol):
         Raises:
             InputError: the dataset lacks data that the rule needs, or a face's box is empty.
         """
+
+
+def rectangles(rule: BoxRule, dataset: Dataset, *, instead: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the corners of the annotations' rectangles, each ``[N, 2]`` image px.
+
+    Args:
+        rule: the rule that reads them.
+        dataset: the faces.
+        instead: the box that needs no rectangles, for the message.
+
+    Raises:
+        InputError: the dataset has no rectangles.
+    """
+    if dataset.rect is None:
+        raise InputError(
+            f"the box {rule.name!r} needs a rectangle of each face, which WFLW has in list_98pt_rect_attr_*.txt "
+            f"(official-attr), COFW and LaPa in mmpose's json; this is {dataset.format} of {dataset.name}: "
+            f"use --box {instead} or one of those files"
+        )
+    return dataset.rect[:, :2], dataset.rect[:, 2:]
 
 
 def square_boxes(

@@ -8,9 +8,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nmebench.boxes.box_rule import Boxes, BoxRule, square_boxes
+from nmebench.boxes.box_rule import Boxes, BoxRule, rectangles, square_boxes
 from nmebench.datasets.dataset import Dataset
-from nmebench.errors import InputError
 
 __all__ = ["H3RLandmarksBox", "H3RRectBox"]
 
@@ -53,12 +52,7 @@ class H3RRectBox:
         Raises:
             InputError: the format has no rectangles, or one is empty.
         """
-        if dataset.rect is None:
-            raise InputError(
-                "the box 'h3r-rect' needs a rectangle of each face, which WFLW has in list_98pt_rect_attr_*.txt "
-                f"(official-attr); this is {dataset.format} of {dataset.name}: use --box h3r-landmarks or that list"
-            )
-        return _boxes(self, dataset, dataset.rect[:, :2], dataset.rect[:, 2:])
+        return _boxes(self, dataset, *rectangles(self, dataset, instead="h3r-landmarks"))
 
 
 def _boxes(rule: BoxRule, dataset: Dataset, low: NDArray[np.float64], high: NDArray[np.float64]) -> Boxes:

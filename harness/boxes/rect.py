@@ -7,9 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from nmebench.boxes.box_rule import Boxes, square_boxes
+from nmebench.boxes.box_rule import Boxes, rectangles, square_boxes
 from nmebench.datasets.dataset import Dataset
-from nmebench.errors import InputError
 
 __all__ = ["RectBox"]
 
@@ -34,13 +33,7 @@ class RectBox:
         Raises:
             InputError: the format has no rectangles, or one is empty.
         """
-        if dataset.rect is None:
-            raise InputError(
-                "the box 'rect' needs a rectangle of each face, which WFLW has in list_98pt_rect_attr_*.txt "
-                f"(official-attr), COFW and LaPa in mmpose's json; this is {dataset.format} of {dataset.name}: "
-                "use --box landmarks or one of those files"
-            )
-        low, high = dataset.rect[:, :2], dataset.rect[:, 2:]
+        low, high = rectangles(self, dataset, instead="landmarks")
         extent = high - low
         side = np.where((extent > 0).all(axis=1), extent.max(axis=1), 0.0) * self.padding
         return square_boxes(self, dataset, centre=(low + high) / 2, side=side)

@@ -186,6 +186,20 @@ class Geometry:
         """Return landmarks in input px as the mirrored crop shows them, see :func:`mirror`."""
         return mirror(landmarks, flip, self.input_size[0])
 
+    def mirror_width(self, chain: Chain | None = None) -> int:
+        """Return the w of the mirror image x -> w - 1 - x in input px.
+
+        Args:
+            chain: the map of a preset. The input px of ``mmpose-udp`` are W / (W - 1) times as many as the crop's, so
+                the mirror image of x is W - x in them.
+
+        Example:
+            >>> geometry = Geometry.of_input((256, 256))
+            >>> geometry.mirror_width(), geometry.mirror_width(Chain("mmpose-udp", "udp"))
+            (256, 257)
+        """
+        return self.input_size[0] + (1 if chain is not None and chain.map == "mmpose-udp" else 0)
+
     def view_matrix(
         self,
         row: int = 0,

@@ -20,8 +20,8 @@ __all__ = ["collect", "sources", "versions"]
 
 #: Distributions whose version can change a landmark.
 PACKAGES = (
-    "numpy", "opencv-python-headless", "torch", "torchvision", "timm", "onnxruntime", "openvino", "scipy", "pandas",
-    "pyarrow", "matplotlib",
+    "numpy", "opencv-python-headless", "pillow", "torch", "torchvision", "timm", "onnxruntime", "openvino", "scipy",
+    "pandas", "pyarrow", "matplotlib",
 )  # fmt: skip
 
 

@@ -131,11 +131,12 @@ def _expanded(configuration: SweepConfiguration) -> SweepConfiguration:
     """The configuration with one request for each file that a pattern of weights matches."""
     requests = []
     for request in configuration.models:
-        for weights, name in checkpoint_series.expand(request.weights):
+        files = checkpoint_series.expand(request.weights)
+        series = request.name or (models.card.load(request.card).name if files[0][1] is not None else None)
+        for weights, name in files:
             if name is None:
                 requests.append(request)
                 continue
-            series = request.name or models.card.load(request.card).name
             changes = {"weights": weights, "name": f"{series}@{name}", "series": series}
             requests.append(request.model_copy(update=changes))
     return configuration.model_copy(update={"models": tuple(requests)})

@@ -151,7 +151,7 @@ def average_landmarks(
         plain: ``[N, K, 2]`` input px, from the original crop.
         mirrored: ``[N, K, 2]`` input px, from the mirrored crop; x becomes ``width - 1 - x``, and left and right swap.
         permutation: int ``[K]``, the scheme's flip permutation.
-        width: width of the crop in input px.
+        width: of the mirror, in these input px (:meth:`nmebench.geometry.Geometry.mirror_width`).
         found: bool ``[N, K]``, the landmarks that the plain pass found.
         found_mirrored: bool ``[N, K]``, those that the mirrored pass found, in its own order of points.
 

@@ -62,10 +62,10 @@ def data_key(dataset: Dataset) -> str:
 
 
 def crops_key(data: str, boxes: Boxes, card: Card, batch_size: int) -> str:
-    """Return the key of the crops: faces, boxes, input size, convention, code, OpenCV's and NumPy's versions.
+    """Return the key of the crops: faces, boxes, input size, convention and code.
 
-    The weights are left out, so that networks with the same input share kept crops. The batch size is included because
-    it decides which faces a stored batch holds.
+    The versions of NumPy, OpenCV and Pillow are included, which make the crops. The weights are left out, so
+    that networks with the same input share kept crops. The batch size is included because it decides which faces a stored batch holds.
 
     Args:
         data: the result of :func:`data_key`.
@@ -79,7 +79,7 @@ def crops_key(data: str, boxes: Boxes, card: Card, batch_size: int) -> str:
         input=[card.input.size, card.input.convention],
         batch_size=batch_size,
         code=package_hash(*_CROP_SOURCES),
-        versions=provenance.versions(("numpy", "opencv-python-headless")),
+        versions=provenance.versions(("numpy", "opencv-python-headless", "pillow")),
     )
 
 

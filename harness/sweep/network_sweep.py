@@ -189,7 +189,7 @@ class NetworkSweep:
             geometry.heatmap_to_input(here, decoder.chain),
             geometry.heatmap_to_input(there, decoder.chain),
             permutation,
-            width=self.network.built.card.input.size[0],
+            width=geometry.mirror_width(decoder.chain),
             found=found_here,
             found_mirrored=found_there,
         )

@@ -64,8 +64,13 @@ def check(built: Built, dataset: Dataset, boxes: Boxes, kept_crops: BatchStore |
             both: Any = built.module(pair)
         check_outputs(built, dataset, both, 2)
     for name, value in alone.items():
+        if both[name].shape[1:] != value.shape[1:]:
+            raise InputError(
+                f"{who}: gives {name} {list(value.shape)} of a face alone and {list(both[name].shape)} of two: all"
+                " dimensions after the first must agree"
+            )
         difference = float((both[name][:1].float() - value.float()).abs().max()) if value.numel() else 0.0
-        if both[name].shape[1:] != value.shape[1:] or difference > _TOLERANCE * max(1.0, float(value.abs().max())):
+        if difference > _TOLERANCE * max(1.0, float(value.abs().max())):
             raise InputError(
                 f"{who}: its {name} of a face differ by {difference:.2g} when another face is in the batch, or from"
                 " pass to pass; is a BatchNorm in training mode, or a dropout always on, in its forward?"

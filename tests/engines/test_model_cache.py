@@ -5,12 +5,15 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import Tensor, nn
@@ -32,6 +35,13 @@ class Scaled(nn.Module):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         return {"heatmaps": self.convolution(images) * float(self.gain)}
+
+
+@dataclass(frozen=True, slots=True)
+class Slotted:
+    """An object without ``__dict__``."""
+
+    value: int
 
 
 def test_key_depends_on_weights_structure_and_facts() -> None:
@@ -62,6 +72,28 @@ def test_key_depends_on_weights_structure_and_facts() -> None:
 def test_key_depends_on_attributes(one: object, other: object) -> None:
     assert model_cache.cache_key(Scaled(one)) == model_cache.cache_key(Scaled(one))
     assert model_cache.cache_key(Scaled(one)) != model_cache.cache_key(Scaled(other))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param([{"a": 1, "b": 2}, {"a": 1}], [{"a": 1, "b": 2}, {"a": 3}], id="second of two tables"),
+        pytest.param([{"a": 0}, {"a": 1}, {"a": 2}], [{"a": 0}, {"a": 3}, {"a": 2}], id="second of three tables"),
+        pytest.param(np.float32(1), np.float32(2), id="number of NumPy"),
+        pytest.param(np.array([1, None]), np.array([2, None]), id="array of objects"),
+        pytest.param(deque([1.0]), deque([2.0]), id="deque"),
+        pytest.param(range(3), range(4), id="range"),
+        pytest.param(pd.DataFrame({"a": [1.0]}), pd.DataFrame({"a": [2.0]}), id="table of pandas"),
+        pytest.param(Slotted(1), Slotted(2), id="slots"),
+    ],
+)
+def test_key_depends_on_what_an_attribute_holds(one: object, other: object) -> None:
+    keys = []
+    for value in (one, one, other):
+        network = nn.Identity()
+        network.held = value  # type: ignore[assignment]
+        keys.append(model_cache.cache_key(network))
+    assert keys[0] == keys[1] != keys[2]
 
 
 def test_key_of_a_network_that_refers_to_itself() -> None:

@@ -52,6 +52,15 @@ def test_alignment_and_averaged_landmarks_are_exact_on_ideal_maps(few_faces: Pat
     assert (found["dark-udp", "flip"] > 0.5) == (grid == "stride")
 
 
+def test_averaged_landmarks_of_a_preset_with_its_own_grid_are_exact(few_faces: Path, tmp_path: Path) -> None:
+    """The input px of mmpose's UDP codec are W / (W - 1) times as many as the crop's: x is mirrored to W - x."""
+    card = drawn(tmp_path, "udp")
+    card.write_text(card.read_text().replace("[output]", 'convention = "udp"\n[output]'))
+    found = nmes(execute(configuration(few_faces, card, ["mmpose-udp"], ["none", "flip-coords"]), tmp_path / "run"))
+    assert found["mmpose-udp", "none"] < EXACT
+    assert found["mmpose-udp", "flip-coords"] < EXACT
+
+
 class Ideal(nn.Module):
     """Reads landmarks and gives distributions with two bins per input px, or the landmarks themselves."""
 
@@ -116,8 +125,9 @@ def test_averaged_landmarks_equal_two_single_passes(few_faces: Path, tmp_path: P
             geometry.heatmap_to_input(found.landmarks.double().numpy(), decoder.chain) for found in (plain, mirrored)
         )
         mean = np.empty_like(here)
+        right = 256 if name == "mmpose-udp" else 255  # its codec multiplies by 256 / 63, so its px are 256 / 255 px
         for face, point in np.ndindex(here.shape[:2]):
-            mean[face, point, 0] = (here[face, point, 0] + 255 - there[face, flip[point], 0]) / 2
+            mean[face, point, 0] = (here[face, point, 0] + right - there[face, flip[point], 0]) / 2
             mean[face, point, 1] = (here[face, point, 1] + there[face, flip[point], 1]) / 2
         assert np.abs(mean - here).max() > 0.01
         cell = next(cell for cell in run.record.cells if (cell.decoder, cell.flip) == (name, "flip-coords"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -77,6 +78,14 @@ def test_data(few_faces: Path, change: Callable[[Any], dict[str, Any]]) -> None:
     dataset = datasets.load(f"wflw:{few_faces}")
     assert data_key(dataset) == data_key(datasets.load(f"wflw:{few_faces}"))
     assert data_key(replace(dataset, **change(dataset))) != data_key(dataset)
+
+
+def test_version_of_pillow(planned: Callable[..., NetworkPlan], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow resizes the crops of ``pil-bilinear`` and ``pil-bicubic``."""
+    before = planned()
+    version = importlib.metadata.version
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "0.0" if name == "pillow" else version(name))
+    assert _changed(before, planned()) == {"crops", "network", "cell"}
 
 
 def test_photograph_of_another_content(planned: Callable[..., NetworkPlan], few_faces: Path) -> None:

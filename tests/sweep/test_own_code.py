@@ -269,6 +269,14 @@ def test_failure_is_one_line(few_faces: Path, tmp_path: Path, capsys: pytest.Cap
     assert not (tmp_path / "run/run.json").exists()
 
 
+def test_heatmaps_whose_size_depends_on_the_batch(sweep: Callable[..., Run], tmp_path: Path) -> None:
+    net = forward("return x.mean() * torch.ones(len(x), 98, 8, 8 * len(x))")
+    card = write(tmp_path / "own", {"net.py": net})
+    card.write_text(card.read_text().partition("[output]")[0])
+    with pytest.raises(InputError, match=r"heatmaps \[1, 98, 8, 8\] of a face alone and \[2, 98, 8, 16\] of two"):
+        sweep(card, out="run")
+
+
 def test_debug_shows_the_traceback_of_the_users_code(
     few_faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -332,6 +340,29 @@ def test_later_batch_that_fails(sweep: Callable[..., Run], tmp_path: Path) -> No
     card = write(tmp_path / "own", {"net.py": net})
     with pytest.raises(InputError, match=r"model 'mine': engine torch failed: AssertionError: too many \(net.py:9\)"):
         sweep(card, out="run", batch_size=1)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "self.register_buffer('grid', torch.zeros(4, 4), persistent=False)",
+        "self.grid = 'udp'",
+        "self.input_size = 32",
+        "self.input_dtype = 'uint8'",
+        "self.outputs = nn.ModuleList([nn.ReLU()])",
+        "self.reads = 3",
+        "self.notes = 'mine'",
+        "self.runtime = 'cpu'",
+    ],
+)
+def test_attribute_with_a_name_of_the_interface_means_nothing(
+    sweep: Callable[..., Run], tmp_path: Path, line: str
+) -> None:
+    plain = write(tmp_path / "plain", {"net.py": constructor("pass") + forward(f"return {OUT} / 9 + 0.3", "")})
+    other = write(tmp_path / "own", {"net.py": constructor(line) + forward(f"return {OUT} / 9 + 0.3", "")})
+    runs = [sweep(card, out=card.parent.name + "-run", decoders=[], limit=2) for card in (plain, other)]
+    assert np.array_equal(landmarks(runs[0]), landmarks(runs[1]))
+    assert runs[0].record.models[0].notes == runs[1].record.models[0].notes
 
 
 def test_architecture_without_a_card(

@@ -65,7 +65,8 @@ def crops_key(data: str, boxes: Boxes, card: Card, batch_size: int) -> str:
     """Return the key of the crops: faces, boxes, input size, convention and code.
 
     The versions of NumPy, OpenCV and Pillow are included, which make the crops. The weights are left out, so
-    that networks with the same input share kept crops. The batch size is included because it decides which faces a stored batch holds.
+    that networks with the same input share kept crops. The batch size is included because it decides
+    which faces a stored batch holds.
 
     Args:
         data: the result of :func:`data_key`.

@@ -42,9 +42,7 @@ def by_encoding(folder: str) -> str:
             (test,) = (row for row in tests if all(row[name] == pair[name] for name in _CELL))
             rows.append([*_scores(test, argmax), interval(pair), f"{float(pair['p_holm']):.2g}"])
     except ValueError as error:
-        raise InputError(
-            f"{folder}: differences.csv doesn't fit its scores ({error}); write it again"
-        ) from error
+        raise InputError(f"{folder}: differences.csv doesn't fit its scores ({error}); write it again") from error
     head = ["network", "decoder", "test", "argmax", "difference from the first row", "p"]
     return markdown.table(head, rows, text_columns=2)
 

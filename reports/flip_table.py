@@ -55,9 +55,7 @@ def by_decoder_and_flip(folder: str, *, floors: str | None = None, averaged: str
             gains = [_difference(pairs.get((decoder, flip)), lost=lost) for flip in ("none", averaged)]
             rows.append([decoder, *words, *gains, *([floor.get(decoder, DASH)] if floor is not None else [])])
     except (KeyError, ValueError) as error:
-        raise InputError(
-            f"{folder}: differences.csv doesn't fit its scores ({error}); write it again"
-        ) from error
+        raise InputError(f"{folder}: differences.csv doesn't fit its scores ({error}); write it again") from error
     head = ["decoder", *("no flip test" if flip == "none" else flip for flip in flips)]
     head += ["decoder instead of argmax", f"{averaged} instead of none"]
     return markdown.table([*head, *(["floor"] if floor is not None else [])], rows, text_columns=1)

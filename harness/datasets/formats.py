@@ -64,6 +64,8 @@ def read_rows(
     points: int,
     *,
     json_boxes: bool = False,
+    unlabelled: bool = False,
+    occlusion: bool = False,
 ) -> Iterator[Entry]:
     """Yield the rows of an annotation file, good and bad.
 
@@ -74,13 +76,17 @@ def read_rows(
         points: the number of landmarks K.
         json_boxes: whether mmpose's json has the boxes of the protocol
             (:attr:`nmebench.datasets.benchmark.Benchmark.json_boxes`).
+        unlabelled: whether landmarks may be marked as not labelled; their coordinates become NaN.
+        occlusion: whether mmpose's json tells occluded (v = 1) from visible landmarks (v = 2).
 
     Example:
         >>> [row.image for row in read_rows("1 2 3 4 a.jpg", "list.txt", "official-list", points=2)]
         ['a.jpg']
     """
-    if format == "mmpose-json" and json_boxes:
-        return mmpose_json.read(text, name, points, boxes=True)
+    if format == "mmpose-json":
+        return mmpose_json.read(text, name, points, boxes=json_boxes, unlabelled=unlabelled, occlusion=occlusion)
+    if format == "faces-json":
+        return faces_json.read(text, name, points, unlabelled=unlabelled)
     return FORMATS[format](text, name, points)
 
 

@@ -6,13 +6,15 @@
         {"image": "a.jpg", "landmarks": [[12.5, 40.0], [88.0, 41.5]], "subsets": ["dark"], "box": [0, 0, 100, 120]}
     ]}
 
-``landmarks`` has x, y of every landmark of the scheme in image px; the centre of the first pixel is (0, 0). ``subsets``
-(the subsets that the face belongs to) and ``box`` (x_min, y_min, x_max, y_max in image px) are optional; ``box`` must
-be in every face or in none.
+``landmarks`` has x, y of every landmark of the scheme in image px; the centre of the first pixel is (0, 0). ``null``
+is a landmark that is not labelled, which the definition of the data set must allow. ``occluded`` (the indices of the
+occluded landmarks), ``subsets`` (the subsets that the face belongs to) and ``box`` (x_min, y_min, x_max, y_max in image
+px) are optional; ``box`` must be in every face or in none.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,17 +28,18 @@ from nmebench.suggest import did_you_mean
 
 __all__ = ["FIELDS", "read"]
 
-FIELDS = ("image", "landmarks", "subsets", "box")
+FIELDS = ("image", "landmarks", "occluded", "subsets", "box")
 _BOX = ("x_min", "y_min", "x_max", "y_max")
 
 
-def read(text: str, name: str, points: int) -> Iterator[Entry]:
+def read(text: str, name: str, points: int, *, unlabelled: bool = False) -> Iterator[Entry]:
     """Yield the faces of a json, in its order.
 
     Args:
         text: the file's text.
         name: the file, for messages.
         points: the number of landmarks K.
+        unlabelled: whether a landmark may be ``null``; its coordinates become NaN.
 
     Yields:
         A row per face, or the error in it.
@@ -50,12 +53,12 @@ def read(text: str, name: str, points: int) -> Iterator[Entry]:
         raise InputError(f"{name}: needs the list 'faces', one object per face (docs/datasets.md)")
     for position, face in enumerate(faces, start=1):
         try:
-            yield _row(face, position, f"{name}: face {position}", points)
+            yield _row(face, position, f"{name}: face {position}", points, unlabelled=unlabelled)
         except RowError as error:
             yield error.at(position)
 
 
-def _row(face: Any, position: int, where: str, points: int) -> AnnotationRow:
+def _row(face: Any, position: int, where: str, points: int, *, unlabelled: bool) -> AnnotationRow:
     if not isinstance(face, dict):
         raise RowError("columns", f"{where} is not an object")
     for field in face:
@@ -68,11 +71,14 @@ def _row(face: Any, position: int, where: str, points: int) -> AnnotationRow:
     if not isinstance(landmarks, list) or len(landmarks) != points:
         found = f"{len(landmarks)} landmarks" if isinstance(landmarks, list) else "no list 'landmarks'"
         raise RowError("columns", f"{where}: {found}, expected {points}")
+    missing = [landmark for landmark, pair in enumerate(landmarks) if pair is None]
     for landmark, pair in enumerate(landmarks):
+        if pair is None and unlabelled:
+            continue
         if not isinstance(pair, list) or len(pair) != 2:
-            missing = "; a landmark without a position can't be scored: annotate it or remove the face"
+            hint = "; a landmark without a position can't be scored: annotate it or remove the face"
             raise RowError(
-                "columns", f"{where}: landmark {landmark} is not a list of x and y{missing if pair is None else ''}"
+                "columns", f"{where}: landmark {landmark} is not a list of x and y{hint if pair is None else ''}"
             )
     box = face.get("box")
     if box is not None and (not isinstance(box, list) or len(box) != 4):
@@ -80,11 +86,25 @@ def _row(face: Any, position: int, where: str, points: int) -> AnnotationRow:
     subsets = face.get("subsets", [])
     if not isinstance(subsets, list) or not all(isinstance(one, str) and one for one in subsets):
         raise RowError("columns", f"{where}: 'subsets' is not a list of names")
-    coordinates = [value for pair in landmarks for value in pair]
+    coordinates = parse_numbers(
+        [value for pair in landmarks for value in pair or (0, 0)], where, coordinate_labels(points)
+    )
+    for landmark in missing:
+        coordinates[2 * landmark : 2 * landmark + 2] = [math.nan, math.nan]
     return AnnotationRow(
         position,
         image_name(face.get("image"), where),
-        parse_numbers(coordinates, where, coordinate_labels(points)),
+        coordinates,
         rect=None if box is None else parse_numbers(box, where, _BOX),
         subsets=tuple(subsets),
+        occluded=_occluded(face.get("occluded"), where, points),
     )
+
+
+def _occluded(given: Any, where: str, points: int) -> tuple[bool, ...] | None:
+    """Return which landmarks are occluded; None for a face without the field."""
+    if given is None:
+        return None
+    if not isinstance(given, list) or not all(type(index) is int and 0 <= index < points for index in given):
+        raise RowError("columns", f"{where}: 'occluded' is not a list of landmarks from 0 to {points - 1}")
+    return tuple(landmark in set(given) for landmark in range(points))

@@ -4,14 +4,17 @@ Source: tests/data/{wflw,300w,aflw,cofw,lapa} and mmpose/datasets/datasets/face 
 annotation has ``center`` and ``scale``, mmpose crops by them and ``bbox`` is unused; it is the tight box times 1.2,
 clipped. COFW and LaPa have ``bbox`` alone: x, y, width, height in image px.
 
-``keypoints`` has x, y and a visibility v per landmark. In COCO, v = 0 means that the landmark is not annotated and its
-coordinates are 0, 0. The benchmarks annotate every landmark and their NME averages over all of them, so v = 0 is
-refused; v = 1 (occluded) counts like v = 2.
+``keypoints`` has x, y and a visibility v per landmark. In COCO, v = 0 means that the landmark is not labelled and its
+coordinates are 0, 0. Such a landmark is refused, or left out where the benchmark allows it. v = 1 (occluded) counts
+like v = 2 (visible). 300-W, AFLW and WFLW have v = 1 for every landmark, so the benchmark's definition says whether
+v = 1 means occluded.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from nmebench.bounded_read import parse_json
@@ -24,7 +27,15 @@ from nmebench.printable import shown
 __all__ = ["read"]
 
 
-def read(text: str, name: str, points: int, *, boxes: bool = False) -> Iterator[Entry]:
+def read(
+    text: str,
+    name: str,
+    points: int,
+    *,
+    boxes: bool = False,
+    unlabelled: bool = False,
+    occlusion: bool = False,
+) -> Iterator[Entry]:
     """Yield the faces of a json, in the order of its annotations.
 
     Args:
@@ -32,6 +43,8 @@ def read(text: str, name: str, points: int, *, boxes: bool = False) -> Iterator[
         name: the file, for messages.
         points: the number of landmarks K.
         boxes: whether to read ``bbox``, which every annotation then needs.
+        unlabelled: whether landmarks with v = 0 are allowed; their coordinates become NaN.
+        occlusion: whether v = 1 means occluded and v = 2 visible.
 
     Yields:
         A row per face, or the error in it.
@@ -46,7 +59,9 @@ def read(text: str, name: str, points: int, *, boxes: bool = False) -> Iterator[
     images = _image_names(lists[0] or [], name)
     for position, annotation in enumerate(lists[1] or [], start=1):
         try:
-            yield _row(annotation, position, images, f"{name}: annotation {position}", points, boxes=boxes)
+            where = f"{name}: annotation {position}"
+            row = _row(annotation, position, images, where, points, boxes=boxes, unlabelled=unlabelled)
+            yield replace(row, occluded=tuple(v == 1 for v in annotation["keypoints"][2::3])) if occlusion else row
         except RowError as error:
             yield error.at(position)
 
@@ -66,7 +81,14 @@ def _image_names(entries: list[Any], name: str) -> dict[int, str]:
 
 
 def _row(
-    annotation: Any, position: int, images: dict[int, str], where: str, points: int, *, boxes: bool
+    annotation: Any,
+    position: int,
+    images: dict[int, str],
+    where: str,
+    points: int,
+    *,
+    boxes: bool,
+    unlabelled: bool,
 ) -> AnnotationRow:
     """Return one face."""
     if not isinstance(annotation, dict):
@@ -81,7 +103,8 @@ def _row(
     coordinates = parse_numbers(
         [value for index, value in enumerate(keypoints) if index % 3 < 2], where, coordinate_labels(points)
     )
-    _check_visibility(keypoints[2::3], where)
+    for landmark in _unlabelled(keypoints[2::3], where, allowed=unlabelled):
+        coordinates[2 * landmark : 2 * landmark + 2] = [math.nan, math.nan]
     box = None
     if "center" in annotation and "scale" in annotation:
         centre = annotation["center"]
@@ -98,16 +121,21 @@ def _row(
     return AnnotationRow(position, images[number], coordinates, rect=rect, centre_scale=box)
 
 
-def _check_visibility(values: list[Any], where: str) -> None:
-    """Raise a RowError for a landmark that is not annotated, or whose visibility is not one of COCO's values."""
+def _unlabelled(values: list[Any], where: str, *, allowed: bool) -> list[int]:
+    """Return the landmarks with v = 0.
+
+    Raises:
+        RowError: there are such landmarks and they are not allowed, or a visibility is not one of COCO's values.
+    """
     for landmark, value in enumerate(values):
         if isinstance(value, bool) or not isinstance(value, (int, float)) or value not in (0, 1, 2):
             found = shown(repr(value)[:40])
             raise RowError("visibility", f"{where}: landmark {landmark} has the visibility v = {found}, not 0, 1 or 2")
     missing = [landmark for landmark, value in enumerate(values) if value == 0]
-    if missing:
+    if missing and not allowed:
         raise RowError(
             "visibility",
             f"{where}: landmark {missing[0]} has v = 0, which means not annotated ({len(missing)} of {len(values)} "
             "landmarks): the NME counts all of them; annotate them or remove the annotation",
         )
+    return missing

@@ -24,7 +24,7 @@ class AnnotationRow:
     """1-based line of the list or csv, 1-based position in the json."""
     image: str
     points: list[float]
-    """x0, y0, x1, y1, ... in image px."""
+    """x0, y0, x1, y1, ... in image px; NaN for both coordinates of a landmark that is not labelled."""
     rect: list[float] | None = None
     """x_min, y_min, x_max, y_max in image px."""
     centre_scale: list[float] | None = None
@@ -33,6 +33,8 @@ class AnnotationRow:
     """In the order of ``protocol.ATTRIBUTES``."""
     subsets: tuple[str, ...] | None = None
     """Names of the subsets that the face belongs to; None for a format that doesn't name them."""
+    occluded: tuple[bool, ...] | None = None
+    """Whether each landmark is occluded; None where the file doesn't tell."""
 
 
 Entry = AnnotationRow | RowError
@@ -48,7 +50,7 @@ class AnnotatedFaces:
     lines: NDArray[np.int64]
     """[N]"""
     landmarks: NDArray[np.float64]
-    """[N, K, 2] image px"""
+    """[N, K, 2] image px; NaN for landmarks that are not labelled"""
     rect: NDArray[np.float64] | None
     """[N, 4]"""
     centre_scale: NDArray[np.float64] | None
@@ -57,6 +59,8 @@ class AnnotatedFaces:
     """[N, 6]"""
     subsets: Mapping[str, NDArray[np.bool_]] | None = None
     """By name ``[N]``, sorted by name; None for a format that doesn't name them."""
+    occluded: NDArray[np.bool_] | None = None
+    """[N, K]; None where the file doesn't tell"""
 
     def keys(self) -> list[tuple[str, bytes]]:
         """Keys that identify faces across files: image and landmarks, because an image may show several faces."""
@@ -101,7 +105,15 @@ def gather(entries: Iterable[Entry], name: str, points: int) -> AnnotatedFaces:
             else None
         ),
         subsets=None if any(row.subsets is None for row in rows) else _named_subsets(rows),
+        occluded=_occluded(rows, points),
     )
+
+
+def _occluded(rows: list[AnnotationRow], points: int) -> NDArray[np.bool_] | None:
+    """Return which landmarks ``[N, K]`` are occluded; None if no row tells. A row without flags has none."""
+    if all(row.occluded is None for row in rows):
+        return None
+    return np.array([row.occluded or (False,) * points for row in rows], np.bool_)
 
 
 def _named_subsets(rows: list[AnnotationRow]) -> dict[str, NDArray[np.bool_]]:

@@ -18,6 +18,7 @@ from pydantic import (
 
 from nmebench.bounded_read import read_toml
 from nmebench.errors import InputError
+from nmebench.metric_names import NME, metric_names
 from nmebench.models.card_input import Input
 from nmebench.models.card_output import Output
 from nmebench.models.card_reported import Reported, TestProtocol
@@ -30,7 +31,7 @@ from nmebench.models.registry import names as registered
 from nmebench.models.table_protocol import TableProtocol, table_protocol
 from nmebench.paths import weights_folder
 from nmebench.printable import shown
-from nmebench.protocol import SUBSETS
+from nmebench.protocol import SUBSETS, THRESHOLD
 from nmebench.suggest import did_you_mean, similar_path, unknown
 
 __all__ = [
@@ -75,6 +76,8 @@ class Card(CardTable):
     """A path relative to the card, or a table (:class:`Weights`)."""
     licence: Line | None = None
     source: Line | None = None
+    scheme: Name | None = None
+    """Landmark scheme of the network's points; None for that of the benchmarks in ``reported``, or of the data set."""
     notes: Annotated[str, StringConstraints(max_length=5000)] | None = None
     input: Input = Input()
     output: Output = Output()
@@ -111,8 +114,8 @@ class Card(CardTable):
     def _known_subsets(self) -> Card:
         for dataset in WFLW_LIKE:
             for title, table in self.reported.get(dataset, {}).items():
-                for metric in ("nme", "fr10", "auc10"):
-                    for subset in getattr(table, metric):
+                for metric in (NME, *table.rates):
+                    for subset in table.values(metric):
                         if subset not in SUBSETS:
                             hint = did_you_mean(subset, SUBSETS)
                             raise ValueError(
@@ -223,7 +226,8 @@ def _allowed_fields(location: tuple[Any, ...]) -> list[str]:
         "weights": Weights,
     }
     table = Card if len(location) == 1 else tables.get(str(location[0]), Card)
-    return list(table.model_fields)
+    usual = metric_names([THRESHOLD])
+    return [name for field in table.model_fields for name in (usual if field == "rates" else (field,))]
 
 
 def _read(path: Path) -> Card:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from nmebench.models.card_table import CardTable, Fraction, Line, Name, Percent, Spec
+from nmebench.metric_names import NME, MetricName, check_rates, gather_rates, spread_rates
+from nmebench.models.card_table import CardTable, Finite, Line, Name, Percent, Spec
 from nmebench.protocol import Flip
 
 __all__ = ["Reported", "TestProtocol"]
@@ -38,16 +39,15 @@ class TestProtocol(CardTable):
 class Reported(CardTable):
     """One published table.
 
-    ``decoder``, ``flip``, ``shift``, ``shift_coords`` and ``box`` replace the card's settings if this table was
-    measured with others.
+    A card has a field per metric: ``nme``, and ``frT`` and ``aucT`` at a threshold of T percent, such as ``fr10`` and
+    ``auc8`` (in quotes where T has a point: ``"fr7.5"``). ``decoder``, ``flip``, ``shift``, ``shift_coords``, ``box``
+    and ``normaliser`` replace the card's settings if this table was measured with others.
     """
 
     nme: Mapping[Name, Percent] = Field(default_factory=dict)
     """NME in percent by subset."""
-    fr10: Mapping[Name, Annotated[float, Field(ge=0, le=100)]] = Field(default_factory=dict)
-    """Failure rate at 10 % in percent by subset."""
-    auc10: Mapping[Name, Fraction] = Field(default_factory=dict)
-    """Area under the CED up to 10 % as a fraction by subset."""
+    rates: Mapping[MetricName, Mapping[Name, Finite]] = Field(default_factory=dict)
+    """FR (percent) and AUC (fraction) by metric and subset: the fields ``frT`` and ``aucT`` of the card."""
     source: Line
     """Publication of the table."""
     tolerance: Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]
@@ -57,11 +57,24 @@ class Reported(CardTable):
     shift: bool | None = None
     shift_coords: bool | None = None
     box: Name | None = None
+    normaliser: Name | None = None
+    """Name of the normaliser of the landmark scheme; None for ``inter-ocular``."""
+
+    _gather = model_validator(mode="before")(gather_rates)
+
+    @model_serializer(mode="wrap")
+    def _spread(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return spread_rates(dump(self))
+
+    def values(self, metric: str) -> Mapping[str, float]:
+        """Return the values of a metric by subset; empty if the table doesn't report it."""
+        return self.nme if metric == NME else self.rates.get(metric, {})
 
     @model_validator(mode="after")
     def _reports_a_value_and_one_flip_test(self) -> Reported:
-        if not (self.nme or self.fr10 or self.auc10):
-            raise ValueError("reports nothing: one of nme, fr10, auc10 is needed")
+        check_rates(self.rates)
+        if not (self.nme or any(self.rates.values())):
+            raise ValueError("reports nothing: nme, or fr or auc with a threshold such as fr10, is needed")
         if isinstance(self.flip, str) and (self.shift is not None or self.shift_coords is not None):
             raise ValueError(f"flip = {self.flip!r} names the flip test; leave out shift and shift_coords")
         return self

@@ -52,4 +52,5 @@ def table_protocol(card: Mapping[str, Any], table: Mapping[str, Any]) -> TablePr
         decoder=DIRECT if gives_landmarks else test.get("decoder") or None,
         flip=flip,
         box=table.get("box") or (card.get("input") or {}).get("box"),
+        normaliser=table.get("normaliser") or "inter-ocular",
     )

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -25,11 +26,13 @@ from pydantic import ValidationError
 
 from nmebench.errors import InputError
 from nmebench.files import write_atomically
-from nmebench.protocol import METRICS
+from nmebench.metric_names import metric_names
 from nmebench.published.rows import FILE, PublishedRow
 
-__all__ = ["import_rows", "main", "to_toml"]
+__all__ = ["import_rows", "main", "rows_to_toml", "to_toml"]
 
+WFLW_THRESHOLD = 10
+"""The threshold of the survey's columns of FR and AUC, percent."""
 ANNOTATIONS = Path(__file__).with_name("published_annotations.toml")
 SUBSET_COLUMNS = {
     "test": "test",
@@ -82,7 +85,7 @@ def import_rows(survey: Path, annotations: Path = ANNOTATIONS) -> list[Published
             kind, medium = _source_kind(line["source_kind"])
             values = {
                 metric: {s: line[f"{metric}_{c}"] for s, c in SUBSET_COLUMNS.items() if line[f"{metric}_{c}"]}
-                for metric in METRICS
+                for metric in metric_names([WFLW_THRESHOLD])
             }
             rows.append(
                 PublishedRow.model_validate(
@@ -119,24 +122,41 @@ def _toml(value: Any) -> str:
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
+        return "{ " + ", ".join(f"{_key(key)} = {_toml(item)}" for key, item in value.items()) + " }"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
     return json.dumps(value)
 
 
+HEAD = (
+    "# Published WFLW rows, made by `python docs/tools/import_published.py SURVEY.csv`; don't edit by hand.\n"
+    "# NME and FR@10 in percent, AUC@10 as a fraction, with the decimals that the source prints.\n"
+)
+
+
 def to_toml(rows: Iterable[PublishedRow]) -> str:
     """Return the content of ``wflw.toml``."""
-    parts = [
-        "# Published WFLW rows, made by `python docs/tools/import_published.py SURVEY.csv`; don't edit by hand.\n"
-        "# NME and FR@10 in percent, AUC@10 as a fraction, with the decimals that the source prints.\n"
-        'version = 1\norigin = "read from the sources that each row names"\n'
-    ]
+    return rows_to_toml(rows, HEAD)
+
+
+def rows_to_toml(rows: Iterable[PublishedRow], head: str) -> str:
+    """Return the content of a file of published rows.
+
+    Args:
+        rows: the rows.
+        head: the comment at the beginning, with a line end.
+    """
+    parts = [f'{head}version = 1\norigin = "read from the sources that each row names"\n']
     for row in rows:
         fields = row.model_dump(exclude_none=True, exclude_defaults=True)
-        body = "\n".join(f"{name} = {_toml(value)}" for name, value in fields.items() if value)
+        body = "\n".join(f"{_key(name)} = {_toml(value)}" for name, value in fields.items() if value)
         parts.append(f"[[row]]\n{body}\n")
     return "\n".join(parts)
+
+
+def _key(name: str) -> str:
+    """Format a key; one with a point needs quotes."""
+    return name if re.fullmatch(r"[\w-]+", name, re.ASCII) else json.dumps(name)
 
 
 def main(arguments: list[str] | None = None) -> int:

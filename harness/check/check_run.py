@@ -13,7 +13,7 @@ from nmebench import metrics
 from nmebench.check.reported_tables import ReportedTable, tables_for
 from nmebench.check.rounded_value import RoundedValue
 from nmebench.check.verdict import Status, Verdict, VerdictRow
-from nmebench.protocol import METRICS, THRESHOLD, MetricName
+from nmebench.metric_names import Metric
 from nmebench.runs.run_files import damaged
 from nmebench.runs.run_record import CellRecord, ModelRecord
 from nmebench.runs.run_store import Run
@@ -45,7 +45,8 @@ def check(run: Run, *, published: bool = True) -> Verdict:
     A number is compared when a cell has the table's decoder, flip test, box and normaliser, every other setting that
     moves a landmark (box padding, colour, architecture options, precision) is the card's, no heatmap was invalid, and
     the subset has as many faces as the complete set. It is reproduced when the measured value is within the rounding
-    interval of the printed value, widened by the table's tolerance. FR is compared as a count of faces.
+    interval of the printed value, widened by the table's tolerance. FR is compared as a count of faces. FR and AUC are
+    measured at the thresholds of the table, whatever those of the run are: the NME of every face is stored.
 
     Args:
         run: a scored run.
@@ -76,8 +77,8 @@ def _table_rows(
 ) -> list[VerdictRow]:
     cell, obstacle = _matching_cell(run, model, table)
     rows = []
-    for metric in METRICS:
-        for subset, value in table.values[metric].items():
+    for metric, values in ((Metric.parse(name), values) for name, values in table.values.items()):
+        for subset, value in values.items():
             low, high, allowed = _allowed_range(metric, value, table.tolerance, run.record.dataset.expected.get(subset))
             incomplete = _incomplete_subset(run, subset)
             outcome = obstacle or incomplete
@@ -95,7 +96,7 @@ def _table_rows(
                     model=model.name,
                     dataset=table.dataset,
                     table=table.name,
-                    metric=metric,
+                    metric=metric.name,
                     subset=subset,
                     cell=cell.id if cell else None,
                     reported=float(value.value),
@@ -116,6 +117,10 @@ def _table_rows(
 def _matching_cell(run: Run, model: ModelRecord, table: ReportedTable) -> tuple[CellRecord | None, _Outcome | None]:
     """The cell measured with the table's protocol, or the outcome that explains why there is none."""
     record = run.record
+    mapped = next((cell for cell in record.cells if cell.model == model.name and cell.mapping), None)
+    if mapped is not None and mapped.mapping is not None:
+        text = f"measured through the mapping {mapped.mapping.label} on {record.dataset.name}"
+        return None, _Outcome("not comparable", text)
     if table.dataset != record.dataset.name:
         return None, _Outcome("not run", f"this run measured {record.dataset.name}")
     unknown = table.protocol.unknown()
@@ -164,24 +169,24 @@ def _incomplete_subset(run: Run, subset: str) -> _Outcome | None:
     return None
 
 
-def _auc_tolerance(tolerance: float) -> float:
+def _auc_tolerance(tolerance: float, threshold: float) -> float:
     """The tolerance of AUC (a fraction) that follows from one of NME (percent points).
 
     If no face's NME moves by more than the tolerance, AUC moves by no more than tolerance / threshold.
     """
-    return round(tolerance / THRESHOLD, 12)
+    return round(tolerance / threshold, 12)
 
 
 def _allowed_range(
-    metric: MetricName, value: RoundedValue, tolerance: float, faces: int | None
+    metric: Metric, value: RoundedValue, tolerance: float, faces: int | None
 ) -> tuple[float, float, str]:
     """The range (from, to) that counts as reproduced, and a description of it."""
     widened = f", tolerance {tolerance:g}" if tolerance else ""
-    if metric == "auc10":
-        low, high = value.interval(_auc_tolerance(tolerance))
+    if metric.kind == "auc" and metric.threshold is not None:
+        low, high = value.interval(_auc_tolerance(tolerance, metric.threshold))
         unit = " points of NME" if tolerance else ""
         return low, high, f"{low:.6g} to {high:.6g} (rounding{widened}{unit})"
-    if metric == "nme":
+    if metric.kind == "nme":
         low, high = value.interval(tolerance)
         return low, high, f"{low:.6g} to {high:.6g} (rounding{widened})"
     low, high = value.interval()
@@ -193,26 +198,29 @@ def _allowed_range(
     return low, high, f"{number} of {faces} faces{margin}"
 
 
-def _compare(metric: MetricName, value: RoundedValue, tolerance: float, nme: NDArray[np.float64]) -> _Outcome:
+def _compare(metric: Metric, value: RoundedValue, tolerance: float, nme: NDArray[np.float64]) -> _Outcome:
     """Compare one reported value with the NME of the subset's faces (percent ``[N]``)."""
-    if metric == "fr10":
-        return _compare_failures(value, tolerance, nme)
-    measured = float(nme.mean()) if metric == "nme" else metrics.auc(nme, THRESHOLD)
-    low, high = value.interval(tolerance if metric == "nme" else _auc_tolerance(tolerance))
-    digits, unit = (3, " points") if metric == "nme" else (4, "")
+    if metric.kind == "fr" and metric.threshold is not None:
+        return _compare_failures(metric.threshold, value, tolerance, nme)
+    if metric.threshold is None:
+        measured, allowed, digits, unit = float(nme.mean()), tolerance, 3, " points"
+    else:
+        measured, digits, unit = metrics.auc(nme, metric.threshold), 4, ""
+        allowed = _auc_tolerance(tolerance, metric.threshold)
+    low, high = value.interval(allowed)
     difference = measured - float(value.value)
     return _outcome(low <= measured < high, measured, difference, f"{abs(difference):.{digits}f}{unit}")
 
 
-def _compare_failures(value: RoundedValue, tolerance: float, nme: NDArray[np.float64]) -> _Outcome:
+def _compare_failures(threshold: float, value: RoundedValue, tolerance: float, nme: NDArray[np.float64]) -> _Outcome:
     """Compare a failure rate as a count of faces."""
     faces = len(nme)
     reported = value.counts(faces)
     if not reported:
         return _Outcome("not comparable", f"{value} % is not a whole number of {faces} faces")
-    count = metrics.failures(nme, THRESHOLD)
+    count = metrics.failures(nme, threshold)
     # Each face's NME may move by the tolerance, which may take it over the threshold in either direction.
-    fewest, most = metrics.failures(nme, THRESHOLD + tolerance), metrics.failures(nme, THRESHOLD - tolerance)
+    fewest, most = metrics.failures(nme, threshold + tolerance), metrics.failures(nme, threshold - tolerance)
     measured = 100 * count / faces
     nearest = min(reported, key=lambda k: abs(k - count))
     gap = abs(count - nearest)

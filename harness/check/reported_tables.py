@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, FiniteFloat
+from pydantic import BaseModel, Field, FiniteFloat, model_validator
 
 from nmebench import decoders, published
 from nmebench.check.rounded_value import RoundedValue, rounded_values
 from nmebench.decoders.errors import DecoderError
+from nmebench.metric_names import NME, MetricName, gather_rates, in_metric_order
 from nmebench.models.table_protocol import table_protocol
-from nmebench.protocol import DIRECT, METRICS, Flip, MetricName
+from nmebench.protocol import DIRECT, Flip
 from nmebench.runs.run_record import CellRecord, ModelRecord
 
-__all__ = ["ReportedProtocol", "ReportedTable", "card_protocol", "tables_for"]
+__all__ = ["ReportedProtocol", "ReportedTable", "card_protocol", "row_table", "tables_for"]
 
 
 class _Test(BaseModel):
@@ -32,10 +33,12 @@ class _Table(_Test):
     """A reported table as a run stores it."""
 
     nme: dict[str, FiniteFloat] | None = None
-    fr10: dict[str, FiniteFloat] | None = None
-    auc10: dict[str, FiniteFloat] | None = None
+    rates: dict[MetricName, dict[str, FiniteFloat] | None] = Field(default_factory=dict)
     tolerance: Annotated[FiniteFloat, Field(ge=0)] | None = None
+    normaliser: str | None = None
     source: str | None = None
+
+    _gather = model_validator(mode="before")(gather_rates)
 
 
 class _StoredCard(BaseModel):
@@ -82,11 +85,21 @@ class ReportedTable:
     dataset: str
     name: str
     values: Mapping[MetricName, Mapping[str, RoundedValue]]
-    """Metric to subset to value: NME and FR in percent, AUC as a fraction."""
+    """Metric, such as ``nme`` and ``fr8``, to subset to value: NME and FR in percent, AUC as a fraction."""
     tolerance: float
     """Allowed difference from the printed NME besides rounding, percent points."""
     protocol: ReportedProtocol
     source: str
+    suspect: Mapping[str, str] = field(default_factory=dict)
+    """Printed numbers that contradict others of the table, with the reason; see ``PublishedRow.suspect``."""
+    auc_method: str | None = None
+    """The source's way to compute AUC (``AUC_METHODS``); None for the exact area."""
+    of_predictions: bool = False
+    """True if the run's predictions were declared to be those of the table."""
+
+    def doubt(self, metric: str, subset: str) -> str:
+        """Return the reason why a printed number can't be right; empty for other numbers."""
+        return self.suspect.get(metric) or self.suspect.get(f"{metric}.{subset}", "")
 
 
 def canonical(spec: str) -> str:
@@ -102,6 +115,13 @@ def canonical(spec: str) -> str:
         return decoders.from_spec(spec).spec
     except DecoderError:
         return spec
+
+
+def _values(raw: Mapping[str, Any]) -> Mapping[MetricName, Mapping[str, float]]:
+    """Metric to subset to value of a stored table, without metrics that it doesn't report."""
+    table = _Table.model_validate(raw)
+    found = {name: values for name, values in ((NME, table.nme), *table.rates.items()) if values}
+    return {name: found[name] for name in in_metric_order(found)}
 
 
 def _protocol(card: Mapping[str, Any], raw: Mapping[str, Any]) -> ReportedProtocol:
@@ -144,7 +164,7 @@ def tables_for(model: ModelRecord, *, with_published: bool = True) -> Iterator[R
             yield ReportedTable(
                 dataset=dataset,
                 name=name,
-                values={metric: rounded_values(metric, raw.get(metric) or {}) for metric in METRICS},
+                values={metric: rounded_values(metric, values) for metric, values in _values(raw).items()},
                 tolerance=float(raw.get("tolerance") or 0),
                 protocol=_protocol(card, raw),
                 source=str(raw.get("source", "")),
@@ -152,16 +172,29 @@ def tables_for(model: ModelRecord, *, with_published: bool = True) -> Iterator[R
     if with_published and model.weights_sha256:
         for row in published.load():
             if row.source not in sources and row.sha256_prefix and model.weights_sha256.startswith(row.sha256_prefix):
-                yield ReportedTable(
-                    dataset=row.dataset,
-                    name=row.method,
-                    values={metric: rounded_values(metric, getattr(row, metric)) for metric in METRICS},
-                    tolerance=0.0,
-                    protocol=ReportedProtocol(
-                        decoder=canonical(row.protocol.decoder) if row.protocol.decoder else None,
-                        flip=row.protocol.flip,
-                        box=row.protocol.box,
-                        normaliser=row.protocol.normaliser,
-                    ),
-                    source=row.source,
-                )
+                yield row_table(row)
+
+
+def row_table(row: published.PublishedRow, *, of_predictions: bool = False) -> ReportedTable:
+    """Return the table of a published row.
+
+    Args:
+        row: the row.
+        of_predictions: the run's predictions were declared to be those of the row.
+    """
+    return ReportedTable(
+        dataset=row.dataset,
+        name=row.method,
+        values={metric: rounded_values(metric, row.values(metric)) for metric in in_metric_order([NME, *row.rates])},
+        tolerance=0.0,
+        protocol=ReportedProtocol(
+            decoder=canonical(row.protocol.decoder) if row.protocol.decoder else None,
+            flip=row.protocol.flip,
+            box=row.protocol.box,
+            normaliser=row.protocol.normaliser,
+        ),
+        source=row.source,
+        suspect=row.suspect,
+        auc_method=row.protocol.auc_method,
+        of_predictions=of_predictions,
+    )

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from nmebench.protocol import MetricName
+from nmebench.metric_names import Metric, MetricKind, MetricName
 
 __all__ = ["RoundedValue", "rounded_values"]
 
 #: The fewest decimals that tables print. A float has lost its trailing zeros: 4.30 becomes 4.3.
-_FEWEST_DECIMALS: Mapping[MetricName, int] = {"nme": 2, "fr10": 2, "auc10": 3}
+_FEWEST_DECIMALS: Mapping[MetricKind, int] = {"nme": 2, "fr": 2, "auc": 3}
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def rounded_values(metric: MetricName, values: Mapping[str, float | Decimal]) ->
     if values and all(isinstance(value, Decimal) for value in values.values()):
         return {subset: RoundedValue(Decimal(v), _decimals(Decimal(v))) for subset, v in values.items()}
     decimal = {subset: Decimal(repr(float(value))) for subset, value in values.items()}
-    places = max([_FEWEST_DECIMALS[metric], *(_decimals(value) for value in decimal.values())])
+    places = max([_FEWEST_DECIMALS[Metric.parse(metric).kind], *(_decimals(value) for value in decimal.values())])
     return {subset: RoundedValue(value, places) for subset, value in decimal.items()}
 
 

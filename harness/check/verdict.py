@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
-from nmebench.protocol import MetricName
+from nmebench.metric_names import MetricName
 
 __all__ = ["STATUSES", "CauseFinding", "Status", "Verdict", "VerdictRow"]
 

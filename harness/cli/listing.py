@@ -166,8 +166,8 @@ def published(
             row.method + (" (!)" if row.faults else ""),
             str(row.year or "-"),
             *(str(row.nme.get(name, "-")) for name in SUBSETS),
-            str(row.fr10.get("test", "-")),
-            str(row.auc10.get("test", "-")),
+            str(row.values("fr10").get("test", "-")),
+            str(row.values("auc10").get("test", "-")),
             row.kind,
             row.source,
         )

@@ -9,15 +9,29 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from nmebench.bounded_read import read_toml
 from nmebench.errors import InputError
-from nmebench.protocol import METRICS, SUBSETS, Flip, Subset
+from nmebench.metric_names import NME, Metric, MetricName, check_rates, gather_rates, spread_rates
+from nmebench.protocol import Flip, in_table_order
 
 __all__ = ["Kind", "Medium", "PublishedProtocol", "PublishedRow", "load", "select"]
 
-FILE = Path(__file__).with_name("wflw.toml")
+FOLDER = Path(__file__).parent
+"""The folder of the rows, one TOML file per data set."""
+
+FILE = FOLDER / "wflw.toml"
 
 Kind = Literal["authors", "third party", "aggregator"]
 """The publisher of a table: the authors of the method, a third party, or a page that collects numbers."""
@@ -32,12 +46,11 @@ def _require_text(value: Any) -> Any:
     return value
 
 
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")]
 Percents = Annotated[
-    dict[Subset, Annotated[Decimal, Field(ge=0, le=100)]], BeforeValidator(_require_text), Field(default_factory=dict)
+    dict[Name, Annotated[Decimal, Field(ge=0, le=100)]], BeforeValidator(_require_text), Field(default_factory=dict)
 ]
-Fractions = Annotated[
-    dict[Subset, Annotated[Decimal, Field(ge=0, le=1)]], BeforeValidator(_require_text), Field(default_factory=dict)
-]
+Numbers = Annotated[dict[Name, Decimal], BeforeValidator(_require_text)]
 
 
 class _Record(BaseModel):
@@ -57,6 +70,8 @@ class PublishedProtocol(_Record):
     """The space in which errors were measured, if not in the image."""
     selection: str | None = None
     """The choice of the checkpoint, if it used the test set."""
+    auc_method: str | None = None
+    """Name of the function of :mod:`nmebench.metrics` that computes AUC as the source does; None for the exact area."""
     details: str | None = None
     """Other facts about the protocol."""
 
@@ -74,10 +89,8 @@ class PublishedRow(_Record):
     """Output, decoder and loss, in the source's own terms."""
     nme: Percents
     """NME by subset, percent, with the printed decimals."""
-    fr10: Percents
-    """Failure rate at 10 % by subset, percent."""
-    auc10: Fractions
-    """AUC up to 10 % by subset, a fraction."""
+    rates: dict[MetricName, Numbers] = Field(default_factory=dict)
+    """FR (percent) and AUC (fraction) by metric and subset: the fields ``frT`` and ``aucT`` of the file."""
     checkpoint: str | None = None
     """Address of the weights, from the source."""
     sha256_prefix: str | None = Field(default=None, pattern=r"^[0-9a-f]{8,64}$")
@@ -91,7 +104,28 @@ class PublishedRow(_Record):
     protocol: PublishedProtocol = PublishedProtocol()
     faults: tuple[str, ...] = ()
     """Known errors of the source; the row keeps the printed numbers."""
+    suspect: dict[str, str] = Field(default_factory=dict)
+    """Numbers that contradict others of the row (``auc8.common``; ``nme`` for all subsets), with the reason."""
     note: str | None = None
+
+    _gather = model_validator(mode="before")(gather_rates)
+
+    @model_validator(mode="after")
+    def _rates_in_range(self) -> PublishedRow:
+        check_rates(self.rates)
+        return self
+
+    @model_serializer(mode="wrap")
+    def _spread(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return spread_rates(dump(self))
+
+    def values(self, metric: str) -> Mapping[str, Decimal]:
+        """Return the values of a metric, such as ``nme`` and ``fr8``, by subset; empty if the row has none."""
+        return self.nme if metric == NME else self.rates.get(metric, {})
+
+    def doubt(self, metric: str, subset: str) -> str:
+        """Return the reason why a number contradicts others of the row; empty for other numbers."""
+        return self.suspect.get(metric) or self.suspect.get(f"{metric}.{subset}", "")
 
 
 class _File(_Record):
@@ -101,18 +135,26 @@ class _File(_Record):
 
 
 @cache
-def load() -> tuple[PublishedRow, ...]:
-    """Return all published rows, in the order of the file.
+def load(dataset: str | None = None) -> tuple[PublishedRow, ...]:
+    """Return the published rows of a data set, or of all, in the order of their files; WFLW's first.
+
+    Args:
+        dataset: name of a data set, such as ``300w``; a data set without published rows has none.
 
     Raises:
-        InputError: the file in the package is damaged.
+        InputError: a file in the package is damaged.
 
     Example:
-        >>> row = load()[0]
+        >>> row = load("wflw")[0]
         >>> row.method, str(row.nme["test"])
         ('mmpose HRNetV2-W18 DARK (0.x table)', '3.98')
+        >>> [str(row.nme["challenge"]) for row in load("300w") if row.sha256_prefix == "eea53406"]
+        ['5.45', '5.64']
     """
-    return read(FILE)
+    if dataset is not None:
+        return tuple(row for row in load() if row.dataset == dataset)
+    others = sorted(path for path in FOLDER.glob("*.toml") if path != FILE)
+    return tuple(row for path in (FILE, *others) for row in read(path))
 
 
 def read(path: Path) -> tuple[PublishedRow, ...]:
@@ -133,6 +175,7 @@ def read(path: Path) -> tuple[PublishedRow, ...]:
 
 def select(
     *,
+    dataset: str | None = None,
     method: str | None = None,
     kind: str | None = None,
     medium: str | None = None,
@@ -143,34 +186,39 @@ def select(
     """Return the rows that meet all given conditions.
 
     Args:
+        dataset: only rows of this data set.
         method: part of the method's name, or a pattern with ``*``; case is ignored.
         kind: who published the table: authors, third party or aggregator.
         medium: kind of source: text, image, log or page.
         subset: only rows with a value for this subset.
-        metric: only rows with a value for this metric: nme, fr10 or auc10 (for ``subset``, if that is given).
+        metric: only rows with a value for this metric, such as nme, fr10 or auc8 (for ``subset``, if that is given).
         rows: the rows to filter; by default all published rows.
 
     Raises:
-        InputError: ``kind``, ``medium``, ``subset`` or ``metric`` is unknown.
+        InputError: ``dataset``, ``kind``, ``medium``, ``subset`` or ``metric`` is unknown.
 
     Example:
-        >>> [str(row.fr10["test"]) for row in select(method="SLPT 6*")]
+        >>> [str(row.values("fr10")["test"]) for row in select(method="SLPT 6*")]
         ['2.760']
     """
+    candidates = tuple(load() if rows is None else rows)
+    _one_of("dataset", dataset, dict.fromkeys(row.dataset for row in candidates))
+    candidates = tuple(row for row in candidates if dataset in (None, row.dataset))
     _one_of("kind", kind, get_args(Kind))
     _one_of("medium", medium, get_args(Medium))
-    _one_of("subset", subset, SUBSETS)
-    _one_of("metric", metric, METRICS)
+    known = (name for row in candidates for values in (row.nme, *row.rates.values()) for name in values)
+    _one_of("subset", subset, in_table_order(known))
+    wanted = None if metric is None else Metric.parse(metric).name
     pattern = method.lower() if method else "*"
     pattern = pattern if "*" in pattern else f"*{pattern}*"
 
     def has_numbers(row: PublishedRow) -> bool:
-        values = [getattr(row, name) for name in ([metric] if metric else METRICS)]
+        values = [row.values(name) for name in ((NME, *row.rates) if wanted is None else (wanted,))]
         return any(v if subset is None else subset in v for v in values)
 
     return [
         row
-        for row in (load() if rows is None else rows)
+        for row in candidates
         if fnmatchcase(row.method.lower(), pattern)
         and kind in (None, row.kind)
         and medium in (None, row.medium)

@@ -31,7 +31,7 @@ class H3RLandmarksBox:
 
     def __call__(self, dataset: Dataset) -> Boxes:
         """Compute the boxes of all faces."""
-        return _boxes(self, dataset, dataset.landmarks.min(axis=1), dataset.landmarks.max(axis=1))
+        return _boxes(self, dataset, *dataset.extents)
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ class LandmarksBox:
         Raises:
             InputError: all landmarks of a face coincide.
         """
-        low = np.floor(dataset.landmarks.min(axis=1))
-        high = np.ceil(dataset.landmarks.max(axis=1))
+        first, last = dataset.extents
+        low, high = np.floor(first), np.ceil(last)
         side = (high - low).max(axis=1) * self.padding
         return square_boxes(self, dataset, centre=(low + high) / 2, side=side)

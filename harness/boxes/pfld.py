@@ -33,8 +33,9 @@ class PfldBox:
         Raises:
             InputError: a face's side is below one pixel.
         """
-        low = np.trunc(dataset.landmarks.min(axis=1))
-        extent = np.trunc(dataset.landmarks.max(axis=1)) - low + 1
+        first, last = dataset.extents
+        low = np.trunc(first)
+        extent = np.trunc(last) - low + 1
         side = np.trunc(extent.max(axis=1) * self.padding)
         origin = np.trunc(low + extent / 2) - side[:, None] // 2
         return square_boxes(self, dataset, centre=origin + side[:, None] / 2, side=side, sampling="resize")

@@ -105,8 +105,9 @@ class Measure:
                 except ModelError:
                     found[_key(card)] = None
                     continue
-                errors = metrics.point_errors(landmarks, self.dataset.landmarks[rows])
-                per_face[rows] = metrics.nme(errors, self.normaliser[rows])
+                truth = self.dataset.landmarks[rows]
+                errors = metrics.point_errors(landmarks, truth)
+                per_face[rows] = metrics.nme(errors, self.normaliser[rows], metrics.labelled(truth))
         self._known |= found
 
     def _landmarks(self, card: Card, raw: Any, given: Tensor, rows: NDArray[np.int64]) -> Array:

@@ -138,8 +138,9 @@ class _Search:
         return CauseFinding(cause=cause.name, detail=_join(cause.description, suspicion, why))
 
     def _rescored(self, rescore: Rescore) -> dict[str, float]:
-        errors = metrics.point_errors(rescore.landmarks, self._run.faces.landmarks)
-        return self._by_subset(metrics.nme(errors, rescore.normaliser))
+        truth = self._run.faces.landmarks
+        errors = metrics.point_errors(rescore.landmarks, truth)
+        return self._by_subset(metrics.nme(errors, rescore.normaliser, metrics.labelled(truth)))
 
     def _by_subset(self, nme: np.ndarray) -> dict[str, float]:
         return {name: float(nme[mask].mean()) for name, mask in self._masks.items() if mask.any()}

@@ -104,7 +104,8 @@ def _names_photographs(run: Run) -> bool:
 
 def _features(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
     """Centre and extent ``[N, 4]``, which differ by at most 2 * TOLERANCE between equal faces."""
-    return np.concatenate([landmarks.mean(axis=1), np.ptp(landmarks, axis=1)], axis=1)
+    low, high = np.fmin.reduce(landmarks, axis=1), np.fmax.reduce(landmarks, axis=1)
+    return np.concatenate([np.nanmean(landmarks, axis=1), high - low], axis=1)
 
 
 def _match(first: FaceTable, second: FaceTable, *, by_name: bool) -> Indices:
@@ -119,7 +120,7 @@ def _match(first: FaceTable, second: FaceTable, *, by_name: bool) -> Indices:
         fitting = [
             row
             for row in free
-            if np.abs(first.landmarks[face] - second.landmarks[row]).max() <= TOLERANCE * (1 + 1e-9)
+            if _equal(first.landmarks[face], second.landmarks[row])
             and (not by_name or end_alike(components(first.image[face]), components(second.image[row])))
         ]
         if fitting:
@@ -127,6 +128,11 @@ def _match(first: FaceTable, second: FaceTable, *, by_name: bool) -> Indices:
             match[face] = row
             taken.add(row)
     return match
+
+
+def _equal(first: NDArray[np.float64], second: NDArray[np.float64]) -> bool:
+    """Return whether two faces have the same landmarks, labelled or not."""
+    return bool(np.isclose(first, second, rtol=0, atol=TOLERANCE * (1 + 1e-9), equal_nan=True).all())
 
 
 def _photographs_with_other_truth(first: FaceTable, second: FaceTable, match: Indices) -> int:

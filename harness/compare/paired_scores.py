@@ -34,8 +34,9 @@ def face_nme(runs: Sequence[Run], common: CommonFaces, number: int, cell: str) -
     wanted = runs[0].faces.normaliser[common.rows[0]]
     if np.allclose(run.faces.normaliser[rows], wanted, rtol=0, atol=4 * TOLERANCE):
         return np.asarray(run.per_face[cell][rows], np.float64)
-    errors = metrics.point_errors(run.landmarks(cell)[rows], run.faces.landmarks[rows])
-    return metrics.nme(errors, wanted)
+    truth = run.faces.landmarks[rows]
+    errors = metrics.point_errors(run.landmarks(cell)[rows], truth)
+    return metrics.nme(errors, wanted, metrics.labelled(truth))
 
 
 def common_masks(runs: Sequence[Run], common: CommonFaces, names: Sequence[str]) -> tuple[Masks, list[str]]:

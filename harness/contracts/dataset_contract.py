@@ -50,10 +50,32 @@ def _finite_landmarks(dataset: Dataset) -> str:
         raise CheckFailedError(f"landmarks have the shape {list(dataset.landmarks.shape)}, expected {list(shape)}")
     if dataset.landmarks.dtype != np.float64:
         raise CheckFailedError(f"landmarks are {dataset.landmarks.dtype}, expected float64")
-    bad = np.flatnonzero(~np.isfinite(dataset.landmarks).all(axis=(1, 2)))
+    half = np.isnan(dataset.landmarks).any(axis=2) != np.isnan(dataset.landmarks).all(axis=2)
+    bad = np.flatnonzero(np.isinf(dataset.landmarks).any(axis=(1, 2)) | half.any(axis=1))
     if len(bad):
-        raise CheckFailedError(f"face {bad[0]} has a coordinate that is not finite ({len(bad)} such faces)")
-    return f"{dataset.scheme.points} landmarks of {dataset.scheme.name}"
+        raise CheckFailedError(
+            f"face {bad[0]} has a coordinate that is not finite ({len(bad)} such faces); x and y of a landmark that is "
+            "not labelled are both NaN"
+        )
+    empty = np.flatnonzero(~dataset.labelled.any(axis=1))
+    if len(empty):
+        raise CheckFailedError(f"face {empty[0]} has no landmark with a position ({len(empty)} such faces)")
+    unlabelled = int((~dataset.labelled).sum())
+    without = f", {unlabelled} not labelled (NaN)" if unlabelled else ""
+    return f"{dataset.scheme.points} landmarks of {dataset.scheme.name}{without}"
+
+
+def _occlusion_fits(dataset: Dataset) -> str:
+    if dataset.occluded is None:
+        return "not known"
+    if dataset.occluded.shape != dataset.labelled.shape or dataset.occluded.dtype != np.bool_:
+        raise CheckFailedError(
+            f"occluded is {dataset.occluded.dtype} {list(dataset.occluded.shape)}, expected bool "
+            f"{list(dataset.labelled.shape)}"
+        )
+    if (dataset.occluded & ~dataset.labelled).any():
+        raise CheckFailedError("a landmark without a position is marked as occluded; only labelled ones can be")
+    return f"{int(dataset.occluded.sum())} of {dataset.occluded.size} landmarks are occluded"
 
 
 def _subsets_inside(dataset: Dataset) -> str:
@@ -107,6 +129,7 @@ CHECKS: Final[Mapping[str, Callable[[Dataset], str]]] = MappingProxyType(
     {
         "two loads are equal": _same_twice,
         "landmarks are finite": _finite_landmarks,
+        "occlusion fits the landmarks": _occlusion_fits,
         "subsets are inside the set": _subsets_inside,
         "images are inside the folder": _images_inside,
         "boxes are not empty": _boxes_not_empty,

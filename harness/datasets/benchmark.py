@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from importlib import resources
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from nmebench.bounded_read import parse_toml
-from nmebench.datasets.formats import FORMATS
+from nmebench.datasets.face_file_formats import FACE_FILES
+from nmebench.datasets.formats import COFW_MAT, FORMATS
 from nmebench.errors import InputError
 from nmebench.geometry import scheme as schemes
 from nmebench.geometry.scheme import Scheme
@@ -21,6 +22,14 @@ __all__ = ["Benchmark", "load", "names", "parse"]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")]
 FileName = Annotated[str, StringConstraints(pattern=r"^[\w.-]{1,100}$")]
 Count = Annotated[int, Field(ge=1)]
+
+
+class RowOptions(TypedDict):
+    """What a benchmark tells the readers of its annotation files."""
+
+    json_boxes: bool
+    unlabelled: bool
+    occlusion: bool
 
 
 class Benchmark(BaseModel):
@@ -37,10 +46,25 @@ class Benchmark(BaseModel):
     """Usual names of the folder of photographs."""
     json_boxes: bool = False
     """True if ``bbox`` in mmpose's json is the box of the protocol; elsewhere it is the landmarks' box, grown."""
+    unlabelled: Literal["refuse", "exclude"] = "refuse"
+    """Landmarks without a position: an error, or left out of the face's scores and box."""
+    occlusion: bool = False
+    """True if the annotations tell occluded from visible landmarks. Both count; their NMEs are also reported apart."""
     files: Mapping[str, Mapping[str, FileName]]
     """Usual file names by split, then by annotation format, in order of preference."""
     points_files: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
-    """By split, the folders with one ``.pts`` file per face, beside the photographs."""
+    """By split, the folders with one file per face."""
+    points_format: str = "pts"
+    """The format of these files: ``pts``, ``lapa-txt`` or ``cofw68-mat``."""
+    other_folders: tuple[str, ...] = ()
+    """Names of further folders that hold no annotation file; they are not searched."""
+    picture_files: Mapping[str, tuple[FileName, ...]] = Field(default_factory=dict)
+    """By split, usual names of COFW's MATLAB file, for annotations whose photographs are in it."""
+    origins: Mapping[str, Literal[0, 1]] = Field(default_factory=dict)
+    """By format, the coordinates of the first pixel's centre in its landmarks: 0, 0 or 1, 1. Formats that are not
+    listed come from sources that don't say it."""
+    subset_names: Mapping[str, Name] = Field(default_factory=dict)
+    """The subset's name here by its name in SPIGA's ``db_info.json``; other subsets keep their names."""
     other_names: Mapping[str, str] = Field(default_factory=dict)
     """Photographs whose name on disk differs from that in the annotation files."""
     counts: Mapping[str, Mapping[Name, Count]] = Field(default_factory=dict)
@@ -61,8 +85,13 @@ class Benchmark(BaseModel):
                 raise ValueError(f"counts.{split} has no count of all faces; add {split} = NUMBER")
         for split, files in self.files.items():
             for kind in files:
-                if kind not in FORMATS:
-                    raise ValueError(f"files.{split}: {unknown('format', kind, FORMATS)}")
+                if kind not in (*FORMATS, COFW_MAT):
+                    raise ValueError(f"files.{split}: {unknown('format', kind, (*FORMATS, COFW_MAT))}")
+        if self.points_format not in FACE_FILES:
+            raise ValueError(unknown("points_format", self.points_format, FACE_FILES))
+        for kind in self.origins:
+            if kind not in (*FORMATS, COFW_MAT, *FACE_FILES):
+                raise ValueError(f"origins: {unknown('format', kind, (*FORMATS, COFW_MAT, *FACE_FILES))}")
         if "test" not in self.files:
             raise ValueError("files.test is missing: name the annotation files of the test split")
         return self
@@ -82,6 +111,15 @@ class Benchmark(BaseModel):
         """Return the folders of the split's ``.pts`` files; empty for a benchmark without them."""
         return self.points_files.get(split, ())
 
+    @property
+    def row_options(self) -> RowOptions:
+        """The options of :func:`nmebench.datasets.formats.read_rows`."""
+        return {
+            "json_boxes": self.json_boxes,
+            "unlabelled": self.unlabelled == "exclude",
+            "occlusion": self.occlusion,
+        }
+
     def expected(self, split: str) -> dict[str, int]:
         """Return the faces of the complete data set by subset; empty where they are not known."""
         return dict(self.counts.get(split, {}))
@@ -92,7 +130,7 @@ def names() -> tuple[str, ...]:
 
     Example:
         >>> names()
-        ('300w', '300w-private', 'aflw', 'cofw', 'lapa', 'wflw')
+        ('300w', '300w-private', 'aflw', 'cofw', 'cofw68', 'lapa', 'wflw')
     """
     folder = resources.files("nmebench.datasets").joinpath("benchmarks")
     return tuple(sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml")))

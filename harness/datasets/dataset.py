@@ -48,7 +48,7 @@ class Dataset:
     lines: NDArray[np.int64]
     """[N]: 1-based line of the list or csv, or 1-based position in the json or npz."""
     landmarks: NDArray[np.float64]
-    """[N, K, 2] in image px, unchanged from the file."""
+    """[N, K, 2] in image px, unchanged from the file; NaN for a landmark that is not labelled (:attr:`labelled`)."""
     subsets: Mapping[str, NDArray[np.bool_]]
     """[N] each: ``test`` (all faces) first, then the attributes that the files give, in WFLW's order."""
     expected: Mapping[str, int]
@@ -65,6 +65,12 @@ class Dataset:
     Those that begin with :data:`nmebench.datasets.SUSPECT` name probable errors.
     """
     split: str = "test"
+    origin: int | None = None
+    """The coordinates of the first pixel's centre in :attr:`landmarks`: 0 for (0, 0), 1 for (1, 1); None where the
+    files' source doesn't say it."""
+    occluded: NDArray[np.bool_] | None = None
+    """[N, K]: whether each landmark is occluded, False for one that is not labelled; None where the files don't tell.
+    Occluded landmarks count in every score."""
 
     def __len__(self) -> int:
         """Return the number of faces."""
@@ -78,6 +84,16 @@ class Dataset:
             for subset, count in self.expected.items()
         )
 
+    @property
+    def labelled(self) -> NDArray[np.bool_]:
+        """[N, K]: whether each landmark has a position. The others count in no score."""
+        return np.asarray(~np.isnan(self.landmarks).any(axis=2))
+
+    @property
+    def extents(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Smallest and largest x, y of each face's labelled landmarks, ``[N, 2]`` each, image px."""
+        return np.fmin.reduce(self.landmarks, axis=1), np.fmax.reduce(self.landmarks, axis=1)
+
     def normaliser(self, name: str | None = None) -> NDArray[np.float64]:
         """Compute the length that each face's errors are divided by.
 
@@ -88,10 +104,19 @@ class Dataset:
             ``[N]`` image px.
 
         Raises:
-            InputError: the name is unknown, or the annotations lack what the normaliser needs.
+            InputError: the name is unknown, the annotations lack what the normaliser needs, or a face's landmarks that
+                it measures are not labelled.
         """
         side = None if self.centre_scale is None else self.centre_scale[:, 2] * PIXELS_PER_SCALE
-        return schemes.normaliser(self.scheme, self.landmarks, name, box_side=side)
+        lengths = schemes.normaliser(self.scheme, self.landmarks, name, box_side=side)
+        unknown = np.flatnonzero(np.isnan(lengths))
+        if len(unknown):
+            raise InputError(
+                f"{self.spec}: the landmarks that {name or self.scheme.default_normaliser!r} measures are not labelled "
+                f"on {len(unknown)} faces, the first is on line {self.lines[unknown[0]]}: choose another normaliser "
+                f"({', '.join(self.scheme.normalisers)})"
+            )
+        return lengths
 
     @cached_property
     def photographs(self) -> PhotographSurvey:
@@ -121,6 +146,7 @@ class Dataset:
             subsets={name: mask[:limit] for name, mask in self.subsets.items()},
             rect=None if self.rect is None else self.rect[:limit],
             centre_scale=None if self.centre_scale is None else self.centre_scale[:limit],
+            occluded=None if self.occluded is None else self.occluded[:limit],
         )
 
     def describe(self) -> str:

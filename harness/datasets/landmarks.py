@@ -1,20 +1,24 @@
 """Ground truth of any scheme from an npz, for scoring landmarks that another program predicted.
 
 ``landmarks:FILE.npz`` reads the array ``landmarks``, ``landmarks:FILE.npz::NAME`` the array ``NAME``: ``[N, K, 2]``
-image px, where K is the number of points of a shipped scheme. Optional arrays: ``images`` ``[N]`` names, and
-``subset_NAME`` bool ``[N]`` for each subset but ``test``, which is every face.
+image px, where K is the number of points of a shipped scheme. Optional arrays: ``images`` ``[N]`` names,
+``subset_NAME`` bool ``[N]`` for each subset but ``test``, which is every face, and bool ``[N, K]`` ``labelled`` (False
+for a landmark without a position) and ``occluded``.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nmebench.datasets.dataset import Dataset
 from nmebench.datasets.plausibility import suspect_notes
 from nmebench.datasets.readers.arrays import NpzArchive
 from nmebench.datasets.source import DatasetSource, check_single_format, required_place
+from nmebench.datasets.unlabelled import check_placeholders, leave_out_notes, measurable
 from nmebench.errors import InputError
 from nmebench.geometry import scheme as schemes
 from nmebench.printable import shown
@@ -46,15 +50,27 @@ def load(place: str | None, *, spec: str, format: str | None = None, split: str 
     landmarks = archive.read(key)
     if landmarks.ndim != 3 or landmarks.shape[2] != 2 or landmarks.dtype.kind != "f" or not len(landmarks):
         raise InputError(f"{name}: {key} is {landmarks.dtype} {list(landmarks.shape)}, expected floats of [N, K, 2]")
-    if not np.isfinite(landmarks).all():
-        face = int(np.argwhere(~np.isfinite(landmarks))[0][0])
+    flags = _flags(archive, landmarks, name, key)
+    landmarks = landmarks.astype(np.float64)
+    if "labelled" in flags:
+        landmarks[~flags["labelled"]] = np.nan
+    bad = ~np.isfinite(landmarks).all(axis=2) & flags.get("labelled", np.ones(landmarks.shape[:2], np.bool_))
+    if bad.any():
+        face = int(np.argwhere(bad)[0][0])
         raise InputError(
-            f"{name}: face {face} of {key} has a coordinate that is not finite; correct or remove the face"
+            f"{name}: face {face} of {key} has a coordinate that is not finite; correct or remove the face, or mark "
+            f"its landmarks in the array labelled (bool [N, {landmarks.shape[1]}])"
         )
     by_points = {schemes.load(one).points: schemes.load(one) for one in schemes.names()}
     if landmarks.shape[1] not in by_points:
         allowed = ", ".join(f"{points} ({one.name})" for points, one in sorted(by_points.items()))
         raise InputError(f"{name}: {key} has {landmarks.shape[1]} points per face; known schemes have {allowed}")
+    scheme = by_points[landmarks.shape[1]]
+    check_placeholders(
+        landmarks,
+        lambda face: f"{name}: face {face} of {key}",
+        f"mark it in the array labelled (bool [N, {scheme.points}])",
+    )
     faces = len(landmarks)
     has_images = "images" in archive.names
     images = archive.read("images") if has_images else np.array([f"face {face}" for face in range(faces)])
@@ -70,23 +86,49 @@ def load(place: str | None, *, spec: str, format: str | None = None, split: str 
     for one, array in {"images": images, **subsets}.items():
         if array.shape != (faces,) or (one != "images" and array.dtype != np.bool_):
             raise InputError(f"{name}: {one} is {array.dtype} {list(array.shape)}, expected [{faces}] to fit {key}")
+    keep = measurable(landmarks, scheme)
+    if not keep.any():
+        raise InputError(
+            f"{name}: the landmarks that {scheme.default_normaliser} measures are not labelled on any face of {key}"
+        )
+    notes = [*suspect_notes(landmarks, file.name), *leave_out_notes(landmarks, keep, scheme, file.name)]
+    occluded = flags.get("occluded")
     return Dataset(
         name="landmarks",
         spec=spec,
         root=file.parent,
         format="arrays-npz",
-        scheme=by_points[landmarks.shape[1]],
-        images=tuple(str(image) for image in images),
+        scheme=scheme,
+        images=tuple(str(image) for image in images[keep]),
         image_root=None,
-        lines=np.arange(1, faces + 1),
-        landmarks=landmarks.astype(np.float64),
-        subsets=subsets,
+        lines=np.arange(1, faces + 1)[keep],
+        landmarks=landmarks[keep],
+        subsets={one: mask[keep] for one, mask in subsets.items()},
         expected={},
         rect=None,
         centre_scale=None,
         files=(archive.hash,),
-        notes=tuple(suspect_notes(landmarks.astype(np.float64), file.name)),
+        notes=tuple(notes),
+        occluded=None if occluded is None else occluded[keep],
     )
+
+
+def _flags(archive: NpzArchive, landmarks: NDArray[Any], name: str, key: str) -> dict[str, NDArray[np.bool_]]:
+    """Return the arrays ``labelled`` and ``occluded``, where the archive has them.
+
+    Raises:
+        InputError: one is not bool ``[N, K]``.
+    """
+    flags = {one: archive.read(one) for one in ("labelled", "occluded") if one in archive.names}
+    for one, array in flags.items():
+        if array.dtype != np.bool_ or array.shape != landmarks.shape[:2]:
+            expected = list(landmarks.shape[:2])
+            raise InputError(
+                f"{name}: {one} is {array.dtype} {list(array.shape)}, expected bool {expected} to fit {key}"
+            )
+    if set(flags) == {"labelled", "occluded"}:
+        flags["occluded"] = flags["occluded"] & flags["labelled"]
+    return flags
 
 
 LANDMARKS = DatasetSource(

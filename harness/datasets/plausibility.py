@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SUSPECT", "are_fractions", "at_origin", "suspect_notes"]
+__all__ = ["SUSPECT", "are_fractions", "placeholders", "suspect_notes"]
 
 SUSPECT: Final = "suspect: "
 """The beginning of a note about input that is probably wrong, such as landmarks in another unit.
@@ -16,19 +16,37 @@ A run with such a note is finished and scored, but its numbers must not confirm 
 """
 
 
-def at_origin(landmarks: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return which faces ``[N]`` have two or more landmarks at exactly (0, 0).
+_PLACEHOLDERS: Final = ((0.0, 0.0), (-1.0, -1.0), (1.0, 1.0))
+"""Positions that converters write for a landmark without one: COCO's, MERL-RAV's, and (0, 0) after adding 1."""
 
-    COCO and many converters write 0, 0 for a landmark that is not annotated; two real landmarks are never there.
+
+def placeholders(landmarks: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which landmarks ``[N, K]`` are at a position that files write for a landmark that is not labelled.
+
+    COCO and many converters write 0, 0; MERL-RAV writes -1, -1. Two landmarks of a face are never there, and a single
+    one only if the rest of the face is near.
 
     Args:
         landmarks: ``[N, K, 2]`` image px.
 
     Example:
-        >>> at_origin(np.array([[[0.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 5.0]]])).tolist()
-        [True, False]
+        >>> face = np.array([[40.0, 40.0], [60.0, 40.0], [50.0, 60.0], [0.0, 0.0]])
+        >>> near = np.array([[4.0, 9.0], [60.0, 40.0], [50.0, 60.0], [0.0, 0.0]])
+        >>> placeholders(np.stack([face, near])).tolist()
+        [[False, False, False, True], [False, False, False, False]]
     """
-    return np.asarray((landmarks == 0).all(axis=2).sum(axis=1) >= 2)
+    found = np.zeros(landmarks.shape[:2], np.bool_)
+    for position in _PLACEHOLDERS:
+        exact = (landmarks == position).all(axis=2)
+        several = exact.sum(axis=1) >= 2
+        found |= exact & several[:, None]
+        for face in np.flatnonzero(exact.any(axis=1) & ~several):
+            others = landmarks[face][~exact[face] & ~np.isnan(landmarks[face]).any(axis=1)]
+            if len(others) < 2:
+                continue
+            distance = np.linalg.norm(others - position, axis=1).min()
+            found[face] |= exact[face] & (distance > 0.5 * np.ptp(others, axis=0).max())
+    return found
 
 
 def are_fractions(landmarks: NDArray[np.float64]) -> bool:
@@ -41,22 +59,18 @@ def are_fractions(landmarks: NDArray[np.float64]) -> bool:
         >>> are_fractions(np.array([[[0.2, 0.3], [0.7, 0.9]]])), are_fractions(np.array([[[20.0, 30.0], [70.0, 90.0]]]))
         (True, False)
     """
-    return bool(landmarks.size) and bool((np.ptp(landmarks, axis=1) < 2).all() and (np.abs(landmarks) < 10).all())
+    known = landmarks[~np.isnan(landmarks).any(axis=(1, 2))]
+    return bool(known.size) and bool((np.ptp(known, axis=1) < 2).all() and (np.abs(known) < 10).all())
 
 
 def suspect_notes(landmarks: NDArray[np.float64], name: str) -> list[str]:
-    """Return notes on annotated landmarks that are probably missing or not in image px.
+    """Return notes on annotated landmarks that are probably not in image px.
 
     Args:
         landmarks: ``[N, K, 2]`` image px.
         name: the file, for the notes.
     """
     notes = []
-    if unannotated := int(at_origin(landmarks).sum()):
-        notes.append(
-            f"{SUSPECT}{name}: {unannotated} faces have several landmarks at exactly (0, 0), which usually means that "
-            "they are not annotated; `nmebench data verify` names the faces of a list"
-        )
     if are_fractions(landmarks):
         notes.append(f"{SUSPECT}{name}: no face is larger than 2 px: are the landmarks fractions of the image, not px?")
     return notes

@@ -14,6 +14,7 @@ from nmebench.datasets.dataset import Dataset
 from nmebench.datasets.plausibility import suspect_notes
 from nmebench.datasets.readers.arrays import NpzArchive
 from nmebench.datasets.source import DatasetSource, check_single_format, existing_path
+from nmebench.datasets.unlabelled import check_placeholders
 from nmebench.errors import InputError
 from nmebench.geometry.scheme import load as load_scheme
 from nmebench.printable import shown
@@ -75,6 +76,8 @@ def load(place: str | None, *, spec: str, format: str | None = None, split: str 
         raise InputError(f"{name} holds no face with all {scheme.points} landmarks")
     if not np.isfinite(landmarks).all():
         raise InputError(f"{name}: a face that full98 marks as complete has a landmark that is not finite")
+    lines = np.flatnonzero(full) + 1
+    check_placeholders(landmarks, lambda face: f"{name}: face {lines[face]}")
     attributes = np.asarray(table["attributes"])[full].astype(np.bool_)
     subsets = {"test": np.ones(len(landmarks), dtype=np.bool_)}
     subsets |= {subset: attributes[:, columns.index(subset)] for subset in ATTRIBUTES}
@@ -90,7 +93,7 @@ def load(place: str | None, *, spec: str, format: str | None = None, split: str 
         scheme=scheme,
         images=tuple(str(image) for image in table["image"][full]),
         image_root=None,
-        lines=np.flatnonzero(full) + 1,
+        lines=lines,
         landmarks=landmarks,
         subsets=subsets,
         expected=benchmark.load("wflw").expected("test"),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tomli_w
 
 from nmebench.datasets.benchmark import names as benchmark_names
@@ -53,12 +54,22 @@ def write(dataset: Dataset, folder: Path, name: str) -> Path:
 def _faces(dataset: Dataset) -> Iterator[dict[str, Any]]:
     subsets = {name: mask for name, mask in dataset.subsets.items() if name != dataset.split}
     for face, image in enumerate(dataset.images):
-        entry: dict[str, Any] = {"image": image, "landmarks": dataset.landmarks[face].tolist()}
+        entry: dict[str, Any] = {"image": image, "landmarks": _positions(dataset, face)}
+        if dataset.occluded is not None:
+            entry["occluded"] = np.flatnonzero(dataset.occluded[face]).tolist()
         if subsets:
             entry["subsets"] = [name for name, mask in subsets.items() if mask[face]]
         if dataset.rect is not None:
             entry["box"] = dataset.rect[face].tolist()
         yield entry
+
+
+def _positions(dataset: Dataset, face: int) -> list[list[float] | None]:
+    """Return x, y of each landmark, and None for one that is not labelled."""
+    return [
+        point if known else None
+        for point, known in zip(dataset.landmarks[face].tolist(), dataset.labelled[face].tolist(), strict=True)
+    ]
 
 
 def _definition(dataset: Dataset, name: str, annotations: str) -> dict[str, Any]:
@@ -67,6 +78,8 @@ def _definition(dataset: Dataset, name: str, annotations: str) -> dict[str, Any]
     return {
         "name": name,
         "title": name,
+        **({} if dataset.labelled.all() else {"unlabelled": "exclude"}),
+        **({} if dataset.occluded is None else {"occlusion": True}),
         "scheme": scheme.name if known else _scheme_table(scheme),
         "files": {"test": {"faces-json": annotations}},
         "counts": {"test": {"test": len(dataset), **_counts(dataset)}},

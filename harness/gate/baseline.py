@@ -9,7 +9,7 @@ import json
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -152,6 +152,10 @@ def _pack(nme: ArrayLike) -> str:
     return base64.b64encode(zlib.compress(steps.tobytes(), 9)).decode("ascii")
 
 
+_UNLABELLED: Final = -1e9
+"""The coordinate that stands for a landmark without ground truth in :func:`faces_sha256`, px."""
+
+
 def faces_sha256(faces: FaceTable) -> str:
     """Return the SHA-256 of the faces: image names, ground truth and normaliser, rounded to 0.001 px.
 
@@ -161,7 +165,8 @@ def faces_sha256(faces: FaceTable) -> str:
     for image in faces.image:
         digest.update(image.encode("utf-8", "surrogateescape") + b"\0")
     for array in (faces.landmarks, faces.normaliser):
-        steps = np.rint(np.asarray(array, np.float64) * 1000) + 0.0  # turns -0 into 0
+        known = np.where(np.isnan(array), _UNLABELLED, np.asarray(array, np.float64))
+        steps = np.rint(known * 1000) + 0.0  # turns -0 into 0
         digest.update(np.ascontiguousarray(steps.astype("<i8")).tobytes())
     return digest.hexdigest()
 

@@ -106,12 +106,13 @@ def normaliser(
 
     Args:
         scheme: the landmark scheme.
-        landmarks: ground truth ``[N, K, 2]``, image px.
+        landmarks: ground truth ``[N, K, 2]``, image px; NaN for landmarks that are not labelled.
         name: one of ``scheme.normalisers``; None for the scheme's default.
         box_side: ``[N]`` image px, the side of each face's annotated box; needed for ``annotated-box`` only.
 
     Returns:
-        ``[N]`` float64 image px, 0 for a degenerate face.
+        ``[N]`` float64 image px, 0 for a degenerate face, NaN for a face without a landmark that the length needs.
+        Boxes are those of the labelled landmarks.
 
     Raises:
         InputError: the name is unknown, the shape of the landmarks is wrong, or the annotated boxes are missing.
@@ -137,7 +138,7 @@ def normaliser(
             )
         return np.asarray(box_side, dtype=np.float64)
     lengths: NDArray[np.float64]
-    width, height = np.ptp(points, axis=1).T
+    width, height = (np.fmax.reduce(points, axis=1) - np.fmin.reduce(points, axis=1)).T  # they skip NaN
     if rule.kind == "distance":
         ends = points[:, list(rule.first)].mean(1) - points[:, list(rule.second)].mean(1)
         lengths = np.hypot(ends[:, 0], ends[:, 1])

@@ -21,6 +21,10 @@ _FILE: Final = "faces.parquet"
 #: Columns of float64, one number per face.
 _NUMBERS: Final = ("normaliser", "centre_x", "centre_y", "size_x", "size_y")
 
+#: Columns of flags of the landmarks, present only where the annotations tell.
+_OCCLUDED: Final = "occluded"
+_LABELLED: Final = "labelled"
+
 #: Begin of the name of a subset's column.
 _SUBSET: Final = "subset_"
 
@@ -34,7 +38,7 @@ class FaceTable:
     line: np.ndarray
     """int ``[N]``: the 1-based line, or position, in the annotation file."""
     landmarks: np.ndarray
-    """``[N, K, 2]`` image px: the ground truth."""
+    """``[N, K, 2]`` image px: the ground truth; NaN for a landmark that is not labelled."""
     normaliser: np.ndarray
     """``[N]`` image px: the distance by which errors are divided."""
     subsets: Mapping[str, np.ndarray]
@@ -43,6 +47,8 @@ class FaceTable:
     """``[N, 2]`` image px: centre of the box of the run's first box rule."""
     size: np.ndarray
     """``[N, 2]`` image px: width and height of that box, padding included."""
+    occluded: np.ndarray | None = None
+    """bool ``[N, K]``: whether each landmark is occluded; None where the annotations don't tell."""
 
     def __len__(self) -> int:
         """The number of faces."""
@@ -74,7 +80,28 @@ def write_faces(run: Path, faces: FaceTable) -> None:
         **{f"{_SUBSET}{name}": np.asarray(mask, bool) for name, mask in faces.subsets.items()},
         "landmarks": flat,
     }
+    if faces.occluded is not None:
+        columns[_OCCLUDED] = _flags(faces.occluded)
+    labelled = ~np.isnan(faces.landmarks).any(axis=2)
+    if not labelled.all():
+        columns[_LABELLED] = _flags(labelled)
     run_files.write_table(run, _FILE, pa.table(columns))
+
+
+def _flags(values: np.ndarray) -> pa.Array:
+    return pa.array(np.asarray(values, bool).tolist(), pa.list_(pa.bool_()))
+
+
+def _read_flags(column: Mapping[str, Any], name: str, shape: tuple[int, int]) -> np.ndarray | None:
+    """Return a column of flags ``[N, K]``; None if there is no such column, or it has another form."""
+    if name not in column or column[name].type != pa.list_(pa.bool_()):
+        return None
+    values = column[name].combine_chunks()
+    flat = values.flatten()
+    lengths = values.value_lengths().to_numpy(zero_copy_only=False)
+    if flat.null_count or not np.array_equal(lengths, np.full(shape[0], shape[1])):
+        return None
+    return np.asarray(flat.to_numpy(zero_copy_only=False), bool).reshape(shape)
 
 
 def read_faces(run: Path, count: int) -> FaceTable:
@@ -85,7 +112,7 @@ def read_faces(run: Path, count: int) -> FaceTable:
         count: N, the number of faces that ``run.json`` states.
 
     Raises:
-        InputError: the file can't be read, or its faces are not N faces with finite landmarks of one form.
+        InputError: the file can't be read, or its faces are not N faces of one form whose labelled landmarks are finite.
     """
     columns = dict.fromkeys(_NUMBERS, pa.types.is_float64)
     columns |= {"line": pa.types.is_int64, "image": pa.types.is_binary, "landmarks": pa.types.is_list}
@@ -94,6 +121,8 @@ def read_faces(run: Path, count: int) -> FaceTable:
     coordinates = column["landmarks"].combine_chunks()
     flat = coordinates.flatten()
     lengths = np.unique(coordinates.value_lengths().to_numpy(zero_copy_only=False))
+    shape = (table.num_rows, int(lengths[0]) // 2 if len(lengths) else 0)
+    occluded, labelled = (_read_flags(column, name, shape) for name in (_OCCLUDED, _LABELLED))
     why = None
     if table.num_rows != count:
         why = f"has {table.num_rows} faces, run.json has {count}"
@@ -101,7 +130,9 @@ def read_faces(run: Path, count: int) -> FaceTable:
         why = "the landmarks of its faces don't have one form"
     elif any(name.startswith(_SUBSET) and not pa.types.is_boolean(c.type) for name, c in column.items()):
         why = "a subset is not true or false"
-    elif not np.isfinite(flat.to_numpy(zero_copy_only=False)).all():
+    elif any(name in column and flags is None for name, flags in ((_OCCLUDED, occluded), (_LABELLED, labelled))):
+        why = "the flags of its landmarks don't have one form"
+    elif not _finite_where(flat.to_numpy(zero_copy_only=False), labelled):
         why = "a landmark is not a finite number"
     if why is not None:
         raise run_files.damaged(run, _FILE, why)
@@ -113,4 +144,13 @@ def read_faces(run: Path, count: int) -> FaceTable:
         subsets={name.removeprefix(_SUBSET): c.to_numpy() for name, c in column.items() if name.startswith(_SUBSET)},
         centre=np.stack([column["centre_x"].to_numpy(), column["centre_y"].to_numpy()], axis=1),
         size=np.stack([column["size_x"].to_numpy(), column["size_y"].to_numpy()], axis=1),
+        occluded=occluded,
     )
+
+
+def _finite_where(flat: np.ndarray, labelled: np.ndarray | None) -> bool:
+    """Return whether the coordinates are finite where a landmark is labelled, and NaN elsewhere."""
+    if labelled is None:
+        return bool(np.isfinite(flat).all())
+    known = np.repeat(labelled.reshape(-1), 2)
+    return bool(np.isfinite(flat[known]).all() and np.isnan(flat[~known]).all())

@@ -76,6 +76,8 @@ def suspect_note(
         >>> suspect_note(truth + 1, truth, np.full(5, 60.0)) is None
         True
     """
+    whole = _complete(truth)
+    landmarks, truth, normaliser = landmarks[whole], truth[whole], normaliser[whole]
     if not _measurable(landmarks, truth, normaliser):
         return None
     before = _median(landmarks, truth, normaliser)
@@ -137,11 +139,12 @@ def misplaced_notes(
         >>> misplaced_notes(truth[::-1], truth, ["a.jpg", "a.jpg"], np.full(2, 60.0))[0][:63]
         'suspect: 2 predictions fit another face of their photograph bet'
     """
-    if not _measurable(landmarks, truth, normaliser):
+    whole = _complete(truth)
+    if not _measurable(landmarks[whole], truth[whole], normaliser[whole]):
         return []
     places: dict[str, list[int]] = {}
-    for face, image in enumerate(images):
-        places.setdefault(image, []).append(face)
+    for face in np.flatnonzero(whole).tolist():
+        places.setdefault(images[face], []).append(face)
     exchanged: list[str] = []
     single: list[str] = []
     for image, faces in places.items():
@@ -225,6 +228,11 @@ def suspect_cells(
         for cell in cells
     )
     return [note for note in notes if note is not None]
+
+
+def _complete(truth: Array) -> NDArray[np.bool_]:
+    """Return which faces ``[N]`` have all landmarks labelled; the others are not looked at."""
+    return np.asarray(~np.isnan(truth).any(axis=(1, 2)))
 
 
 def _measurable(landmarks: Array, truth: Array, normaliser: NDArray[np.float64]) -> bool:

@@ -122,6 +122,7 @@ def store_predictions(
         subsets=dataset.subsets,
         centre=centre,
         size=size,
+        occluded=dataset.occluded,
     )
     with writing(out, overwrite=overwrite) as work:
         staging = work / "run"
@@ -142,7 +143,7 @@ def _boxes(dataset: Dataset, declared: DeclaredProtocol | None) -> tuple[Array, 
             pass
         else:
             return found.centre, found.size
-    low, high = dataset.landmarks.min(axis=1), dataset.landmarks.max(axis=1)
+    low, high = dataset.extents
     return (low + high) / 2, high - low
 
 

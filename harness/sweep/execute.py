@@ -181,6 +181,7 @@ def _store(
         subsets=dataset.subsets,
         centre=boxes.centre,
         size=boxes.size,
+        occluded=dataset.occluded,
     )
     pictures = None
     if computed.thumbnail_store is not None:

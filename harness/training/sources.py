@@ -51,6 +51,12 @@ def faces(wanted: TrainingFaces, first: int, last: int) -> Iterator[SourceFace]:
         yield from _drawn(wanted, first, last)
         return
     dataset = _load(wanted)
+    unlabelled = np.flatnonzero(~dataset.labelled.all(axis=1))
+    if len(unlabelled):
+        raise InputError(
+            f"{dataset.spec}: {len(unlabelled)} faces have landmarks that are not labelled, the first is on line "
+            f"{dataset.lines[unlabelled[0]]}: training needs every landmark; leave these faces out"
+        )
     box = boxes.create(wanted.box)(dataset)
     sides = box.size.max(axis=1)
     for i in range(first, min(last, len(dataset))):

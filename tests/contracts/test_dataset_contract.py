@@ -41,6 +41,10 @@ FAULTS: dict[str, tuple[Callable[[Dataset], Dataset], str]] = {
         lambda d: replace(d, landmarks=np.where(np.arange(98)[:, None] == 5, np.inf, d.landmarks)),
         "face 0 has a coordinate that is not finite (6 such faces)",
     ),
+    "occlusion fits the landmarks": (
+        lambda d: replace(d, occluded=np.zeros((6, 68), np.bool_)),
+        "occluded is bool [6, 68], expected bool [6, 98]",
+    ),
     "subsets are inside the set": (
         lambda d: replace(d, subsets={**d.subsets, "blur": d.subsets["blur"][1:]}),
         "subset blur is bool [5], expected bool [6]",
@@ -77,11 +81,24 @@ def test_each_fault_fails_its_check(tiny: Any, monkeypatch: pytest.MonkeyPatch, 
     [
         (lambda d: replace(d, landmarks=d.landmarks[:, :97]), "expected [6, 98, 2]"),
         (lambda d: replace(d, landmarks=d.landmarks.astype(np.float32)), "landmarks are float32"),
+        (lambda d: replace(d, landmarks=np.full_like(d.landmarks, np.nan)), "face 0 has no landmark with a position"),
+        (
+            lambda d: replace(d, landmarks=np.where([True, False], d.landmarks, np.nan)),
+            "x and y of a landmark that is not labelled are both NaN",
+        ),
+        (
+            lambda d: replace(
+                d,
+                landmarks=np.where(np.arange(98)[:, None] == 5, np.nan, d.landmarks),
+                occluded=np.ones((6, 98), np.bool_),
+            ),
+            "a landmark without a position is marked as occluded",
+        ),
         (lambda d: replace(d, subsets={"blur": d.subsets["blur"], **d.subsets}), "the first subset is ['blur']"),
         (lambda d: replace(d, subsets={"test": np.arange(6) > 0}), "subset test leaves faces out"),
         (lambda d: replace(d, images=(*d.images[:-1], "none.jpg")), "face 5: there is no file"),
     ],
-    ids=["shape", "type", "order", "incomplete", "missing"],
+    ids=["shape", "type", "no position", "half a position", "occluded", "order", "incomplete", "missing"],
 )
 def test_further_faults_are_found(tiny: Any, monkeypatch: pytest.MonkeyPatch, plant: Any, message: str) -> None:
     good = datasets.load(f"wflw:{tiny.root}")

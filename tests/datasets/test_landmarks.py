@@ -77,11 +77,69 @@ def test_missing_file_and_training_split_are_refused(tmp_path: Path) -> None:
         datasets.load("landmarks")
 
 
-def test_fractions_and_unannotated_landmarks_are_suspect(tmp_path: Path) -> None:
+def test_fractions_are_suspect(tmp_path: Path) -> None:
     np.savez(tmp_path / "fractions.npz", landmarks=POINTS / 200)
-    np.savez(tmp_path / "zeros.npz", landmarks=np.where(np.arange(98)[:, None] < 60, 0.0, POINTS))
-    fractions, zeros = (datasets.load(f"landmarks:{tmp_path}/{name}.npz").notes for name in ("fractions", "zeros"))
-    assert fractions == (
+    assert datasets.load(f"landmarks:{tmp_path}/fractions.npz").notes == (
         "suspect: fractions.npz: no face is larger than 2 px: are the landmarks fractions of the image, not px?",
     )
-    assert zeros[0].startswith("suspect: zeros.npz: 3 faces have several landmarks at exactly (0, 0)")
+
+
+def test_placeholders_are_refused_unless_they_are_marked(tmp_path: Path) -> None:
+    """Planted fault: 60 of 98 landmarks at 0, 0 were scored as truth."""
+    known = np.broadcast_to(np.arange(98) >= 60, (3, 98)) | (np.arange(3) == 1)[:, None]
+    np.savez(tmp_path / "zeros.npz", landmarks=np.where(known[..., None], POINTS, 0.0))
+    with pytest.raises(InputError) as refused:
+        datasets.load(f"landmarks:{tmp_path}/zeros.npz")
+    assert str(refused.value) == (
+        f"{tmp_path}/zeros.npz: face 0 of landmarks: landmark 0 is exactly (0, 0), which means not labelled (60 of 98 "
+        "landmarks): it would be scored as truth; mark it in the array labelled (bool [N, 98]); 2 faces have such "
+        "landmarks"
+    )
+    np.savez(tmp_path / "marked.npz", landmarks=np.where(known[..., None], POINTS, 0.0), labelled=known)
+    dataset = datasets.load(f"landmarks:{tmp_path}/marked.npz")
+    assert np.array_equal(dataset.labelled, known)
+    assert dataset.notes == (
+        "marked.npz: 120 landmarks of 2 faces are not labelled and count in no score: the NME of a face is the mean over "
+        "its labelled landmarks",
+    )
+
+
+def test_faces_without_their_normaliser_are_left_out(tmp_path: Path) -> None:
+    known = np.ones((3, 98), np.bool_)
+    known[1:, 72] = False  # an outer eye corner
+    np.savez(tmp_path / "truth.npz", landmarks=POINTS, labelled=known)
+    dataset = datasets.load(f"landmarks:{tmp_path}/truth.npz")
+    assert dataset.lines.tolist() == [1]
+    assert dataset.notes == (
+        "truth.npz: 2 of 3 faces are left out: the landmarks that inter-ocular measures are not labelled",
+    )
+    np.savez(tmp_path / "none.npz", landmarks=POINTS, labelled=np.zeros((3, 98), np.bool_))
+    with pytest.raises(InputError, match="inter-ocular measures are not labelled on any face of landmarks"):
+        datasets.load(f"landmarks:{tmp_path}/none.npz")
+
+
+def test_another_normaliser_must_be_labelled_on_every_face(tmp_path: Path) -> None:
+    known = np.ones((3, 98), np.bool_)
+    known[1, 96] = False  # a pupil
+    np.savez(tmp_path / "truth.npz", landmarks=POINTS, labelled=known)
+    dataset = datasets.load(f"landmarks:{tmp_path}/truth.npz")
+    assert len(dataset) == 3
+    with pytest.raises(InputError, match=r"'inter-pupil' measures are not labelled on 1 faces, the first is on line 2"):
+        dataset.normaliser("inter-pupil")
+    assert (dataset.normaliser("box-size") > 0).all()
+
+
+def test_landmarks_that_are_not_labelled_may_be_nan_and_occlusion_is_read(tmp_path: Path) -> None:
+    known = np.ones((3, 98), np.bool_)
+    known[1, :5] = False
+    occluded = np.zeros((3, 98), np.bool_)
+    occluded[1, 3:7] = True
+    arrays = {"landmarks": np.where(known[..., None], POINTS, np.nan), "labelled": known, "occluded": occluded}
+    np.savez(tmp_path / "truth.npz", **arrays)
+    dataset = datasets.load(f"landmarks:{tmp_path}/truth.npz")
+    assert np.array_equal(dataset.labelled, known)
+    assert np.flatnonzero(dataset.occluded[1]).tolist() == [5, 6]  # an unlabelled landmark is not occluded
+    assert dataset.limited(1).occluded.shape == (1, 98)
+    np.savez(tmp_path / "other.npz", **arrays | {"labelled": known[:, :68]})
+    with pytest.raises(InputError, match=r"labelled is bool \[3, 68\], expected bool \[3, 98\]"):
+        datasets.load(f"landmarks:{tmp_path}/other.npz")

@@ -261,11 +261,22 @@ def test_backslashes_are_read_as_slashes_without_photographs(tiny: Any) -> None:
     assert datasets.load(f"wflw:{tiny.attr}").images == tiny.images
 
 
-def test_suspect_landmarks_are_noted(tiny: Any) -> None:
-    tiny.edit(tiny.list, lambda text: "0 0 0.0 0.0 " + text.split(" ", 4)[4])
-    found = [note for note in datasets.load(f"wflw:{tiny.list}").notes if note.startswith(datasets.SUSPECT)]
-    assert len(found) == 1
-    assert "1 faces have several landmarks at exactly (0, 0)" in found[0]
+@pytest.mark.parametrize("value", ["0", "-1", "1.0"])
+def test_landmarks_that_are_not_labelled_are_refused(tiny: Any, value: str) -> None:
+    tiny.edit(tiny.list, lambda text: f"{value} {value} {value} {value} " + text.split(" ", 4)[4])
+    position = f"({float(value):g}, {float(value):g})"
+    with pytest.raises(InputError) as refused:
+        datasets.load(f"wflw:{tiny.list}")
+    assert str(refused.value) == (
+        f"{tiny.list}:1: landmark 0 is exactly {position}, which means not labelled (2 of 98 landmarks): it would be "
+        "scored as truth; label them or remove the face"
+    )
+
+
+def test_a_single_landmark_at_the_origin_is_refused_where_the_face_is_elsewhere(tiny: Any) -> None:
+    tiny.edit(tiny.list, lambda text: "0 0 " + text.split(" ", 2)[2])
+    with pytest.raises(InputError, match=r"landmark 0 is exactly \(0, 0\), which means not labelled \(1 of 98"):
+        datasets.load(f"wflw:{tiny.list}")
 
 
 def test_pipes_beside_the_lists_are_not_opened(tiny: Any) -> None:

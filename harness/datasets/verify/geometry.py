@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nmebench.datasets.plausibility import are_fractions, at_origin
+from nmebench.datasets.plausibility import are_fractions, placeholders
 from nmebench.datasets.readers.rows import AnnotatedFaces
 from nmebench.datasets.verify.report import Collector
 from nmebench.geometry.scheme import Scheme, normaliser
@@ -37,7 +37,7 @@ def check_faces(faces: AnnotatedFaces, scheme: Scheme, name: str, into: Collecto
         name,
         [
             (int(lines[face]), f"{zeros[face]} of {points.shape[1]} landmarks are exactly (0, 0): not annotated?")
-            for face in np.flatnonzero(at_origin(points))
+            for face in np.flatnonzero(placeholders(points).any(axis=1))
         ],
     )
     if are_fractions(points):

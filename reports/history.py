@@ -247,6 +247,8 @@ def _title(point: Point) -> str:
 def _label(series: Series) -> str:
     cell = series.record
     decoder = f"{cell.decoder} (other grid)" if cell.mixed else cell.decoder
+    if mapping := cell.settings.get("point mapping"):
+        decoder += f" (mapped {mapping})"
     return f"{display(cell.model, 60)} · {display(decoder, 60)} · {flip_text(cell.flip)} · box {display(cell.box, 40)}"
 
 

@@ -69,6 +69,8 @@ class CellView:
     """The parts, such as ``decoder``, that differ between the run's cells."""
     mixed: bool = False
     """True if a preset decoded heatmaps of another grid; such a cell is labelled and never ranked."""
+    mapping: str = ""
+    """``wflw98 -> ibug68`` for a network of another scheme than the data set's; the cell is labelled with it."""
     diverged: str = ""
     """``diverged on 8 faces``, or empty. A diverged cell is named and takes part in no rank, tie, scale or shading."""
 
@@ -79,8 +81,9 @@ class CellView:
 
     @property
     def decoder_label(self) -> str:
-        """The decoder's spec, labelled for a mixed cell."""
-        return self.decoder + OTHER_GRID if self.mixed else self.decoder
+        """The decoder's spec, labelled for a mixed and for a mapped cell."""
+        mapped = f" (mapped {self.mapping})" if self.mapping else ""
+        return self.decoder + (OTHER_GRID if self.mixed else "") + mapped
 
     @property
     def names(self) -> tuple[str, str, str, str]:
@@ -164,6 +167,7 @@ class RunView:
                 series=series.index(getattr(c, key)),
                 differing=differing,
                 mixed=c.mixed,
+                mapping=c.mapping.label if c.mapping else "",
                 diverged=self.diverged[c.id].text if c.id in self.diverged else "",
             )
             for i, c in enumerate(records)

@@ -112,7 +112,7 @@ def _unmatched(table: Mapping[str, Cells], *, present: int, missing: int) -> dic
     for key, row in table.items():
         cell = row[present]
         if cell is not None and row[missing] is None:
-            found.setdefault((cell.decoder, cell.flip, cell.box), []).append(key)
+            found.setdefault((cell.decoder_label, cell.flip, cell.box), []).append(key)
     return found
 
 

@@ -13,14 +13,22 @@ MAX_CELL_ID: Final = 200
 _CHARACTERS: Final = "a-z0-9.=+_-"
 
 
-def cell_id(model: str, decoder: str, flip: str, box: str) -> str:
+def cell_id(model: str, decoder: str, flip: str, box: str, mapping: str = "") -> str:
     """Return the id of a cell: lower-case letters, digits and ``.=+_-`` only.
+
+    Args:
+        model: the network's name.
+        decoder: the decoder's spec.
+        flip: the flip test.
+        box: the box rule.
+        mapping: the name of the point mapping; empty for a network of the data set's scheme.
 
     Example:
         >>> cell_id("My Net/2", "dark:kernel=17", "flip+shift", "landmarks")
         'my-net-2__dark-kernel=17__flip+shift__landmarks'
     """
-    return "__".join(with_id_characters(part).strip("-.") for part in (model, decoder, flip, box))
+    parts = (model, decoder, flip, box, mapping) if mapping else (model, decoder, flip, box)
+    return "__".join(with_id_characters(part).strip("-.") for part in parts)
 
 
 def with_id_characters(text: str) -> str:

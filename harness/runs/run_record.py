@@ -1,4 +1,4 @@
-"""The typed records of ``run.json`` (schema version 1). A docstring follows every field that needs one."""
+"""The typed records of ``run.json`` (schema version 2). A docstring follows every field that needs one."""
 
 from __future__ import annotations
 
@@ -7,20 +7,28 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from nmebench.files import FileHash
-from nmebench.protocol import Flip
+from nmebench.metric_names import Thresholds
+from nmebench.protocol import THRESHOLD, Flip
 
 __all__ = [
+    "READABLE",
     "SCHEMA_VERSION",
     "CellRecord",
     "CheckpointRecord",
     "DatasetRecord",
+    "MappingRecord",
     "ModelRecord",
     "Provenance",
+    "RescoreRecord",
     "RunRecord",
     "SourceRecord",
 ]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""The version that is written. It has :attr:`RunRecord.thresholds`."""
+
+READABLE = (1, 2)
+"""The versions that are read. Version 1 has FR and AUC at 10 % alone."""
 
 
 class _Record(BaseModel):
@@ -106,6 +114,24 @@ class ModelRecord(_Record):
     """Remarks about values of the card or outputs that are likely to be wrong, one line each."""
 
 
+class MappingRecord(_Record):
+    """The point mapping through which a network was measured on a data set of another landmark scheme."""
+
+    origin: str
+    """The network's scheme."""
+    target: str
+    """The data set's scheme."""
+    sha256: str
+    """Hash of its weights, :attr:`nmebench.geometry.point_mapping.PointMapping.sha256`."""
+    source: str
+    """The publication or code that defines it."""
+
+    @property
+    def label(self) -> str:
+        """``wflw98 -> ibug68``."""
+        return f"{self.origin} -> {self.target}"
+
+
 class CellRecord(_Record):
     """One combination of network, decoder, flip test and box rule."""
 
@@ -122,13 +148,17 @@ class CellRecord(_Record):
     mixed: bool = False
     """True if a preset decoded the heatmaps of a network that was trained in another grid. Such a cell says nothing
     about the network or the decoder, so it is labelled everywhere and never ranked."""
+    mapping: MappingRecord | None = None
+    """Set where the network has another scheme than the data set. Such a cell measures the mapping as well, so it is
+    labelled everywhere and never compared with reported numbers."""
     counts: dict[str, int] = Field(default_factory=dict)
     """The decoder's counters over all landmarks, such as ``empty`` (maps) and ``steps_over_1px``."""
 
     @property
     def decoder_label(self) -> str:
-        """The decoder's spec, followed by :data:`OTHER_GRID` for a mixed cell."""
-        return self.decoder + OTHER_GRID if self.mixed else self.decoder
+        """The decoder's spec, followed by :data:`OTHER_GRID` for a mixed cell and by the mapping of a mapped one."""
+        mapped = f" (mapped {self.mapping.label})" if self.mapping else ""
+        return self.decoder + (OTHER_GRID if self.mixed else "") + mapped
 
 
 OTHER_GRID = " (other grid)"
@@ -176,6 +206,21 @@ class Provenance(_Record):
     """Processor, system and memory of the machine; informative, never compared."""
 
 
+class RescoreRecord(_Record):
+    """How a run was scored from the landmarks of another run; the rest of ``run.json`` is the other run's."""
+
+    normaliser: str
+    """The other run's."""
+    thresholds: Thresholds
+    """The other run's, percent."""
+    run_sha256: str
+    """Hash of the other run's ``run.json``."""
+    nmebench: str
+    """Version of nmebench that rescored."""
+    code_sha256: str = ""
+    command: list[str] = Field(default_factory=list)
+
+
 class RunRecord(_Record):
     """The content of ``run.json``."""
 
@@ -186,6 +231,12 @@ class RunRecord(_Record):
     configuration: dict[str, Any] = Field(default_factory=dict)
     """The options of the sweep; sufficient to repeat it."""
     normaliser: str = "inter-ocular"
+    """Name of the normaliser of the landmark scheme."""
+    thresholds: Thresholds = (THRESHOLD,)
+    """Thresholds of FR and AUC, percent; they name the columns of ``scores.csv``. The first is the one that pages and
+    lines with a single FR or AUC show."""
+    rescored: RescoreRecord | None = None
+    """Set where ``nmebench score`` made the run from the landmarks of another one."""
     dataset: DatasetRecord
     models: list[ModelRecord]
     cells: list[CellRecord]

@@ -77,7 +77,10 @@ def cell_settings(run: Run, cell: CellRecord) -> dict[str, str]:
         return _declared_settings(declared_protocol(run) or {}, model, cell.box)
     details = _mapping(model.engine_details)
     precision = str(details.get("precision") or "float32")
-    return _settings(model.card, run.record.configuration, cell.box, "float32" if precision == "f32" else precision)
+    found = _settings(model.card, run.record.configuration, cell.box, "float32" if precision == "f32" else precision)
+    if cell.mapping is not None:
+        found["point mapping"] = f"{cell.mapping.label} (sha256 {cell.mapping.sha256[:8]})"
+    return found
 
 
 def declared_protocol(run: Run) -> Mapping[str, Any] | None:

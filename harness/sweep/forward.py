@@ -84,7 +84,7 @@ class Forward:
         self.card = network.built.card
         self.clock, self.workers, self.pool = clocks.stages, clocks.workers, pool
         self.thumbnail_store = thumbnail_store
-        self.permutation = torch.tensor(plan.dataset.scheme.flip, dtype=torch.int64)
+        self.permutation = torch.tensor(network.scheme.flip, dtype=torch.int64)
         self.passes = ("plain",) if set(network.flips) == {"none"} else ("plain", "mirrored")
         self.engine: engines.Engine | None = None
         self.kept_outputs: BatchStore | None = None
@@ -117,7 +117,7 @@ class Forward:
 
     def _open_kept_outputs(self) -> BatchStore:
         width, height = self.card.input.size
-        values_per_face = self.plan.dataset.scheme.points * (width // 4) * (height // 4)  # at stride 4
+        values_per_face = self.network.scheme.points * (width // 4) * (height // 4)  # at stride 4
         bytes_of_all = len(self.plan.dataset) * values_per_face * 2 * len(self.passes)
         check_budget("heatmaps", bytes_of_all, self._budget)
         return BatchStore.open(cache_folder(), "heatmaps", self.network.key)
@@ -247,7 +247,8 @@ class Forward:
 
     def _check(self, number: int, outputs: Mapping[str, torch.Tensor], difference: float | None) -> None:
         """Check shape and finiteness of the first batch's outputs, and store the :class:`FirstBatch`."""
-        preflight.check_outputs(self.network.built, self.plan.dataset, outputs, len(self.network.batches[number]))
+        faces = len(self.network.batches[number])
+        preflight.check_outputs(self.network.built, self.plan.dataset, outputs, faces, scheme=self.network.scheme)
         self._check_split(outputs)
         heatmaps = outputs.get("heatmaps")
         self.first_batch = FirstBatch(

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from nmebench.datasets.dataset import Dataset
 from nmebench.decoders.interface import Decoder
 from nmebench.engines import model_cache
 from nmebench.files import file_sha256
+from nmebench.geometry.point_mapping import PointMapping
 from nmebench.models import Built
 from nmebench.models.card import Card, Weights
 from nmebench.plugin_source import plugin_sources
@@ -89,7 +91,8 @@ def network_key(data: str, boxes: Boxes, built: Built, batch_size: int, configur
 
     The batch size and the number of threads are included because they change the order of floating-point sums.
     ``keep_heatmaps`` is included because it rounds the outputs to float16. Of code that a card names by a file, the
-    state of the network is included too, because its constructor may have read a data file.
+    state of the network is included too, because its constructor may have read a data file. If this state has no hash,
+    the key is another one each time.
 
     Args:
         data: the result of :func:`data_key`.
@@ -107,14 +110,14 @@ def network_key(data: str, boxes: Boxes, built: Built, batch_size: int, configur
         engine=[configuration.engine, configuration.threads, configuration.seed],
         float16=configuration.keep_heatmaps,
         grid=built.grid,
-        state=model_cache.cache_key(built.module) if built.is_own_code else None,
+        state=_state(built),
         code=[_plugins(network_code(built)), package_hash(*_FORWARD_SOURCES), file_sha256(Path(grids.__file__))],
         versions=provenance.versions(),
     )
 
 
-def cell_key(network: str, decoder: Decoder | None, flip: str) -> str:
-    """Return the key of a cell's landmarks: the network's outputs, the decoder's spec and code, and the flip test.
+def cell_key(network: str, decoder: Decoder | None, flip: str, mapping: PointMapping | None = None) -> str:
+    """Return the key of a cell's landmarks: the network's outputs, decoder (spec and code), flip test and mapping.
 
     Changing a decoder of another package therefore leaves the finished results of all other cells valid.
 
@@ -122,8 +125,11 @@ def cell_key(network: str, decoder: Decoder | None, flip: str) -> str:
         network: the result of :func:`network_key`.
         decoder: None for a network that outputs landmarks.
         flip: one of :data:`nmebench.protocol.FLIPS`.
+        mapping: the mapping of the landmarks to the data set's scheme; None where the network has that scheme.
     """
+    mapped = {} if mapping is None else {"mapping": [mapping.sha256, mapping.origin.flip.tolist()]}
     return _digest(
+        **mapped,
         network=network,
         decoder=DIRECT if decoder is None else decoder.spec,
         flip=flip,
@@ -134,6 +140,16 @@ def cell_key(network: str, decoder: Decoder | None, flip: str) -> str:
 def network_code(built: Built) -> list[object]:
     """Return the factory and the classes whose source code produces a network's outputs."""
     return list(built.code)
+
+
+def _state(built: Built) -> str | None:
+    """The hash of everything that a network of the user's code holds; None for a registered network.
+
+    A state without a hash gets a random text, so that no sweep reuses a batch that another state may have given.
+    """
+    if not built.is_own_code:
+        return None
+    return model_cache.cache_key(built.module) or secrets.token_hex(32)
 
 
 def _plugins(code: Iterable[object]) -> list[object]:

@@ -154,7 +154,7 @@ class NetworkSweep:
         for cell in cells:
             spent = Clock()
             with spent.processor("decode"), torch.inference_mode():
-                results[cell.key] = self._decode(cell, outputs, rows, passes)
+                results[cell.key] = self._mapped(self._decode(cell, outputs, rows, passes))
             self.workers.spend(f"decode {cell.record.decoder}", spent["decode"])
             self.cells_clock.spend(cell.record.id, spent["decode"])
         return results
@@ -182,7 +182,7 @@ class NetworkSweep:
         if cell.record.flip != "flip-coords":
             landmarks, found = decoded(cell.record.flip)
             return Result(geometry.to_image(landmarks, decoder.chain), found.scores.cpu().numpy(), found.counts)
-        permutation = self.plan.dataset.scheme.flip
+        permutation = self.network.scheme.flip
         (here, plain), (there, mirrored) = decoded("none"), decoded("mirrored")
         found_here, found_there = ((landmarks != -1).any(axis=-1) for landmarks in (here, there))
         mean = flip_test.average_landmarks(
@@ -198,6 +198,14 @@ class NetworkSweep:
         counts["one_pass"] = int((found_here != found_there[:, permutation]).sum())
         names = sorted({*plain.counts, *counts})  # a sum of counters leaves out zeros
         return Result(geometry.input_to_image(mean, decoder.chain), scores, {name: counts[name] for name in names})
+
+    def _mapped(self, result: Result) -> Result:
+        """Return a result in the data set's scheme; the mapping applies to landmarks in image px."""
+        mapping = self.network.mapping
+        if mapping is None:
+            return result
+        confidence = mapping.confidence(result.confidence).astype(np.float32)
+        return Result(mapping.landmarks(result.landmarks), confidence, result.counts)
 
     @property
     def _first_batch(self) -> FirstBatch:

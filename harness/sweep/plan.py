@@ -16,17 +16,20 @@ from nmebench.datasets.dataset import Dataset
 from nmebench.decoders.interface import Decoder
 from nmebench.errors import InputError
 from nmebench.geometry import Geometry
+from nmebench.geometry.point_mapping import PointMapping
+from nmebench.geometry.scheme import Scheme
 from nmebench.models.card import Card
 from nmebench.models.table_protocol import TableProtocol, table_protocol
 from nmebench.paths import cache_folder
 from nmebench.protocol import DIRECT, Flip
 from nmebench.runs.cell_id import MAX_CELL_ID, cell_id
 from nmebench.runs.names import check_name
-from nmebench.runs.run_record import CellRecord
+from nmebench.runs.run_record import CellRecord, MappingRecord
 from nmebench.sweep import keys, preflight
 from nmebench.sweep.batch_store import BatchStore
 from nmebench.sweep.batches import batch_size_for, batches_of
 from nmebench.sweep.configuration import SweepConfiguration
+from nmebench.sweep.network_scheme import scheme_and_mapping
 
 __all__ = ["NetworkPlan", "Plan", "PlannedCell", "make"]
 
@@ -67,6 +70,10 @@ class NetworkPlan:
     """The positions of each batch's faces in the dataset."""
     batch_size: int
     """Faces per batch."""
+    scheme: Scheme
+    """The scheme of the network's landmarks."""
+    mapping: PointMapping | None
+    """The mapping of its landmarks to the data set's scheme; None where both are the same."""
     cells: tuple[PlannedCell, ...]
     key: str
     """:func:`nmebench.sweep.keys.network_key`."""
@@ -291,13 +298,14 @@ def _network(
             f"card {card.name}: input.convention = 'udp' is a warp, and the box {box!r} is cut out and resized: set "
             "resample = 'affine' in [input], or another convention"
         )
+    scheme, mapping = scheme_and_mapping(card, dataset, reads_truth=built.reads != "images")
     batch_size = configuration.batch_size or batch_size_for(
-        card, dataset.scheme.points, _outputs_of(built), engines.device_of(configuration.engine)
+        card, scheme.points, _outputs_of(built), engines.device_of(configuration.engine)
     )
     crops_key = keys.crops_key(data_key, boxes, card, batch_size)
     if check:
         kept = BatchStore(cache_folder() / "crops" / crops_key[:32]) if configuration.keep_crops else None
-        preflight.check(built, dataset, boxes, kept)
+        preflight.check(built, dataset, boxes, kept, scheme=scheme)
     network_key = keys.network_key(data_key, boxes, built, batch_size, configuration)
     return NetworkPlan(
         built=built,
@@ -307,24 +315,40 @@ def _network(
         boxes=boxes,
         batches=batches_of(dataset, batch_size),
         batch_size=batch_size,
-        cells=tuple(_cell(built, decoder, flip, box, network_key) for decoder in chosen for flip in flips),
+        scheme=scheme,
+        mapping=mapping,
+        cells=tuple(_cell(built, decoder, flip, box, network_key, mapping) for decoder in chosen for flip in flips),
         key=network_key,
         crops_key=crops_key,
     )
 
 
-def _cell(built: models.Built, decoder: Decoder | None, flip: Flip, box: str, network_key: str) -> PlannedCell:
+def _cell(
+    built: models.Built,
+    decoder: Decoder | None,
+    flip: Flip,
+    box: str,
+    network_key: str,
+    mapping: PointMapping | None,
+) -> PlannedCell:
     spec = decoder.spec if decoder else DIRECT
     record = CellRecord(
-        id=cell_id(built.card.name, spec, flip, box),
+        id=cell_id(built.card.name, spec, flip, box, mapping.name if mapping else ""),
         model=built.card.name,
         decoder=spec,
         flip=flip,
         box=box,
         convention=decoder.chain.map if decoder and decoder.chain else built.grid,
         mixed=decoder is not None and _mixed(built, decoder),
+        mapping=_mapping_record(mapping) if mapping else None,
     )
-    return PlannedCell(record, decoder, keys.cell_key(network_key, decoder, flip))
+    return PlannedCell(record, decoder, keys.cell_key(network_key, decoder, flip, mapping))
+
+
+def _mapping_record(mapping: PointMapping) -> MappingRecord:
+    return MappingRecord(
+        origin=mapping.origin.name, target=mapping.target.name, sha256=mapping.sha256, source=mapping.source
+    )
 
 
 def _check_ids(cells: Sequence[CellRecord]) -> None:

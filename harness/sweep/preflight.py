@@ -13,12 +13,14 @@ from nmebench.datasets.dataset import Dataset
 from nmebench.errors import InputError
 from nmebench.geometry import Geometry
 from nmebench.geometry import crop as cropping
+from nmebench.geometry.scheme import Scheme
 from nmebench.models import Built
 from nmebench.models.errors import ModelError
 from nmebench.models.python_code import described, own_errors
 from nmebench.sweep.batch_store import BatchStore
 from nmebench.sweep.clock import Clock
 from nmebench.sweep.crop_loader import CropLoader
+from nmebench.sweep.network_scheme import mapping_hint
 
 __all__ = ["check", "check_outputs", "engine_errors"]
 
@@ -36,7 +38,9 @@ _SHAPES = {
 }
 
 
-def check(built: Built, dataset: Dataset, boxes: Boxes, kept_crops: BatchStore | None = None) -> None:
+def check(
+    built: Built, dataset: Dataset, boxes: Boxes, kept_crops: BatchStore | None = None, *, scheme: Scheme | None = None
+) -> None:
     """Run the first face through a network, alone and beside its dark mirror image, and check both outputs.
 
     The pair shows what one face can't: a forward pass that only works for a batch of one, and outputs that depend on
@@ -47,6 +51,7 @@ def check(built: Built, dataset: Dataset, boxes: Boxes, kept_crops: BatchStore |
         dataset: the faces.
         boxes: their boxes on the input's aspect ratio.
         kept_crops: crops of an earlier sweep; None reads the photograph.
+        scheme: the scheme of the network's landmarks; None for the data set's.
 
     Raises:
         InputError: the network fails or its outputs can't be used; one line names the network and the reason.
@@ -59,10 +64,10 @@ def check(built: Built, dataset: Dataset, boxes: Boxes, kept_crops: BatchStore |
     with torch.inference_mode():
         with own_errors(who, f"forward for {[1, *pair.shape[1:]]}"):
             alone: Any = built.module(pair[:1])
-        check_outputs(built, dataset, alone, 1)
+        check_outputs(built, dataset, alone, 1, scheme=scheme)
         with own_errors(who, size):
             both: Any = built.module(pair)
-        check_outputs(built, dataset, both, 2)
+        check_outputs(built, dataset, both, 2, scheme=scheme)
     for name, value in alone.items():
         if both[name].shape[1:] != value.shape[1:]:
             raise InputError(
@@ -77,14 +82,15 @@ def check(built: Built, dataset: Dataset, boxes: Boxes, kept_crops: BatchStore |
             )
 
 
-def check_outputs(built: Built, dataset: Dataset, outputs: Any, faces: int) -> None:
+def check_outputs(built: Built, dataset: Dataset, outputs: Any, faces: int, *, scheme: Scheme | None = None) -> None:
     """Check names, dimensions, number of points and values of a network's outputs.
 
     Args:
         built: the network.
-        dataset: the faces; its scheme has the number of points.
+        dataset: the faces.
         outputs: what the network returned.
         faces: number of faces in the batch.
+        scheme: the scheme of the network's landmarks, which has the number of points; None for the data set's.
 
     Raises:
         InputError: an output is missing or can't be used.
@@ -96,7 +102,7 @@ def check_outputs(built: Built, dataset: Dataset, outputs: Any, faces: int) -> N
     missing = [name for name in needed if name not in outputs]
     if missing:
         raise InputError(f"{who}: gives {_listed(outputs)} and no {missing[0]}; correct kind or names in [output]")
-    points = dataset.scheme.points
+    points = (scheme or dataset.scheme).points
     for name, value in outputs.items():
         shape = list(value.shape)
         wanted = _SHAPES.get(name)
@@ -107,9 +113,12 @@ def check_outputs(built: Built, dataset: Dataset, outputs: Any, faces: int) -> N
         if shape[0] != faces:
             raise InputError(f"{who}: gives {name} {shape} for {faces} faces; the first dimension must be the batch")
         if shape[1] != points:
+            whose = dataset.spec
+            if scheme is not None and scheme.name != dataset.scheme.name:
+                whose = f"the scheme of its card, from which the mapping leads to {dataset.scheme.name},"
             raise InputError(
-                f"{who}: outputs {shape[1]} landmarks, but {dataset.spec} has {points} ({dataset.scheme.name});"
-                f" {_points_hint(value, points)}"
+                f"{who}: outputs {shape[1]} landmarks, but {whose} has {points} ({(scheme or dataset.scheme).name});"
+                f" {_points_hint(value, points, dataset)}"
             )
         if not bool(torch.isfinite(value).all()):
             raise InputError(
@@ -141,9 +150,8 @@ class engine_errors:  # noqa: N801 - used like a function
             raise InputError(f"model {self.model!r}: {error}") from error
         if isinstance(error, (MemoryError, OSError)) or "out of memory" in str(error):
             return
-        raise InputError(
-            f"model {self.model!r}: engine {self.engine} failed: {described(error)}; use --engine torch"
-        ) from error
+        way_out = "" if self.engine == "torch" else "; use --engine torch"
+        raise InputError(f"model {self.model!r}: engine {self.engine} failed: {described(error)}{way_out}") from error
 
 
 def _pair(
@@ -165,10 +173,12 @@ def _pair(
     return torch.from_numpy(cropping.normalise(pair, mean=card.mean, std=card.std, colour=card.colour))
 
 
-def _points_hint(output: torch.Tensor, points: int) -> str:
+def _points_hint(output: torch.Tensor, points: int, dataset: Dataset) -> str:
     """The way out for an output ``[N, K, ...]`` of another number of points."""
     if output.ndim == 4 and output.shape[-1] == points:
         return 'layout = "nhwc" in [output] reads heatmaps [N, h, w, K]'
+    if hint := mapping_hint(output.shape[1], dataset):
+        return hint
     if output.shape[1] > points:
         return f"channels in [output] chooses {points} of them, or use a network of that scheme"
     return "use a network of that scheme"

@@ -59,7 +59,7 @@ def section(view: RunView) -> Neighbours | None:
             continue
         seen.add(headline.cell.model)
         nme = float(view.nme[headline.cell.index].mean())
-        hidden = bool(why) or bool(headline.cell.diverged)
+        hidden = bool(why) or bool(headline.cell.diverged) or bool(headline.cell.mapping)
         better, worse = ("", "") if hidden else _neighbours(nme, candidates)
         rows.append(NeighbourRow(headline, number(nme, 2 if nme < 1000 else 0), better, worse))
     return Neighbours(tuple(rows), why, len(candidates))
@@ -71,6 +71,9 @@ def obstacle(view: RunView, candidates: Sequence[PublishedRow]) -> str:
     if not candidates:
         measured = sorted({display(row.dataset, 40) for row in published.load()})
         return f"this run measured {display(dataset.name, 40)}; published rows are known for {sentence_list(measured)}"
+    if all(cell.mapping for cell in view.cells):
+        mappings = sentence_list(list(dict.fromkeys(cell.mapping for cell in view.cells)))
+        return f"the networks were measured through the mapping {mappings}, and published ones give the landmarks"
     if not dataset.complete:
         return f"this run has {display(dataset.describe(), 80)}, and published values are for the full set"
     return ""

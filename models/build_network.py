@@ -149,6 +149,7 @@ def _build(
     from nmebench.models.output_adapter import adapted
 
     options = _options(card, make)
+    own_code = not has_reserved_options(make)
     loaded: LoadedCheckpoint | None = None
     if path is not None and reads_weights(make):
         loaded = checkpoint.LoadedCheckpoint(checkpoint.verify(path, sha256=sha256, hash_prefix=hash_prefix))
@@ -157,7 +158,9 @@ def _build(
         module = call_factory(card.architecture, make, None, options)
         if path is not None:
             key, prefix = (card.weights.key, card.weights.prefix) if isinstance(card.weights, Weights) else (None, None)
-            loaded = checkpoint.load(module, path, sha256=sha256, hash_prefix=hash_prefix, key=key, prefix=prefix)
+            loaded = checkpoint.load(
+                module, path, sha256=sha256, hash_prefix=hash_prefix, key=key, prefix=prefix, own_code=own_code
+            )
         elif next(module.parameters(), None) is not None:
             # Random weights would give a number that looks like a result.
             raise ModelError(f"{card.name} has parameters and its card names no weights: give --weights FILE")
@@ -168,7 +171,7 @@ def _build(
             table,
             f"card {card.name}",
             image_layout=card.input.layout,
-            own_code=not has_reserved_options(make),
+            own_code=own_code,
         )
     _check_input_size(card, module)
     return Built(module, card, path, loaded, make=make, again=again)

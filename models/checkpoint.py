@@ -208,12 +208,13 @@ def load(
     hash_prefix: str | None = None,
     key: str | None = None,
     prefix: str | None = None,
+    own_code: bool = False,
 ) -> LoadedCheckpoint:
     """Load a checkpoint into a network strictly: exactly its parameters, with their shapes and finite values.
 
-    ``module.namings`` lists the code bases whose parameter names are understood. The naming with the fewest differences
-    is used and reported. Of several tables of parameters in the file, the only one that fits is loaded; if several fit
-    and differ (weights and their moving average), ``key`` must choose.
+    ``module.namings`` of a registered network lists the code bases whose parameter names are understood. The naming
+    with the fewest differences is used and reported. Of several tables of parameters in the file, the only one that
+    fits is loaded; if several fit and differ (weights and their moving average), ``key`` must choose.
 
     Args:
         module: the network; it is changed only if the complete file is valid.
@@ -222,6 +223,7 @@ def load(
         hash_prefix: the first digits of the expected SHA-256, if known.
         key: the entry that holds the parameters, with dots between the levels.
         prefix: beginning of the parameters' names, which is removed; names without it are left out.
+        own_code: True for a user's own code, whose attribute ``namings`` may mean anything and isn't read.
 
     Raises:
         CheckpointError: the file can't be loaded; one line names the file and the first problems.
@@ -230,7 +232,8 @@ def load(
     found = verify(path, sha256=sha256, hash_prefix=hash_prefix)
     content = read_content(path)
     wanted: Mapping[str, Tensor] = module.state_dict()
-    namings: Sequence[Naming] = getattr(module, "namings", ()) or (Naming("own", ()),)
+    known: Sequence[Naming] = () if own_code else getattr(module, "namings", ())
+    namings = known or (Naming("own", ()),)
     given = _entries(content, path, key, prefix)
     matches = [_compare(entry, wanted, namings) for entry in given]
     best = _fitting(matches, path) or min(matches, key=lambda match: match.problems)

@@ -155,7 +155,7 @@ def create(name: str, weights: str | Path | None = None, **options: Any) -> nn.M
     if weights is not None and not reads_weights(make):
         from nmebench.models.checkpoint import load
 
-        load(module, weights)
+        load(module, weights, own_code=not has_reserved_options(make))
     return module
 
 

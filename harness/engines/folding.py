@@ -7,7 +7,9 @@ from collections import Counter
 from functools import partial
 
 import torch
+from timm.layers import BatchNormAct2d, Conv2dSame  # type: ignore[attr-defined]
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 __all__ = ["fold_batch_norms"]
@@ -19,7 +21,8 @@ def fold_batch_norms(module: nn.Module, images: Tensor) -> tuple[nn.Module, int,
     """Copy a network with each BatchNorm folded into the convolution that it directly follows.
 
     One forward pass shows which BatchNorm follows which convolution; names don't matter. A pair is folded if the
-    BatchNorm reads the tensor object that the convolution returned and both run once. The folded weights are computed
+    BatchNorm reads the tensor object that the convolution returned, both run once, and both are torch's or timm's own
+    classes, or compute the same. The folded weights are computed
     in float64. If another module also reads the convolution's output, that module sees a changed input;
     :func:`nmebench.engines.check_engine` detects this and any other error.
 
@@ -52,7 +55,8 @@ def _find_pairs(module: nn.Module, images: Tensor) -> tuple[list[tuple[nn.Module
     read: list[tuple[Tensor, str]] = []
     calls: Counter[nn.Module] = Counter()
     hooks = []
-    norms = {name: m for name, m in module.named_modules() if isinstance(m, nn.BatchNorm2d)}
+    all_norms = [m for m in module.modules() if isinstance(m, nn.BatchNorm2d)]
+    norms = {name: m for name, m in module.named_modules() if isinstance(m, nn.BatchNorm2d) and _is_usual(m)}
 
     def record_output(convolution: nn.Module, _: object, output: Tensor) -> None:
         calls[convolution] += 1
@@ -62,7 +66,8 @@ def _find_pairs(module: nn.Module, images: Tensor) -> tuple[list[tuple[nn.Module
         calls[norm] += 1
         read.append((inputs[0], name))
 
-    hooks += [m.register_forward_hook(record_output) for m in module.modules() if isinstance(m, _CONVOLUTIONS)]
+    usual = [m for m in module.modules() if isinstance(m, _CONVOLUTIONS) and _is_usual(m)]
+    hooks += [m.register_forward_hook(record_output) for m in usual]
     hooks += [norm.register_forward_pre_hook(partial(record_input, name)) for name, norm in norms.items()]
     try:
         with torch.inference_mode():
@@ -78,7 +83,28 @@ def _find_pairs(module: nn.Module, images: Tensor) -> tuple[list[tuple[nn.Module
             continue
         if norms[name].running_mean is not None and norms[name].running_var is not None:
             pairs.append((convolution, name))
-    return pairs, len(norms)
+    return pairs, len(all_norms)
+
+
+def _is_usual(module: nn.Module) -> bool:
+    """Return whether a module computes what torch's or timm's class does, with weights that may be replaced.
+
+    A class of the user's may have another ``forward``, an attribute ``act`` of its own, or weights that are computed.
+    """
+    if module._forward_hooks or module._forward_pre_hooks or parametrize.is_parametrized(module):
+        return False
+    kind = type(module)
+    if kind in (BatchNormAct2d, Conv2dSame):
+        return True
+    of_torch = (nn.BatchNorm2d, *_CONVOLUTIONS)
+    return any(
+        isinstance(module, base) and kind.forward is base.forward and _convolves(kind) is _convolves(base)
+        for base in of_torch
+    )
+
+
+def _convolves(kind: type[nn.Module]) -> object:
+    return getattr(kind, "_conv_forward", None)
 
 
 def _fold(convolution: nn.Module, norm: nn.BatchNorm2d) -> None:
@@ -108,5 +134,4 @@ def _fold(convolution: nn.Module, norm: nn.BatchNorm2d) -> None:
 
 def _drop_and_activation(norm: nn.BatchNorm2d) -> nn.Module:
     """The dropout and activation that timm's BatchNormAct2d applies after normalising; else the identity."""
-    after = [getattr(norm, name) for name in ("drop", "act") if isinstance(getattr(norm, name, None), nn.Module)]
-    return nn.Sequential(*after) if after else nn.Identity()
+    return nn.Sequential(norm.drop, norm.act) if isinstance(norm, BatchNormAct2d) else nn.Identity()

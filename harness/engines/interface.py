@@ -204,7 +204,7 @@ def check_outputs(engine: Engine, outputs: Mapping[str, Tensor], plain: Mapping[
         difference = float((value - expected).abs().max()) if value.numel() else 0.0
         allowed = TOLERANCE * max(1.0, float(expected.abs().max()) if expected.numel() else 1.0)
         if engine.exact and not difference <= allowed:  # "not <=" also refuses NaN
-            way_out = "its code is wrong: undo the last edit" if engine.name == "torch" else "use --engine torch"
+            way_out = "please report this fault" if engine.name == "torch" else "use --engine torch"
             raise InputError(
                 f"engine {engine.name} differs from plain torch by {difference:.2g} in {name} on the first batch"
                 f" (at most {allowed:.2g} is allowed): {way_out}"

@@ -7,19 +7,15 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
-from types import BuiltinFunctionType, FunctionType, MethodType
-from typing import Any
 
-import numpy as np
-import torch
 from filelock import FileLock, Timeout
-from torch import Tensor, nn
+from torch import nn
 
 from nmebench.bounded_read import parse_json, read_bounded
+from nmebench.engines.state_hash import network_state
 from nmebench.errors import InputError
 from nmebench.files import write_atomically
 from nmebench.paths import cache_folder
@@ -38,9 +34,6 @@ _SUFFIX = ".network"
 _DIGEST_BYTES = 32
 _LARGEST = 16 * 2**30
 
-#: Attributes of every module that are hashed elsewhere or don't affect the outputs in eval mode.
-_MODULE_ATTRIBUTES = frozenset(nn.Module().__dict__)
-
 
 def folder() -> Path:
     """Return the folder of converted networks: ``engines/`` in the cache folder."""
@@ -56,7 +49,8 @@ def cache_key(module: nn.Module, *facts: object) -> str | None:
 
     Returns:
         64 hexadecimal digits; None for a network whose code can't be found, for example because a class was defined in
-        an interpreter. Such a network must not be cached.
+        an interpreter, or whose state has no exact description (:mod:`nmebench.engines.state_hash`). Such a network
+        must not be cached.
     """
     try:
         return _cache_key(module, facts)
@@ -65,80 +59,13 @@ def cache_key(module: nn.Module, *facts: object) -> str | None:
 
 
 def _cache_key(module: nn.Module, facts: Sequence[object]) -> str:
-    modules = dict(module.named_modules())
-    sources = plugin_sources({type(one): None for one in modules.values()})
+    sources = plugin_sources({type(one): None for one in module.modules()})
     # A plug-in may import any module of this project.
     code = code_hash() if sources else package_hash("nmebench.engines", "nmebench.models")
     digest = hashlib.sha256()
-    for fact in (repr(module), *facts, code, [source.identity for source in sources]):
+    for fact in (network_state(module), *facts, code, [source.identity for source in sources]):
         digest.update(repr(fact).encode() + b"\0")
-    for name, one in modules.items():
-        attributes = {key: value for key, value in vars(one).items() if key not in _MODULE_ATTRIBUTES}
-        kind = type(one)
-        generated = getattr(one, "code", None)  # by torch.fx and TorchScript
-        text = generated if isinstance(generated, str) else ""
-        described = (name, kind.__module__, kind.__qualname__, text, _value(attributes, {}))
-        digest.update(repr(described).encode() + b"\0")
-    for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
-        digest.update(f"{name} {_value(tensor, {})}\0".encode())
     return digest.hexdigest()
-
-
-def _value(value: object, seen: dict[int, object]) -> object:
-    """A text or list that two equal values of a module's attribute share, in any process.
-
-    Args:
-        value: the value.
-        seen: the containers and objects on the way, by their id. It keeps them alive, because Python gives the id of
-            an object that is gone to the next one.
-    """
-    if value is None or isinstance(value, (bool, int, float, complex, str, bytes, torch.dtype, torch.device)):
-        return repr(value)
-    if isinstance(value, Tensor):
-        if value.layout != torch.strided or value.is_quantized:
-            raise InputError(f"a tensor of layout {value.layout} and type {value.dtype} has no hash")
-        raw = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
-        return f"{value.dtype} {list(value.shape)} {hashlib.sha256(raw).hexdigest()}"
-    if isinstance(value, (np.ndarray, np.generic)) and not value.dtype.hasobject:
-        return f"{value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
-    if isinstance(value, (type, FunctionType, BuiltinFunctionType, MethodType)):
-        return f"{value.__module__}.{value.__qualname__}"
-    kind = f"{type(value).__module__}.{type(value).__qualname__}"
-    if id(value) in seen or isinstance(value, nn.Module):
-        return kind  # modules are hashed by their own names
-    seen[id(value)] = value
-    parts: Iterable[Any]
-    if isinstance(value, partial):
-        parts = [value.func, value.args, value.keywords]
-    elif isinstance(value, Mapping):
-        parts = _flat(value)
-    elif isinstance(value, (set, frozenset)):
-        return [kind, *sorted(repr(_value(one, seen)) for one in value)]
-    elif isinstance(value, (list, tuple)):
-        parts = value
-    else:
-        parts = _state(value)
-    return [kind, *(_value(one, seen) for one in parts)]
-
-
-def _flat(table: Mapping[Any, Any]) -> list[Any]:
-    return [part for key, one in table.items() for part in (repr(key), one)]
-
-
-def _state(value: object) -> list[Any]:
-    """Return an object's attributes, or what ``pickle`` would store of one that keeps its content in C."""
-    kind = type(value)
-    own = any(
-        getattr(kind, name) is not getattr(object, name) for name in ("__reduce__", "__reduce_ex__", "__getstate__")
-    )
-    if (own or not hasattr(value, "__dict__")) and not kind.__module__.startswith("torch"):
-        try:
-            stored = value.__reduce_ex__(4)
-        except (AttributeError, TypeError, ValueError, NotImplementedError):
-            stored = None  # such as a lock or an open file, which have no content
-        if isinstance(stored, tuple):
-            return [list(part) if isinstance(part, Iterator) else part for part in stored]
-    return _flat(getattr(value, "__dict__", {}))
 
 
 def read(key: str) -> dict[str, bytes] | None:

@@ -161,7 +161,7 @@ class OpenVinoEngine(Engine):
 def _store(key: str | None, compiled: Any, names: tuple[str, ...]) -> str:
     """Store a compiled network in the cache; return the reason if that fails, which costs the next run seconds."""
     if key is None:
-        return "; not kept, because a class of the network has no source file"
+        return "; not kept, because a class of the network has no source file or its state has no hash"
     try:
         model_cache.write(
             key, {"compiled": bytes(compiled.export_model().getbuffer()), "outputs": "\n".join(names).encode()}

@@ -51,7 +51,37 @@ class _TwoNorms(nn.Module):
         return out
 
 
+class _Doubled(nn.BatchNorm2d):
+    """A user's BatchNorm with a forward of its own."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) * 2
+
+
+class _WithAttribute(nn.BatchNorm2d):
+    """A user's BatchNorm whose attribute ``act`` means something else."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels)
+        self.act = nn.ReLU()
+
+
+class _Clamped(nn.Conv2d):
+    """A user's convolution with weights that its forward changes."""
+
+    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # noqa: A002
+        return super()._conv_forward(input, weight.clamp(-0.1, 0.1), bias)
+
+
+def _computed_weights() -> nn.Module:
+    return nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Conv2d(3, 4, 3)), _norm(4))
+
+
 CASES = [
+    pytest.param(lambda: nn.Sequential(nn.Conv2d(3, 4, 3), _norm(4, _Doubled)), 0, 1, id="own forward"),
+    pytest.param(lambda: nn.Sequential(nn.Conv2d(3, 4, 3), _norm(4, _WithAttribute)), 1, 1, id="own attribute"),
+    pytest.param(lambda: nn.Sequential(_Clamped(3, 4, 3), _norm(4)), 0, 1, id="own convolution"),
+    pytest.param(_computed_weights, 0, 1, id="computed weights"),
     pytest.param(lambda: nn.Sequential(nn.Conv2d(3, 4, 3), _norm(4)), 1, 1, id="bias"),
     pytest.param(lambda: nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), _norm(4)), 1, 1, id="no bias"),
     pytest.param(lambda: nn.Sequential(nn.Conv2d(3, 6, 3, groups=3), _norm(6, affine=False)), 1, 1, id="groups"),
@@ -79,3 +109,9 @@ def test_folding_keeps_the_function(make: Callable[[], nn.Module], folded: int, 
     assert all(torch.equal(v, before[k]) for k, v in module.state_dict().items()), "the original network was changed"
     assert sum(isinstance(m, nn.BatchNorm2d) for m in copy.modules()) == total - folded
     assert not [m for m in module.modules() if m._forward_hooks or m._forward_pre_hooks]
+
+
+def test_module_with_a_hook_is_not_folded() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), _norm(4)).eval()
+    module[1].register_forward_hook(lambda _module, _given, output: output * 3)
+    assert fold_batch_norms(module, torch.zeros(1, 3, 9, 9))[1:] == (0, 1)

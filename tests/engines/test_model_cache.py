@@ -44,6 +44,13 @@ class Slotted:
     value: int
 
 
+@pytest.fixture
+def unchanged_sources(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the source files out, so that a file that somebody edits during a test doesn't change the key."""
+    monkeypatch.setattr(model_cache, "plugin_sources", lambda _: [])
+
+
+@pytest.mark.usefixtures("unchanged_sources")
 def test_key_depends_on_weights_structure_and_facts() -> None:
     plain = nn.Sequential(nn.Conv2d(3, 2, 1), nn.Upsample(scale_factor=2, mode="bilinear"))
     nearest = nn.Sequential(nn.Conv2d(3, 2, 1), nn.Upsample(scale_factor=2, mode="nearest"))
@@ -57,6 +64,7 @@ def test_key_depends_on_weights_structure_and_facts() -> None:
     assert key != model_cache.cache_key(plain, "1")
 
 
+@pytest.mark.usefixtures("unchanged_sources")
 @pytest.mark.parametrize(
     ("one", "other"),
     [
@@ -74,6 +82,7 @@ def test_key_depends_on_attributes(one: object, other: object) -> None:
     assert model_cache.cache_key(Scaled(one)) != model_cache.cache_key(Scaled(other))
 
 
+@pytest.mark.usefixtures("unchanged_sources")
 @pytest.mark.parametrize(
     ("one", "other"),
     [
@@ -96,12 +105,14 @@ def test_key_depends_on_what_an_attribute_holds(one: object, other: object) -> N
     assert keys[0] == keys[1] != keys[2]
 
 
+@pytest.mark.usefixtures("unchanged_sources")
 def test_key_of_a_network_that_refers_to_itself() -> None:
     network = Scaled()
     network.gain = [network, network.__dict__]
     assert model_cache.cache_key(network) == model_cache.cache_key(network)
 
 
+@pytest.mark.usefixtures("unchanged_sources")
 def test_key_depends_on_buffers_that_are_not_saved() -> None:
     network = Scaled()
     network.register_buffer("offset", torch.zeros(2), persistent=False)
@@ -133,6 +144,10 @@ def test_network_without_source_is_not_cached(
     assert check_engine(engine, network, images) < 1e-5
     assert "no source file" in engine.prepared
     assert not cache.exists()
+
+
+def test_network_without_a_description_is_not_cached() -> None:
+    assert model_cache.cache_key(Scaled(memoryview(b"1"))) is None
 
 
 def test_contents_are_read_back() -> None:

@@ -149,8 +149,21 @@ def test_number_follows_an_edit_resumed_or_not(sweep: Callable[..., Run], tmp_pa
     assert np.abs(fresh - before).max() > 0.01
 
 
-def test_number_follows_a_data_file_that_the_constructor_reads(sweep: Callable[..., Run], tmp_path: Path) -> None:
-    net = """
+HOLDS = {
+    "number": ("value", "self.held"),
+    "sparse tensor": ("torch.full((1, 1), value).to_sparse()", "self.held.to_dense().item()"),
+    "function": ("lambda: value", "self.held()"),
+    "network in a list": ("[nn.Upsample(scale_factor=value)]", "self.held[0].scale_factor"),
+    "object without a hash": ("Opaque(value)", "self.held.take()"),
+}
+
+
+@pytest.mark.parametrize("how", HOLDS)
+def test_number_follows_a_data_file_that_the_constructor_reads(
+    sweep: Callable[..., Run], tmp_path: Path, how: str
+) -> None:
+    held, read = HOLDS[how]
+    net = f"""
 import json
 from pathlib import Path
 
@@ -158,13 +171,27 @@ import torch
 from torch import nn
 
 
+class Opaque:
+    __slots__ = ("take",)
+
+    def __init__(self, value):
+        self.take = lambda: value
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def __reduce__(self):
+        raise TypeError("can't be stored")
+
+
 class MyNet(nn.Module):
     def __init__(self):
         super().__init__()
-        self.mean = json.loads(Path(__file__).with_name("mean.json").read_text())
+        value = json.loads(Path(__file__).with_name("mean.json").read_text())
+        self.held = {held}
 
     def forward(self, x):
-        return x.mean((2, 3))[:, :1] * 0 + torch.full((1, 196), self.mean)
+        return x.mean((2, 3))[:, :1] * 0 + torch.full((1, 196), {read})
 """
     card = write(tmp_path / "own", {"net.py": net, "mean.json": "0.25"})
     before = landmarks(sweep(card, out="before"))
@@ -353,6 +380,9 @@ def test_later_batch_that_fails(sweep: Callable[..., Run], tmp_path: Path) -> No
         "self.reads = 3",
         "self.notes = 'mine'",
         "self.runtime = 'cpu'",
+        "self.namings = {'a': 1}",
+        "self.code = 3",
+        "self.use_threads = True",
     ],
 )
 def test_attribute_with_a_name_of_the_interface_means_nothing(
@@ -363,6 +393,18 @@ def test_attribute_with_a_name_of_the_interface_means_nothing(
     runs = [sweep(card, out=card.parent.name + "-run", decoders=[], limit=2) for card in (plain, other)]
     assert np.array_equal(landmarks(runs[0]), landmarks(runs[1]))
     assert runs[0].record.models[0].notes == runs[1].record.models[0].notes
+
+
+def test_namings_of_own_code_mean_nothing(tmp_path: Path) -> None:
+    from nmebench import models
+
+    net = constructor("self.fc = nn.Linear(3, 196)\n        self.namings = {'a': 1}") + forward("return x", "")
+    write(tmp_path, {"net.py": net})
+    torch.save({"fc.weight": torch.ones(196, 3), "fc.bias": torch.ones(196)}, tmp_path / "w.pth")
+    card = models.card.load(write(tmp_path, {}, extra='weights = "w.pth"'))
+    assert models.build(card).weights_sha256 is not None
+    made = models.create(f"python:{tmp_path / 'net.py'}:MyNet", tmp_path / "w.pth")
+    assert float(made.fc.bias[0]) == 1  # type: ignore[index, union-attr]
 
 
 def test_architecture_without_a_card(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from mutate import LONG_TESTS, PACKAGES
+import mutation_page
+import pytest
+from mutate import LONG_TESTS, PACKAGES, RESULTS
 from mutation_page import EQUIVALENT, page, shortened
 from recording import Recording
 
@@ -40,6 +43,15 @@ def test_page_counts_equivalent_mutants_apart() -> None:
     assert lines[2] == "| `gate` | 50 | 7 | 12 | 10 | 1 | 1 | 91 % |"
     assert lines[-2] == "* `a.py`, `f`: `x = 1` became `x = 0`. x is only compared with 5."
     assert lines[-1] == "* `a.py`, `f`: `x = 1` became `x = 2`. No test finds it."
+
+
+def test_stored_results_give_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = mutation_page.PAGE.read_text(encoding="utf-8")
+    copy = tmp_path / "mutation.md"
+    copy.write_text(text.replace("| `gate` |", "| old |"), encoding="utf-8")
+    monkeypatch.setattr(mutation_page, "PAGE", copy)
+    mutation_page.write_page({name: json.loads((RESULTS / f"{name}.json").read_text()) for name in PACKAGES})
+    assert copy.read_text(encoding="utf-8") == text
 
 
 def test_long_changes_are_shortened() -> None:

@@ -9,7 +9,6 @@ distance in heatmap px between the true and the decoded position over 1960 peaks
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from matplotlib import pyplot as plt
 
 from nmebench import decoders
 from nmebench.decoders.interface import gaussians
+from nmebench.reports.tables import replace_block
 
 DOCS = Path(__file__).resolve().parents[1]
 PAGE, IMAGES = DOCS / "decoders.md", DOCS / "images"
@@ -291,12 +291,8 @@ CEILING = 15.0
 
 
 def replaced(page: str, name: str, text: str) -> str:
-    """Return the page with the part between ``<!-- study: name -->`` and ``<!-- end -->`` replaced."""
-    pattern = re.compile(rf"(<!-- study: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
-    found, number_of = pattern.subn(lambda match: f"{match.group(1)}\n{text}\n\n{match.group(2)}", page)
-    if number_of != 1:
-        raise SystemExit(f"{PAGE.name} has {number_of} places for the table {name!r}; it should have one")
-    return found
+    """Return the page with another table between the markers of ``study-NAME``."""
+    return replace_block(page, f"study-{name}", f"\n{text}\n\n", PAGE.name)
 
 
 def main() -> None:

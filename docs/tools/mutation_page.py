@@ -23,12 +23,13 @@ def write_page(results: dict[str, list[dict[str, Any]]]) -> None:
     Args:
         results: the stored results of each package.
     """
+    # Imported here: the tests of mutants are forked from this process, and must import the copy's package.
+    from nmebench.reports.tables import replace_block
+
     equivalent = tomllib.loads(EQUIVALENT.read_text(encoding="utf-8")).get("mutant", [])
     text = PAGE.read_text(encoding="utf-8")
-    start, end = "<!-- results -->\n", "<!-- end of results -->"
-    head, _, rest = text.partition(start)
-    tail = rest.partition(end)[2]
-    PAGE.write_text(f"{head}{start}\n{page(results, equivalent)}\n\n{end}{tail}", encoding="utf-8")
+    new = replace_block(text, "results", f"\n{page(results, equivalent)}\n\n", PAGE.name)
+    PAGE.write_text(new, encoding="utf-8")
 
 
 def page(results: dict[str, list[dict[str, Any]]], equivalent: list[dict[str, str]]) -> str:

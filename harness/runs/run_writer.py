@@ -23,7 +23,7 @@ __all__ = ["WORK", "CellWriter", "dataset_record", "publish", "writing"]
 #: The folder of unfinished work inside a run folder.
 WORK = ".work"
 
-#: What a run folder may hold; ``run.json`` is removed first and moved last.
+#: What a run folder may hold. A new run replaces all of it: ``run.json`` is removed first and moved last.
 _FOLDERS = ("landmarks", "confidence")
 _FILES = (
     "run.json", "faces.parquet", "per_face.parquet", "scores.csv", "thumbnails.parquet", "timings.json", "verdict.json",
@@ -155,17 +155,20 @@ def publish(staging: Path, out: Path) -> Run:
 
     Raises:
         InputError: something in ``out`` can't be replaced; nothing is removed then.
+        ValueError: the run contains a file that the list of this module lacks, so that a later run would leave it.
     """
+    unknown = sorted({path.name for path in staging.iterdir()} - {*_FILES, *_FOLDERS})
+    if unknown:
+        raise ValueError(f"{unknown[0]} is missing in _FILES or _FOLDERS of {__name__}")
     _check_replaceable(out)
     for file in staging.rglob("*"):
         if file.is_file():
             with file.open("r+b") as opened:
                 os.fsync(opened.fileno())
-    (out / "run.json").unlink(missing_ok=True)
+    for name in _FILES:
+        (out / name).unlink(missing_ok=True)
     for folder in _FOLDERS:
         shutil.rmtree(out / folder, ignore_errors=True)
-    for name in ("thumbnails.parquet", "verdict.json", "diverged.json", "report.html"):
-        (out / name).unlink(missing_ok=True)
     for path in sorted(staging.iterdir(), key=lambda path: path.name == "run.json"):
         path.replace(out / path.name)
     return Run.open(out)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from nmebench.errors import InputError
+from nmebench.runs import run_writer
 from nmebench.runs.face_table import FaceTable
 from nmebench.runs.run_record import RunRecord
 from nmebench.runs.run_store import Run
@@ -41,13 +42,21 @@ def test_publishing_replaces_every_file_of_the_old_run(
             staging = work / "run"
             staging.mkdir()
             Run.write_cell(staging, cell, face_table.landmarks, np.ones(face_table.landmarks.shape[:2]))
-            run = publish(Run.create(staging, record(cell), face_table, thumbnails=thumbnails).path, out)
+            publish(Run.create(staging, record(cell), face_table, thumbnails=thumbnails).path, out)
         if cell == "old":
-            run.write_json("verdict.json", {"rows": []})
+            for name in run_writer._FILES:
+                (out / name).touch()
     files = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
     assert files == {"confidence/new.npy", "faces.parquet", "landmarks/new.npy", "run.json"}
     with pytest.raises(InputError, match="already holds a run"), writing(out, overwrite=False):
         pass
+
+
+def test_publishing_refuses_a_file_that_it_would_not_replace(run: Run, tmp_path: Path) -> None:
+    (run.path / "new.json").touch()
+    with pytest.raises(ValueError, match="new.json is missing in _FILES"):
+        publish(run.path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_full_disk_names_the_folder(tmp_path: Path) -> None:

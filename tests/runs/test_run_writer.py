@@ -54,7 +54,7 @@ def test_publishing_replaces_every_file_of_the_old_run(
 
 def test_publishing_refuses_a_file_that_it_would_not_replace(run: Run, tmp_path: Path) -> None:
     (run.path / "new.json").touch()
-    with pytest.raises(ValueError, match="new.json is missing in _FILES"):
+    with pytest.raises(ValueError, match=r"new\.json is missing in _FILES"):
         publish(run.path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -27,6 +27,7 @@ from pydantic import ValidationError
 from nmebench.errors import InputError
 from nmebench.files import write_atomically
 from nmebench.metric_names import metric_names
+from nmebench.published.relations import contradictions
 from nmebench.published.rows import FILE, PublishedRow
 
 __all__ = ["import_rows", "main", "rows_to_toml", "to_toml"]
@@ -87,25 +88,25 @@ def import_rows(survey: Path, annotations: Path = ANNOTATIONS) -> list[Published
                 metric: {s: line[f"{metric}_{c}"] for s, c in SUBSET_COLUMNS.items() if line[f"{metric}_{c}"]}
                 for metric in metric_names([WFLW_THRESHOLD])
             }
-            rows.append(
-                PublishedRow.model_validate(
-                    {
-                        "method": line["method"],
-                        "year": line["year"] or None,
-                        "backbone": line["backbone"] or None,
-                        "input_size": line["input_size"].split("x") if line["input_size"] else None,
-                        "technique": line["decoder_or_loss"] or None,
-                        **values,
-                        "checkpoint": line["checkpoint_url"] or None,
-                        "sha256_prefix": line["sha_prefix"] or None,
-                        "source": line["source"],
-                        "kind": kind,
-                        "medium": medium,
-                        "reading": line["verified"],
-                        **_annotations_for(line["method"], notes),
-                    }
-                )
+            row = PublishedRow.model_validate(
+                {
+                    "method": line["method"],
+                    "year": line["year"] or None,
+                    "backbone": line["backbone"] or None,
+                    "input_size": line["input_size"].split("x") if line["input_size"] else None,
+                    "technique": line["decoder_or_loss"] or None,
+                    **values,
+                    "checkpoint": line["checkpoint_url"] or None,
+                    "sha256_prefix": line["sha_prefix"] or None,
+                    "source": line["source"],
+                    "kind": kind,
+                    "medium": medium,
+                    "reading": line["verified"],
+                    **_annotations_for(line["method"], notes),
+                }
             )
+            # The subsets of WFLW overlap, so no counts are needed: their means have no relation to that of all faces.
+            rows.append(row.model_copy(update={"suspect": contradictions(row, {})}))
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             where = ".".join(map(str, first["loc"]))

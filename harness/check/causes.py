@@ -232,7 +232,8 @@ def _other_normalisers(s: DeviatingCell) -> tuple[Rescore, ...]:
     return tuple(
         Rescore(f"normalised by {name}", landmarks, scheme.normaliser(points, faces.landmarks, name))
         for name, rule in points.normalisers.items()
-        if name != s.run.record.normaliser and rule.kind != "annotated-box"  # a run doesn't store these boxes
+        if name != s.run.record.normaliser
+        and not rule.kind.startswith("annotated-box")  # a run doesn't store these boxes
     )
 
 

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from nmebench import metrics
+from nmebench.check.auc_methods import AUC_METHODS
+from nmebench.check.declared_rows import declared_tables
 from nmebench.check.reported_tables import ReportedTable, tables_for
 from nmebench.check.rounded_value import RoundedValue
 from nmebench.check.verdict import Status, Verdict, VerdictRow
@@ -67,6 +69,8 @@ def check(run: Run, *, published: bool = True) -> Verdict:
             first = error.errors(include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"])
             raise damaged(run.path, "run.json", f"the card of {model.name}: {where}: {first['msg']}") from error
+        if published:
+            tables += declared_tables(run)
         for table in tables:
             rows.extend(_table_rows(run, model, table, masks))
     return Verdict(rows=tuple(rows))
@@ -86,10 +90,13 @@ def _table_rows(
                 outcome = replace(obstacle, reason=f"{incomplete.reason}; {obstacle.reason}")
             if outcome is None:
                 assert cell is not None  # noqa: S101 - _matching_cell returns a cell or an obstacle
-                outcome = _compare(metric, value, table.tolerance, run.per_face[cell.id][masks[subset]])
+                outcome = _compare(metric, value, table, run.per_face[cell.id][masks[subset]])
                 if empty := bad_maps(cell, "empty"):
                     outcome = replace(outcome, reason=f"{outcome.reason}; {empty} heatmaps of this cell are empty")
-                if declared_protocol(run) is not None:
+                if doubt := table.doubt(metric.name, subset):
+                    reason = f"the printed number contradicts others of its row: {doubt}"
+                    outcome = replace(outcome, status="not comparable", reason=reason)
+                if declared_protocol(run) is not None and not table.of_predictions:
                     outcome = replace(outcome, reason=f"{outcome.reason}; the protocol was declared, not measured")
             rows.append(
                 VerdictRow(
@@ -123,6 +130,8 @@ def _matching_cell(run: Run, model: ModelRecord, table: ReportedTable) -> tuple[
         return None, _Outcome("not comparable", text)
     if table.dataset != record.dataset.name:
         return None, _Outcome("not run", f"this run measured {record.dataset.name}")
+    if table.of_predictions:
+        return record.cells[0], _other_normaliser(run, table)
     unknown = table.protocol.unknown()
     if unknown:
         text = f"not stated for the table, or not available in nmebench: {', '.join(unknown)}"
@@ -144,10 +153,17 @@ def _matching_cell(run: Run, model: ModelRecord, table: ReportedTable) -> tuple[
     if invalid := bad_maps(nearest):
         text = f"{invalid} heatmaps of this cell are invalid (NaN or infinity), so it doesn't measure the network"
         return nearest, _Outcome("not comparable", text)
-    if record.normaliser != table.protocol.normaliser:
-        text = f"normalised by {record.normaliser}, reported by {table.protocol.normaliser}"
-        return nearest, _Outcome("not comparable", text)
-    return nearest, None
+    return nearest, _other_normaliser(run, table)
+
+
+def _other_normaliser(run: Run, table: ReportedTable) -> _Outcome | None:
+    """The outcome for a table with another normaliser than the run's; None when they are the same."""
+    measured, reported = run.record.normaliser, table.protocol.normaliser
+    if reported is None:
+        return _Outcome("not comparable", "not stated for the table, or not available in nmebench: normaliser")
+    if measured != reported:
+        return _Outcome("not comparable", f"normalised by {measured}, reported by {reported}")
+    return None
 
 
 def _differences_text(run: Run, differences: Mapping[str, tuple[str, str]]) -> str:
@@ -198,18 +214,28 @@ def _allowed_range(
     return low, high, f"{number} of {faces} faces{margin}"
 
 
-def _compare(metric: Metric, value: RoundedValue, tolerance: float, nme: NDArray[np.float64]) -> _Outcome:
-    """Compare one reported value with the NME of the subset's faces (percent ``[N]``)."""
+def _compare(metric: Metric, value: RoundedValue, table: ReportedTable, nme: NDArray[np.float64]) -> _Outcome:
+    """Compare one reported value with the NME of the subset's faces (percent ``[N]``).
+
+    AUC is computed as the table's source does.
+    """
+    tolerance, method = table.tolerance, AUC_METHODS.get(table.auc_method or "")
     if metric.kind == "fr" and metric.threshold is not None:
         return _compare_failures(metric.threshold, value, tolerance, nme)
     if metric.threshold is None:
         measured, allowed, digits, unit = float(nme.mean()), tolerance, 3, " points"
     else:
-        measured, digits, unit = metrics.auc(nme, metric.threshold), 4, ""
+        area = metrics.auc if method is None else method.compute
+        measured, digits, unit = area(nme, metric.threshold), 4, ""
         allowed = _auc_tolerance(tolerance, metric.threshold)
     low, high = value.interval(allowed)
     difference = measured - float(value.value)
-    return _outcome(low <= measured < high, measured, difference, f"{abs(difference):.{digits}f}{unit}")
+    outcome = _outcome(
+        low <= measured < high, measured, difference, f"{abs(difference):.{max(digits, value.decimals)}f}{unit}"
+    )
+    if method is not None and metric.threshold is not None:
+        outcome = replace(outcome, reason=f"{outcome.reason}; {method.explain(nme, metric.threshold)}")
+    return outcome
 
 
 def _compare_failures(threshold: float, value: RoundedValue, tolerance: float, nme: NDArray[np.float64]) -> _Outcome:

@@ -14,6 +14,9 @@ __all__ = ["RoundedValue", "rounded_values"]
 #: The fewest decimals that tables print. A float has lost its trailing zeros: 4.30 becomes 4.3.
 _FEWEST_DECIMALS: Mapping[MetricKind, int] = {"nme": 2, "fr": 2, "auc": 3}
 
+#: The most decimals that are compared. Logs print all digits of a float64, but a run stores float32 landmarks.
+_MOST_DECIMALS: Mapping[MetricKind, int] = {"nme": 4, "fr": 4, "auc": 5}
+
 
 @dataclass(frozen=True)
 class RoundedValue:
@@ -55,8 +58,9 @@ class RoundedValue:
 def rounded_values(metric: MetricName, values: Mapping[str, float | Decimal]) -> dict[str, RoundedValue]:
     """Attach the number of printed decimals to the values of one metric in one table.
 
-    A table prints one metric with one number of decimals. A ``Decimal`` keeps its own. For floats, which lose trailing
-    zeros, it is the largest number that any of the values shows, and at least two (three for AUC).
+    A table prints one metric with one number of decimals. A ``Decimal`` keeps its own, up to four (five for AUC). For
+    floats, which lose trailing zeros, it is the largest number that any of the values shows, and at least two (three
+    for AUC).
 
     Args:
         metric: the metric of all values.
@@ -65,9 +69,12 @@ def rounded_values(metric: MetricName, values: Mapping[str, float | Decimal]) ->
     Example:
         >>> {subset: str(value) for subset, value in rounded_values("nme", {"test": 4.3, "pose": 7.14}).items()}
         {'test': '4.30', 'pose': '7.14'}
+        >>> rounded_values("nme", {"test": Decimal("2.030598939445185")})["test"].interval()
+        (2.030548939445185, 2.030648939445185)
     """
     if values and all(isinstance(value, Decimal) for value in values.values()):
-        return {subset: RoundedValue(Decimal(v), _decimals(Decimal(v))) for subset, v in values.items()}
+        most = _MOST_DECIMALS[Metric.parse(metric).kind]
+        return {subset: RoundedValue(Decimal(v), min(_decimals(Decimal(v)), most)) for subset, v in values.items()}
     decimal = {subset: Decimal(repr(float(value))) for subset, value in values.items()}
     places = max([_FEWEST_DECIMALS[Metric.parse(metric).kind], *(_decimals(value) for value in decimal.values())])
     return {subset: RoundedValue(value, places) for subset, value in decimal.items()}

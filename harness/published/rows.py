@@ -25,8 +25,9 @@ from nmebench.bounded_read import read_toml
 from nmebench.errors import InputError
 from nmebench.metric_names import NME, Metric, MetricName, check_rates, gather_rates, spread_rates
 from nmebench.protocol import Flip, in_table_order
+from nmebench.suggest import did_you_mean
 
-__all__ = ["Kind", "Medium", "PublishedProtocol", "PublishedRow", "load", "select"]
+__all__ = ["Kind", "Medium", "PublishedProtocol", "PublishedRow", "load", "methods", "select"]
 
 FOLDER = Path(__file__).parent
 """The folder of the rows, one TOML file per data set."""
@@ -224,6 +225,37 @@ def select(
         and medium in (None, row.medium)
         and has_numbers(row)
     ]
+
+
+def methods(name: str, dataset: str) -> list[str]:
+    """Return the methods of published rows that a name or pattern means.
+
+    Args:
+        name: a method, or a pattern with ``*``; case is ignored.
+        dataset: name of the data set.
+
+    Raises:
+        InputError: no row of the data set has such a method; the message has the nearest match.
+
+    Example:
+        >>> methods("spiga*", "300w-private")
+        ['SPIGA (README)', 'SPIGA']
+    """
+    known = list(dict.fromkeys(row.method for row in load(dataset)))
+    if not known:
+        raise InputError(f"no published rows are known for {dataset}; `nmebench list published` shows all rows")
+    found = [method for method in known if fnmatchcase(_plain(method), _plain(name))]
+    if not found:
+        raise InputError(
+            f"published method {name!r}: {dataset} has no such row{did_you_mean(name, known)}; "
+            f"`nmebench list published --dataset {dataset}` shows them"
+        )
+    return found
+
+
+def _plain(method: str) -> str:
+    """Return a method for comparison: case is ignored, and ``*`` is the only character with a meaning."""
+    return method.lower().replace("[", "(").replace("]", ")").replace("?", " ")
 
 
 def _one_of(name: str, value: str | None, allowed: Iterable[str]) -> None:

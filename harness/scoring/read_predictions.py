@@ -1,4 +1,4 @@
-"""Read landmarks that another program predicted from npz, npy and csv files."""
+"""Read landmarks that another program predicted from npz, npy, csv and SPIGA's json files."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from nmebench.datasets.readers.rows import coordinate_labels
 from nmebench.datasets.readers.text import BYTE_ORDER_MARK
 from nmebench.errors import InputError
 from nmebench.printable import shown
+from nmebench.scoring import spiga_predictions
 from nmebench.scoring.photograph_names import components, end_alike
 
 __all__ = ["MAX_COORDINATE", "Predictions", "import_predictions"]
@@ -38,9 +39,9 @@ class Predictions(NamedTuple):
     images: tuple[str, ...] | None
     """``[N]``: the image that the file names for each face; None where it names none."""
     rows: tuple[int, ...] | None
-    """``[N]``: the line of the csv for each face; None for arrays."""
+    """``[N]``: the line of the csv, or the position in the json, for each face; None for arrays."""
     dtype: np.dtype | None
-    """The type of the stored numbers; None for a csv."""
+    """The type of the stored numbers; None for text."""
 
 
 def import_predictions(path: Path, *, images: Sequence[str] | None = None) -> Predictions:
@@ -54,6 +55,8 @@ def import_predictions(path: Path, *, images: Sequence[str] | None = None) -> Pr
       several faces needs the column ``face``.
     * ``FILE.csv`` with both columns, ``face,image,x0,...`` or ``image,face,x0,...``: the numbers give the order, and
       the images are compared with the dataset's.
+    * ``FILE.json``, the results file of SPIGA (:mod:`nmebench.scoring.spiga_predictions`): one face per photograph, in
+      any order.
 
     An image matches the dataset's by its relative path with slashes or backslashes. A path that is longer or shorter at
     its beginning matches when it ends alike in one photograph only; the same file name in another folder never does.
@@ -80,14 +83,18 @@ def import_predictions(path: Path, *, images: Sequence[str] | None = None) -> Pr
     kind = file.suffix.lower()
     if kind == ".csv" and not colons:
         return _read_csv(file, images)
+    if kind == ".json" and not colons:
+        return _read_spiga(file, images)
     if kind == ".npz":
         array = arrays.NpzArchive(file).read(key if colons else "landmarks")
     elif kind == ".npy" and not colons:
         array = arrays.read_npy(file)
-    elif kind in (".csv", ".npy"):
+    elif kind in (".csv", ".json", ".npy"):
         raise InputError(f"{shown(path)}: ::{shown(key)[:40]} names an array of an npz; leave it out for a {kind} file")
     else:
-        raise InputError(f"{shown(file)}: {shown(kind) or 'no'} suffix; predictions must be an npz, npy or csv file")
+        raise InputError(
+            f"{shown(file)}: {shown(kind) or 'no'} suffix; predictions must be an npz, npy, csv or json file"
+        )
     return Predictions(_as_landmarks(shown(file), array), None, None, array.dtype)
 
 
@@ -158,6 +165,22 @@ def _read_csv(file: Path, images: Sequence[str] | None) -> Predictions:
     )
 
 
+def _read_spiga(file: Path, images: Sequence[str] | None) -> Predictions:
+    """Read SPIGA's results file and put its faces into the order of the dataset's."""
+    found = spiga_predictions.read(file)
+    rows = range(1, len(found.images) + 1)
+    order = list(range(len(rows)))
+    if images is not None:
+        way = "SPIGA's json doesn't tell them apart, so write a csv with the columns face and image"
+        order = _order_by_image(shown(file), found.images, rows, images, way=way)
+    return Predictions(
+        found.landmarks[order],
+        tuple(found.images[place] for place in order),
+        tuple(rows[place] for place in order),
+        None,
+    )
+
+
 def _order_by_face(name: str, column: Sequence[str]) -> list[int]:
     """Return the row of every face, from the column ``face``."""
     bad = next((value for value in column if not (value.isascii() and value.isdigit() and len(value) < 19)), None)
@@ -173,8 +196,23 @@ def _order_by_face(name: str, column: Sequence[str]) -> list[int]:
     return [int(place) for place in order]
 
 
-def _order_by_image(name: str, named: Sequence[str], lines: Sequence[int], images: Sequence[str]) -> list[int]:
-    """Return the row of every face, from the column ``image``; each photograph must have one face."""
+def _order_by_image(
+    name: str,
+    named: Sequence[str],
+    lines: Sequence[int],
+    images: Sequence[str],
+    *,
+    way: str = "add the column face with each face's position in the dataset's list, from 0",
+) -> list[int]:
+    """Return the row of every face, from the images that the rows name; each photograph must have one face.
+
+    Args:
+        name: the file, for messages.
+        named: the image of each row.
+        lines: the number of each row, for messages.
+        images: ``[N]`` images of the dataset's faces.
+        way: what to do where a photograph has several faces, for the message.
+    """
     faces: dict[str, list[int]] = {}
     for face, image in enumerate(images):
         faces.setdefault(image, []).append(face)
@@ -185,7 +223,7 @@ def _order_by_image(name: str, named: Sequence[str], lines: Sequence[int], image
         if len(faces[image]) > 1:
             raise InputError(
                 f"{name}: row {line} names {shown(cell)[:80]!r}, which has {len(faces[image])} faces in the dataset; "
-                "add the column face with each face's position in the dataset's list, from 0"
+                f"{way}"
             )
         face = faces[image][0]
         if face in row_of:

@@ -35,6 +35,7 @@ REGISTRY = Registry(
         "300w": "nmebench.datasets.benchmark_files:W300",
         "300w-private": "nmebench.datasets.benchmark_files:W300_PRIVATE",
         "cofw": "nmebench.datasets.benchmark_files:COFW",
+        "cofw68": "nmebench.datasets.benchmark_files:COFW68",
         "aflw": "nmebench.datasets.benchmark_files:AFLW",
         "lapa": "nmebench.datasets.benchmark_files:LAPA",
         "wflw-geometry": "nmebench.datasets.wflw_geometry:WFLW_GEOMETRY",
@@ -53,8 +54,8 @@ def names() -> tuple[str, ...]:
     """Return the names of the datasets.
 
     Example:
-        >>> names()
-        ('wflw', '300w', '300w-private', 'cofw', 'aflw', 'lapa', 'wflw-geometry', 'landmarks', 'benchmark', 'synthface')
+        >>> names()[:7]
+        ('wflw', '300w', '300w-private', 'cofw', 'cofw68', 'aflw', 'lapa')
     """
     return tuple(REGISTRY.names())
 

@@ -15,6 +15,8 @@ from nmebench.datasets.formats import COFW_MAT, FORMATS
 from nmebench.errors import InputError
 from nmebench.geometry import scheme as schemes
 from nmebench.geometry.scheme import Scheme
+from nmebench.metric_names import Thresholds
+from nmebench.protocol import THRESHOLD
 from nmebench.suggest import unknown
 
 __all__ = ["Benchmark", "load", "names", "parse"]
@@ -42,6 +44,10 @@ class Benchmark(BaseModel):
     """The name in texts for readers."""
     scheme: Name | dict[str, Any]
     """Name of the landmark scheme, or the scheme itself as a table."""
+    normaliser: Name | None = None
+    """Name of the scheme's normaliser that papers use for this data set; None for the scheme's default."""
+    thresholds: Thresholds = (THRESHOLD,)
+    """Thresholds of FR and AUC that papers print, percent; the first is the usual one."""
     image_folders: tuple[str, ...] = ("images",)
     """Usual names of the folder of photographs."""
     json_boxes: bool = False

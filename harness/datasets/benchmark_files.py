@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nmebench.datasets import benchmark_arrays, cofw_files
 from nmebench.datasets.benchmark import Benchmark
 from nmebench.datasets.benchmark import load as load_benchmark
 from nmebench.datasets.dataset import Dataset
-from nmebench.datasets.formats import check_format, detect_format, read_rows
+from nmebench.datasets.face_file_formats import FACE_FILES
+from nmebench.datasets.formats import COFW_MAT, check_format, detect_format, read_rows
 from nmebench.datasets.locate import (
     NoAnnotationFileError,
     existing_name,
@@ -23,21 +25,23 @@ from nmebench.datasets.locate import (
     subset_file,
 )
 from nmebench.datasets.plausibility import suspect_notes
-from nmebench.datasets.readers import pts
 from nmebench.datasets.readers.fields import with_slashes
 from nmebench.datasets.readers.rows import AnnotatedFaces, gather
 from nmebench.datasets.readers.text import read_text
 from nmebench.datasets.source import DatasetSource, existing_path
+from nmebench.datasets.spiga_subsets import spiga_subsets
+from nmebench.datasets.unlabelled import check_placeholders, keep_faces, leave_out_notes, measurable
 from nmebench.errors import InputError
 from nmebench.files import FileHash
 from nmebench.geometry.scheme import Scheme, normaliser
 from nmebench.printable import shown
 from nmebench.protocol import ATTRIBUTES
 
-__all__ = ["AFLW", "COFW", "LAPA", "W300", "W300_PRIVATE", "WFLW", "load", "match_faces"]
+__all__ = ["AFLW", "COFW", "COFW68", "LAPA", "W300", "W300_PRIVATE", "WFLW", "load", "match_faces"]
 
-PTS = "pts"
-"""The format of a folder with one ``.pts`` file per face."""
+
+_ENTRY = {"mmpose-json": ": annotation ", "faces-json": ": face ", "spiga-json": ": face "}
+"""Words before a face's number in messages; the other formats have lines."""
 
 
 @dataclass
@@ -54,6 +58,13 @@ class _Read:
     """The file, or the folder, for messages."""
     notes: list[str]
 
+    def where(self, face: int) -> str:
+        """Return file and line of a face, for messages."""
+        line = int(self.faces.lines[face])
+        if self.format in FACE_FILES:
+            return f"{self.place}/{shown(self.faces.images[face])}"
+        return f"{self.place}{_ENTRY.get(self.format, ':')}{line}"
+
 
 def load(
     benchmark: Benchmark,
@@ -67,7 +78,8 @@ def load(
 
     Args:
         benchmark: the definition of the data set.
-        place: the dataset's folder, the annotations' folder, or one annotation file.
+        place: the dataset's folder, the annotations' folder, one annotation file, or an npz
+            (:mod:`nmebench.datasets.benchmark_arrays`).
         spec: as the user gave it, kept in the result.
         format: one of the benchmark's formats; None to detect it from the file.
         split: ``test`` or ``train``.
@@ -75,15 +87,32 @@ def load(
     Raises:
         InputError: a file is missing or wrong; the message names file and line.
     """
+    if place is not None and benchmark_arrays.is_arrays(place):
+        return benchmark_arrays.load(benchmark, place, spec=spec, format=format, split=split)
     path = existing_path(place, spec)
     root = path if path.is_dir() else path.parent
     found = _points_files(benchmark, path, root, format, split) or _read_list(benchmark, path, root, format, split)
-    faces, subsets, image_root = found.faces, found.subsets, found.image_root
-    name, notes = found.files[0].name, found.notes + _note_repeated_faces(faces, found.files[0].name)
+    image_root, name = found.image_root, found.files[0].name
+    check_placeholders(found.faces.landmarks, found.where)
+    keep = measurable(found.faces.landmarks, benchmark.landmark_scheme)
+    if not keep.any():
+        raise InputError(f"{found.place}: no face can be scored, because too few of its landmarks are labelled")
+    faces, subsets = found.faces, found.subsets
+    notes = [*found.notes, *leave_out_notes(faces.landmarks, keep, benchmark.landmark_scheme, name)]
+    if not keep.all():
+        faces, subsets = keep_faces(faces, keep), {subset: mask[keep] for subset, mask in subsets.items()}
+    notes += _note_repeated_faces(faces, name)
     if split == "test":
-        _check_normaliser(faces, benchmark.landmark_scheme, found)
+        _check_normaliser(faces, benchmark.landmark_scheme, replace(found, faces=faces).where)
+    pictures = cofw_files.picture_file(benchmark, root, split, faces.images, found.format)
+    if pictures is not None:
+        image_root, faces = pictures.folder, replace(faces, images=pictures.images)
+        found.files.append(pictures.file)
     if image_root is None:
         notes.append("no folder of photographs found: geometry only")
+    origin = benchmark.origins.get(found.format)
+    if origin == 1:
+        notes.append(f"{name}: the landmarks count the first pixel as (1, 1), as the file does")
     images = tuple(existing_name(image_root, image, benchmark.other_names) for image in faces.images)
     rewritten = sum(found == with_slashes(image) != image for found, image in zip(images, faces.images, strict=True))
     if rewritten:
@@ -111,9 +140,13 @@ def load(
         expected=counts,
         rect=faces.rect,
         centre_scale=faces.centre_scale,
+        occluded=faces.occluded,
         files=tuple(found.files),
         notes=tuple(notes),
         split=split,
+        origin=origin,
+        thresholds=benchmark.thresholds,
+        usual_normaliser=benchmark.normaliser,
     )
 
 
@@ -123,13 +156,14 @@ def _source(name: str, summary: str) -> DatasetSource:
 
 
 WFLW = _source("wflw", "wflw:PATH, WFLW in any of its formats (official lists, HRNet csv, mmpose json)")
-W300 = _source("300w", "300w:PATH, 300-W's public test set, 68 landmarks (.pts files, HRNet csv, mmpose json)")
+W300 = _source("300w", "300w:PATH, 300-W's public test set (.pts files, HRNet csv, mmpose json, SPIGA json)")
 W300_PRIVATE = _source(
-    "300w-private", "300w-private:PATH, 300-W's private test set (.pts files, HRNet csv, mmpose json)"
+    "300w-private", "300w-private:PATH, 300-W's private test set (.pts files, HRNet csv, mmpose json, SPIGA json)"
 )
-COFW = _source("cofw", "cofw:PATH, COFW with 29 landmarks (mmpose json, HRNet csv)")
+COFW = _source("cofw", "cofw:PATH, COFW with 29 landmarks (its MATLAB files, mmpose json, HRNet csv)")
 AFLW = _source("aflw", "aflw:PATH, AFLW with 19 landmarks (HRNet csv, mmpose json)")
-LAPA = _source("lapa", "lapa:PATH, LaPa with 106 landmarks (mmpose json)")
+COFW68 = _source("cofw68", "cofw68:PATH, COFW's test faces with 68 landmarks (MATLAB files, SPIGA json)")
+LAPA = _source("lapa", "lapa:PATH, LaPa with 106 landmarks (its .txt files, mmpose json)")
 
 
 def match_faces(keys: list[tuple[str, bytes]], wanted: list[tuple[str, bytes]]) -> tuple[NDArray[np.bool_], int]:
@@ -171,8 +205,13 @@ def _read_subsets(
     files: list[FileHash] = []
     notes: list[str] = []
     keys = faces.keys()
+    if found_format == "spiga-json":
+        subsets, files = spiga_subsets(benchmark, file, root, len(keys))
     for subset in dict.fromkeys((*benchmark.lists, *benchmark.folders)):
-        sibling = subset_file(file, benchmark.lists[subset]) if subset in benchmark.lists else None
+        if subset in subsets:
+            continue
+        listed_apart = subset in benchmark.lists and found_format != "spiga-json"
+        sibling = subset_file(file, benchmark.lists[subset]) if listed_apart else None
         if sibling is None or not sibling.is_file():
             mask = _in_folders(faces.images, benchmark.folders.get(subset, ()))
             if mask.any():
@@ -184,7 +223,9 @@ def _read_subsets(
                 notes.append(f"no photograph's path begins with {folders}: there is no subset {subset}")
             continue
         text, digest = read_text(sibling, root)
-        listed = gather(read_rows(text, shown(sibling), found_format, points), shown(sibling), points)
+        listed = gather(
+            read_rows(text, shown(sibling), found_format, points, **benchmark.row_options), shown(sibling), points
+        )
         mask, lost = match_faces(keys, listed.keys())
         if lost == len(listed.images):
             notes.append(f"{digest.name} names none of these faces: there is no subset {subset}")
@@ -201,11 +242,16 @@ def _read_list(benchmark: Benchmark, path: Path, root: Path, format: str | None,
     check_format(format, benchmark)
     file, others = find_annotation_file(path, benchmark, split=split, format=format)
     points = benchmark.landmark_scheme.points
-    text, digest = read_text(file, root)
     place = shown(file)
+    if format == COFW_MAT or (format is None and file.suffix == ".mat"):
+        check_format(COFW_MAT, benchmark)
+        stored, mat, pictures = cofw_files.read_annotations(file, root, split, points)
+        everything = {split: np.ones(len(stored.images), np.bool_)}
+        return _Read(stored, COFW_MAT, [mat], everything, pictures, place, cofw_files.edge_notes(stored, mat.name))
+    text, digest = read_text(file, root)
     found = format or detect_format(text, place)
     check_format(found, benchmark)
-    faces = gather(read_rows(text, place, found, points, json_boxes=benchmark.json_boxes), place, points)
+    faces = gather(read_rows(text, place, found, points, **benchmark.row_options), place, points)
     notes = [f"read {digest.name} ({found}); other formats in the folder: {', '.join(others)}"] if others else []
     subsets: dict[str, NDArray[np.bool_]] = {split: np.ones(len(faces.images), dtype=np.bool_)}
     files = [digest]
@@ -229,11 +275,12 @@ def _points_files(
     format: str | None,  # noqa: A002
     split: str,
 ) -> _Read | None:
-    """Read the split's ``.pts`` files; None if an annotation file is to be read instead."""
+    """Read the split's files of one face each; None if an annotation file is to be read instead."""
     folders = benchmark.points_folders(split)
-    if format not in (None, PTS) or not folders or not path.is_dir():
+    if format not in (None, benchmark.points_format) or not folders or not path.is_dir():
         return None
-    files = pts.find(root, folders)
+    kind = FACE_FILES[benchmark.points_format]
+    files = kind.find(root, folders)
     if format is None:
         try:
             find_annotation_file(path, benchmark, split=split, format=None)
@@ -242,15 +289,19 @@ def _points_files(
             if not files:
                 raise
     if not files:
-        raise InputError(f"{shown(root)} holds no .pts file: looked in {', '.join(folders)}")
+        raise InputError(f"{shown(root)} holds no {kind.ending} file: looked in {', '.join(folders)}")
     points = benchmark.landmark_scheme.points
-    faces = gather(pts.read(files, root, points), shown(root), points)
+    faces = gather(kind.read(files, root, points), shown(root), points)
     subsets = {split: np.ones(len(files), np.bool_)}
     if split == "test":
         subsets |= {name: _in_folders(faces.images, places) for name, places in benchmark.folders.items()}
     present = {name: mask for name, mask in subsets.items() if mask.any()}
-    notes = [f"no .pts file belongs to it: there is no subset {name}" for name in subsets if name not in present]
-    return _Read(faces, PTS, [pts.hash_of(files, root)], present, root, shown(root), notes)
+    notes = [
+        f"no {kind.ending} file belongs to it: there is no subset {name}" for name in subsets if name not in present
+    ]
+    digest = kind.hash_of(files, root)
+    image_root = find_image_folder(root / "annotations", root, faces.images, benchmark.image_folders)
+    return _Read(faces, benchmark.points_format, [digest], present, image_root, shown(root), notes)
 
 
 def _named_subsets(faces: AnnotatedFaces, split: str, file_name: str) -> dict[str, NDArray[np.bool_]]:
@@ -275,7 +326,7 @@ def _note_repeated_faces(faces: AnnotatedFaces, name: str) -> list[str]:
     return [f"{name}: lines that repeat a face: {repeated}; each counts"] if repeated else []
 
 
-def _check_normaliser(faces: AnnotatedFaces, scheme: Scheme, found: _Read) -> None:
+def _check_normaliser(faces: AnnotatedFaces, scheme: Scheme, where: Callable[[int], str]) -> None:
     """Raise an InputError for a face whose default normaliser is zero, for schemes that measure it on the landmarks."""
     rule = scheme.normalisers[scheme.default_normaliser]
     if rule.kind != "distance":
@@ -283,9 +334,8 @@ def _check_normaliser(faces: AnnotatedFaces, scheme: Scheme, found: _Read) -> No
     lengths = normaliser(scheme, faces.landmarks)
     if not (lengths > 0).all():
         face = int(np.argmin(lengths))
-        line = {"mmpose-json": f": annotation {faces.lines[face]}", PTS: f"/{faces.images[face]}"}
         first, second = (", ".join(map(str, points)) for points in (rule.first, rule.second))
         raise InputError(
-            f"{found.place}{line.get(found.format, f':{faces.lines[face]}')}: the {scheme.default_normaliser} length "
+            f"{where(face)}: the {scheme.default_normaliser} length "
             f"(between landmarks {first} and {second}) is 0: the NME of this face is undefined; correct or remove it"
         )

@@ -11,7 +11,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from nmebench.datasets.readers import faces_json, hrnet_csv, mmpose_json, official
+from nmebench.datasets.readers import faces_json, hrnet_csv, mmpose_json, official, spiga_json
 from nmebench.datasets.readers.rows import Entry
 from nmebench.errors import InputError
 from nmebench.suggest import unknown
@@ -19,11 +19,17 @@ from nmebench.suggest import unknown
 if TYPE_CHECKING:
     from nmebench.datasets.benchmark import Benchmark
 
-__all__ = ["FORMATS", "Reader", "check_format", "detect_format", "read_rows"]
+__all__ = ["COFW_MAT", "FORMATS", "Reader", "check_format", "detect_format", "read_rows"]
+
+COFW_MAT = "cofw-mat"
+"""The format of COFW's MATLAB files (:mod:`nmebench.datasets.readers.cofw_mat`), the only one that is not text."""
 
 
 _FACES = re.compile(r"\s*\{\s*\"faces\"")
 """The beginning of a json in nmebench's own format."""
+
+_SPIGA = re.compile(r"\s*\[\s*\{")
+"""The beginning of SPIGA's json; the names of its fields follow in any order."""
 
 Reader = Callable[[str, str, int], Iterator[Entry]]
 """Reader of (text, name for messages, number of landmarks)."""
@@ -35,6 +41,7 @@ FORMATS: Mapping[str, Reader] = MappingProxyType(
         "mmpose-json": mmpose_json.read,
         "official-list": partial(official.read, attributes=False),
         "faces-json": faces_json.read,
+        "spiga-json": spiga_json.read,
     }
 )
 
@@ -52,7 +59,7 @@ def check_format(format: str | None, benchmark: Benchmark) -> None:  # noqa: A00
             ...
         nmebench.errors.InputError: unknown format of WFLW 'hrnet_csv'; did you mean 'hrnet-csv'? (known: ...
     """
-    known = list(benchmark.files["test"])
+    known = [*benchmark.files["test"], *([benchmark.points_format] if benchmark.points_files else [])]
     if format is not None and format not in known:
         raise InputError(unknown(f"format of {benchmark.title}", format, known))
 
@@ -77,7 +84,8 @@ def read_rows(
         json_boxes: whether mmpose's json has the boxes of the protocol
             (:attr:`nmebench.datasets.benchmark.Benchmark.json_boxes`).
         unlabelled: whether landmarks may be marked as not labelled; their coordinates become NaN.
-        occlusion: whether mmpose's json tells occluded (v = 1) from visible landmarks (v = 2).
+        occlusion: whether mmpose's json tells occluded (v = 1) from visible landmarks (v = 2), and SPIGA's json
+            occluded (0) from visible ones (1).
 
     Example:
         >>> [row.image for row in read_rows("1 2 3 4 a.jpg", "list.txt", "official-list", points=2)]
@@ -87,6 +95,8 @@ def read_rows(
         return mmpose_json.read(text, name, points, boxes=json_boxes, unlabelled=unlabelled, occlusion=occlusion)
     if format == "faces-json":
         return faces_json.read(text, name, points, unlabelled=unlabelled)
+    if format == "spiga-json":
+        return spiga_json.read(text, name, points, unlabelled=unlabelled, occlusion=occlusion)
     return FORMATS[format](text, name, points)
 
 
@@ -106,7 +116,9 @@ def detect_format(text: str, name: str) -> str:
     """
     line = _first_line(text)
     if line.startswith(("{", "[")):
-        return "faces-json" if _FACES.match(text) else "mmpose-json"
+        if _FACES.match(text):
+            return "faces-json"
+        return "spiga-json" if _SPIGA.match(text) else "mmpose-json"
     if line.startswith("image_name") or (
         line.count(",") > 1 and official.count_leading_numbers(line.replace(",", " ")) < 50
     ):

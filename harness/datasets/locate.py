@@ -52,7 +52,8 @@ def find_annotation_file(
     if not path.is_dir():
         raise InputError(f"{shown(path)} is neither a folder nor an annotation file")
     usual = benchmark.files.get(split, {})
-    files = sorted(_text_files(path, benchmark.image_folders), key=lambda file: (len(file.parts), file.parts))
+    left_out = (*benchmark.image_folders, *benchmark.other_folders)
+    files = sorted(_annotation_files(path, left_out), key=lambda file: (len(file.parts), file.parts))
     found: dict[str, Path] = {}
     for name, wanted in usual.items():
         hits = [file for file in files if file.name == wanted]
@@ -135,8 +136,8 @@ def existing_name(folder: Path | None, image: str, other_names: Mapping[str, str
     return with_slashes(image)
 
 
-def _text_files(folder: Path, image_folders: Sequence[str]) -> Iterator[Path]:
-    """Yield the text, csv and json files under a folder, without the folders of photographs."""
+def _annotation_files(folder: Path, left_out: Sequence[str]) -> Iterator[Path]:
+    """Yield the text, csv, json and MATLAB files under a folder, without the folders that are left out."""
     left = MAX_ENTRIES
     pending = [(folder, MAX_DEPTH)]
     while pending:
@@ -150,9 +151,9 @@ def _text_files(folder: Path, image_folders: Sequence[str]) -> Iterator[Path]:
             raise InputError(f"{shown(folder)} holds too many files to search: name the annotation file")
         for entry in entries:
             if entry.is_dir():
-                if levels > 1 and entry.name not in image_folders:
+                if levels > 1 and entry.name not in left_out:
                     pending.append((Path(entry.path), levels - 1))
-            elif entry.name.endswith((".txt", ".csv", ".json")) and entry.is_file():  # opening a named pipe would wait
+            elif entry.name.endswith((".txt", ".csv", ".json", ".mat")) and entry.is_file():  # a named pipe would wait
                 yield Path(entry.path)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from nmebench import datasets
 from nmebench.datasets import benchmark
-from nmebench.datasets.formats import FORMATS
+from nmebench.datasets.formats import COFW_MAT, FORMATS
 from nmebench.errors import InputError
 from nmebench.geometry import scheme
 from nmebench.protocol import LIST_NAMES, SUBSETS
@@ -28,7 +28,7 @@ def test_a_shipped_benchmark_has_a_dataset_a_scheme_and_readable_formats(name: s
     assert datasets.describe(name).startswith(f"{name}:PATH")
     assert found.scheme in scheme.names()
     for files in found.files.values():
-        assert set(files) <= set(FORMATS)
+        assert set(files) <= {*FORMATS, COFW_MAT}
     for split, counts in found.counts.items():
         assert all(counts[subset] <= counts[split] for subset in counts)
 

@@ -138,7 +138,7 @@ def test_a_list_of_another_scheme_is_refused(tmp_path: Path) -> None:
 
 def test_a_format_that_a_benchmark_does_not_have_is_refused(tmp_path: Path) -> None:
     _write_csv(tmp_path / "lapa.csv", ["a.jpg"], _points("lapa106", 1))
-    with pytest.raises(InputError, match=r"unknown format of LaPa 'hrnet-csv' \(known: mmpose-json\)"):
+    with pytest.raises(InputError, match=r"unknown format of LaPa 'hrnet-csv' \(known: mmpose-json, lapa-txt\)"):
         datasets.load(f"lapa:{tmp_path / 'lapa.csv'}")
 
 

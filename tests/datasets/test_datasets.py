@@ -49,7 +49,7 @@ def test_wrong_formats_splits_and_folders_are_refused(tiny: Any, tmp_path: Path)
 
 def test_names_and_descriptions() -> None:
     assert datasets.names() == (
-        *("wflw", "300w", "300w-private", "cofw", "aflw", "lapa"),
+        *("wflw", "300w", "300w-private", "cofw", "cofw68", "aflw", "lapa"),
         *("wflw-geometry", "landmarks", "benchmark", "synthface"),
     )
     assert datasets.describe("wflw").startswith("wflw:PATH")

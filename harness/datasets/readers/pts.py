@@ -15,68 +15,30 @@ file's name without its ending, never by their position in a listing.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from nmebench.bounded_read import read_bounded
+from nmebench.datasets.readers.face_files import MAX_BYTES, FaceFiles
 from nmebench.datasets.readers.fields import parse_numbers
 from nmebench.datasets.readers.row_error import RowError
 from nmebench.datasets.readers.rows import AnnotationRow, Entry, coordinate_labels
-from nmebench.errors import InputError
-from nmebench.files import FileHash
 from nmebench.printable import shown
 
-__all__ = ["find", "hash_of", "read"]
+__all__ = ["PTS", "read"]
 
 IMAGE_ENDINGS = (".jpg", ".png", ".jpeg", ".bmp", ".JPG", ".PNG")
 """Endings of photographs, in the order of preference."""
 
-MAX_FILES = 50_000
-_MAX_BYTES = 1 << 20
 _MIRRORED = "_mirror"
 """End of the names of the mirrored copies in older releases of 300-W."""
-
-
-def find(root: Path, folders: Sequence[str]) -> list[Path]:
-    """Return the .pts files of some folders, sorted by path, without mirrored copies.
-
-    Args:
-        root: the dataset's folder.
-        folders: folders relative to ``root``, such as ``helen/testset``.
-
-    Raises:
-        InputError: there are more than 50,000 files.
-    """
-    found: list[Path] = []
-    for folder in folders:
-        place = root / folder
-        if place.is_dir():
-            found += [file for file in place.rglob("*.pts") if not file.stem.endswith(_MIRRORED) and file.is_file()]
-        if len(found) > MAX_FILES:
-            raise InputError(f"{shown(root)} holds more than {MAX_FILES} .pts files: name the folder of the data set")
-    return sorted(found, key=lambda file: file.relative_to(root).as_posix())
-
-
-def hash_of(files: Sequence[Path], root: Path) -> FileHash:
-    """Return one hash over the names and contents of all files.
-
-    Raises:
-        InputError: a file can't be read.
-    """
-    digest, size = hashlib.sha256(), 0
-    for file in files:
-        data = read_bounded(file, _MAX_BYTES)
-        digest.update(f"{file.relative_to(root).as_posix()}\0{len(data)}\0".encode("utf-8", "surrogateescape") + data)
-        size += len(data)
-    return FileHash(name=f"{len(files)} .pts files", sha256=digest.hexdigest(), bytes=size)
 
 
 def read(files: Sequence[Path], root: Path, points: int) -> Iterator[Entry]:
     """Yield the face of each file, or the error in it.
 
     Args:
-        files: from :func:`find`.
+        files: from :meth:`~nmebench.datasets.readers.face_files.FaceFiles.find`.
         root: the dataset's folder; the photographs are named relative to it.
         points: the number of landmarks K.
 
@@ -86,7 +48,7 @@ def read(files: Sequence[Path], root: Path, points: int) -> Iterator[Entry]:
     for position, file in enumerate(files, start=1):
         name = shown(file.relative_to(root).as_posix())
         try:
-            text = read_bounded(file, _MAX_BYTES).decode("utf-8", "surrogateescape")
+            text = read_bounded(file, MAX_BYTES).decode("utf-8", "surrogateescape")
             image = _photograph(file, name).relative_to(root).as_posix()
             yield AnnotationRow(position, image, _points(text, name, points))
         except RowError as error:
@@ -121,3 +83,7 @@ def _points(text: str, name: str, points: int) -> list[float]:
     if wrong is not None:
         raise RowError("columns", f"{name}: landmark {wrong} has {len(lines[wrong])} numbers, expected x and y")
     return parse_numbers([token for line in lines for token in line], name, coordinate_labels(points))
+
+
+PTS = FaceFiles(".pts", read, skip=lambda file: file.stem.endswith(_MIRRORED))
+"""The format; mirrored copies are left out."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,23 @@ from hypothesis import strategies as st
 
 from nmebench import datasets
 from nmebench.datasets.formats import FORMATS, read_rows
+from nmebench.datasets.readers import spiga_json
 from nmebench.datasets.readers.row_error import RowError
 from nmebench.datasets.readers.rows import AnnotatedFaces, gather
 from nmebench.errors import InputError
 
 POINTS = 3
+
+
+IDS = (24, 7, 101)
+"""Ids of three landmarks in place of SPIGA's 68."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _three_ids() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spiga_json, "IDS", {POINTS: IDS})
+        yield
 
 
 COORDINATE = st.floats(-1e6, 1e6, allow_nan=False)
@@ -59,6 +71,19 @@ def as_text(kind: str, faces: list[tuple[str, list[float], list[float], list[boo
             pairs = list(map(list, zip(points[::2], points[1::2], strict=True)))
             made.append({"image": name, "landmarks": pairs, "box": rect})
         return json.dumps({"faces": made})
+    if kind == "spiga-json":
+        return json.dumps(
+            [
+                {
+                    "imgpath": name,
+                    "bbox": rect,
+                    "ids": IDS[::-1],
+                    "landmarks": list(map(list, zip(p[::2], p[1::2], strict=True)))[::-1],
+                    "visible": [1.0] * POINTS,
+                }
+                for name, p, rect, _ in faces
+            ]
+        )
     return json.dumps(
         {
             "images": [{"id": index, "file_name": face[0]} for index, face in enumerate(faces)],
@@ -88,6 +113,8 @@ def test_written_faces_are_read_back(kind: str, faces: list[Any]) -> None:
     np.testing.assert_array_equal(found.landmarks.reshape(len(faces), -1), [face[1] for face in faces])
     if kind == "faces-json":
         np.testing.assert_array_equal(found.rect, [face[2] for face in faces])
+    elif kind == "spiga-json":
+        np.testing.assert_array_equal(found.rect, [[x, y, x + w, y + h] for x, y, w, h in (face[2] for face in faces)])
     elif kind == "official-attr":
         np.testing.assert_array_equal(found.rect, [face[2] for face in faces])
         np.testing.assert_array_equal(found.attributes, [face[3] for face in faces])

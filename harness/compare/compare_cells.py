@@ -8,7 +8,7 @@ from itertools import combinations
 from nmebench.compare.check_runs import require_one_scheme, run_notes, short_names
 from nmebench.compare.comparison import CellDifference, ComparedPair, ComparedRow, Comparison
 from nmebench.compare.match_faces import common_faces
-from nmebench.compare.paired_scores import common_masks, face_nme, scores_of
+from nmebench.compare.paired_scores import common_masks, face_nme, rates_of, scores_of
 from nmebench.compare.settings import cell_notes, changes
 from nmebench.errors import InputError
 from nmebench.runs.run_record import OTHER_GRID, CellRecord
@@ -30,7 +30,8 @@ def compare_cells(
 
     The cells may have different networks, input sizes, decoders, flip tests and boxes: what differs is listed beside
     each result. Where the normalisers of the runs differ, the first run's is used for all. p values are adjusted by
-    Holm's procedure over all comparisons that are made: with the first cell, or all pairs.
+    Holm's procedure over all comparisons that are made: with the first cell, or all pairs. The ranking uses the
+    same p, so a cell without a rank counts in the correction.
 
     Args:
         cells: two or more cells as (run, cell id); the same :class:`Run` object for cells of one run.
@@ -66,10 +67,10 @@ def compare_cells(
         pair: CellDifference.of(difference, float(p), level)
         for pair, difference, p in zip(wanted, paired, holm([one.p for one in paired]), strict=True)
     }
-    first = (cells[0][0], records[0])
+    first, rates = (cells[0][0], records[0]), rates_of(runs)
     row = ComparedRow(
         "cells",
-        tuple(scores_of(record.id, nme, masks) for record, nme in zip(records, values, strict=True)),
+        tuple(scores_of(record.id, nme, masks, rates) for record, nme in zip(records, values, strict=True)),
         tuple(found.get((0, number)) for number in range(len(cells))),
         ((), *(changes(*first, run, record) for (run, _), record in zip(cells[1:], records[1:], strict=True))),
     )
@@ -83,6 +84,8 @@ def compare_cells(
         for name, nme, (run, cell), record in zip(names, values, cells, records, strict=True)
         if not record.mixed and cell not in diverged[id(run)]
     }
+    # The table of pairs also has the cells without a rank, and its p are those of the ranking.
+    adjusted = {frozenset((names[a], names[b])): difference.p for (a, b), difference in found.items()}
     notes = [
         note
         for name, (run, _), record in zip(names, cells, records, strict=True)
@@ -97,8 +100,9 @@ def compare_cells(
         rows=(row,),
         notes=(*common.notes, *mask_notes, *run_notes(runs, run_names), *_same_name_notes(cells, records), *notes),
         level=level,
+        rates=rates,
         pairs=tuple(pairs) if all_pairs else (),
-        ranking=tuple(ranking(ranked, common.clusters, level=level)) if all_pairs else (),
+        ranking=tuple(ranking(ranked, common.clusters, level=level, adjusted=adjusted)) if all_pairs else (),
     )
 
 

@@ -25,7 +25,13 @@ class RankedCell:
     tied: tuple[str, ...]
 
 
-def ranking(cells: Mapping[str, ArrayLike], clusters: ArrayLike, *, level: float = 0.95) -> list[RankedCell]:
+def ranking(
+    cells: Mapping[str, ArrayLike],
+    clusters: ArrayLike,
+    *,
+    level: float = 0.95,
+    adjusted: Mapping[frozenset[str], float] | None = None,
+) -> list[RankedCell]:
     """Rank cells by their NME on the same faces, best first.
 
     A cell's rank is 1 plus the number of cells that are significantly better, by the paired test with Holm's
@@ -35,6 +41,8 @@ def ranking(cells: Mapping[str, ArrayLike], clusters: ArrayLike, *, level: float
         cells: name to NME per face, percent ``[N]``.
         clusters: int ``[N]``, the number of each face's photograph.
         level: a difference is significant when its adjusted p is below ``1 - level``.
+        adjusted: the adjusted p of every pair of names, where the cells are a part of a larger comparison whose results
+            are printed too; None adjusts over the pairs of these cells.
 
     Returns:
         The cells, ordered by rank, then NME, then name.
@@ -54,7 +62,11 @@ def ranking(cells: Mapping[str, ArrayLike], clusters: ArrayLike, *, level: float
     pairs = paired_differences([np.asarray(v, np.float64) for v in cells.values()], clusters)
     upper = np.triu_indices(len(names), 1)
     significant = np.zeros((len(names), len(names)), bool)
-    significant[upper] = holm(pairs.p[upper]) < 1 - level
+    if adjusted is None:
+        significant[upper] = holm(pairs.p[upper]) < 1 - level
+    else:
+        p = [adjusted[frozenset((names[a], names[b]))] for a, b in zip(*upper, strict=True)]
+        significant[upper] = np.asarray(p) < 1 - level
     significant |= significant.T
     means = [float(np.mean(np.asarray(v, np.float64))) for v in cells.values()]
     better = significant & (pairs.difference > 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 
@@ -62,6 +64,34 @@ def test_ranking_and_pairs_agree(run):
     found = compare_cells([(run, cell) for cell in ids(run)], all_pairs=True)
     tied = {frozenset((cell.cell, other)) for cell in found.ranking for other in cell.tied}
     assert tied == {frozenset((p.first, p.second)) for p in found.pairs if p.difference.result == "no difference"}
+
+
+def test_ranking_and_pairs_agree_beside_a_cell_without_a_rank(make_run, small_faces):
+    """A difference that is significant among the ranked cells alone, and not among all pairs of the printed table."""
+    generator = np.random.default_rng(0)
+    nme, jitter = 4 + generator.normal(0, 0.2, len(small_faces)), generator.normal(0, 0.2, len(small_faces))
+    near = nme + jitter - jitter.mean() + 0.065
+    lost = [nme + generator.normal(0, 9, len(nme)) for _ in range(4)]
+    cells = {DARK: nme, ARGMAX: near} | {("net", f"lost{n}", "none", "landmarks"): one for n, one in enumerate(lost)}
+    for one in lost:
+        one[0] = 500.0
+    run = make_run(cells, name="run")
+    found = compare_cells([(run, cell) for cell in ids(run)], all_pairs=True)
+    first, second = found.ranking
+    p = paired_difference(nme, near, run.faces.clusters).p
+    assert p < 0.05 < found.pairs[0].difference.p
+    assert (first.rank, second.rank, first.tied, second.tied) == (1, 1, (second.cell,), (first.cell,))
+
+
+def test_p_is_adjusted_over_the_whole_table(run):
+    """The family of one table: all pairs with ``all_pairs``, and those with the first cell without it."""
+    cells = [(run, cell) for cell in ids(run)]
+    raw = [paired_difference(run.per_face[a], run.per_face[b], run.faces.clusters).p
+           for a, b in combinations(ids(run), 2)]  # fmt: skip
+    every = compare_cells(cells, all_pairs=True)
+    assert [pair.difference.p for pair in every.pairs] == holm(raw).tolist()
+    assert [d.p for d in every.rows[0].differences[1:]] == holm(raw).tolist()[:2]
+    assert [d.p for d in compare_cells(cells).rows[0].differences[1:]] == holm(raw[:2]).tolist()
 
 
 def test_settings_of_each_cell_are_beside_its_result(run):

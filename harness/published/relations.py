@@ -12,6 +12,9 @@ __all__ = ["contradictions"]
 
 _Interval = tuple[Decimal, Decimal]
 
+_NOISE = Decimal("1e-6")
+"""Numbers closer than this are equal, in percent and as a fraction; FaRL's logs are exact to 3e-7 percent."""
+
 
 def contradictions(row: PublishedRow, counts: Mapping[str, int]) -> dict[str, str]:
     """Return the numbers of a row that contradict its other numbers, with the reason.
@@ -22,6 +25,7 @@ def contradictions(row: PublishedRow, counts: Mapping[str, int]) -> dict[str, st
     * AUC is at least ``1 - mean(e) / t``, because ``min(e, t) <= e``;
     * AUC is at most ``1 - FR``, because each face above the threshold adds 0;
     * NME is at least ``t * FR``, because each face above the threshold has at least t;
+    * FR is a whole number of faces, up to one unit of the last decimal, because some sources truncate;
     * where the other subsets together are all faces, NME and FR of ``test`` are the means of theirs, weighted by the
       numbers of faces. AUC is left out: an area from a grid or a histogram is not such a mean.
 
@@ -43,7 +47,7 @@ def contradictions(row: PublishedRow, counts: Mapping[str, int]) -> dict[str, st
         if metric.kind == "auc":
             found |= _auc_contradictions(row, metric)
         else:
-            found |= _failure_contradictions(row, metric)
+            found |= _failure_contradictions(row, metric, counts)
     for name in (NME, *(name for name in row.rates if Metric.parse(name).kind == "fr")):
         if reason := _subsets_contradiction(row, name, counts):
             found[name] = reason
@@ -51,9 +55,10 @@ def contradictions(row: PublishedRow, counts: Mapping[str, int]) -> dict[str, st
 
 
 def _interval(value: Decimal) -> _Interval:
-    """The numbers that round to a printed one."""
+    """The numbers that round to a printed one; the last digits of a log come from float32 and are noise."""
     exponent = value.as_tuple().exponent
     reach = Decimal(5).scaleb(min(exponent, 0) - 1) if isinstance(exponent, int) else Decimal(0)
+    reach = max(reach, _NOISE)
     return value - reach, value + reach
 
 
@@ -76,12 +81,22 @@ def _auc_contradictions(row: PublishedRow, metric: Metric) -> Iterator[tuple[str
                 yield f"{metric.name}.{subset}", f"with an FR of {failures[subset]} % the AUC is at most {_text(most)}"
 
 
-def _failure_contradictions(row: PublishedRow, metric: Metric) -> Iterator[tuple[str, str]]:
+def _failure_contradictions(row: PublishedRow, metric: Metric, counts: Mapping[str, int]) -> Iterator[tuple[str, str]]:
     threshold = Decimal(repr(metric.threshold))
     for subset, value in row.values(metric.name).items():
+        if subset in counts and not _is_whole(value, counts[subset]):
+            yield f"{metric.name}.{subset}", f"{value} % is not a whole number of {counts[subset]} faces"
+            continue
         least = threshold * _interval(value)[0] / 100
         if subset in row.nme and _interval(row.nme[subset])[1] < least:
             yield f"{metric.name}.{subset}", f"with an FR of {value} % the NME is at least {_text(least)} %"
+
+
+def _is_whole(percent: Decimal, faces: int) -> bool:
+    low, high = _interval(percent)
+    unit = high - low
+    nearest = (percent * faces / 100).to_integral_value()
+    return abs(100 * nearest / faces - percent) < unit
 
 
 def _subsets_contradiction(row: PublishedRow, name: str, counts: Mapping[str, int]) -> str:

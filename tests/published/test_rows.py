@@ -1,4 +1,4 @@
-"""Tests of the published rows: complete, plausible, made by the importer, known errors marked."""
+"""Tests of the published WFLW rows: complete, plausible, made by the importer, known errors marked."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ COUNTS = dict(zip(SUBSETS, (2500, 326, 314, 698, 206, 736, 773), strict=True))
 
 
 def row(method: str) -> published.PublishedRow:
-    (found,) = [r for r in published.load() if r.method == method]
+    (found,) = [r for r in published.load("wflw") if r.method == method]
     return found
 
 
 def test_methods_are_unique_and_sources_given():
-    methods = [r.method for r in published.load()]
+    methods = [r.method for r in published.load("wflw")]
     assert len(methods) == len(set(methods)) == 90
-    assert all(r.source for r in published.load())
+    assert all(r.source for r in published.load("wflw"))
 
 
 def test_printed_decimals_are_kept():
@@ -34,13 +34,13 @@ def test_printed_decimals_are_kept():
     assert str(row("SLPT 6 layers").values("fr10")["test"]) == "2.760"
 
 
-@pytest.mark.parametrize("entry", published.load(), ids=lambda r: r.method)
+@pytest.mark.parametrize("entry", published.load("wflw"), ids=lambda r: r.method)
 def test_failure_rates_are_whole_numbers_of_faces(entry):
     for subset, value in rounded_values("fr10", entry.values("fr10")).items():
         assert len(value.counts(COUNTS[subset])) == 1
 
 
-@pytest.mark.parametrize("entry", published.load(), ids=lambda r: r.method)
+@pytest.mark.parametrize("entry", published.load("wflw"), ids=lambda r: r.method)
 def test_nme_of_all_faces_is_between_the_subsets(entry):
     if len(entry.nme) == 7 and not entry.method.startswith("DCFE"):  # its cells are copied from another row
         assert min(entry.nme.values()) < entry.nme["test"] < max(entry.nme.values())
@@ -64,7 +64,7 @@ def test_known_errors_are_marked(method, words):
 
 
 def test_both_mmpose_tables_of_each_checkpoint_are_included():
-    prefixes = [r.sha256_prefix for r in published.select(method="mmpose hrnet*")]
+    prefixes = [r.sha256_prefix for r in published.select(dataset="wflw", method="mmpose hrnet*")]
     assert sorted(prefixes) == sorted(2 * ["3f8e0c2c", "2bf032a6", "5af5055c"])
     assert row("mmpose HRNetV2-W18 DARK (1.x table)").protocol.flip == "flip+shift"
     assert row("HRNetV2-W18 official").protocol.decoder == "official-hrnet"
@@ -81,7 +81,11 @@ def test_both_mmpose_tables_of_each_checkpoint_are_included():
     ],
 )
 def test_select(conditions, count):
-    assert len(published.select(**conditions)) == count
+    assert len(published.select(dataset="wflw", **conditions)) == count
+
+
+def test_subsets_are_those_of_wflw():
+    assert {subset for r in published.load("wflw") for v in (r.nme, *r.rates.values()) for subset in v} == set(SUBSETS)
 
 
 def test_select_refuses_unknown_values():
@@ -99,7 +103,7 @@ def test_importer_makes_the_committed_file(shared):
             for column, value in line.items()
             if value and column.startswith(("nme_", "fr10_", "auc10_"))
         ]
-    stored = [(r.method, v) for r in published.load() for m in (r.nme, *r.rates.values()) for v in m.values()]
+    stored = [(r.method, v) for r in published.load("wflw") for m in (r.nme, *r.rates.values()) for v in m.values()]
     assert sorted(stored) == sorted(numbers)
 
 
@@ -147,7 +151,7 @@ def test_shipped_cards_report_the_published_numbers():
     for name in cards.shipped():
         card = cards.load(name)
         for table in card.reported.get("wflw", {}).values():
-            of_source = [row for row in published.load() if row.source == table.source]
+            of_source = [row for row in published.load("wflw") if row.source == table.source]
             if len(of_source) > 1:  # a page with several networks
                 of_source = [row for row in of_source if row.sha256_prefix == card.weights.hash_prefix]
             for found in of_source[-1:]:

@@ -21,7 +21,7 @@ def normal(line: str, *folders: Path) -> str:
         line = line.replace(str(folder), "DIR")
     line = re.sub(r"127\.0\.0\.1:\d+", "HOST", line)
     line = re.sub(r"(?<![\w.-])\d{4,}(?![\w-])", "N", line)
-    line = re.sub(r"(?<![\w.-])[0-9a-f]{8,64}(?=[. ,;]|$)", "HASH", line)
+    line = re.sub(r"(?<![\w.-])[0-9a-f]{8,64}(?=[./ ,;]|$)", "HASH", line)
     # The library's description of the damage changes with its version.
     line = re.sub(r"cut short \((?!no end).*?\);", "cut short (REASON);", line)
     return line.replace("|", "\\|")

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from nmebench.check import Verdict
+    from nmebench.runs.run_store import Run
 
 __all__ = ["command"]
 
 
 def command(
-    run: Annotated[Path, typer.Argument(help="Folder of the run.")],
+    run: Annotated[Path, typer.Argument(help="Folder of the run, or of a sweep over several data sets.")],
     explain: Annotated[
         bool, typer.Option("--explain/--no-explain", help="Test the likely causes of a deviation; takes reruns.")
     ] = True,
@@ -19,22 +23,44 @@ def command(
 ) -> int:
     """Compare reported numbers with measured ones. Exit code: 0 reproduced, 1 something deviates, 3 not comparable.
 
+    A sweep over several data sets has the exit code of its worst run: 1, then 3, then 0.
+
     Examples:
       nmebench check RUN
       nmebench check RUN --no-explain --json
     """
-    from nmebench import check
     from nmebench.cli.json_output import print_json
-    from nmebench.cli.verdict_table import print_verdict, write_verdict
+    from nmebench.cli.verdict_table import print_verdict
+    from nmebench.cli.worst_run import line, worst
     from nmebench.runs.run_store import Run
+    from nmebench.runs.sweep_folder import SweepFolder, is_sweep
 
-    opened = Run.open(run)
-    verdict = check.check(opened)
-    if explain and verdict.exit_code == 1:
-        verdict = check.explain(opened, verdict, check.make_rerun(opened))
-    write_verdict(opened, verdict)
+    if not is_sweep(run):
+        verdict = _check(Run.open(run), explain=explain)
+        if as_json:
+            print_json(verdict.model_dump(mode="json"))
+        else:
+            print_verdict(verdict)
+        return verdict.exit_code
+    verdicts = {folder: _check(opened, explain=explain) for folder, opened in SweepFolder.open(run).runs.items()}
+    codes = {folder: verdict.exit_code for folder, verdict in verdicts.items()}
     if as_json:
-        print_json(verdict.model_dump(mode="json"))
-    else:
-        print_verdict(verdict)
-    return verdict.exit_code
+        runs = {folder: verdict.model_dump(mode="json") for folder, verdict in verdicts.items()}
+        print_json({"schema_version": 1, "kind": "nmebench check of a sweep", "exit_code": worst(codes), "runs": runs})
+        return worst(codes)
+    for folder, verdict in verdicts.items():
+        print_verdict(verdict, run=folder)
+    typer.echo(line("check", codes))
+    return worst(codes)
+
+
+def _check(run: Run, *, explain: bool) -> Verdict:
+    """Check a run and store the verdict in its folder."""
+    from nmebench import check
+    from nmebench.cli.verdict_table import write_verdict
+
+    verdict = check.check(run)
+    if explain and verdict.exit_code == 1:
+        verdict = check.explain(run, verdict, check.make_rerun(run))
+    write_verdict(run, verdict)
+    return verdict

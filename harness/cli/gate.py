@@ -19,8 +19,13 @@ __all__ = ["command"]
 
 
 def command(
-    run: Annotated[Path | None, typer.Argument(help="Folder of the run; or give --embedded.")] = None,
-    baseline: Annotated[Path | None, typer.Option(help="Baseline file (JSON).")] = None,
+    run: Annotated[
+        Path | None,
+        typer.Argument(help="Folder of the run, or of a sweep over several data sets; or give --embedded."),
+    ] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(help="Baseline file (JSON); for a sweep, a folder with a file per run.")
+    ] = None,
     embedded: Annotated[
         bool, typer.Option("--embedded", help="Run the embedded benchmark and compare it with its committed baseline.")
     ] = False,
@@ -48,7 +53,10 @@ def command(
     engine: Annotated[str, typer.Option(help=f"With --embedded: the engine; {ENGINE}.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> int:
-    """Compare a run with a baseline. Exit code: 0 passed, 1 failed, 3 nothing was comparable."""
+    """Compare a run with a baseline. Exit code: 0 passed, 1 failed, 3 nothing was comparable.
+
+    A sweep over several data sets has the exit code of its worst run: 1, then 3, then 0.
+    """
     from nmebench import gate, reports
     from nmebench.cli.json_output import print_json
     from nmebench.cli.outputs import check_output
@@ -56,6 +64,7 @@ def command(
     from nmebench.files import write_atomically
     from nmebench.reproduction.embedded import BASELINE
     from nmebench.runs.run_store import Run
+    from nmebench.runs.sweep_folder import is_sweep
 
     if embedded == (run is not None):
         raise InputError("give either the folder of a run or --embedded")
@@ -64,13 +73,21 @@ def command(
         raise InputError(
             "give --baseline FILE, which --update writes from the run; a limit alone needs none: --limit 'nme<=4.0'"
         )
+    of_sweep = run is not None and is_sweep(run)
     for output, option in (
         (junit, "--junit"),
         (markdown, "--markdown"),
         (report, "--report"),
-        (file if update else None, "--baseline"),
+        (file if update and not of_sweep else None, "--baseline"),
     ):
         check_output(output, option)
+    if of_sweep and run is not None:
+        from nmebench.cli import gate_sweep
+
+        outputs = gate_sweep.Outputs(junit=junit, markdown=markdown, report=report, as_json=as_json)
+        return gate_sweep.command(
+            run, file, update=update, margin=margin, limits=limit or (), outputs=outputs, to_json=_as_json
+        )
     reference = None if update or file is None else gate.Baseline.read(file)
     wanted = tuple(gate.Limit.parse(text) for text in limit or ())
     allowed = gate.Margin() if margin is None else gate.Margin.parse(margin)

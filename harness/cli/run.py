@@ -20,8 +20,11 @@ def command(
         Path | None, typer.Argument(help="Sweep file (TOML); options on the command line replace its values.")
     ] = None,
     data: Annotated[
-        str | None,
-        typer.Option(help="Dataset: wflw:PATH, synthface, wflw-geometry:PATH (see `nmebench list datasets`)."),
+        list[str] | None,
+        typer.Option(
+            help="Dataset: wflw:PATH, 300w:PATH, synthface (see `nmebench list datasets`); repeatable, and the output "
+            "folder then holds a run per dataset."
+        ),
     ] = None,
     model: Annotated[
         list[str] | None,
@@ -77,16 +80,16 @@ def command(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run in the output folder.")] = False,
     out: Annotated[Path, typer.Option("-o", "--out", help="Output folder of the run.")] = ...,  # type: ignore[assignment]
 ) -> int:
-    """Measure networks and decoders on a dataset and store the run."""
+    """Measure networks and decoders on one or several datasets and store the runs."""
     from nmebench.cli.console import progress
     from nmebench.cli.json_output import print_json
-    from nmebench.cli.scores_table import print_scores, print_time, scores_json
-    from nmebench.sweep import execute
+    from nmebench.cli.scores_table import print_scores, print_sweep, print_time, scores_json, sweep_json
+    from nmebench.sweep import execute, execute_several
     from nmebench.sweep.checkpoint_series import SUFFIXES
-    from nmebench.sweep.configuration import load, validate
+    from nmebench.sweep.configuration import load, validate_several
 
     given = {
-        "data": data,
+        "data": data or None,
         "format": data_format,
         "decoders": decoder,
         "flip": _flips(flip, shift, test_time),
@@ -111,15 +114,25 @@ def command(
     if sweep is not None and weights and sweep.name.endswith(SUFFIXES):
         raise InputError(f"{sweep} is no sweep file; put a pattern of --weights in quotes: --weights 'ck/epoch_*.pth'")
     if sweep is not None:
-        raw = load(sweep).model_dump(mode="json") | changes
-        configuration = validate(raw, where=str(sweep))
+        stored = load(sweep)
+        raw = stored[0].model_dump(mode="json") | {"data": [one.data for one in stored]} | changes
+        configurations = validate_several(raw, where=str(sweep))
     else:
         for option in ("data", "models"):
             if option not in changes:
                 raise InputError(
                     f"nothing to run: give --{option.rstrip('s')} (or a sweep file); see `nmebench run --help`"
                 )
-        configuration = validate(changes, where="command line")
+        configurations = validate_several(changes, where="command line")
+    command = ["nmebench", *sys.argv[1:]]
+    if len(configurations) > 1:
+        with progress() as advance:
+            folder = execute_several(configurations, out, command=command, overwrite=overwrite, progress=advance)
+        if as_json:
+            print_json(sweep_json(folder))
+        else:
+            print_sweep(folder)
+        return 0
     with progress() as advance:
         run = execute(configuration, out, command=["nmebench", *sys.argv[1:]], overwrite=overwrite, progress=advance)
     if as_json:

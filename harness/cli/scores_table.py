@@ -15,6 +15,7 @@ from nmebench.runs.run_record import CellRecord
 from nmebench.runs.run_store import Run
 from nmebench.scoring import (
     bad_maps,
+from nmebench.runs.sweep_folder import SweepFolder
     card_settings,
     cell_settings,
     declared_protocol,
@@ -22,7 +23,7 @@ from nmebench.scoring import (
     setting_differences,
 )
 
-__all__ = ["SHORT", "print_scores", "print_time", "scores_json"]
+__all__ = ["SHORT", "print_scores", "print_sweep", "print_time", "scores_json", "sweep_json"]
 
 
 SHORT: Final[Mapping[str, str]] = MappingProxyType({"expression": "expr", "illumination": "illum", "occlusion": "occl"})
@@ -108,3 +109,21 @@ def print_time(run: Run) -> None:
     shares = sorted(((seconds / total, stage) for stage, seconds in timings["stages"].items()), reverse=True)
     named = ", ".join(f"{stage} {100 * share:.0f} %" for share, stage in shares if share >= 0.01)
     console().print(f"time: {total:.1f} s, {1e3 * total / faces:.1f} ms per face: {named}")
+def print_sweep(sweep: SweepFolder) -> None:
+    """Print the scores and the time of each run of a sweep, and its path."""
+    for run in sweep.runs.values():
+        print_scores(run)
+        print_time(run)
+    console().print(f"sweep: {sweep.path}, {len(sweep.runs)} runs: {', '.join(sweep.runs)}")
+
+
+def sweep_json(sweep: SweepFolder) -> dict[str, Any]:
+    """Return the scores of a sweep as plain data for JSON: those of each run by its folder."""
+    return {
+        "schema_version": 1,
+        "kind": "nmebench scores of a sweep",
+        "sweep": str(sweep.path),
+        "runs": {folder: scores_json(run) for folder, run in sweep.runs.items()},
+    }
+
+

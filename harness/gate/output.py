@@ -82,8 +82,19 @@ def _markdown_change(change: SubsetChange | None, row: GateRow) -> str:
     return f"{name}{change.before:.4f} → {change.after:.4f}, {difference}{interval}, p {change.p:.3g}"
 
 
-def junit(result: GateResult) -> str:
-    """Return JUnit XML with one test case per cell, and one more that fails when nothing was comparable."""
+def junit(*results: GateResult) -> str:
+    """Return JUnit XML with one test case per cell, and one more that fails when nothing was comparable.
+
+    Args:
+        results: one per run; each becomes a test suite.
+    """
+    root = ElementTree.Element("testsuites")
+    root.extend(_suite(result) for result in results)
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _suite(result: GateResult) -> ElementTree.Element:
     failures = sum(row.failed for row in result.rows) + result.nothing_comparable
     suite = ElementTree.Element(
         "testsuite",
@@ -105,10 +116,7 @@ def junit(result: GateResult) -> str:
     if result.nothing_comparable:
         case = ElementTree.SubElement(suite, "testcase", classname="nmebench.gate", name="something was comparable")
         ElementTree.SubElement(case, "failure", type="nothing comparable", message=_valid_xml(result.summary))
-    root = ElementTree.Element("testsuites")
-    root.append(suite)
-    ElementTree.indent(root)
-    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+    return suite
 
 
 def _valid_xml(text: str) -> str:

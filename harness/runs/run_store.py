@@ -74,6 +74,11 @@ class Run:
         path = Path(path)
         file = path / "run.json"
         if not run_files.exists(file):
+        if not run_files.exists(file) and run_files.exists(path / "sweep.json"):
+            raise InputError(
+                f"{shown(path)}: holds a sweep over several data sets; give one of the run folders that its sweep.json "
+                "names"
+            )
             hint = "" if run_files.exists(path) else shown(similar_path(path))
             raise InputError(
                 f"{shown(path)}: no run here (run.json is missing){hint}; make one with "

@@ -13,7 +13,7 @@ from nmebench.errors import InputError
 from nmebench.protocol import Flip
 from nmebench.sweep import checkpoint_series
 
-__all__ = ["ModelRequest", "SweepConfiguration", "load"]
+__all__ = ["ModelRequest", "SweepConfiguration", "load", "validate", "validate_several"]
 
 #: Largest sweep file that is read, bytes.
 _MAX_FILE = 1 << 20
@@ -89,7 +89,7 @@ class SweepConfiguration(BaseModel):
     """Title of the report."""
 
 
-def load(path: Path) -> SweepConfiguration:
+def load(path: Path) -> list[SweepConfiguration]:
     """Read a sweep file (TOML; docs/running.md has an example).
 
     Raises:
@@ -99,7 +99,10 @@ def load(path: Path) -> SweepConfiguration:
         raw = read_toml(path, limit=_MAX_FILE, kind="sweep file")
     except InputError as error:
         raise InputError(f"{error}; give a sweep file (docs/running.md has one), or --data and --model") from error
-    return validate(raw, where=str(path))
+    Returns:
+        One configuration per data set.
+
+    return validate_several(raw, where=str(path))
 
 
 def validate(raw: dict[str, Any], *, where: str) -> SweepConfiguration:
@@ -134,6 +137,29 @@ def _expanded(configuration: SweepConfiguration) -> SweepConfiguration:
         files = checkpoint_series.expand(request.weights)
         series = request.name or (models.card.load(request.card).name if files[0][1] is not None else None)
         for weights, name in files:
+def validate_several(raw: dict[str, Any], *, where: str) -> list[SweepConfiguration]:
+    """Return a checked configuration for each data set of ``data``, which may be a list.
+
+    Args:
+        raw: the fields of :class:`SweepConfiguration`.
+        where: the file or command line that they come from; named in the message.
+
+    Raises:
+        InputError: as for :func:`validate`, or a data set is named twice.
+
+    Example:
+        >>> raw = {"data": ["synthface", "wflw:/data/WFLW"], "models": ["oracle"]}
+        >>> [one.data for one in validate_several(raw, where="example")]
+        ['synthface', 'wflw:/data/WFLW']
+    """
+    given = raw.get("data")
+    data = list(given) if isinstance(given, list | tuple) and given else [given]
+    twice = next((one for one in data if data.count(one) > 1), None)
+    if twice is not None:
+        raise InputError(f"{where}: data {twice!r:.80} is given twice; name each data set once")
+    return [validate(raw if one is None else {**raw, "data": one}, where=where) for one in data]
+
+
             if name is None:
                 requests.append(request)
                 continue

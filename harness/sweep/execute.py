@@ -12,7 +12,7 @@ from time import perf_counter
 import psutil
 import torch
 
-from nmebench import scoring
+from nmebench import models, scoring
 from nmebench.runs import provenance
 from nmebench.runs.face_table import FaceTable
 from nmebench.runs.run_record import ModelRecord, RunRecord, SourceRecord
@@ -28,7 +28,7 @@ from nmebench.sweep.keys import network_code
 from nmebench.sweep.network_sweep import NetworkSweep, Progress
 from nmebench.sweep.plan import NetworkPlan, Plan, make
 
-__all__ = ["Progress", "execute"]
+__all__ = ["Prepared", "Progress", "execute", "prepare", "run_prepared"]
 
 
 def execute(
@@ -61,32 +61,86 @@ def execute(
         InputError: an input can't be used, ``out`` holds another run, or another process writes there.
     """
     with writing(out, overwrite=overwrite) as work:
-        clocks = Clocks()
-        started = perf_counter()
-        with clocks.stages.wall("plan"):
-            plan = make(configuration)
-            plugins = provenance.sources(_plugins(plan))  # before the run, which takes long enough for an edit
-        torch.set_num_threads(configuration.threads or psutil.cpu_count(logical=False) or 1)
-        computed = _compute(plan, work, progress)
-        staging = work / "run"
-        with clocks.stages.wall("store"):
-            run = _store(plan, computed, staging, command, not_run, plugins)
-        with clocks.stages.wall("score"):
-            scoring.score(run)
-        for of_network in computed.clocks.values():
-            clocks.add(of_network)
-        run.write_json(
-            "timings.json",
-            {
-                "faces": len(plan.dataset),
-                "total": round(perf_counter() - started, 4),
-                **clocks.rounded(),
-                "models": {name: of_network.rounded() for name, of_network in computed.clocks.items()},
-                "cells": computed.cell_seconds,
-                "prepared": computed.prepared,
-            },
-        )
-        return publish(staging, out)
+        return run_prepared(prepare(configuration), work, out, command=command, not_run=not_run, progress=progress)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A sweep over one data set that was planned and checked, and has not run."""
+
+    plan: Plan
+    plugins: list[SourceRecord]
+    """The code outside nmebench, read before the run, which takes long enough for an edit."""
+    clocks: Clocks
+    seconds: float
+    """Time that the plan took."""
+
+
+def prepare(configuration: SweepConfiguration, loaded: dict[int, models.Built] | None = None) -> Prepared:
+    """Plan a sweep over one data set.
+
+    Args:
+        configuration: the sweep.
+        loaded: networks of an earlier plan with the same models, see :func:`nmebench.sweep.plan.make`.
+
+    Raises:
+        InputError: an input can't be used.
+    """
+    clocks = Clocks()
+    started = perf_counter()
+    with clocks.stages.wall("plan"):
+        plan = make(configuration, loaded)
+        plugins = provenance.sources(_plugins(plan))
+    return Prepared(plan, plugins, clocks, perf_counter() - started)
+
+
+def run_prepared(
+    prepared: Prepared,
+    work: Path,
+    out: Path,
+    *,
+    command: Sequence[str] = (),
+    not_run: Sequence[str] = (),
+    progress: Progress | None = None,
+    keep_networks: bool = False,
+) -> Run:
+    """Run a planned sweep and write the run folder ``out``.
+
+    Args:
+        prepared: the plan.
+        work: the work folder, see :func:`nmebench.runs.run_writer.writing`.
+        out: the run folder.
+        command: the command line; stored in the provenance.
+        not_run: sentences for ``run.json`` about parts that the caller left out.
+        progress: called after every batch.
+        keep_networks: keep the networks in memory for the next data set.
+
+    Raises:
+        InputError: a photograph can't be read, or a network's outputs are wrong.
+    """
+    plan, clocks = prepared.plan, prepared.clocks
+    started = perf_counter()
+    torch.set_num_threads(plan.configuration.threads or psutil.cpu_count(logical=False) or 1)
+    computed = _compute(plan, work, progress, keep_networks=keep_networks)
+    staging = work / "run"
+    with clocks.stages.wall("store"):
+        run = _store(plan, computed, staging, command, not_run, prepared.plugins)
+    with clocks.stages.wall("score"):
+        scoring.score(run)
+    for of_network in computed.clocks.values():
+        clocks.add(of_network)
+    run.write_json(
+        "timings.json",
+        {
+            "faces": len(plan.dataset),
+            "total": round(prepared.seconds + perf_counter() - started, 4),
+            **clocks.rounded(),
+            "models": {name: of_network.rounded() for name, of_network in computed.clocks.items()},
+            "cells": computed.cell_seconds,
+            "prepared": computed.prepared,
+        },
+    )
+    return publish(staging, out)
 
 
 @dataclass
@@ -104,7 +158,7 @@ class _Computed:
     """The way each engine was prepared in this process, by model name."""
 
 
-def _compute(plan: Plan, work: Path, progress: Progress | None) -> _Computed:
+def _compute(plan: Plan, work: Path, progress: Progress | None, *, keep_networks: bool) -> _Computed:
     """Run every network; afterwards each batch is stored under ``work``. Thumbnails are those of the first network."""
     computed = _Computed()
     threads = torch.get_num_threads()
@@ -122,7 +176,7 @@ def _compute(plan: Plan, work: Path, progress: Progress | None) -> _Computed:
             if sweep.forward.engine is not None and sweep.forward.engine.prepared:
                 computed.prepared[name] = sweep.forward.engine.prepared
             del sweep  # frees the engine before the next network is loaded
-            if all(network.built is not later.built for later in plan.networks[number + 1 :]):
+            if not keep_networks and all(network.built is not later.built for later in plan.networks[number + 1 :]):
                 network.built.release()
     return computed
 

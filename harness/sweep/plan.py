@@ -116,8 +116,13 @@ class Plan:
     """One sentence per decoder of ``all`` that a network can't feed."""
 
 
-def make(configuration: SweepConfiguration) -> Plan:
+def make(configuration: SweepConfiguration, loaded: dict[int, models.Built] | None = None) -> Plan:
     """Resolve and check everything that a sweep names; one face runs through every network.
+
+    Args:
+        configuration: the sweep.
+        loaded: networks by their position in ``configuration.models``; it is added to. A sweep over several data sets
+            gives the same dictionary for each, so that every network is built once.
 
     Raises:
         InputError: an input can't be used; :class:`~nmebench.decoders.DecoderError` and
@@ -132,7 +137,7 @@ def make(configuration: SweepConfiguration) -> Plan:
     dataset = datasets.load(configuration.data, format=configuration.format, limit=configuration.limit)
     for subset in dataset.subsets:
         check_name(subset, f"{configuration.data}: the subset's name")
-    normaliser_name = configuration.normaliser or dataset.scheme.default_normaliser
+    normaliser_name = configuration.normaliser or dataset.default_normaliser
     normaliser = dataset.normaliser(normaliser_name)
     _check_normaliser(dataset, normaliser, normaliser_name)
     data = keys.data_key(dataset)
@@ -140,8 +145,11 @@ def make(configuration: SweepConfiguration) -> Plan:
     networks: list[NetworkPlan] = []
     unusable: dict[tuple[str, str], list[str]] = {}
     kept_bytes = 0
-    for request, card, own in zip(configuration.models, cards, given, strict=True):
-        built = models.build(card, weights=request.weights)
+    loaded = {} if loaded is None else loaded
+    for position, (request, card, own) in enumerate(zip(configuration.models, cards, given, strict=True)):
+        if position not in loaded:
+            loaded[position] = models.build(card, weights=request.weights)
+        built = loaded[position]
         protocols = tuple(card.protocols(dataset.name).values())
         chosen, skipped = _decoders(built, configuration, protocols)
         for decoder, missing in skipped.items():

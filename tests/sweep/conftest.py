@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,7 @@ from safetensors.torch import save_file
 from nmebench import models
 
 FACES = 11
+FACES_300W = 5
 
 
 @pytest.fixture(scope="session")
@@ -50,3 +52,23 @@ def small_card(tmp_path_factory: pytest.TempPathFactory) -> Path:
         '[reported.wflw.paper]\nnme = { test = 9.0 }\nsource = "a test"\ntolerance = 0.01\n'
     )
     return folder / "small.toml"
+
+
+@pytest.fixture(scope="session")
+def faces300w(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five faces of 68 points, in HRNet's csv."""
+    root = tmp_path_factory.mktemp("300w")
+    points = np.random.default_rng(3).uniform(30, 110, (FACES_300W, 68, 2)).round(3)
+    head = ["image_name", "scale", "center_w", "center_h"]
+    head += [f"original_{index}_{axis}" for index in range(68) for axis in "xy"]
+    folders = ("helen/testset", "ibug", "lfpw/testset", "ibug", "helen/testset")
+    with (root / "face_landmarks_300w_valid.csv").open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(head)
+        for face, folder in enumerate(folders):
+            name = f"{folder}/{face}.png"
+            (root / "images" / folder).mkdir(parents=True, exist_ok=True)
+            pixels = np.random.default_rng(face).integers(0, 255, (150, 160, 3), np.uint8)
+            cv2.imwrite(str(root / "images" / name), pixels)
+            writer.writerow([name, 0.5, 70, 70, *points[face].ravel().tolist()])
+    return root

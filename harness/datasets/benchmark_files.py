@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmebench.datasets import benchmark_arrays, cofw_files
+from nmebench.datasets.assemble import FoundFaces, assemble
 from nmebench.datasets.benchmark import Benchmark
 from nmebench.datasets.benchmark import load as load_benchmark
 from nmebench.datasets.dataset import Dataset
@@ -19,51 +19,32 @@ from nmebench.datasets.face_file_formats import FACE_FILES
 from nmebench.datasets.formats import COFW_MAT, check_format, detect_format, read_rows
 from nmebench.datasets.locate import (
     NoAnnotationFileError,
-    existing_name,
     find_annotation_file,
     find_image_folder,
     subset_file,
 )
-from nmebench.datasets.plausibility import suspect_notes
 from nmebench.datasets.readers.fields import with_slashes
 from nmebench.datasets.readers.rows import AnnotatedFaces, gather
 from nmebench.datasets.readers.text import read_text
 from nmebench.datasets.source import DatasetSource, existing_path
 from nmebench.datasets.spiga_subsets import spiga_subsets
-from nmebench.datasets.unlabelled import check_placeholders, keep_faces, leave_out_notes, measurable
 from nmebench.errors import InputError
 from nmebench.files import FileHash
-from nmebench.geometry.scheme import Scheme, normaliser
 from nmebench.printable import shown
 from nmebench.protocol import ATTRIBUTES
 
-__all__ = ["AFLW", "COFW", "COFW68", "LAPA", "W300", "W300_PRIVATE", "WFLW", "load", "match_faces"]
-
-
-_ENTRY = {"mmpose-json": ": annotation ", "faces-json": ": face ", "spiga-json": ": face "}
-"""Words before a face's number in messages; the other formats have lines."""
-
-
-@dataclass
-class _Read:
-    """The faces of a split, as its files give them."""
-
-    faces: AnnotatedFaces
-    format: str
-    files: list[FileHash]
-    subsets: dict[str, NDArray[np.bool_]]
-    """The split's own name first, which is every face."""
-    image_root: Path | None
-    place: str
-    """The file, or the folder, for messages."""
-    notes: list[str]
-
-    def where(self, face: int) -> str:
-        """Return file and line of a face, for messages."""
-        line = int(self.faces.lines[face])
-        if self.format in FACE_FILES:
-            return f"{self.place}/{shown(self.faces.images[face])}"
-        return f"{self.place}{_ENTRY.get(self.format, ':')}{line}"
+__all__ = [
+    "AFLW",
+    "COFW",
+    "COFW68",
+    "LAPA",
+    "W300",
+    "W300_PRIVATE",
+    "WFLW",
+    "in_folders",
+    "load",
+    "match_faces",
+]
 
 
 def load(
@@ -92,62 +73,7 @@ def load(
     path = existing_path(place, spec)
     root = path if path.is_dir() else path.parent
     found = _points_files(benchmark, path, root, format, split) or _read_list(benchmark, path, root, format, split)
-    image_root, name = found.image_root, found.files[0].name
-    check_placeholders(found.faces.landmarks, found.where)
-    keep = measurable(found.faces.landmarks, benchmark.landmark_scheme)
-    if not keep.any():
-        raise InputError(f"{found.place}: no face can be scored, because too few of its landmarks are labelled")
-    faces, subsets = found.faces, found.subsets
-    notes = [*found.notes, *leave_out_notes(faces.landmarks, keep, benchmark.landmark_scheme, name)]
-    if not keep.all():
-        faces, subsets = keep_faces(faces, keep), {subset: mask[keep] for subset, mask in subsets.items()}
-    notes += _note_repeated_faces(faces, name)
-    if split == "test":
-        _check_normaliser(faces, benchmark.landmark_scheme, replace(found, faces=faces).where)
-    pictures = cofw_files.picture_file(benchmark, root, split, faces.images, found.format)
-    if pictures is not None:
-        image_root, faces = pictures.folder, replace(faces, images=pictures.images)
-        found.files.append(pictures.file)
-    if image_root is None:
-        notes.append("no folder of photographs found: geometry only")
-    origin = benchmark.origins.get(found.format)
-    if origin == 1:
-        notes.append(f"{name}: the landmarks count the first pixel as (1, 1), as the file does")
-    images = tuple(existing_name(image_root, image, benchmark.other_names) for image in faces.images)
-    rewritten = sum(found == with_slashes(image) != image for found, image in zip(images, faces.images, strict=True))
-    if rewritten:
-        notes.append(f"{name}: {rewritten} image names have backslashes, which were read as slashes")
-    notes += suspect_notes(faces.landmarks, name)
-    counts = benchmark.expected(split)
-    notes += [
-        f"{subset} has {int(subsets[subset].sum())} faces, the complete set {count}"
-        for subset, count in counts.items()
-        if subset in subsets and len(faces.images) == counts.get(split) and int(subsets[subset].sum()) != count
-    ]
-    for array in (faces.landmarks, faces.lines, *subsets.values()):
-        array.setflags(write=False)
-    return Dataset(
-        name=benchmark.name,
-        spec=spec,
-        root=root,
-        format=found.format,
-        scheme=benchmark.landmark_scheme,
-        images=images,
-        image_root=image_root,
-        lines=faces.lines,
-        landmarks=faces.landmarks,
-        subsets=subsets,
-        expected=counts,
-        rect=faces.rect,
-        centre_scale=faces.centre_scale,
-        occluded=faces.occluded,
-        files=tuple(found.files),
-        notes=tuple(notes),
-        split=split,
-        origin=origin,
-        thresholds=benchmark.thresholds,
-        usual_normaliser=benchmark.normaliser,
-    )
+    return assemble(benchmark, found, root=root, spec=spec, split=split)
 
 
 def _source(name: str, summary: str) -> DatasetSource:
@@ -213,7 +139,7 @@ def _read_subsets(
         listed_apart = subset in benchmark.lists and found_format != "spiga-json"
         sibling = subset_file(file, benchmark.lists[subset]) if listed_apart else None
         if sibling is None or not sibling.is_file():
-            mask = _in_folders(faces.images, benchmark.folders.get(subset, ()))
+            mask = in_folders(faces.images, benchmark.folders.get(subset, ()))
             if mask.any():
                 subsets[subset] = mask
             elif sibling is not None:
@@ -237,7 +163,7 @@ def _read_subsets(
     return subsets, files, notes
 
 
-def _read_list(benchmark: Benchmark, path: Path, root: Path, format: str | None, split: str) -> _Read:  # noqa: A002
+def _read_list(benchmark: Benchmark, path: Path, root: Path, format: str | None, split: str) -> FoundFaces:  # noqa: A002
     """Read one annotation file and the lists of its subsets."""
     check_format(format, benchmark)
     file, others = find_annotation_file(path, benchmark, split=split, format=format)
@@ -247,7 +173,7 @@ def _read_list(benchmark: Benchmark, path: Path, root: Path, format: str | None,
         check_format(COFW_MAT, benchmark)
         stored, mat, pictures = cofw_files.read_annotations(file, root, split, points)
         everything = {split: np.ones(len(stored.images), np.bool_)}
-        return _Read(stored, COFW_MAT, [mat], everything, pictures, place, cofw_files.edge_notes(stored, mat.name))
+        return FoundFaces(stored, COFW_MAT, [mat], everything, pictures, place, cofw_files.edge_notes(stored, mat.name))
     text, digest = read_text(file, root)
     found = format or detect_format(text, place)
     check_format(found, benchmark)
@@ -265,7 +191,7 @@ def _read_list(benchmark: Benchmark, path: Path, root: Path, format: str | None,
         files += sibling_files
         notes += sibling_notes
     image_root = find_image_folder(file, root, faces.images, benchmark.image_folders)
-    return _Read(faces, found, files, subsets, image_root, place, notes)
+    return FoundFaces(faces, found, files, subsets, image_root, place, notes)
 
 
 def _points_files(
@@ -274,7 +200,7 @@ def _points_files(
     root: Path,
     format: str | None,  # noqa: A002
     split: str,
-) -> _Read | None:
+) -> FoundFaces | None:
     """Read the split's files of one face each; None if an annotation file is to be read instead."""
     folders = benchmark.points_folders(split)
     if format not in (None, benchmark.points_format) or not folders or not path.is_dir():
@@ -294,14 +220,14 @@ def _points_files(
     faces = gather(kind.read(files, root, points), shown(root), points)
     subsets = {split: np.ones(len(files), np.bool_)}
     if split == "test":
-        subsets |= {name: _in_folders(faces.images, places) for name, places in benchmark.folders.items()}
+        subsets |= {name: in_folders(faces.images, places) for name, places in benchmark.folders.items()}
     present = {name: mask for name, mask in subsets.items() if mask.any()}
     notes = [
         f"no {kind.ending} file belongs to it: there is no subset {name}" for name in subsets if name not in present
     ]
     digest = kind.hash_of(files, root)
     image_root = find_image_folder(root / "annotations", root, faces.images, benchmark.image_folders)
-    return _Read(faces, benchmark.points_format, [digest], present, image_root, shown(root), notes)
+    return FoundFaces(faces, benchmark.points_format, [digest], present, image_root, shown(root), notes)
 
 
 def _named_subsets(faces: AnnotatedFaces, split: str, file_name: str) -> dict[str, NDArray[np.bool_]]:
@@ -314,28 +240,15 @@ def _named_subsets(faces: AnnotatedFaces, split: str, file_name: str) -> dict[st
     return named
 
 
-def _in_folders(images: Sequence[str], folders: Sequence[str]) -> NDArray[np.bool_]:
-    """Return which photographs ``[N]`` have one of the beginnings at some level of their path."""
+def in_folders(images: Sequence[str], folders: Sequence[str]) -> NDArray[np.bool_]:
+    """Return which photographs ``[N]`` have one of the beginnings at some level of their path.
+
+    Args:
+        images: ``[N]`` names of the photographs.
+        folders: the beginnings, such as ``ibug/``.
+
+    Example:
+        >>> in_folders(["ibug/a.jpg", "300w/ibug/b.jpg", "helen/c.jpg"], ["ibug/"]).tolist()
+        [True, True, False]
+    """
     return np.array([any(f"/{one}" in f"/{with_slashes(image)}" for one in folders) for image in images], np.bool_)
-
-
-def _note_repeated_faces(faces: AnnotatedFaces, name: str) -> list[str]:
-    """Return a note when a face occurs more than once, because each occurrence counts in the scores."""
-    keys = faces.keys()
-    repeated = len(keys) - len(set(keys))
-    return [f"{name}: lines that repeat a face: {repeated}; each counts"] if repeated else []
-
-
-def _check_normaliser(faces: AnnotatedFaces, scheme: Scheme, where: Callable[[int], str]) -> None:
-    """Raise an InputError for a face whose default normaliser is zero, for schemes that measure it on the landmarks."""
-    rule = scheme.normalisers[scheme.default_normaliser]
-    if rule.kind != "distance":
-        return
-    lengths = normaliser(scheme, faces.landmarks)
-    if not (lengths > 0).all():
-        face = int(np.argmin(lengths))
-        first, second = (", ".join(map(str, points)) for points in (rule.first, rule.second))
-        raise InputError(
-            f"{where(face)}: the {scheme.default_normaliser} length "
-            f"(between landmarks {first} and {second}) is 0: the NME of this face is undefined; correct or remove it"
-        )

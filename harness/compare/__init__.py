@@ -5,7 +5,7 @@ from nmebench.compare.compare_runs import compare
 from nmebench.compare.comparison import CellDifference, CellScores, ComparedPair, ComparedRow, Comparison
 from nmebench.compare.match_faces import CommonFaces, common_faces
 from nmebench.compare.output import as_json, lines, markdown
-from nmebench.compare.selection import Selection, find_cell, select
+from nmebench.compare.selection import Selection, select
 
 __all__ = [
     "CellDifference",
@@ -19,7 +19,6 @@ __all__ = [
     "common_faces",
     "compare",
     "compare_cells",
-    "find_cell",
     "lines",
     "markdown",
     "select",

@@ -5,40 +5,38 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nmebench.metric_names import Metric
 from nmebench.metrics.auc import auc_per_face
 from nmebench.metrics.failure_rate import failures_per_face
-from nmebench.protocol import METRICS, MetricName
-from nmebench.suggest import unknown
 
 __all__ = ["per_face"]
 
 
-def per_face(nme: ArrayLike, metric: MetricName) -> NDArray[np.float64]:
+def per_face(nme: ArrayLike, metric: str) -> NDArray[np.float64]:
     """The values whose mean over faces is the metric, so that intervals and paired tests treat all metrics alike.
 
     Source: the definitions of :func:`nme`, :func:`failure_rate` and :func:`auc`, before the mean over faces.
 
     Args:
         nme: percent, any shape.
-        metric: ``nme``, ``fr10`` or ``auc10``.
+        metric: ``nme``, or ``fr`` or ``auc`` with a threshold in percent, such as ``fr10`` and ``auc7.5``.
 
     Returns:
         float64, of the shape of ``nme``: the NME itself (percent), 100 for a failure and 0 otherwise (percent), or
         the contribution to the AUC (fraction).
 
     Raises:
-        ValueError: the metric is unknown.
+        InputError: the metric is unknown.
 
     Example:
         >>> per_face([2.0, 14.0], "fr10").tolist()
         [0.0, 100.0]
-        >>> per_face([2.0, 14.0], "auc10").tolist()
-        [0.8, 0.0]
+        >>> per_face([2.0, 14.0], "auc8").tolist()
+        [0.75, 0.0]
     """
-    if metric == "nme":
+    found = Metric.parse(metric)
+    if found.threshold is None:
         return np.asarray(nme, np.float64)
-    if metric == "fr10":
-        return np.where(failures_per_face(nme), 100.0, 0.0)
-    if metric == "auc10":
-        return auc_per_face(nme)
-    raise ValueError(unknown("metric", metric, METRICS))
+    if found.kind == "fr":
+        return np.where(failures_per_face(nme, found.threshold), 100.0, 0.0)
+    return auc_per_face(nme, found.threshold)

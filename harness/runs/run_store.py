@@ -1,6 +1,6 @@
 """The run folder: everything that a sweep measured, sufficient to score and report it again.
 
-Layout (schema version 1)::
+Layout (schema version 2)::
 
     RUN/
       run.json              RunRecord: configuration, provenance, dataset, models, cells
@@ -35,8 +35,9 @@ from nmebench.errors import InputError
 from nmebench.files import write_atomically
 from nmebench.printable import shown
 from nmebench.runs import run_files
+from nmebench.runs.cell_frame import cell_frame
 from nmebench.runs.face_table import FaceTable, read_faces, write_faces
-from nmebench.runs.run_record import SCHEMA_VERSION, CellRecord, ModelRecord, RunRecord
+from nmebench.runs.run_record import READABLE, CellRecord, ModelRecord, RunRecord
 from nmebench.runs.thumbnail import Thumbnail, read_thumbnails, write_thumbnails
 from nmebench.suggest import similar_path
 
@@ -73,12 +74,12 @@ class Run:
         """
         path = Path(path)
         file = path / "run.json"
-        if not run_files.exists(file):
         if not run_files.exists(file) and run_files.exists(path / "sweep.json"):
             raise InputError(
                 f"{shown(path)}: holds a sweep over several data sets; give one of the run folders that its sweep.json "
                 "names"
             )
+        if not run_files.exists(file):
             hint = "" if run_files.exists(path) else shown(similar_path(path))
             raise InputError(
                 f"{shown(path)}: no run here (run.json is missing){hint}; make one with "
@@ -86,9 +87,10 @@ class Run:
             )
         raw = run_files.read_record(path)
         version = raw.get("schema_version") if isinstance(raw, dict) else None
-        if version != SCHEMA_VERSION:
+        if type(version) is not int or version not in READABLE:
+            known = ", ".join(map(str, READABLE))
             raise InputError(
-                f"{shown(file)}: schema version {version!r:.40} can't be read, allowed: {SCHEMA_VERSION}; "
+                f"{shown(file)}: schema version {version!r:.40} can't be read, allowed: {known}; "
                 "use the nmebench that wrote it, or run the sweep again"
             )
         try:
@@ -248,7 +250,18 @@ class Run:
         Raises:
             InputError: ``scores.csv`` can't be read.
         """
-        return run_files.read_scores(self.path, [cell.id for cell in self.record.cells])
+        return run_files.read_scores(self.path, [cell.id for cell in self.record.cells], self.record.thresholds)
+
+    def frame(self, cells: str | Sequence[str] = "all") -> pd.DataFrame:
+        """Return the NME of every face as one row per cell and face: :func:`~nmebench.runs.cell_frame.cell_frame`.
+
+        Args:
+            cells: ``all``, or one or several cells by id or an unambiguous part of it, such as ``dark``.
+
+        Raises:
+            InputError: a cell is unknown or ambiguous, or a file of the run can't be read.
+        """
+        return cell_frame(self, cells)
 
     def score_rows(self) -> list[dict[str, Any]]:
         """Return ``scores.csv`` as one dictionary per row."""

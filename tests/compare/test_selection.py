@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from nmebench.compare import find_cell, select
+from nmebench.compare import select
 from nmebench.errors import InputError
+from nmebench.runs.cell_selection import find_cell
 
 CELLS = [
     ("net", "dark", "none", "landmarks"),

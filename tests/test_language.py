@@ -18,6 +18,7 @@ CHECKED = (
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
+    "SECURITY.md",
     "decoders",
     "docs",
     "harness",

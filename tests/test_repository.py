@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import typer
+import yaml
 from packaging.requirements import Requirement
 
 from nmebench.cli.entry import app
@@ -23,6 +24,23 @@ def test_first_fenced_block_is_two_commands() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     commands = text.split("```")[1].strip().splitlines()
     assert commands == ["python -m pip install nox && nox -s reproduce", "nox -s tests"]
+
+
+def test_citation_names_the_version_and_licence() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert (citation["version"], citation["license"]) == (project["version"], project["license"])
+    assert {"cff-version", "message", "title", "authors"} <= citation.keys()
+
+
+def test_issue_templates_are_forms() -> None:
+    files = [file for file in (ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml") if file.name != "config.yml"]
+    assert len(files) == 3
+    for file in files:
+        form = yaml.safe_load(file.read_text(encoding="utf-8"))
+        assert {"name", "description", "body"} <= form.keys(), file.name
+        names = [field["id"] for field in form["body"]]
+        assert len(names) == len(set(names)), file.name
 
 
 def test_links_in_the_documentation_exist() -> None:

@@ -77,8 +77,8 @@ class Metric:
         if match is None:
             usual = metric_names([THRESHOLD])
             raise InputError(
-                f"metric {shown(name)[:40]!r}: no such metric{did_you_mean(name, usual)}; allowed: nme, or fr or auc "
-                "with a threshold in percent, such as fr10, auc8 and fr7.5"
+                f"unknown metric {shown(name)[:40]!r}{did_you_mean(name, usual)} (known: {', '.join(usual)}, and other "
+                "thresholds in percent, such as fr8 and auc7.5)"
             )
         kind: MetricKind = "fr" if match[1] == "fr" else "auc"
         return cls(kind, check_threshold(float(match[2])))

@@ -15,7 +15,6 @@ __all__ = [
     "FLIPS",
     "GRIDS",
     "LIST_NAMES",
-    "METRICS",
     "SAMPLINGS",
     "SUBSETS",
     "THRESHOLD",
@@ -24,7 +23,6 @@ __all__ = [
     "CropConvention",
     "Flip",
     "Grid",
-    "MetricName",
     "Sampling",
     "Subset",
     "in_table_order",
@@ -57,17 +55,9 @@ LIST_NAMES: Final[Mapping[str, str]] = MappingProxyType(
 )
 """The word that the official subset lists use for an attribute in their file names."""
 
-MetricName = Literal["nme", "fr10", "auc10"]
-"""A metric in ``scores.csv``, model cards and published rows.
-
-``nme``: mean NME, percent. ``fr10``: failure rate, the share of faces with an NME above 10 %, percent. ``auc10``: area
-under the cumulative error distribution up to 10 %, a fraction.
-"""
-
-METRICS: Final[tuple[MetricName, ...]] = get_args(MetricName)
-
 THRESHOLD: Final = 10.0
-"""The NME (percent) above which a face counts as a failure, and up to which AUC integrates."""
+"""The NME (percent) above which a face counts as a failure, and up to which AUC integrates, where neither a benchmark
+nor the user says otherwise. ``nmebench.metric_names`` names metrics by their thresholds."""
 
 Flip = Literal["none", "flip", "flip+shift", "flip+align", "flip-coords"]
 """The flip test, which also runs the network on the mirrored crop; docs/coordinates.md has the derivation.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nmebench.metric_names import Metric
 from nmebench.reports.page import Section, assemble, write_page
 from nmebench.reports.render.difference_scale import DifferenceScale
 from nmebench.reports.render.text import adaptive_decimals, count, display, number, p_value, sentence_list
@@ -27,8 +28,8 @@ class ComparisonLine:
     run: str
     nme: tuple[str, ...]
     """By subset."""
-    fr10: str
-    auc10: str
+    rates: tuple[str, ...]
+    """FR and AUC at the thresholds of the first run."""
     difference: DifferenceTexts | None
     """None for the first run, and where there is nothing to compare."""
     outcome: str
@@ -81,6 +82,7 @@ def comparison_html(comparison: Comparison) -> str:
     table = {
         "groups": groups,
         "subsets": [display(s, 40) for s in comparison.subsets],
+        "rates": [(metric.title, metric.percent) for metric in map(Metric.parse, comparison.rates)],
         "reach": scale.reach_text,
         "first": display(comparison.names[0], 80),
         "level": f"{100 * comparison.level:g}",
@@ -133,13 +135,12 @@ def _line(
     label: str, run: str, scores: CellScores | None, difference: CellDifference | None, scale: DifferenceScale
 ) -> ComparisonLine:
     if scores is None:
-        return ComparisonLine(label, run, (), "", "", None, "no such cell")
+        return ComparisonLine(label, run, (), (), None, "no such cell")
     return ComparisonLine(
         label,
         run,
         tuple(number(v, adaptive_decimals(v, 3)) for v in scores.nme.values()),
-        number(scores.fr10, 2),
-        number(scores.auc10, 4),
+        tuple(number(value, 2 if Metric.parse(name).percent else 4) for name, value in scores.rates.items()),
         None if difference is None else _difference(difference, scale),
         "" if difference is None else difference.result,
     )

@@ -11,6 +11,5 @@ def test_order_of_tables() -> None:
     assert list(protocol.SUBSETS) == ["test", *attributes]
     assert list(protocol.ATTRIBUTES) == list(attributes)
     assert dict(protocol.LIST_NAMES) == {**{name: name for name in attributes}, "pose": "largepose"}
-    assert protocol.METRICS == ("nme", "fr10", "auc10")
     assert protocol.FLIPS == ("none", "flip", "flip+shift", "flip+align", "flip-coords")
     assert protocol.THRESHOLD == 10.0

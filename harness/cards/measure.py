@@ -52,7 +52,7 @@ class Measure:
         if built.reads != "images":
             raise InputError(f"{built.card.name} reads the ground truth, so there is nothing to probe")
         self.dataset = dataset
-        self.normaliser = dataset.normaliser(dataset.scheme.default_normaliser)
+        self.normaliser = dataset.normaliser()
         self.faces = 0
         """Faces that the network has computed so far."""
         module = built.module

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["ENGINE", "NORMALISER"]
+__all__ = ["ENGINE", "NORMALISER", "THRESHOLD"]
 
 NORMALISER: Final = (
-    "inter-ocular, inter-pupil, box-size, box-diagonal, box-height or annotated-box, where the landmark scheme has it "
-    "(`nmebench list normalisers`); by default the scheme's own default."
+    "inter-ocular, inter-pupil, box-size, box-diagonal, box-height, annotated-box or annotated-box-size, where the "
+    "landmark scheme has it (`nmebench list normalisers`); by default the one that the data set's papers use."
+)
+
+THRESHOLD: Final = (
+    "Threshold of FR and AUC in percent, such as 8; repeatable. By default those that the data set's papers print."
 )
 
 ENGINE: Final = "auto, torch, openvino, onnxruntime or cuda"

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from nmebench.cli.option_help import ENGINE, NORMALISER
+from nmebench.cli.option_help import ENGINE, NORMALISER, THRESHOLD
 from nmebench.errors import InputError
 from nmebench.protocol import FLIPS
 
@@ -56,6 +56,7 @@ def command(
         str | None, typer.Option("--format", help="Annotation format, needed when it can't be detected.")
     ] = None,
     normaliser: Annotated[str | None, typer.Option(help=NORMALISER)] = None,
+    threshold: Annotated[list[float] | None, typer.Option(help=THRESHOLD)] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Use only the first N faces.")] = None,
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Faces per batch; by default as many as fit 96 MiB, on a GPU 512.")
@@ -96,6 +97,7 @@ def command(
         "boxes": box,
         "box_padding": box_padding,
         "normaliser": normaliser,
+        "thresholds": threshold or None,
         "limit": limit,
         "batch_size": batch_size,
         "engine": engine,
@@ -134,7 +136,7 @@ def command(
             print_sweep(folder)
         return 0
     with progress() as advance:
-        run = execute(configuration, out, command=["nmebench", *sys.argv[1:]], overwrite=overwrite, progress=advance)
+        run = execute(configurations[0], out, command=command, overwrite=overwrite, progress=advance)
     if as_json:
         print_json(scores_json(run))
         return 0

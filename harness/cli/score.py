@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nmebench.cli.option_help import NORMALISER
+from nmebench.cli.option_help import NORMALISER, THRESHOLD
 from nmebench.protocol import FLIPS
+
+if TYPE_CHECKING:
+    from nmebench.runs.run_store import Run
 
 __all__ = ["command"]
 
@@ -18,7 +21,7 @@ def command(
     predictions: Annotated[
         Path,
         typer.Argument(
-            help="File with landmarks in image px (npz, npy or csv), or the folder of a run to score again."
+            help="File with landmarks in image px (npz, npy, csv, SPIGA's json), or the folder of a run to score again."
         ),
     ],
     data: Annotated[str | None, typer.Option(help="Dataset of the predicted faces, such as wflw:PATH.")] = None,
@@ -27,6 +30,7 @@ def command(
         str | None, typer.Option("--format", help="Annotation format, needed when it can't be detected.")
     ] = None,
     normaliser: Annotated[str | None, typer.Option(help=NORMALISER)] = None,
+    threshold: Annotated[list[float] | None, typer.Option(help=THRESHOLD)] = None,
     like: Annotated[
         str | None,
         typer.Option(
@@ -47,34 +51,61 @@ def command(
     input_size: Annotated[
         str | None, typer.Option(metavar="WxH", help="Declared size of the network's input in px, such as 256x256.")
     ] = None,
+    published: Annotated[
+        str | None,
+        typer.Option(
+            metavar="METHOD",
+            help="Published row whose predictions these are (`nmebench list published`); `check` compares with it.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run in the output folder.")] = False,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Output folder of the run.")] = None,
 ) -> int:
     """Score landmarks predicted by another program, or score a run again from its stored landmarks.
 
+    A run is scored in place. With --normaliser or --threshold, it stays as it is: the scores are printed, and stored as
+    another run with -o.
+
     Examples:
       nmebench score predictions.npz --data wflw:PATH -o RUN
       nmebench score predictions.csv --data wflw:PATH --like CARD -o RUN
+      nmebench score results.json --data 300w-private:PATH --normaliser box-size --published SPIGA -o RUN
+      nmebench score RUN --normaliser box-size --threshold 7
       nmebench score RUN --json
     """
     from nmebench import scoring
-    from nmebench.cli.json_output import print_json
-    from nmebench.cli.scores_table import print_scores, scores_json
     from nmebench.errors import InputError
     from nmebench.runs.run_store import Run
     from nmebench.scoring.declare_protocol import declare
     from nmebench.scoring.declare_protocol import input_size as read_size
+    from nmebench.scoring.rescore import rescore, rescored
     from nmebench.scoring.store_predictions import store_predictions
 
     if predictions.is_dir():
-        if data or out:
-            raise InputError(f"{predictions}: is a run, which is scored in place; remove --data and -o")
-        if any(value is not None for value in (like, decoder, flip, test_time, box, box_padding, input_size)):
+        if data:
+            raise InputError(f"{predictions}: is a run, which has its own data set; remove --data")
+        otherwise = normaliser is not None or bool(threshold)
+        if out and not otherwise:
+            raise InputError(
+                f"{predictions}: is a run, which is scored in place; remove -o, or give --normaliser or --threshold"
+            )
+        declared_options = (like, decoder, flip, test_time, box, box_padding, input_size, published)
+        if any(value is not None for value in declared_options):
             raise InputError(f"{predictions}: is a run, whose protocol is stored; remove the declared options")
         run = Run.open(predictions)
-        scoring.score(run)
-        run = Run.open(predictions)
+        if otherwise and out is None:
+            with rescored(run, normaliser=normaliser, thresholds=threshold or ()) as made:
+                _print(made, as_json=as_json, of=run.path)
+            return 0
+        if out is not None:
+            run = rescore(
+                run, out, normaliser=normaliser, thresholds=threshold or (),
+                command=["nmebench", *sys.argv[1:]], overwrite=overwrite,
+            )  # fmt: skip
+        else:
+            scoring.score(run)
+            run = Run.open(predictions)
     else:
         if data is None or out is None:
             raise InputError(
@@ -91,11 +122,21 @@ def command(
             input_size=None if input_size is None else read_size(input_size),
         )
         run = store_predictions(
-            predictions, data, out, name=name, format=data_format, normaliser=normaliser, declared=declared,
+            predictions, data, out, name=name, format=data_format, normaliser=normaliser,
+            thresholds=threshold or (), declared=declared,
+            published=published,
             command=["nmebench", *sys.argv[1:]], overwrite=overwrite,
         )  # fmt: skip
-    if as_json:
-        print_json(scores_json(run))
-    else:
-        print_scores(run)
+    _print(run, as_json=as_json)
     return 0
+
+
+def _print(run: Run, *, as_json: bool, of: Path | None = None) -> None:
+    """Print the scores of a run; ``of`` is the run that it was rescored from, if it isn't stored."""
+    from nmebench.cli.json_output import print_json
+    from nmebench.cli.scores_table import print_scores, scores_json
+
+    if as_json:
+        print_json(scores_json(run, of=of))
+    else:
+        print_scores(run, of=of)

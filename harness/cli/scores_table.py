@@ -5,23 +5,26 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
 from nmebench.cli.console import console, table
+from nmebench.metric_names import NME, Metric, metric_names
 from nmebench.printable import shown
 from nmebench.protocol import in_table_order
 from nmebench.runs.run_record import CellRecord
 from nmebench.runs.run_store import Run
+from nmebench.runs.sweep_folder import SweepFolder
 from nmebench.scoring import (
     bad_maps,
-from nmebench.runs.sweep_folder import SweepFolder
     card_settings,
     cell_settings,
     declared_protocol,
     diverged_cells,
     setting_differences,
 )
+from nmebench.scoring.rescore import describe_rescore
 
 __all__ = ["SHORT", "print_scores", "print_sweep", "print_time", "scores_json", "sweep_json"]
 
@@ -30,14 +33,21 @@ SHORT: Final[Mapping[str, str]] = MappingProxyType({"expression": "expr", "illum
 """Short names of the subsets for narrow terminals."""
 
 
-def print_scores(run: Run) -> None:
-    """Print NME by cell and subset (percent), FR and AUC over all faces, and the path of the run."""
+def print_scores(run: Run, *, of: Path | None = None) -> None:
+    """Print NME by cell and subset (percent), FR and AUC over all faces, and the path of the run.
+
+    Args:
+        run: a scored run.
+        of: the run that it was rescored from, if it is not stored.
+    """
     record = run.record
     subsets = in_table_order(record.dataset.counts)
-    head = ("model", "decoder", "flip", "box", *subsets, "FR@10", "AUC@10")
+    rates = [Metric.parse(name) for name in metric_names(record.thresholds) if name != NME]
+    titles = tuple(metric.title for metric in rates)
+    head = ("model", "decoder", "flip", "box", *subsets, *titles)
     title = f"{record.dataset.name}: {record.dataset.describe()}, NME in percent ({record.normaliser})"
     scores = {(row["cell"], row["subset"]): row for row in run.score_rows()}
-    body = table(title, *head, optional=("AUC@10", "FR@10"), short=SHORT)
+    body = table(title, *head, optional=titles[::-1], short=SHORT)
     for cell in record.cells:
         all_faces = scores[cell.id, "test"]
         body.add_row(
@@ -46,11 +56,12 @@ def print_scores(run: Run) -> None:
             cell.flip,
             cell.box,
             *(f"{scores[cell.id, name]['nme']:.3f}" if (cell.id, name) in scores else "-" for name in subsets),
-            f"{all_faces['fr10']:.3f} ({int(all_faces['fr10_count'])})",
-            f"{all_faces['auc10']:.4f}",
+            *(_rate(metric, all_faces) for metric in rates),
         )
     out = console()
     out.print(body)
+    if record.rescored is not None:
+        out.print(f"note: rescored from stored landmarks: {'; '.join(describe_rescore(record))}")
     for note in record.dataset.notes:
         out.print(f"note: {note}")
     for note in dict.fromkeys(note for model in record.models for note in model.notes):
@@ -59,11 +70,23 @@ def print_scores(run: Run) -> None:
         out.print(f"not run: {sentence}")
     for note in _notes_of_cells(run):
         out.print(f"note: {note}")
-    out.print(f"run: {run.path}")
+    out.print(f"run: {run.path}" if of is None else f"not stored: {of} is unchanged; store these scores with -o")
 
 
-def scores_json(run: Run) -> dict[str, Any]:
-    """Return the scores of a run as plain data for JSON: the rows of ``scores.csv`` with the notes and the path."""
+def _rate(metric: Metric, row: Mapping[str, Any]) -> str:
+    """FR in percent with the number of faces, or AUC."""
+    if metric.kind == "fr":
+        return f"{row[metric.name]:.3f} ({int(row[f'{metric.name}_count'])})"
+    return f"{row[metric.name]:.4f}"
+
+
+def scores_json(run: Run, *, of: Path | None = None) -> dict[str, Any]:
+    """Return the scores of a run as plain data for JSON: the rows of ``scores.csv`` with the notes and the path.
+
+    Args:
+        run: a scored run.
+        of: the run that it was rescored from, if it is not stored.
+    """
     record = run.record
     rows = [
         {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}
@@ -73,14 +96,35 @@ def scores_json(run: Run) -> dict[str, Any]:
     return {
         "schema_version": 1,
         "kind": "nmebench scores",
-        "run": str(run.path),
+        "run": str(run.path if of is None else of),
+        "stored": of is None,
         "dataset": record.dataset.name,
         "faces": record.dataset.describe(),
         "normaliser": record.normaliser,
+        "thresholds": list(record.thresholds),
+        "rescored": None if record.rescored is None else record.rescored.model_dump(mode="json"),
         "declared": declared_protocol(run),
         "scores": rows,
         "notes": [*record.dataset.notes, *model_notes, *_notes_of_cells(run)],
         "not_run": list(record.not_run),
+    }
+
+
+def print_sweep(sweep: SweepFolder) -> None:
+    """Print the scores and the time of each run of a sweep, and its path."""
+    for run in sweep.runs.values():
+        print_scores(run)
+        print_time(run)
+    console().print(f"sweep: {sweep.path}, {len(sweep.runs)} runs: {', '.join(sweep.runs)}")
+
+
+def sweep_json(sweep: SweepFolder) -> dict[str, Any]:
+    """Return the scores of a sweep as plain data for JSON: those of each run by its folder."""
+    return {
+        "schema_version": 1,
+        "kind": "nmebench scores of a sweep",
+        "sweep": str(sweep.path),
+        "runs": {folder: scores_json(run) for folder, run in sweep.runs.items()},
     }
 
 
@@ -109,21 +153,3 @@ def print_time(run: Run) -> None:
     shares = sorted(((seconds / total, stage) for stage, seconds in timings["stages"].items()), reverse=True)
     named = ", ".join(f"{stage} {100 * share:.0f} %" for share, stage in shares if share >= 0.01)
     console().print(f"time: {total:.1f} s, {1e3 * total / faces:.1f} ms per face: {named}")
-def print_sweep(sweep: SweepFolder) -> None:
-    """Print the scores and the time of each run of a sweep, and its path."""
-    for run in sweep.runs.values():
-        print_scores(run)
-        print_time(run)
-    console().print(f"sweep: {sweep.path}, {len(sweep.runs)} runs: {', '.join(sweep.runs)}")
-
-
-def sweep_json(sweep: SweepFolder) -> dict[str, Any]:
-    """Return the scores of a sweep as plain data for JSON: those of each run by its folder."""
-    return {
-        "schema_version": 1,
-        "kind": "nmebench scores of a sweep",
-        "sweep": str(sweep.path),
-        "runs": {folder: scores_json(run) for folder, run in sweep.runs.items()},
-    }
-
-

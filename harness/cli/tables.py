@@ -25,7 +25,7 @@ def command(
     layout: Annotated[
         str, typer.Option(help="subsets: a row per cell, a column per subset; decoders: a row per decoder.")
     ] = "subsets",
-    metric: Annotated[str, typer.Option(help="nme, fr10 or auc10.")] = "nme",
+    metric: Annotated[str, typer.Option(help="nme, or fr or auc at a threshold of the run, such as fr10.")] = "nme",
     model: Annotated[list[str] | None, typer.Option(help="Networks, in this order; patterns; repeatable.")] = None,
     decoder: Annotated[list[str] | None, typer.Option(help="Decoders, in this order; patterns; repeatable.")] = None,
     flip: Annotated[list[str] | None, typer.Option(help="Flip tests, such as none or flip-coords; repeatable.")] = None,
@@ -56,7 +56,7 @@ def command(
     from nmebench.cli.outputs import check_output
     from nmebench.errors import InputError
     from nmebench.files import write_atomically
-    from nmebench.protocol import METRICS
+    from nmebench.metric_names import Metric
     from nmebench.reports import tables
     from nmebench.reports.tables.layouts import INTERVALS
     from nmebench.runs.run_store import Run
@@ -71,7 +71,7 @@ def command(
     check_output(out, "--out")
     options = tables.TableOptions(
         _one_of("--layout", layout, tables.LAYOUTS),
-        _one_of("--metric", metric, METRICS),
+        Metric.parse(metric).name,
         _selection(model, decoder, flip, box, cell, subset),
         tuple(column or ()),
         _one_of("--intervals", intervals, INTERVALS),

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from nmebench.errors import InputError
+from nmebench.metric_names import threshold_text
 from nmebench.runs.provenance_differences import provenance_differences
 from nmebench.runs.run_store import Run
 
@@ -47,6 +48,10 @@ def run_notes(runs: Sequence[Run], names: Sequence[str]) -> list[str]:
                 f"{between}: normalised by {first.normaliser} / {run.record.normaliser}; here, both are normalised by "
                 f"{first.normaliser}"
             )
+        thresholds, others = first.thresholds, run.record.thresholds
+        if thresholds != others:
+            texts = [", ".join(map(threshold_text, values)) for values in (thresholds, others)]
+            notes.append(f"{between}: thresholds {texts[0]} / {texts[1]} percent; here, both are scored at {texts[0]}")
         differences = provenance_differences(first.provenance, run.record.provenance)
         notes.extend(f"{between}: {difference}" for difference in differences)
     return notes

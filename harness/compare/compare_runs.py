@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from nmebench.compare.check_runs import require_one_scheme, run_notes, short_names
 from nmebench.compare.comparison import CellDifference, ComparedRow, Comparison
 from nmebench.compare.match_faces import common_faces
-from nmebench.compare.paired_scores import common_masks, face_nme, scores_of
+from nmebench.compare.paired_scores import common_masks, face_nme, rates_of, scores_of
 from nmebench.compare.settings import cell_notes, changes
 from nmebench.errors import InputError
 from nmebench.runs.run_record import CellRecord
@@ -59,11 +59,13 @@ def compare(runs: Sequence[Run], *, names: Sequence[str] | None = None, level: f
         if column and (row, 0) in values
     }
     adjusted = dict(zip(pairs, holm([pair.p for pair in pairs.values()]), strict=True))
-    columns = range(len(runs))
+    columns, rates = range(len(runs)), rates_of(runs)
     rows = [
         ComparedRow(
             _label(cells),
-            tuple(None if cell is None else scores_of(cell.id, values[r, c], masks) for c, cell in enumerate(cells)),
+            tuple(
+                None if cell is None else scores_of(cell.id, values[r, c], masks, rates) for c, cell in enumerate(cells)
+            ),
             tuple(
                 CellDifference.of(pairs[r, c], float(adjusted[r, c]), level) if (r, c) in pairs else None
                 for c in columns
@@ -81,6 +83,7 @@ def compare(runs: Sequence[Run], *, names: Sequence[str] | None = None, level: f
         rows=tuple(rows),
         notes=(*common.notes, *mask_notes, *run_notes(runs, names), *_cell_notes(runs, names, table)),
         level=level,
+        rates=rates,
     )
 
 

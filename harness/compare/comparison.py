@@ -18,12 +18,13 @@ _RESULTS: Final[tuple[Result, ...]] = ("better", "worse", "no difference")
 
 @dataclass(frozen=True)
 class CellScores:
-    """The scores of one run's cell on the common faces: NME by subset and FR (percent), AUC (fraction)."""
+    """The scores of one run's cell on the common faces."""
 
     cell: str
     nme: Mapping[str, float]
-    fr10: float
-    auc10: float
+    """Percent by subset."""
+    rates: Mapping[str, float]
+    """FR (percent) and AUC (fraction) of all common faces by metric, at the thresholds of the first run."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,8 @@ class Comparison:
     rows: tuple[ComparedRow, ...]
     notes: tuple[str, ...]
     level: float
+    rates: tuple[str, ...] = ()
+    """Names of FR and AUC at the thresholds of the first run, such as ``fr10`` and ``auc10``."""
     pairs: tuple[ComparedPair, ...] = ()
     """All pairs, where they were requested."""
     ranking: tuple[RankedCell, ...] = ()

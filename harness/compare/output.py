@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from nmebench.compare.comparison import CellDifference, Comparison
+from nmebench.compare.comparison import CellDifference, CellScores, Comparison
+from nmebench.metric_names import Metric, spread_rates
 from nmebench.printable import markdown_cell
 from nmebench.statistics import RankedCell
 
@@ -27,7 +28,8 @@ def lines(comparison: Comparison) -> list[str]:
             if scores is None:
                 out.append(f"  {name}: no such cell")
                 continue
-            text = f"  {name}: NME {scores.nme['test']:.4f} %, FR@10 {scores.fr10:.2f} %, AUC@10 {scores.auc10:.4f}"
+            rates = (f"{title} {text}{' %' if unit else ''}" for title, text, unit in _rates(comparison, scores))
+            text = f"  {name}: NME {scores.nme['test']:.4f} %, {', '.join(rates)}"
             out.append(text if difference is None else f"{text}; {_difference_text(difference)}")
             if changed := row.changes_of(column):
                 out.append(f"    measured with {'; '.join(changed)}")
@@ -38,6 +40,12 @@ def lines(comparison: Comparison) -> list[str]:
         out.append("ranking (a cell's rank is 1 plus the number of cells that are significantly better):")
         out += [f"  {cell.rank}  {cell.nme:.4f} %  {cell.cell}{_ties(cell)}" for cell in comparison.ranking]
     return [*out, *(f"note: {note}" for note in comparison.notes), comparison.summary]
+
+
+def _rates(comparison: Comparison, scores: CellScores) -> list[tuple[str, str, bool]]:
+    """FR and AUC: title, number, and whether it is percent."""
+    found = [(Metric.parse(name), scores.rates[name]) for name in comparison.rates]
+    return [(metric.title, f"{value:.{2 if metric.percent else 4}f}", metric.percent) for metric, value in found]
 
 
 def _ties(cell: RankedCell) -> str:
@@ -51,19 +59,21 @@ def _difference_text(difference: CellDifference) -> str:
 
 def markdown(comparison: Comparison) -> str:
     """Return Markdown: a table with NME by subset, FR, AUC and the difference, then pairs, ranking and notes."""
-    head = ["cell", "run", *(f"NME {s}" for s in comparison.subsets), "FR@10", "AUC@10", "difference to the first"]
+    titles = [Metric.parse(name).title for name in comparison.rates]
+    head = ["cell", "run", *(f"NME {s}" for s in comparison.subsets), *titles, "difference to the first"]
     head.append("measured differently")
+    numbers = len(comparison.subsets) + len(titles)
     out = [f"**{markdown_cell(comparison.summary)}**", "", f"| {' | '.join(head)} |"]
-    out.append(f"|---|---|{'--:|' * (len(comparison.subsets) + 2)}---|---|")
+    out.append(f"|---|---|{'--:|' * numbers}---|---|")
     for row in comparison.rows:
         for column, (name, scores, difference) in enumerate(
             zip(comparison.names, row.scores, row.differences, strict=True)
         ):
             if scores is None:
-                cells = [""] * (len(comparison.subsets) + 2) + ["no such cell", ""]
+                cells = [""] * numbers + ["no such cell", ""]
             else:
                 cells = [f"{scores.nme[s]:.4f}" for s in comparison.subsets]
-                cells += [f"{scores.fr10:.2f}", f"{scores.auc10:.4f}"]
+                cells += [text for _, text, _ in _rates(comparison, scores)]
                 cells.append("" if difference is None else _difference_text(difference))
                 cells.append(markdown_cell("; ".join(row.changes_of(column))))
             out.append(f"| {markdown_cell(row.label)} | {markdown_cell(name)} | {' | '.join(cells)} |")
@@ -95,7 +105,12 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
         {
             "label": row["label"],
             "cells": [
-                {"name": name, "scores": scores, "difference": difference, "changes": list(changed)}
+                {
+                    "name": name,
+                    "scores": None if scores is None else spread_rates(scores),
+                    "difference": difference,
+                    "changes": list(changed),
+                }
                 for name, scores, difference, changed in zip(
                     comparison.names,
                     row["scores"],

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from nmebench import metrics
 from nmebench.compare.comparison import CellScores
 from nmebench.compare.match_faces import TOLERANCE, CommonFaces
+from nmebench.metric_names import NME, metric_names
 from nmebench.runs.run_store import Run
 from nmebench.scoring import subset_masks
 
-__all__ = ["common_masks", "face_nme", "scores_of"]
+__all__ = ["common_masks", "face_nme", "rates_of", "scores_of"]
 
 Masks = Mapping[str, NDArray[np.bool_]]
 
@@ -62,13 +63,19 @@ def common_masks(runs: Sequence[Run], common: CommonFaces, names: Sequence[str])
     return {subset: mask for subset, mask in masks.items() if mask.any()}, notes
 
 
-def scores_of(cell: str, nme: NDArray[np.float64], masks: Masks) -> CellScores:
+def rates_of(runs: Sequence[Run]) -> tuple[str, ...]:
+    """Return the names of FR and AUC at the thresholds of the first run."""
+    return tuple(name for name in metric_names(runs[0].record.thresholds) if name != NME)
+
+
+def scores_of(cell: str, nme: NDArray[np.float64], masks: Masks, rates: Sequence[str]) -> CellScores:
     """Return the scores of a cell.
 
     Args:
         cell: id of the cell.
         nme: NME of the common faces, percent ``[N]``.
         masks: the subsets, bool ``[N]`` each.
+        rates: names of FR and AUC, such as ``fr10`` and ``auc10``.
     """
     by_subset = {subset: float(nme[mask].mean()) for subset, mask in masks.items()}
-    return CellScores(cell, by_subset, metrics.failure_rate(nme), metrics.auc(nme))
+    return CellScores(cell, by_subset, {name: metrics.measure(nme, name) for name in rates})

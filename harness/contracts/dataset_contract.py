@@ -112,8 +112,8 @@ def _normaliser_positive(dataset: Dataset) -> str:
     lengths = dataset.normaliser()
     bad = np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0)))
     if len(bad):
-        raise CheckFailedError(f"face {bad[0]}: the {dataset.scheme.default_normaliser} length is {lengths[bad[0]]:g}")
-    return f"{dataset.scheme.default_normaliser}, {lengths.min():.1f} to {lengths.max():.1f} px"
+        raise CheckFailedError(f"face {bad[0]}: the {dataset.default_normaliser} length is {lengths[bad[0]]:g}")
+    return f"{dataset.default_normaliser}, {lengths.min():.1f} to {lengths.max():.1f} px"
 
 
 def _flip_involution(dataset: Dataset) -> str:

@@ -19,11 +19,14 @@ from nmebench.metric_names import Thresholds
 from nmebench.protocol import THRESHOLD
 from nmebench.suggest import unknown
 
-__all__ = ["Benchmark", "load", "names", "parse"]
+__all__ = ["Benchmark", "check_own_name", "load", "names", "parse", "validate"]
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")]
 FileName = Annotated[str, StringConstraints(pattern=r"^[\w.-]{1,100}$")]
 Count = Annotated[int, Field(ge=1)]
+
+
+_RESERVED = ("wflw-geometry", "landmarks", "synthface", "benchmark", "python")
 
 
 class RowOptions(TypedDict):
@@ -52,6 +55,10 @@ class Benchmark(BaseModel):
     """Usual names of the folder of photographs."""
     json_boxes: bool = False
     """True if ``bbox`` in mmpose's json is the box of the protocol; elsewhere it is the landmarks' box, grown."""
+    landmark_boxes: bool = False
+    """True if centre and scale in the csv and json are those of the landmarks' box, so that they check each other."""
+    fractions: bool = False
+    """True if the release has fractions of px, so that whole numbers are a rounded copy."""
     unlabelled: Literal["refuse", "exclude"] = "refuse"
     """Landmarks without a position: an error, or left out of the face's scores and box."""
     occlusion: bool = False
@@ -95,9 +102,10 @@ class Benchmark(BaseModel):
                     raise ValueError(f"files.{split}: {unknown('format', kind, (*FORMATS, COFW_MAT))}")
         if self.points_format not in FACE_FILES:
             raise ValueError(unknown("points_format", self.points_format, FACE_FILES))
+        known = (*FORMATS, COFW_MAT, *FACE_FILES, "python", "arrays-npz")
         for kind in self.origins:
-            if kind not in (*FORMATS, COFW_MAT, *FACE_FILES):
-                raise ValueError(f"origins: {unknown('format', kind, (*FORMATS, COFW_MAT, *FACE_FILES))}")
+            if kind not in known:
+                raise ValueError(f"origins: {unknown('format', kind, known)}")
         if "test" not in self.files:
             raise ValueError("files.test is missing: name the annotation files of the test split")
         return self
@@ -169,10 +177,35 @@ def parse(text: str, where: str) -> Benchmark:
     Raises:
         InputError: it is not TOML, or a field is unknown, missing or wrong.
     """
-    table = parse_toml(text, where)
+    return validate(parse_toml(text, where), where)
+
+
+def validate(table: Mapping[str, Any], where: str) -> Benchmark:
+    """Return the benchmark that a table defines.
+
+    Args:
+        table: the fields.
+        where: the file, for messages.
+
+    Raises:
+        InputError: a field is unknown, missing or wrong.
+    """
     try:
         return Benchmark.model_validate(table)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "benchmark"
         raise InputError(f"{where}: {field}: {first['msg'].removeprefix('Value error, ')}") from error
+
+
+def check_own_name(name: str, where: str) -> None:
+    """Raise an InputError for a data set of the user's that has the name of one of nmebench's.
+
+    Published numbers belong to these names, and a data set of the user's must not be compared with them.
+
+    Args:
+        name: the name of the user's data set.
+        where: the file, for messages.
+    """
+    if name in (*names(), *_RESERVED):
+        raise InputError(f"{where}: the name {name!r} belongs to a data set of nmebench; choose another name")

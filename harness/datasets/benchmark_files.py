@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmebench.datasets import benchmark_arrays, cofw_files
-from nmebench.datasets.assemble import FoundFaces, assemble
+from nmebench.datasets.assemble import FoundFaces, assemble, named_subsets
 from nmebench.datasets.benchmark import Benchmark
 from nmebench.datasets.benchmark import load as load_benchmark
 from nmebench.datasets.dataset import Dataset
@@ -182,7 +182,7 @@ def _read_list(benchmark: Benchmark, path: Path, root: Path, format: str | None,
     subsets: dict[str, NDArray[np.bool_]] = {split: np.ones(len(faces.images), dtype=np.bool_)}
     files = [digest]
     if faces.subsets is not None:
-        subsets |= _named_subsets(faces, split, place)
+        subsets |= named_subsets(faces, split, place)
     elif faces.attributes is not None:
         subsets |= {subset: faces.attributes[:, column] for column, subset in enumerate(ATTRIBUTES)}
     elif split == "test":
@@ -228,16 +228,6 @@ def _points_files(
     digest = kind.hash_of(files, root)
     image_root = find_image_folder(root / "annotations", root, faces.images, benchmark.image_folders)
     return FoundFaces(faces, benchmark.points_format, [digest], present, image_root, shown(root), notes)
-
-
-def _named_subsets(faces: AnnotatedFaces, split: str, file_name: str) -> dict[str, NDArray[np.bool_]]:
-    """Return the subsets that the file names, without that of all faces."""
-    named = dict(faces.subsets or {})
-    if not named.pop(split, np.ones(1, np.bool_)).all():
-        raise InputError(
-            f"{file_name}: the subset {split!r} is every face of the file, but some faces don't name it; leave it out"
-        )
-    return named
 
 
 def in_folders(images: Sequence[str], folders: Sequence[str]) -> NDArray[np.bool_]:

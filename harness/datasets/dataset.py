@@ -15,6 +15,7 @@ from nmebench.errors import InputError
 from nmebench.files import FileHash
 from nmebench.geometry import scheme as schemes
 from nmebench.geometry.scheme import Scheme
+from nmebench.protocol import THRESHOLD
 
 __all__ = ["PIXELS_PER_SCALE", "Dataset"]
 
@@ -65,6 +66,10 @@ class Dataset:
     Those that begin with :data:`nmebench.datasets.SUSPECT` name probable errors.
     """
     split: str = "test"
+    thresholds: tuple[float, ...] = (THRESHOLD,)
+    """Thresholds of FR and AUC that the data set's papers print, percent; the first is the usual one."""
+    usual_normaliser: str | None = None
+    """Name of the normaliser that the data set's papers use; None for the scheme's default."""
     origin: int | None = None
     """The coordinates of the first pixel's centre in :attr:`landmarks`: 0 for (0, 0), 1 for (1, 1); None where the
     files' source doesn't say it."""
@@ -94,11 +99,16 @@ class Dataset:
         """Smallest and largest x, y of each face's labelled landmarks, ``[N, 2]`` each, image px."""
         return np.fmin.reduce(self.landmarks, axis=1), np.fmax.reduce(self.landmarks, axis=1)
 
+    @property
+    def default_normaliser(self) -> str:
+        """Name of the normaliser that is used unless another one is named."""
+        return self.usual_normaliser or self.scheme.default_normaliser
+
     def normaliser(self, name: str | None = None) -> NDArray[np.float64]:
         """Compute the length that each face's errors are divided by.
 
         Args:
-            name: one of ``scheme.normalisers``; None for the scheme's default.
+            name: one of ``scheme.normalisers``; None for :attr:`default_normaliser`.
 
         Returns:
             ``[N]`` image px.
@@ -108,15 +118,29 @@ class Dataset:
                 it measures are not labelled.
         """
         side = None if self.centre_scale is None else self.centre_scale[:, 2] * PIXELS_PER_SCALE
-        lengths = schemes.normaliser(self.scheme, self.landmarks, name, box_side=side)
+        name = name or self.default_normaliser
+        lengths = schemes.normaliser(self.scheme, self.landmarks, name, box_side=side, rect=self.rect)
         unknown = np.flatnonzero(np.isnan(lengths))
         if len(unknown):
             raise InputError(
-                f"{self.spec}: the landmarks that {name or self.scheme.default_normaliser!r} measures are not labelled "
+                f"{self.spec}: the landmarks that {name!r} measures are not labelled "
                 f"on {len(unknown)} faces, the first is on line {self.lines[unknown[0]]}: choose another normaliser "
                 f"({', '.join(self.scheme.normalisers)})"
             )
         return lengths
+
+    def normalisers(self) -> dict[str, NDArray[np.float64]]:
+        """Compute all normalisers of the scheme that these annotations have, ``[N]`` image px by name.
+
+        A normaliser that needs a box that the annotations don't give, or landmarks that are not labelled, is absent.
+        """
+        found = {}
+        for name in self.scheme.normalisers:
+            try:
+                found[name] = self.normaliser(name)
+            except InputError:
+                continue
+        return found
 
     @cached_property
     def photographs(self) -> PhotographSurvey:

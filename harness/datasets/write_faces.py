@@ -14,6 +14,7 @@ from nmebench.datasets.benchmark import names as benchmark_names
 from nmebench.datasets.dataset import Dataset
 from nmebench.errors import InputError
 from nmebench.files import write_atomically
+from nmebench.geometry import own_scheme
 from nmebench.geometry import scheme as schemes
 from nmebench.printable import shown
 
@@ -80,7 +81,10 @@ def _definition(dataset: Dataset, name: str, annotations: str) -> dict[str, Any]
         "title": name,
         **({} if dataset.labelled.all() else {"unlabelled": "exclude"}),
         **({} if dataset.occluded is None else {"occlusion": True}),
-        "scheme": scheme.name if known else _scheme_table(scheme),
+        **({} if dataset.usual_normaliser is None else {"normaliser": dataset.usual_normaliser}),
+        "thresholds": list(dataset.thresholds),
+        **({} if dataset.origin is None else {"origins": {"faces-json": dataset.origin}}),
+        "scheme": scheme.name if known else own_scheme.table(scheme),
         "files": {"test": {"faces-json": annotations}},
         "counts": {"test": {"test": len(dataset), **_counts(dataset)}},
     }
@@ -89,22 +93,4 @@ def _definition(dataset: Dataset, name: str, annotations: str) -> dict[str, Any]
 def _counts(dataset: Dataset) -> dict[str, int]:
     return {
         name: int(mask.sum()) for name, mask in dataset.subsets.items() if name != dataset.split and bool(mask.any())
-    }
-
-
-def _scheme_table(scheme: schemes.Scheme) -> dict[str, Any]:
-    return {
-        "name": scheme.name,
-        "points": scheme.points,
-        "default_normaliser": scheme.default_normaliser,
-        "flip": {"pairs": [[i, int(j)] for i, j in enumerate(scheme.flip) if i < j]},
-        "groups": {name: {"points": list(members)} for name, members in scheme.groups.items()},
-        "normalisers": {
-            name: {
-                "kind": rule.kind,
-                "source": rule.source,
-                **({"first": list(rule.first), "second": list(rule.second)} if rule.first else {}),
-            }
-            for name, rule in scheme.normalisers.items()
-        },
     }

@@ -9,17 +9,26 @@ import json
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from nmebench import metrics
 from nmebench.bounded_read import read_json
 from nmebench.errors import InputError
 from nmebench.files import write_atomically
 from nmebench.gate.limits import Limit
+from nmebench.metric_names import NME, Metric, MetricName, gather_rates, metric_names, spread_rates
 from nmebench.printable import shown
 from nmebench.protocol import Flip
 from nmebench.runs.face_table import FaceTable
@@ -28,11 +37,14 @@ from nmebench.runs.run_record import CellRecord, Provenance
 from nmebench.runs.run_store import Run
 from nmebench.scoring import cell_settings, subset_masks
 
-__all__ = ["QUANTUM", "Baseline", "BaselineCell", "cell_protocol", "faces_sha256", "make_baseline"]
+__all__ = ["QUANTUM", "RATE_DECIMALS", "Baseline", "BaselineCell", "cell_protocol", "faces_sha256", "make_baseline"]
 
 #: Step to which the NME of each face is rounded, percent points. It is a hundredth of the smallest useful margin:
 #: the mean over faces is off by at most 0.00005, and 40 cells of 500 faces take 60 KB.
 QUANTUM = 1e-4
+
+RATE_DECIMALS: Final = {"fr": 6, "auc": 8}
+"""Decimals of a stored FR (percent) and AUC (fraction)."""
 
 #: A larger NME of a diverged face, percent, is stored as this: the steps of all faces fit into 64 bits, and their sum
 #: keeps its decimals.
@@ -48,7 +60,8 @@ _RESTORE = "restore it from version control"
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    # A number that JSON lacks must be an error, not null.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, ser_json_inf_nan="constants")
 
 
 class BaselineCell(_Record):
@@ -66,12 +79,16 @@ class BaselineCell(_Record):
     """For information only: new weights may be the change that the gate checks."""
     nme: dict[str, float]
     """Mean NME in percent by subset. For information only: the gate compares faces."""
-    fr10: dict[str, float]
-    """Percent by subset."""
-    auc10: dict[str, float]
-    """Fraction by subset."""
+    rates: dict[MetricName, dict[str, float]]
+    """FR (percent) and AUC (fraction) by metric and subset, at the run's thresholds; in the file, a field each."""
     per_face: str
     """NME of every face in steps of ``quantum``: little-endian int64, compressed by zlib, as base64."""
+
+    _gather = model_validator(mode="before")(gather_rates)
+
+    @model_serializer(mode="wrap")
+    def _spread(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return spread_rates(dump(self))
 
 
 class Baseline(_Record):
@@ -223,8 +240,14 @@ def make_baseline(run: Run, *, limits: Sequence[Limit | str] = ()) -> Baseline:
                 "settings": cell_settings(run, cell),
                 "weights_sha256": run.model(cell.model).weights_sha256,
                 "nme": {name: round(float(nme[mask].mean()), 6) for name, mask in masks.items()},
-                "fr10": {name: round(metrics.failure_rate(nme[mask]), 6) for name, mask in masks.items()},
-                "auc10": {name: round(metrics.auc(nme[mask]), 8) for name, mask in masks.items()},
+                "rates": {
+                    rate: {
+                        name: round(metrics.measure(nme[mask], rate), RATE_DECIMALS[Metric.parse(rate).kind])
+                        for name, mask in masks.items()
+                    }
+                    for rate in metric_names(record.thresholds)
+                    if rate != NME
+                },
                 "per_face": _pack(nme),
             }
         )

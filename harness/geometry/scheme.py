@@ -29,8 +29,9 @@ class Normaliser(NamedTuple):
 
     kind: str
     """``distance`` between the means of the landmarks ``first`` and ``second``, or a measure of the tight box around
-    all landmarks: ``box-size`` sqrt(w * h), ``box-diagonal`` sqrt(w^2 + h^2) or ``box-height`` h. ``annotated-box`` is
-    the side of the square box that the annotation file gives."""
+    all landmarks: ``box-size`` sqrt(w * h), ``box-diagonal`` sqrt(w^2 + h^2) or ``box-height`` h; or a measure of the
+    box that the annotation file gives: ``annotated-box`` is the side of a square box, ``annotated-box-size`` is
+    sqrt(w * h)."""
     first: tuple[int, ...]
     second: tuple[int, ...]
     source: str
@@ -101,6 +102,7 @@ def normaliser(
     name: str | None = None,
     *,
     box_side: NDArray[np.floating] | None = None,
+    rect: NDArray[np.floating] | None = None,
 ) -> NDArray[np.float64]:
     """Compute the length that each face's errors are divided by.
 
@@ -109,6 +111,8 @@ def normaliser(
         landmarks: ground truth ``[N, K, 2]``, image px; NaN for landmarks that are not labelled.
         name: one of ``scheme.normalisers``; None for the scheme's default.
         box_side: ``[N]`` image px, the side of each face's annotated box; needed for ``annotated-box`` only.
+        rect: ``[N, 4]`` x_min, y_min, x_max, y_max of each face's annotated box, image px; needed for
+            ``annotated-box-size`` only.
 
     Returns:
         ``[N]`` float64 image px, 0 for a degenerate face, NaN for a face without a landmark that the length needs.
@@ -130,13 +134,15 @@ def normaliser(
     if points.ndim != 3 or points.shape[1:] != (scheme.points, 2):
         raise InputError(f"landmarks of shape {points.shape} are not [N, {scheme.points}, 2] of {scheme.name}")
     rule = scheme.normalisers[name]
-    if rule.kind == "annotated-box":
-        if box_side is None:
+    if rule.kind.startswith("annotated-box"):
+        given = box_side if rule.kind == "annotated-box" else rect
+        if given is None:
             raise InputError(
                 f"the normaliser {name!r} of {scheme.name} needs the box of each face, which these annotations don't "
                 "have: use annotations with a box, or another normaliser"
             )
-        return np.asarray(box_side, dtype=np.float64)
+        annotated = np.asarray(given, dtype=np.float64)
+        return annotated if rule.kind == "annotated-box" else _rectangle_size(annotated)
     lengths: NDArray[np.float64]
     width, height = (np.fmax.reduce(points, axis=1) - np.fmin.reduce(points, axis=1)).T  # they skip NaN
     if rule.kind == "distance":
@@ -149,6 +155,12 @@ def normaliser(
     else:
         lengths = height
     return lengths
+
+
+def _rectangle_size(rect: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return sqrt(w * h) of rectangles ``[N, 4]``, image px; 0 where a side is not positive."""
+    width, height = np.maximum(rect[:, 2:] - rect[:, :2], 0.0).T
+    return np.asarray(np.sqrt(width * height))
 
 
 def build(table: Mapping[str, Any], where: str) -> Scheme:

@@ -31,7 +31,7 @@ class GroupTable(_Table):
 class NormaliserTable(_Table):
     """A length that errors are divided by."""
 
-    kind: Literal["distance", "box-size", "box-diagonal", "box-height", "annotated-box"]
+    kind: Literal["distance", "box-size", "box-diagonal", "box-height", "annotated-box", "annotated-box-size"]
     first: tuple[Index, ...] = ()
     second: tuple[Index, ...] = ()
     source: str

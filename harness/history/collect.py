@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from nmebench.errors import InputError
-from nmebench.gate.baseline import faces_sha256
+from nmebench.gate.baseline import RATE_DECIMALS, faces_sha256
 from nmebench.history.entry import Entry, HistoryCell, HistoryRun, Mean, check_commit, entry_name, read_entry
 from nmebench.history.git import Repository
+from nmebench.metric_names import NME, Metric, metric_names
 from nmebench.printable import shown
 from nmebench.runs.run_commit import run_commit
 from nmebench.runs.run_store import Run
@@ -132,8 +133,11 @@ def _history_run(run: Run, link: str | None) -> HistoryRun:
             engine=model.engine,
             diverged=lost[cell.id].text if cell.id in lost else "",
             nme={s: _mean(row) for s, row in scores.items()},
-            fr10={s: round(float(row["fr10"]), _DECIMALS) for s, row in scores.items()},
-            auc10={s: round(float(row["auc10"]), 8) for s, row in scores.items()},
+            rates={
+                rate: {s: round(float(row[rate]), RATE_DECIMALS[Metric.parse(rate).kind]) for s, row in scores.items()}
+                for rate in metric_names(record.thresholds)
+                if rate != NME
+            },
         )
     return HistoryRun(
         dataset=record.dataset.name,

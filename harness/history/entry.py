@@ -6,13 +6,22 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from nmebench.bounded_read import read_json
 from nmebench.errors import InputError
 from nmebench.files import write_atomically
+from nmebench.metric_names import MetricName, gather_rates, spread_rates
 from nmebench.printable import shown
 from nmebench.protocol import Flip
 
@@ -41,7 +50,8 @@ Text = Annotated[str, Field(max_length=10_000)]
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    # A number that JSON lacks must be an error, not null.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, ser_json_inf_nan="constants")
 
 
 class Mean(_Record):
@@ -69,10 +79,14 @@ class HistoryCell(_Record):
     diverged: Text = ""
     """``diverged on 2 faces`` for a cell that diverged: its means are no part of a series."""
     nme: dict[str, Mean]
-    fr10: dict[str, float]
-    """Percent by subset."""
-    auc10: dict[str, float]
-    """Fraction by subset."""
+    rates: dict[MetricName, dict[str, float]]
+    """FR (percent) and AUC (fraction) by metric and subset, at the run's thresholds; in the file, a field each."""
+
+    _gather = model_validator(mode="before")(gather_rates)
+
+    @model_serializer(mode="wrap")
+    def _spread(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return spread_rates(dump(self))
 
 
 class HistoryRun(_Record):

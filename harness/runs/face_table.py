@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +28,9 @@ _LABELLED: Final = "labelled"
 #: Begin of the name of a subset's column.
 _SUBSET: Final = "subset_"
 
+#: Begin of the name of the column of a normaliser that the run can be scored with.
+_LENGTH: Final = "normaliser_"
+
 
 @dataclass(frozen=True)
 class FaceTable:
@@ -49,6 +52,8 @@ class FaceTable:
     """``[N, 2]`` image px: width and height of that box, padding included."""
     occluded: np.ndarray | None = None
     """bool ``[N, K]``: whether each landmark is occluded; None where the annotations don't tell."""
+    normalisers: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """``[N]`` image px by name: all normalisers that the annotations give; empty in runs of schema 1."""
 
     def __len__(self) -> int:
         """The number of faces."""
@@ -78,6 +83,7 @@ def write_faces(run: Path, faces: FaceTable) -> None:
         "size_x": faces.size[:, 0],
         "size_y": faces.size[:, 1],
         **{f"{_SUBSET}{name}": np.asarray(mask, bool) for name, mask in faces.subsets.items()},
+        **{f"{_LENGTH}{name}": np.asarray(length, np.float64) for name, length in faces.normalisers.items()},
         "landmarks": flat,
     }
     if faces.occluded is not None:
@@ -112,7 +118,7 @@ def read_faces(run: Path, count: int) -> FaceTable:
         count: N, the number of faces that ``run.json`` states.
 
     Raises:
-        InputError: the file can't be read, or its faces are not N faces of one form whose labelled landmarks are finite.
+        InputError: the file can't be read, or its faces are not N faces of one form with finite labelled landmarks.
     """
     columns = dict.fromkeys(_NUMBERS, pa.types.is_float64)
     columns |= {"line": pa.types.is_int64, "image": pa.types.is_binary, "landmarks": pa.types.is_list}
@@ -130,6 +136,8 @@ def read_faces(run: Path, count: int) -> FaceTable:
         why = "the landmarks of its faces don't have one form"
     elif any(name.startswith(_SUBSET) and not pa.types.is_boolean(c.type) for name, c in column.items()):
         why = "a subset is not true or false"
+    elif any(name.startswith(_LENGTH) and not _all_floats(c) for name, c in column.items()):
+        why = "a normaliser is not a number"
     elif any(name in column and flags is None for name, flags in ((_OCCLUDED, occluded), (_LABELLED, labelled))):
         why = "the flags of its landmarks don't have one form"
     elif not _finite_where(flat.to_numpy(zero_copy_only=False), labelled):
@@ -145,7 +153,12 @@ def read_faces(run: Path, count: int) -> FaceTable:
         centre=np.stack([column["centre_x"].to_numpy(), column["centre_y"].to_numpy()], axis=1),
         size=np.stack([column["size_x"].to_numpy(), column["size_y"].to_numpy()], axis=1),
         occluded=occluded,
+        normalisers={n.removeprefix(_LENGTH): c.to_numpy() for n, c in column.items() if n.startswith(_LENGTH)},
     )
+
+
+def _all_floats(column: pa.ChunkedArray) -> bool:
+    return bool(pa.types.is_float64(column.type) and not column.null_count)
 
 
 def _finite_where(flat: np.ndarray, labelled: np.ndarray | None) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from nmebench.bounded_read import read_bounded, read_json
 from nmebench.datasets.readers.arrays import read_npy
 from nmebench.errors import InputError
 from nmebench.files import write_atomically
+from nmebench.metric_names import metric_names
 from nmebench.printable import shown
 from nmebench.runs.cell_id import is_cell_id
 from nmebench.runs.run_record import RunRecord
@@ -46,8 +47,6 @@ LARGEST: Final = 8 * 2**30
 
 _MOST_ROWS: Final = 100_000_000
 
-_SCORES: Final = tuple(f"{metric}{end}" for metric in ("nme", "fr10", "auc10") for end in ("", "_low", "_high"))
-_SCORE_NUMBERS: Final = (*_SCORES, "faces", "fr10_count")
 _SCORE_TEXTS: Final = ("dataset", "subset", "model", "decoder", "flip", "box", "normaliser", "cell")
 
 #: What can be done about a part that can't be read; other parts need the sweep.
@@ -172,12 +171,20 @@ def read_array(run: Path, name: str, shape: Sequence[int]) -> np.ndarray:
     return array
 
 
-def read_scores(run: Path, cells: Sequence[str]) -> pd.DataFrame:
+def _score_numbers(thresholds: Iterable[float]) -> tuple[str, ...]:
+    """The columns of numbers of ``scores.csv``."""
+    names = metric_names(thresholds)
+    scores = (f"{name}{end}" for name in names for end in ("", "_low", "_high"))
+    return (*scores, "faces", *(f"{name}_count" for name in names if name.startswith("fr")))
+
+
+def read_scores(run: Path, cells: Sequence[str], thresholds: Iterable[float]) -> pd.DataFrame:
     """Return the table ``scores.csv``.
 
     Args:
         run: the run folder.
         cells: ids of the run's cells; each must have a row for the subset ``test``.
+        thresholds: those of the run, percent, which name the columns of FR and AUC.
 
     Raises:
         InputError: the file can't be read, lacks a column or a cell, or a number is not finite.
@@ -189,10 +196,11 @@ def read_scores(run: Path, cells: Sequence[str]) -> pd.DataFrame:
         table = pd.read_csv(io.BytesIO(data), keep_default_na=False, na_values=[""], dtype=texts)
     except (ValueError, OverflowError, MemoryError) as error:  # pandas' parser errors are ValueErrors
         raise damaged(run, name, str(error)) from error
-    for column in (*_SCORE_TEXTS, *_SCORE_NUMBERS):
+    numbers = _score_numbers(thresholds)
+    for column in (*_SCORE_TEXTS, *numbers):
         if column not in table:
             raise damaged(run, name, f"has no column {column!r}")
-    for column in _SCORE_NUMBERS:
+    for column in numbers:
         if len(table) and table[column].dtype.kind not in "fi":
             raise damaged(run, name, f"column {column!r} holds text")
         if not column.endswith(("_low", "_high")) and not np.isfinite(table[column].astype(float)).all():

@@ -9,15 +9,15 @@ from nmebench.scoring.cell_settings import (
 )
 from nmebench.scoring.diverged import DIVERGED, DivergedCell, diverged_cells
 from nmebench.scoring.read_predictions import import_predictions
-from nmebench.scoring.score_run import COLUMNS, score, subset_masks
+from nmebench.scoring.score_run import columns, score, subset_masks
 
 __all__ = [
-    "COLUMNS",
     "DIVERGED",
     "DivergedCell",
     "bad_maps",
     "card_settings",
     "cell_settings",
+    "columns",
     "declared_protocol",
     "diverged_cells",
     "import_predictions",

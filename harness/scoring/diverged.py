@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from nmebench.protocol import THRESHOLD
+from nmebench.metric_names import Metric
 from nmebench.runs import run_files
 from nmebench.runs.run_store import Run
 
@@ -135,15 +135,17 @@ def _checked(run: Run, stored: Any) -> Mapping[str, list[int]]:
 
 def _cells_by_scores(run: Run) -> list[str]:
     """Ids of the cells whose failed faces have a mean NME above 100 % on some subset, in the run's order."""
-    found = {str(row["cell"]) for row in run.score_rows() if _mean_of_failures(row) > LARGEST_NME}
+    threshold = run.record.thresholds[0]
+    found = {str(row["cell"]) for row in run.score_rows() if _mean_of_failures(row, threshold) > LARGEST_NME}
     return [cell.id for cell in run.record.cells if cell.id in found]
 
 
-def _mean_of_failures(row: Mapping[str, Any]) -> float:
-    """Mean NME of a subset's faces above the threshold, percent, from the subset's NME, FR and AUC; 0 without any.
+def _mean_of_failures(row: Mapping[str, Any], threshold: float) -> float:
+    """Mean NME of a subset's faces above a threshold, percent, from the subset's NME, FR and AUC; 0 without any.
 
     AUC is the mean of ``max(0, T - NME) / T`` over all faces, which gives the sum of NME over the faces below T.
     """
-    faces, failed = int(row["faces"]), int(row["fr10_count"])
-    below = THRESHOLD * (faces - failed) - THRESHOLD * faces * float(row["auc10"])
+    failures, auc = f"{Metric('fr', threshold).name}_count", Metric("auc", threshold).name
+    faces, failed = int(row["faces"]), int(row[failures])
+    below = threshold * (faces - failed) - threshold * faces * float(row[auc])
     return (faces * float(row["nme"]) - below) / failed if failed else 0.0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,38 +11,47 @@ from numpy.typing import NDArray
 
 from nmebench import metrics
 from nmebench.errors import InputError
-from nmebench.protocol import METRICS, in_table_order
+from nmebench.metric_names import Metric, metric_names
+from nmebench.protocol import in_table_order
 from nmebench.runs.run_store import Run
 from nmebench.scoring.diverged import store_diverged
 from nmebench.statistics import bootstrap
 
-__all__ = ["COLUMNS", "score", "subset_masks"]
+__all__ = ["columns", "score", "subset_masks"]
 
 Array = NDArray[np.float64]
 
-COLUMNS: Final = (
-    "dataset",
-    "subset",
-    "faces",
-    "model",
-    "decoder",
-    "flip",
-    "box",
-    "nme",
-    "fr10",
-    "auc10",
-    "fr10_count",
-    "expected_faces",
-    "nme_low",
-    "nme_high",
-    "fr10_low",
-    "fr10_high",
-    "auc10_low",
-    "auc10_high",
-    "normaliser",
-    "cell",
-)
-"""Columns of ``scores.csv``: NME and FR are percent, AUC is a fraction; ``_low`` and ``_high`` are 95 % intervals."""
+
+def columns(thresholds: Iterable[float]) -> tuple[str, ...]:
+    """Return the columns of ``scores.csv`` of a run with these thresholds, percent.
+
+    NME and FR are percent, AUC is a fraction; ``_low`` and ``_high`` are 95 % intervals.
+
+    Example:
+        >>> columns([8.0])[7:12]
+        ('nme', 'fr8', 'auc8', 'fr8_count', 'expected_faces')
+    """
+    names = metric_names(thresholds)
+    values = [part for name in names for part in ((name, _count_of(name)) if name.startswith("auc") else (name,))]
+    return (
+        "dataset",
+        "subset",
+        "faces",
+        "model",
+        "decoder",
+        "flip",
+        "box",
+        *values,
+        "expected_faces",
+        *(f"{name}_{end}" for name in names for end in ("low", "high")),
+        "normaliser",
+        "cell",
+    )
+
+
+def _count_of(auc: str) -> str:
+    """The column with the number of faces that fail at the threshold of an AUC."""
+    return f"{Metric('fr', Metric.parse(auc).threshold).name}_count"
 
 
 def subset_masks(run: Run) -> dict[str, NDArray[np.bool_]]:
@@ -66,7 +76,7 @@ def _cell_nme(run: Run, cell: str) -> Array:
             f"{run.path}: cell {cell} has landmarks of shape {list(landmarks.shape)}, the ground truth has "
             f"{list(truth.shape)}; the run is damaged, so run the sweep again"
         )
-    nme = metrics.nme(metrics.point_errors(landmarks, truth), run.faces.normaliser)
+    nme = metrics.nme(metrics.point_errors(landmarks, truth), run.faces.normaliser, metrics.labelled(truth))
     bad = np.flatnonzero(~np.isfinite(nme))
     if len(bad):
         face = int(bad[0])
@@ -90,7 +100,8 @@ def score(run: Run, *, resamples: int = 2000, seed: int = 0) -> pd.DataFrame:
         seed: seed of the bootstrap.
 
     Returns:
-        The content of ``scores.csv``: one row per cell and non-empty subset, with the columns :data:`COLUMNS`.
+        The content of ``scores.csv``: one row per cell and non-empty subset, with the columns of :func:`columns` for
+        the run's thresholds.
 
     Raises:
         InputError: the landmarks of a cell are missing, have another shape than the ground truth, or give an NME that
@@ -98,13 +109,15 @@ def score(run: Run, *, resamples: int = 2000, seed: int = 0) -> pd.DataFrame:
     """
     record = run.record
     per_face = {cell.id: _cell_nme(run, cell.id) for cell in record.cells}
+    names = metric_names(record.thresholds)
+    failures = [metric for metric in map(Metric.parse, names) if metric.kind == "fr"]
     rows: list[dict[str, Any]] = []
     all_nme = np.array(list(per_face.values())).reshape(len(per_face), len(run.faces))
     for subset, mask in subset_masks(run).items():
         if not mask.any() or not per_face:
             continue
         values, clusters = all_nme[:, mask], run.faces.clusters[mask]
-        intervals = {m: bootstrap(values, clusters, m, resamples=resamples, seed=seed) for m in METRICS}
+        intervals = {name: bootstrap(values, clusters, name, resamples=resamples, seed=seed) for name in names}
         for index, cell in enumerate(record.cells):
             rows.append(
                 {
@@ -115,10 +128,11 @@ def score(run: Run, *, resamples: int = 2000, seed: int = 0) -> pd.DataFrame:
                     "decoder": cell.decoder,
                     "flip": cell.flip,
                     "box": cell.box,
-                    "nme": float(values[index].mean()),
-                    "fr10": metrics.failure_rate(values[index]),
-                    "auc10": metrics.auc(values[index]),
-                    "fr10_count": metrics.failures(values[index]),
+                    **{name: metrics.measure(values[index], name) for name in names},
+                    **{
+                        f"{metric.name}_count": metrics.failures(values[index], metric.threshold or 0.0)
+                        for metric in failures
+                    },
                     "expected_faces": record.dataset.expected.get(subset),
                     **{f"{name}_low": i.low[index] for name, i in intervals.items()},
                     **{f"{name}_high": i.high[index] for name, i in intervals.items()},
@@ -128,7 +142,7 @@ def score(run: Run, *, resamples: int = 2000, seed: int = 0) -> pd.DataFrame:
             )
     order = {cell.id: index for index, cell in enumerate(record.cells)}
     rows.sort(key=lambda row: order[row["cell"]])  # the sort is stable: subsets keep their order
-    scores = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"expected_faces": "Int64"})
+    scores = pd.DataFrame(rows, columns=list(columns(record.thresholds))).astype({"expected_faces": "Int64"})
     run.write_scores(scores, per_face)
     store_diverged(run)
     return scores

@@ -11,10 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmebench import boxes, datasets, scoring
+from nmebench.datasets import benchmark
 from nmebench.datasets.dataset import Dataset
 from nmebench.errors import InputError
 from nmebench.files import file_sha256
+from nmebench.metric_names import check_thresholds
 from nmebench.protocol import DIRECT
+from nmebench.published import methods as published_methods
 from nmebench.runs import provenance
 from nmebench.runs.cell_id import MAX_CELL_ID, cell_id
 from nmebench.runs.face_table import FaceTable
@@ -38,7 +41,9 @@ def store_predictions(
     name: str,
     format: str | None = None,  # noqa: A002 - the field's word, as in datasets.load
     normaliser: str | None = None,
+    thresholds: Sequence[float] = (),
     declared: DeclaredProtocol | None = None,
+    published: str | None = None,
     command: Sequence[str] = (),
     overwrite: bool = False,
 ) -> Run:
@@ -51,10 +56,13 @@ def store_predictions(
         out: the run folder to write.
         name: name of the network in the run.
         format: annotation format, where the dataset has several.
-        normaliser: name of the scheme's normaliser; by default the scheme's own default.
+        normaliser: name of the scheme's normaliser; by default the one that the data set's papers use.
+        thresholds: thresholds of FR and AUC, percent; by default those that the data set's papers print.
         declared: the protocol with which the predictions were made, from
             :func:`~nmebench.scoring.declare_protocol.declare`. Without it
             the cell's protocol is ``direct, none, none``, which says nothing about the predictions.
+        published: the published row whose predictions these are, by its method; a pattern with ``*`` names several.
+            ``check`` compares the run with them.
         command: the command line to record.
         overwrite: replace a finished run in ``out``.
 
@@ -79,6 +87,7 @@ def store_predictions(
     """
     check_name(name, "the predictions' name")
     dataset = datasets.load(data, format=format)
+    rows = None if published is None else published_methods(published, dataset.name)
     for subset in dataset.subsets:
         check_name(subset, f"{data}: the subset's name")
     found = scoring.import_predictions(predictions, images=dataset.images)
@@ -89,7 +98,9 @@ def store_predictions(
             f"{dataset.landmarks.shape[0]} with {dataset.landmarks.shape[1]}; give one row per face, in the order of "
             "the dataset's list"
         )
-    normaliser_name = normaliser or dataset.scheme.default_normaliser
+    _check_first_pixel(predictions, found.counts_like, dataset)
+    normaliser_name = normaliser or dataset.default_normaliser
+    used_thresholds = check_thresholds(thresholds) if thresholds else dataset.thresholds
     distances = dataset.normaliser(normaliser_name)
     notes = [
         suspect_note(landmarks, dataset.landmarks, distances, flip=dataset.scheme.flip),
@@ -106,9 +117,12 @@ def store_predictions(
             "predictions": predictions.name,
             "name": name,
             "normaliser": normaliser_name,
+            "thresholds": list(used_thresholds),
             **({} if declared is None else {"declared": declared.configuration()}),
+            **({} if rows is None else {"published": rows}),
         },
         normaliser=normaliser_name,
+        thresholds=used_thresholds,
         dataset=dataset_record(dataset),
         models=[_model(name, predictions, declared)],
         cells=[cell],
@@ -123,6 +137,7 @@ def store_predictions(
         centre=centre,
         size=size,
         occluded=dataset.occluded,
+        normalisers=dataset.normalisers(),
     )
     with writing(out, overwrite=overwrite) as work:
         staging = work / "run"
@@ -131,6 +146,23 @@ def store_predictions(
         Run.write_cell(staging, cell.id, landmarks, np.ones(landmarks.shape[:2], np.float32))
         scoring.score(Run.create(staging, record, faces))
         return publish(staging, out)
+
+
+def _check_first_pixel(predictions: Path, counts_like: str | None, dataset: Dataset) -> None:
+    """Refuse predictions whose first pixel has other coordinates than that of the annotations.
+
+    Raises:
+        InputError: one counts it as (0, 0), the other as (1, 1).
+    """
+    if counts_like is None or dataset.name not in benchmark.names():
+        return
+    own = benchmark.load(dataset.name).origins.get(counts_like)
+    if None not in (own, dataset.origin) and own != dataset.origin:
+        raise InputError(
+            f"{predictions}: counts the first pixel as ({own}, {own}), but {dataset.spec} ({dataset.format}) as "
+            f"({dataset.origin}, {dataset.origin}), so each landmark is off by a pixel; give the {counts_like} "
+            "annotations to --data"
+        )
 
 
 def _boxes(dataset: Dataset, declared: DeclaredProtocol | None) -> tuple[Array, Array]:

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
+from nmebench.metric_names import Metric
 from nmebench.metrics import per_face
-from nmebench.protocol import MetricName
 from nmebench.statistics.clusters import cluster_sums
 
 __all__ = ["Interval", "bootstrap"]
@@ -84,7 +84,7 @@ def _bca(estimate: Array, resampled: Array, influence: Array, level: float) -> t
 def bootstrap(
     values: ArrayLike,
     clusters: ArrayLike,
-    metric: MetricName,
+    metric: str,
     *,
     resamples: int = 2000,
     seed: int = 0,
@@ -101,7 +101,7 @@ def bootstrap(
     Args:
         values: NME per face, percent, ``[N]``, or ``[M, N]`` for M cells on the same faces.
         clusters: int ``[N]``, the number of each face's photograph.
-        metric: ``nme``, ``fr10`` or ``auc10``.
+        metric: ``nme``, or ``fr`` or ``auc`` with a threshold in percent, such as ``fr10``.
         resamples: number of bootstrap samples.
         seed: seed of the resampling. All cells share it, which keeps them comparable.
         level: confidence level.
@@ -132,7 +132,7 @@ def bootstrap(
         # the side on which they count must not depend on the last bit.
         centre = _exact_product(np.ones((1, len(faces))), sums)[0] / faces.sum()
         low, high = _bca(centre, resampled, sums - estimate[:, None] * faces, level)
-    if metric == "fr10":
+    if Metric.parse(metric).kind == "fr":
         reach = 100 * (1 - ((1 - level) / 2) ** (1 / len(faces)))
         low = np.where(estimate == 0, 0.0, np.where(estimate == 100, 100 - reach, low))
         high = np.where(estimate == 0, reach, np.where(estimate == 100, 100.0, high))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from nmebench import models
 from nmebench.bounded_read import read_toml
 from nmebench.errors import InputError
+from nmebench.metric_names import check_thresholds
 from nmebench.protocol import Flip
 from nmebench.sweep import checkpoint_series
 
@@ -39,6 +40,10 @@ def _request(value: Any) -> Any:
     return {"card": value} if isinstance(value, str) else value
 
 
+def _thresholds(values: tuple[float, ...]) -> tuple[float, ...]:
+    return check_thresholds(values) if values else ()
+
+
 class SweepConfiguration(BaseModel):
     """The options of a sweep. Anything that is not set comes from the model card."""
 
@@ -63,7 +68,9 @@ class SweepConfiguration(BaseModel):
     options: dict[str, Any] = Field(default_factory=dict)
     """Options of every model's architecture; they override the card's."""
     normaliser: str | None = None
-    """Name of a normaliser of the landmark scheme; None for the scheme's default."""
+    """Name of a normaliser of the landmark scheme; None for the one that the data set's papers use."""
+    thresholds: Annotated[tuple[float, ...], AfterValidator(_thresholds)] = ()
+    """Thresholds of FR and AUC, percent; empty for those that the data set's papers print."""
     limit: int | None = Field(default=None, ge=1)
     """Number of faces to run, from the start of the list."""
     batch_size: int | None = Field(default=None, ge=1, le=4096)
@@ -92,6 +99,9 @@ class SweepConfiguration(BaseModel):
 def load(path: Path) -> list[SweepConfiguration]:
     """Read a sweep file (TOML; docs/running.md has an example).
 
+    Returns:
+        One configuration per data set.
+
     Raises:
         InputError: the file is missing, too large or not TOML, or has an unknown or wrong field.
     """
@@ -99,9 +109,6 @@ def load(path: Path) -> list[SweepConfiguration]:
         raw = read_toml(path, limit=_MAX_FILE, kind="sweep file")
     except InputError as error:
         raise InputError(f"{error}; give a sweep file (docs/running.md has one), or --data and --model") from error
-    Returns:
-        One configuration per data set.
-
     return validate_several(raw, where=str(path))
 
 
@@ -130,13 +137,6 @@ def validate(raw: dict[str, Any], *, where: str) -> SweepConfiguration:
         raise InputError(f"{where}: field {field!r} is {first.get('input')!r:.80}: {first['msg']}") from error
 
 
-def _expanded(configuration: SweepConfiguration) -> SweepConfiguration:
-    """The configuration with one request for each file that a pattern of weights matches."""
-    requests = []
-    for request in configuration.models:
-        files = checkpoint_series.expand(request.weights)
-        series = request.name or (models.card.load(request.card).name if files[0][1] is not None else None)
-        for weights, name in files:
 def validate_several(raw: dict[str, Any], *, where: str) -> list[SweepConfiguration]:
     """Return a checked configuration for each data set of ``data``, which may be a list.
 
@@ -160,6 +160,13 @@ def validate_several(raw: dict[str, Any], *, where: str) -> list[SweepConfigurat
     return [validate(raw if one is None else {**raw, "data": one}, where=where) for one in data]
 
 
+def _expanded(configuration: SweepConfiguration) -> SweepConfiguration:
+    """The configuration with one request for each file that a pattern of weights matches."""
+    requests = []
+    for request in configuration.models:
+        files = checkpoint_series.expand(request.weights)
+        series = request.name or (models.card.load(request.card).name if files[0][1] is not None else None)
+        for weights, name in files:
             if name is None:
                 requests.append(request)
                 continue

@@ -211,6 +211,7 @@ def _store(
         title=plan.configuration.title,
         configuration=plan.configuration.model_dump(mode="json"),
         normaliser=plan.normaliser_name,
+        thresholds=plan.configuration.thresholds or dataset.thresholds,
         dataset=dataset_record(replace(dataset, notes=(*dataset.notes, *notes))),
         models=list(computed.records.values()),
         cells=[
@@ -236,6 +237,7 @@ def _store(
         centre=boxes.centre,
         size=boxes.size,
         occluded=dataset.occluded,
+        normalisers=dataset.normalisers(),
     )
     pictures = None
     if computed.thumbnail_store is not None:

@@ -17,6 +17,7 @@ from nmebench.reports.sections.gain_matrix import GainMatrix
 from nmebench.reports.sections.neighbours import Neighbours
 from nmebench.reports.sections.verdict import VerdictLine, VerdictSummary, tables_in_words
 from nmebench.reports.view import CellView, RunView, short_names
+from nmebench.scoring.rescore import describe_rescore
 
 __all__ = ["Answer", "Answers", "between", "section"]
 
@@ -106,7 +107,10 @@ def _run(view: RunView) -> tuple[str, ...]:
         cells.append(count(len(view.distinct("box")), "box"))
     parts.append(" × ".join(cells))
     parts += [f"{name} {value}" for name, value in view.constant if name in ("flip test", "box")]
-    return (*parts, f"NME normalised by {display(record.normaliser, 40)}")
+    parts.append(f"NME normalised by {display(record.normaliser, 40)}")
+    if changed := describe_rescore(record):
+        parts.append(f"rescored: {display('; '.join(changed), 200)}")
+    return tuple(parts)
 
 
 def _partial(view: RunView) -> str:
@@ -164,7 +168,7 @@ def _for_information(line: VerdictLine) -> str:
 
 def _worst(line: VerdictLine, *, deviates: bool) -> str:
     name = f"{line.model}, {line.protocol}, {line.metric} of {line.subset}"
-    unit = " points" if line.metric in ("NME", "FR@10") else ""
+    unit = " points" if not line.metric.startswith("AUC") else ""
     kind = "Largest deviation" if deviates else "Largest difference"
     size = "rounding only" if line.rounding_only and not deviates else f"{line.difference}{unit}"
     return f"{kind}: {size} ({name}: measured {line.measured}, reported {line.reported})."

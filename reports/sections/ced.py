@@ -14,6 +14,7 @@ from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from nmebench import metrics
+from nmebench.protocol import THRESHOLD
 from nmebench.reports.render import svg
 from nmebench.reports.render.text import display, number
 from nmebench.reports.view import CellView, RunView, short_names
@@ -22,7 +23,8 @@ __all__ = ["CedAxis", "CedPlot", "counts", "packed", "section", "thresholds"]
 
 _POINTS = 120
 """Number of steps of a curve."""
-_LINEAR_ENDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+_LINEAR_ENDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
+"""Ends of the linear axis below the threshold, percent."""
 _LOG_TICKS = tuple(m * 10.0**e for e in range(-9, 10) for m in (1, 2, 5))
 
 
@@ -56,23 +58,25 @@ class CedPlot:
     data: Mapping[str, Any]
 
 
-def thresholds(nme: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def thresholds(nme: NDArray[np.float64], end: float = THRESHOLD) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Thresholds of the linear and the logarithmic axis.
 
-    The linear axis ends at 10 %, the field's usual threshold, or earlier if all cells are far below it. The
+    The linear axis ends at the run's threshold of FR and AUC, or earlier if all cells are far below it. The
     logarithmic axis spans the errors that occur.
 
     Args:
         nme: ``[C, N]`` percent.
+        end: the threshold, percent.
 
     Returns:
         Two arrays ``[P]``, percent.
     """
     finite = nme[np.isfinite(nme)]
-    high = float(np.nanmax(np.nanpercentile(nme, 97, axis=1))) if finite.size else 10.0
-    linear = np.linspace(0, next((end for end in _LINEAR_ENDS if end >= high), _LINEAR_ENDS[-1]), _POINTS + 1)
+    high = float(np.nanmax(np.nanpercentile(nme, 97, axis=1))) if finite.size else end
+    ends = [*(nearer for nearer in _LINEAR_ENDS if nearer < end), end]
+    linear = np.linspace(0, next((nearer for nearer in ends if nearer >= high), end), _POINTS + 1)
     positive = finite[finite > 0]
-    low, top = (float(np.percentile(positive, 0.5)), float(positive.max())) if positive.size else (0.1, 10.0)
+    low, top = (float(np.percentile(positive, 0.5)), float(positive.max())) if positive.size else (end / 100, end)
     first = max((t for t in _LOG_TICKS if t <= low), default=_LOG_TICKS[0])
     last = min((t for t in _LOG_TICKS if t >= top and t > first), default=_LOG_TICKS[-1])
     return linear, np.geomspace(first, last, _POINTS + 1)
@@ -91,7 +95,8 @@ def section(view: RunView) -> CedPlot | None:
     ranked = [cell.index for cell in cells if not cell.diverged] or [cell.index for cell in cells]
     nme = view.nme[[cell.index for cell in cells]]
     drawn, steps = [], {}
-    for name, points in zip(("linear", "log"), thresholds(view.nme[ranked]), strict=True):
+    axes = thresholds(view.nme[ranked], view.run.record.thresholds[0])
+    for name, points in zip(("linear", "log"), axes, strict=True):
         by_subset = {subset: counts(nme[:, mask], points) for subset, mask in view.masks.items()}
         drawn.append(_draw(view, name, points, by_subset["test"] / max(int(view.masks["test"].sum()), 1)))
         steps[name] = {subset: packed(per_cell) for subset, per_cell in by_subset.items()}

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from nmebench.reports.render import svg
 from nmebench.reports.render.text import adaptive_number, display
 from nmebench.reports.sections.differences import DecoderGains
-from nmebench.reports.sections.scores import METRIC_COLUMNS
+from nmebench.reports.sections.scores import NME_DIGITS
 from nmebench.reports.view import COLOURS, CellView, RunView, short_names
 
 __all__ = ["decoder_order", "draw", "protocols", "shown_cells"]
@@ -77,8 +77,7 @@ def draw(view: RunView, gains: DecoderGains | None) -> tuple[Markup | None, str]
         "first",
         title="NME by decoder and network",
         description="; ".join(
-            f"{c.short_label}: {adaptive_number(float(view.nme[c.index].mean()), METRIC_COLUMNS[0].digits)} %"
-            for c in cells
+            f"{c.short_label}: {adaptive_number(float(view.nme[c.index].mean()), NME_DIGITS)} %" for c in cells
         ),
     )
     return figure, protocols(cells)

@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nmebench.metric_names import threshold_text
 from nmebench.reports.render.text import DASH, display, number
 from nmebench.reports.view import RunView
 from nmebench.runs.run_record import ModelRecord, SourceRecord
+from nmebench.scoring.rescore import describe_rescore
 
 __all__ = [
     "ModelFacts",
@@ -126,6 +128,8 @@ def provenance(view: RunView) -> ProvenanceFacts:
             ("Format", display(record.dataset.format, 60)),
             ("Landmark scheme", display(record.dataset.scheme, 60)),
             ("Normaliser", display(record.normaliser, 60)),
+            ("Thresholds of FR and AUC, %", ", ".join(map(threshold_text, record.thresholds))),
+            *((("Rescored", display("; ".join(describe_rescore(record)), 200)),) if record.rescored else ()),
         ),
         files=tuple((display(f.name, 120), f"{f.bytes:,}", display(f.sha256, 80)) for f in record.dataset.files),
         notes=tuple(display(note, 400) for note in record.dataset.notes),

@@ -11,19 +11,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmebench import metrics
-from nmebench.protocol import MetricName
+from nmebench.metric_names import NME, Metric, metric_names, threshold_text
 from nmebench.reports.render.text import DASH, adaptive_decimals, number
 from nmebench.reports.view import CellView, HeadlineCell, RunView
 from nmebench.statistics import best_and_ties
 
-__all__ = ["METRIC_COLUMNS", "BestScore", "MetricColumn", "MetricTable", "ScoreRow", "ScoreValue", "best", "section"]
+__all__ = [
+    "NME_DIGITS",
+    "BestScore",
+    "MetricColumn",
+    "MetricTable",
+    "ScoreRow",
+    "ScoreValue",
+    "best",
+    "metric_column",
+    "section",
+]
 
 
 @dataclass(frozen=True)
 class MetricColumn:
     """A metric of ``scores.csv`` and how the page names and prints it."""
 
-    key: MetricName
+    key: str
     """Column of ``scores.csv``."""
     name: str
     long_name: str
@@ -32,11 +42,28 @@ class MetricColumn:
     lower_is_better: bool
 
 
-METRIC_COLUMNS: Final = (
-    MetricColumn("nme", "NME", "normalised mean error", "%", 2, True),
-    MetricColumn("fr10", "FR@10", "failure rate: faces with an NME above 10 %", "%", 2, True),
-    MetricColumn("auc10", "AUC@10", "area under the cumulative error curve up to 10 %", "fraction", 4, False),
-)
+NME_DIGITS: Final = 2
+"""Decimals of NME, percent."""
+
+
+def metric_column(name: str) -> MetricColumn:
+    """Return how the page shows a metric.
+
+    Raises:
+        InputError: the metric is unknown.
+
+    Example:
+        >>> metric_column("fr8").long_name
+        'failure rate: faces with an NME above 8 %'
+    """
+    metric = Metric.parse(name)
+    if metric.threshold is None:
+        return MetricColumn(NME, metric.title, "normalised mean error", "%", NME_DIGITS, True)
+    at = threshold_text(metric.threshold)
+    if metric.kind == "fr":
+        return MetricColumn(name, metric.title, f"failure rate: faces with an NME above {at} %", "%", 2, True)
+    text = f"area under the cumulative error curve up to {at} %"
+    return MetricColumn(name, metric.title, text, "fraction", 4, False)
 
 
 @dataclass(frozen=True)
@@ -94,8 +121,9 @@ class BestScore:
 
 
 def section(view: RunView) -> tuple[MetricTable, ...]:
-    """The tables of NME, FR and AUC; empty for a run without cells."""
-    return tuple(_table(view, column) for column in METRIC_COLUMNS) if view.cells else ()
+    """The tables of NME, and of FR and AUC at the run's thresholds; empty for a run without cells."""
+    names = metric_names(view.run.record.thresholds)
+    return tuple(_table(view, metric_column(name)) for name in names) if view.cells else ()
 
 
 def _table(view: RunView, column: MetricColumn) -> MetricTable:
@@ -135,8 +163,8 @@ def _marks(view: RunView, column: MetricColumn, mask: NDArray[np.bool_]) -> dict
 
 def _value(score: Any, column: MetricColumn, digits: int, mark: str) -> ScoreValue:
     value, low, high = (_finite(score.get(f"{column.key}{end}")) for end in ("", "_low", "_high"))
-    failures = _finite(score.get("fr10_count")) if column.key == "fr10" else None
-    shown = adaptive_decimals(value, digits) if column.key == "nme" else digits
+    failures = _finite(score.get(f"{column.key}_count"))  # only failure rates have this column
+    shown = adaptive_decimals(value, digits) if column.key == NME else digits
     return ScoreValue(
         value,
         number(value, shown),
@@ -148,7 +176,7 @@ def _value(score: Any, column: MetricColumn, digits: int, mark: str) -> ScoreVal
 
 def _digits(view: RunView, column: MetricColumn) -> int:
     """The metric's decimals, and one more for NME if some cell is below 1 %, as on ideal heatmaps."""
-    if column.key != "nme" or not view.nme.size:
+    if column.key != NME or not view.nme.size:
         return column.digits
     return column.digits + int(np.nanmin(np.nanmean(view.nme, axis=1)) < 1)
 

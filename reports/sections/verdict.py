@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nmebench import published
+from nmebench.metric_names import is_metric
 from nmebench.reports.render.text import DASH, count, display, number, sentence_list, signed
-from nmebench.reports.sections.scores import METRIC_COLUMNS
+from nmebench.reports.sections.scores import metric_column
 from nmebench.reports.view import COMMITTED, CellView, RunView
 
 __all__ = [
@@ -22,9 +23,6 @@ __all__ = [
 
 STATUSES: Final = ("deviates", "reproduced", "not comparable", "not run")
 """Statuses of a row, in the order of the table."""
-
-_METRIC_NAMES: Mapping[str, str] = {column.key: column.name for column in METRIC_COLUMNS}
-_DIGITS: Mapping[str, int] = {column.key: column.digits for column in METRIC_COLUMNS}
 
 
 @dataclass(frozen=True)
@@ -165,7 +163,10 @@ def _causes(found: Any) -> tuple[CauseLine, ...]:
 def _digits(row: Mapping[str, Any]) -> int:
     """Number of decimals of the reported number as printed, else the metric's usual number."""
     printed = str(row.get("reported_text") or "").partition(".")[2]
-    return len(printed) if printed.isdigit() and len(printed) < 9 else _DIGITS.get(str(row.get("metric")), 2)
+    if printed.isdigit() and len(printed) < 9:
+        return len(printed)
+    metric = str(row.get("metric"))
+    return metric_column(metric).digits if is_metric(metric) else 2
 
 
 def _size(row: Mapping[str, Any]) -> float:
@@ -208,7 +209,7 @@ def _row(view: RunView, row: Mapping[str, Any], causes: tuple[CauseLine, ...], c
         model=display(row.get("model", ""), 80),
         table=display(table, 80),
         kind=_kind(table, source),
-        metric=_METRIC_NAMES.get(metric, display(metric, 40)),
+        metric=metric_column(metric).name if is_metric(metric) else display(metric, 40),
         subset=display(row.get("subset", ""), 40),
         protocol=cell.label_without(("model",)) if cell else display(row.get("reason") or "", 200),
         reported=number(row.get("reported"), digits),

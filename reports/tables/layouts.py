@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
 from nmebench.errors import InputError
+from nmebench.metric_names import NME, Metric, MetricKind, metric_names, threshold_text
 from nmebench.printable import shown
-from nmebench.protocol import MetricName
 from nmebench.reports.render.text import adaptive_decimals
 from nmebench.reports.tables.selection import Selection, selected_cells, selected_subsets
 from nmebench.reports.tables.table import Column, Table, Value
@@ -33,7 +33,7 @@ INTERVALS: Final[tuple[Intervals, ...]] = get_args(Intervals)
 LABELS: Final = ("network", "decoder", "flip", "box")
 """The columns of text that the layout ``subsets`` can have."""
 
-_DECIMALS: Final[Mapping[MetricName, int]] = {"nme": 3, "fr10": 2, "auc10": 4}
+_DECIMALS: Final[Mapping[MetricKind, int]] = {"nme": 3, "fr": 2, "auc": 4}
 _MOST_DECIMALS: Final = 9
 _ORACLE: Final = "oracle"
 
@@ -46,7 +46,8 @@ class TableOptions:
     """The selection, the layout and the numbers of a table."""
 
     layout: Layout = "subsets"
-    metric: MetricName = "nme"
+    metric: str = NME
+    """``nme``, or ``fr`` or ``auc`` at a threshold of the run, such as ``fr10``."""
     selection: Selection = field(default_factory=Selection)
     labels: tuple[str, ...] = ()
     """Columns of text, of :data:`LABELS`; empty for network, decoder, and each other part that differs."""
@@ -90,23 +91,31 @@ class _Numbers:
 
     scores: Scores
     diverged: Mapping[str, DivergedCell]
-    metric: MetricName
+    metric: Metric
     decimals: int | None
 
     @classmethod
     def of(cls, run: Run, options: TableOptions) -> _Numbers:
         scores = {(str(row["cell"]), str(row["subset"])): row for row in run.score_rows()}
-        return cls(scores, diverged_cells(run), options.metric, options.decimals)
+        metric = Metric.parse(options.metric)
+        known = metric_names(run.record.thresholds)
+        if metric.name not in known:
+            at = threshold_text(metric.threshold or 0.0)
+            raise InputError(
+                f"--metric {metric.name}: not among the scores of {shown(run.path)} ({', '.join(known)}); rescore the "
+                f"run with `nmebench score {shown(run.path)} --threshold {at} -o OTHER`"
+            )
+        return cls(scores, diverged_cells(run), metric, options.decimals)
 
     def value(self, cell: str, subset: str, *, interval: bool) -> Value:
         row = self.scores.get((cell, subset))
         if row is None:
             return Value(None, 0)
-        number = float(row[self.metric])
+        number, usual = float(row[self.metric.name]), _DECIMALS[self.metric.kind]
         decimals = self.decimals
         if decimals is None:
-            decimals = max(_DECIMALS[self.metric], adaptive_decimals(number, _DECIMALS[self.metric]))
-        low, high = (_finite(row.get(f"{self.metric}_{end}")) if interval else None for end in ("low", "high"))
+            decimals = max(usual, adaptive_decimals(number, usual))
+        low, high = (_finite(row.get(f"{self.metric.name}_{end}")) if interval else None for end in ("low", "high"))
         state = self.diverged.get(cell)
         return Value(number, decimals, low, high, word=state.text if state else "")
 
@@ -181,12 +190,12 @@ def _decoders(run: Run, options: TableOptions, floor: Run | None) -> Table:
     return Table(tuple(columns), tuple(map(tuple, lines)), source_line(run, options.metric))
 
 
-def _rank(values: Sequence[Value], metric: MetricName) -> tuple[bool, float]:
+def _rank(values: Sequence[Value], metric: str) -> tuple[bool, float]:
     """Sorts the best first by the first network's number; a diverged or missing number comes last."""
     first = values[0]
     if first.value is None or first.word:
         return True, 0.0
-    return False, -first.value if metric == "auc10" else first.value
+    return False, first.value if Metric.parse(metric).lower_is_better else -first.value
 
 
 def _floor(floor: Run, options: TableOptions, subset: str) -> tuple[str, dict[str, Value]]:
@@ -199,20 +208,15 @@ def _floor(floor: Run, options: TableOptions, subset: str) -> tuple[str, dict[st
     return title, {cell.decoder: numbers.value(cell.id, subset, interval=False) for cell in cells}
 
 
-_METRIC_TEXTS: Final[Mapping[MetricName, str]] = {
-    "nme": "NME in percent",
-    "fr10": "FR@10 in percent",
-    "auc10": "AUC@10",
-}
-
-
-def source_line(run: Run, metric: MetricName) -> str:
+def source_line(run: Run, metric: str) -> str:
     """Return one line on the data, the metric and the versions of a run."""
+    shown_metric = Metric.parse(metric)
+    text = shown_metric.title + (" in percent" if shown_metric.percent else "")
     packages, dataset = run.record.provenance.packages, run.record.dataset
     engines = ", ".join(dict.fromkeys(m.engine for m in run.record.models if m.name != _ORACLE))
     versions = [f"{name} {packages[name]}" for name in ("torch", "timm") if name in packages]
     parts = [
-        f"{dataset.describe()} of {dataset.name}, {run.record.normaliser} {_METRIC_TEXTS[metric]}",
+        f"{dataset.describe()} of {dataset.name}, {run.record.normaliser} {text}",
         ", ".join([*versions, *([f"engine {engines}"] if engines else [])]),
     ]
     return "; ".join(part for part in parts if part)

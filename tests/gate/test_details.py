@@ -198,13 +198,13 @@ def test_every_field_of_a_baseline(run):
         "input_size": (256, 256),
     }
     assert cell.settings["box padding"] == "1.25"
-    assert set(cell.nme) == set(cell.fr10) == set(cell.auc10) == {"test", "pose", "blur"}
+    assert set(cell.nme) == set(cell.rates["fr10"]) == set(cell.rates["auc10"]) == {"test", "pose", "blur"}
     for subset, mask in run.faces.subsets.items():
         assert cell.nme[subset] == round(float(nme[mask].mean()), 6)
-        assert made.cells[OTHER].fr10[subset] == round(metrics.failure_rate(run.per_face[OTHER][mask]), 6)
-        assert made.cells[OTHER].auc10[subset] == round(metrics.auc(run.per_face[OTHER][mask]), 8)
+        assert made.cells[OTHER].rates["fr10"][subset] == round(metrics.failure_rate(run.per_face[OTHER][mask]), 6)
+        assert made.cells[OTHER].rates["auc10"][subset] == round(metrics.auc(run.per_face[OTHER][mask]), 8)
         assert made.cells[OTHER].nme[subset] == round(float(run.per_face[OTHER][mask].mean()), 6)
-    assert cell.auc10["test"] == round(float(1 - nme.mean() / 10), 8)
+    assert cell.rates["auc10"]["test"] == round(float(1 - nme.mean() / 10), 8)
 
 
 def test_failure_rates_have_six_decimals(run):
@@ -212,7 +212,7 @@ def test_failure_rates_have_six_decimals(run):
     nme[0] = 12.0
     run.__dict__["per_face"] = {**run.per_face, ID: nme}
     (blur,) = (mask.sum() for name, mask in run.faces.subsets.items() if name == "blur")
-    assert make_baseline(run).cells[ID].fr10["blur"] == round(100 / blur, 6) != round(100 / blur, 5)
+    assert make_baseline(run).cells[ID].rates["fr10"]["blur"] == round(100 / blur, 6) != round(100 / blur, 5)
 
 
 def test_weights_are_stored(make_run, predictions, many_faces):

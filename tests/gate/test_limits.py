@@ -39,7 +39,7 @@ def test_limits_are_stored_in_the_baseline(run, tmp_path):
     ("limit", "message"),
     [
         pytest.param("nme<4", "can't be parsed", id="sign"),
-        pytest.param("nmee<=4", "no metric 'nmee', allowed", id="metric"),
+        pytest.param("nmee<=4", "unknown metric 'nmee'; did you mean 'nme", id="metric"),
         pytest.param("nme>=4", "nme is limited by <=", id="direction"),
         pytest.param("nme<=nan", "not a finite number", id="value"),
         pytest.param("nme@nose<=4", "no subset 'nose'", id="subset"),

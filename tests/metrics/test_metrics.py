@@ -181,5 +181,7 @@ def test_ced_divides_its_counts(values, threshold):
 
 
 def test_unknown_metric_is_refused():
-    with pytest.raises(ValueError, match=r"unknown metric 'acu'; did you mean 'auc10'\? \(known: nme, fr10, auc10\)"):
+    with pytest.raises(
+        ValueError, match=r"unknown metric 'acu'; did you mean 'auc10'\? \(known: nme, fr10, auc10, and other"
+    ):
         metrics.per_face([1.0], "acu")

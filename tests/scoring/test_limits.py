@@ -158,7 +158,7 @@ def test_mean_of_the_failed_faces_from_their_scores(nme):
         "fr10_count": len(failed),
         "auc10": np.mean([max(0.0, 10 - value) / 10 for value in nme]),
     }
-    assert _mean_of_failures(row) == pytest.approx(np.mean(failed) if failed else 0.0, abs=1e-12)
+    assert _mean_of_failures(row, 10.0) == pytest.approx(np.mean(failed) if failed else 0.0, abs=1e-12)
 
 
 def test_faces_without_a_box_and_small_boxes():
@@ -174,7 +174,7 @@ def test_a_cell_that_diverged_once_is_found_by_its_scores(make_run, tmp_path):
     rows = [
         {"cell": CELL, "faces": 4, "nme": nme, "fr10_count": 2, "auc10": 0.5} for nme in (5.0, 52.5, 4.0)
     ]  # fmt: skip
-    assert [_mean_of_failures(row) > 100 for row in rows] == [False, True, False]
+    assert [_mean_of_failures(row, 10.0) > 100 for row in rows] == [False, True, False]
     object.__setattr__(run, "score_rows", lambda: [{**row, "cell": run.record.cells[0].id} for row in rows])
     for path in (run.path / "landmarks").iterdir():
         path.unlink()
@@ -214,6 +214,7 @@ def test_every_field_of_an_imported_run(tmp_path):
         "predictions": "mine.npz::points",
         "name": "mine",
         "normaliser": "inter-pupil",
+        "thresholds": [10.0],
     }
     (model,) = record.models
     assert (model.name, model.architecture, model.engine) == ("mine", "predictions", "none (predictions)")

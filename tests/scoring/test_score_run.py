@@ -26,7 +26,7 @@ def run(make_run):
 
 def test_scores_have_a_row_per_cell_and_subset(run):
     scores = run.scores
-    assert list(scores.columns) == list(scoring.COLUMNS)
+    assert list(scores.columns) == list(scoring.columns([10]))
     assert list(scores["subset"]) == ["test", "pose", "blur"] * 2
     row = scores.iloc[0]
     assert row["nme"] == pytest.approx(4.8, abs=1e-5)

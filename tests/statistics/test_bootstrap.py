@@ -172,5 +172,5 @@ def test_bad_input_is_refused(values, clusters, options, message):
 
 
 def test_unknown_metric_is_refused():
-    with pytest.raises(ValueError, match=r"unknown metric 'median'.*\(known: nme, fr10, auc10\)"):
+    with pytest.raises(ValueError, match=r"unknown metric 'median'.*\(known: nme, fr10, auc10, and other"):
         bootstrap([1.0, 2.0], [0, 1], "median")

@@ -218,6 +218,14 @@ def _half_pixel_shifts(s: DeviatingCell) -> tuple[Rescore, ...]:
     )
 
 
+def _other_first_pixel(s: DeviatingCell) -> tuple[Rescore, ...]:
+    landmarks = s.run.landmarks(s.cell.id).astype(np.float64)
+    return tuple(
+        Rescore(f"landmarks moved by {step:+g} px in x and y", landmarks + step, s.run.faces.normaliser)
+        for step in (1.0, -1.0)
+    )
+
+
 def _truncated_landmarks(s: DeviatingCell) -> tuple[Rescore, ...]:
     landmarks = np.trunc(s.run.landmarks(s.cell.id).astype(np.float64))
     return (Rescore("landmarks truncated to whole image px", landmarks, s.run.faces.normaliser),)
@@ -284,6 +292,12 @@ CAUSES: tuple[Cause, ...] = (
         "The map from heatmap to image is off by half a heatmap px or half an input px.",
         "HRNet/HRNet-Facial-Landmark-Detection#63, 1adrianb/face-alignment#141",
         rescores=_half_pixel_shifts,
+    ),
+    Cause(
+        "first pixel",
+        "The predictions and the ground truth count the first pixel differently, as 0 and as 1.",
+        "300-W's .pts files count from 1, SPIGA's and H3R's copies of them from 0",
+        rescores=_other_first_pixel,
     ),
     Cause(
         "decoder",

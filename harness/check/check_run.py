@@ -128,6 +128,7 @@ def _matching_cell(run: Run, model: ModelRecord, table: ReportedTable) -> tuple[
     mapped = next((cell for cell in record.cells if cell.model == model.name and cell.mapping), None)
     if mapped is not None and mapped.mapping is not None:
         text = f"measured through the mapping {mapped.mapping.label} on {record.dataset.name}"
+        text += "" if table.dataset == record.dataset.name else f", and the table is of {table.dataset}"
         return None, _Outcome("not comparable", text)
     if table.dataset != record.dataset.name:
         return None, _Outcome("not run", f"this run measured {record.dataset.name}")

@@ -58,6 +58,7 @@ def test_limits_match_a_slow_bca(metric):
         pytest.param("fr10", 300, 7.0, id="fr10"),
         pytest.param("fr10", 300, 4.5, id="fr-few-failures"),
         pytest.param("nme", 1500, 4.5, id="nme-full-test-set", marks=pytest.mark.slow),
+        pytest.param("nme", 60, 4.5, id="nme-few-photographs", marks=pytest.mark.slow),
     ],
 )
 def test_coverage_is_between_93_and_97_percent(metric, images, mean):

@@ -1,4 +1,4 @@
-"""What a table of NME doesn't show of a run's cells: the mean offset from the labels, and the height of the maps.
+"""Figures of a run that a table of NME lacks: the mean offset of each cell from the labels, and the height of its maps.
 
 ``python docs/tools/cell_offsets.py RUN -o offsets.csv`` writes a row per cell: the NME of all faces in percent, the
 mean over all labelled landmarks of prediction minus label in input px (x and y), and the median confidence, which is

@@ -96,7 +96,7 @@ def print_retry(line: str) -> None:
 
 @app.command()
 def verify(
-    path: Annotated[Path, typer.Argument(help="Folder of a dataset, or an annotation file.")],
+    data: Annotated[str, typer.Argument(help="Dataset, as --data takes it, such as 300w:PATH; a path alone is WFLW's.")],
     data_format: Annotated[
         str | None, typer.Option("--format", help="Annotation format, needed when it can't be detected.")
     ] = None,
@@ -107,17 +107,18 @@ def verify(
     from nmebench.cli.console import console, table
     from nmebench.datasets.verify import verify as verify_dataset
 
-    report = verify_dataset(path, format=data_format, images=images)
+    report = verify_dataset(data, format=data_format, images=images)
     if as_json:
         typer.echo(report.to_json())
         return report.exit_code
     out = console()
-    body = table(str(path), "severity", "finding", "where", "detail")
+    body = table(data, "severity", "finding", "where", "detail")
     for finding in report.findings:
         body.add_row(finding.severity, finding.code, finding.where, finding.message)
     if report.findings:
         out.print(body)
-    out.print(report.summary)
+    for line in report.summary.split("\n"):
+        out.print(line)
     return report.exit_code
 
 

@@ -13,6 +13,7 @@ from nmebench.datasets.dataset import Dataset
 from nmebench.datasets.plausibility import SUSPECT
 from nmebench.datasets.source import DatasetSource
 from nmebench.errors import InputError
+from nmebench.geometry import own_scheme
 from nmebench.registry import Registry
 from nmebench.suggest import unknown
 
@@ -41,6 +42,7 @@ REGISTRY = Registry(
         "wflw-geometry": "nmebench.datasets.wflw_geometry:WFLW_GEOMETRY",
         "landmarks": "nmebench.datasets.landmarks:LANDMARKS",
         "benchmark": "nmebench.datasets.own_benchmark:OWN_BENCHMARK",
+        "python": "nmebench.datasets.python_faces:PYTHON_FACES",
         # The drawing code is a layer above; it is imported when these faces are asked for.
         "synthface": "nmebench.synthface.dataset:SYNTHFACE",
     },
@@ -79,6 +81,7 @@ def load(
     format: str | None = None,  # noqa: A002
     limit: int | None = None,
     split: str = "test",
+    scheme: str | None = None,
 ) -> Dataset:
     """Load the faces that a spec names.
 
@@ -89,6 +92,8 @@ def load(
             file. With a folder it chooses among the files.
         limit: the number of faces to keep, counted from the start of the list; None for all.
         split: ``test`` or ``train``.
+        scheme: name or TOML file of the landmark scheme, for ``landmarks:`` and ``python:``, which have none of their
+            own; None for the one that fits.
 
     Raises:
         InputError: one line with the file, the line and the way out.
@@ -105,7 +110,7 @@ def load(
     source = _source(name)
     if split not in SPLITS:
         raise InputError(unknown("split", split, SPLITS))
-    dataset = source.load(place if colon else None, spec=spec, format=format, split=split)
+    dataset = _with_scheme(source, place if colon else None, spec, format, split, scheme)
     return dataset if limit is None else dataset.limited(limit)
 
 
@@ -115,6 +120,27 @@ def photographs_sha256(dataset: Dataset) -> str:
     Every photograph is read once per :class:`Dataset`; further calls return the same hash.
     """
     return dataset.photographs.sha256
+
+
+def _with_scheme(
+    source: DatasetSource,
+    place: str | None,
+    spec: str,
+    format: str | None,  # noqa: A002
+    split: str,
+    scheme: str | None,
+) -> Dataset:
+    """Load the faces with the landmark scheme that the user names, if any."""
+    if scheme is None:
+        return source.load(place, spec=spec, format=format, split=split)
+    wanted = own_scheme.find(scheme)
+    if source.with_scheme is not None:
+        return source.with_scheme(place, spec=spec, format=format, split=split, scheme=wanted)
+    dataset = source.load(place, spec=spec, format=format, split=split)
+    if dataset.scheme.name != wanted.name:
+        own = dataset.scheme.name
+        raise InputError(f"{spec}: has the landmark scheme {own}, not {wanted.name}; leave out --scheme")
+    return dataset
 
 
 def _source(name: str) -> DatasetSource:

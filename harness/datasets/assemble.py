@@ -23,9 +23,9 @@ from nmebench.files import FileHash
 from nmebench.geometry.scheme import Scheme, normaliser
 from nmebench.printable import shown
 
-__all__ = ["FoundFaces", "assemble"]
+__all__ = ["FoundFaces", "assemble", "named_subsets"]
 
-_ENTRY = {"mmpose-json": ": annotation ", "faces-json": ": face ", "spiga-json": ": face "}
+_ENTRY = {"mmpose-json": ": annotation ", "faces-json": ": face ", "spiga-json": ": face ", "python": ": face "}
 """Words before a face's number in messages; the other formats have lines."""
 
 
@@ -121,6 +121,25 @@ def assemble(benchmark: Benchmark, found: FoundFaces, *, root: Path, spec: str, 
         thresholds=benchmark.thresholds,
         usual_normaliser=benchmark.normaliser,
     )
+
+
+def named_subsets(faces: AnnotatedFaces, split: str, place: str) -> dict[str, NDArray[np.bool_]]:
+    """Return the subsets that the faces name, without that of all faces.
+
+    Args:
+        faces: the faces of a split.
+        split: ``test`` or ``train``, the name of all faces.
+        place: the file, for messages.
+
+    Raises:
+        InputError: some faces name the split and others don't.
+    """
+    named = dict(faces.subsets or {})
+    if not named.pop(split, np.ones(1, np.bool_)).all():
+        raise InputError(
+            f"{place}: the subset {split!r} is every face of the file, but some faces don't name it; leave it out"
+        )
+    return named
 
 
 def _note_repeated_faces(faces: AnnotatedFaces, name: str) -> list[str]:

@@ -8,8 +8,6 @@ from pathlib import Path
 from nmebench.datasets import landmarks
 from nmebench.datasets.benchmark import Benchmark
 from nmebench.datasets.dataset import Dataset
-from nmebench.errors import InputError
-from nmebench.printable import shown
 
 __all__ = ["is_arrays", "load"]
 
@@ -37,12 +35,8 @@ def load(benchmark: Benchmark, place: str, *, spec: str, format: str | None = No
     Raises:
         InputError: the file can't be read, or its landmarks are not those of the benchmark's scheme.
     """
-    found = landmarks.load(place, spec=spec, format=format, split=split)
     scheme = benchmark.landmark_scheme
-    if found.landmarks.shape[1] != scheme.points:
-        raise InputError(
-            f"{shown(place)}: {found.landmarks.shape[1]} landmarks per face, but {benchmark.name} has {scheme.points}"
-        )
+    found = landmarks.load(place, spec=spec, format=format, split=split, scheme=scheme)
     return replace(
         found,
         name=benchmark.name,

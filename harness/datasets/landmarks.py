@@ -1,9 +1,10 @@
 """Ground truth of any scheme from an npz, for scoring landmarks that another program predicted.
 
 ``landmarks:FILE.npz`` reads the array ``landmarks``, ``landmarks:FILE.npz::NAME`` the array ``NAME``: ``[N, K, 2]``
-image px, where K is the number of points of a shipped scheme. Optional arrays: ``images`` ``[N]`` names,
-``subset_NAME`` bool ``[N]`` for each subset but ``test``, which is every face, and bool ``[N, K]`` ``labelled`` (False
-for a landmark without a position) and ``occluded``.
+image px, where K is the number of points of a shipped scheme. Optional arrays: ``images`` or ``image`` ``[N]``
+names, ``subset_NAME`` bool ``[N]`` for each subset but ``test``, which is every face, and bool ``[N, K]`` ``labelled``
+(False for a landmark without a position) and ``occluded``, ``box`` ``[N, 4]`` (x_min, y_min, x_max, y_max in image px)
+and ``centre_scale`` ``[N, 3]`` (centre x, y in image px, scale in units of 200 px).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from nmebench.datasets.source import DatasetSource, check_single_format, require
 from nmebench.datasets.unlabelled import check_placeholders, leave_out_notes, measurable
 from nmebench.errors import InputError
 from nmebench.geometry import scheme as schemes
+from nmebench.geometry.scheme import Scheme
 from nmebench.printable import shown
 
 __all__ = ["DEFAULT_ARRAY", "LANDMARKS", "load"]
@@ -30,7 +32,14 @@ DEFAULT_ARRAY = "landmarks"
 _SUBSET = "subset_"
 
 
-def load(place: str | None, *, spec: str, format: str | None = None, split: str = "test") -> Dataset:  # noqa: A002
+def load(
+    place: str | None,
+    *,
+    spec: str,
+    format: str | None = None,  # noqa: A002
+    split: str = "test",
+    scheme: Scheme | None = None,
+) -> Dataset:
     """Load the faces of an npz; ``image_root`` is None.
 
     Args:
@@ -38,9 +47,11 @@ def load(place: str | None, *, spec: str, format: str | None = None, split: str 
         spec: as the user gave it, kept in the result.
         format: must be None.
         split: must be ``test``.
+        scheme: the landmark scheme; None for the known scheme with that number of points.
 
     Raises:
-        InputError: the file is missing or is no such npz, or no shipped scheme has that number of points.
+        InputError: the file is missing or is no such npz, or the scheme, or every known scheme, has another number of
+            points.
     """
     check_single_format("landmarks", format, split)
     text, _, key = required_place(place, spec).partition("::")
@@ -61,19 +72,15 @@ def load(place: str | None, *, spec: str, format: str | None = None, split: str 
             f"{name}: face {face} of {key} has a coordinate that is not finite; correct or remove the face, or mark "
             f"its landmarks in the array labelled (bool [N, {landmarks.shape[1]}])"
         )
-    by_points = {schemes.load(one).points: schemes.load(one) for one in schemes.names()}
-    if landmarks.shape[1] not in by_points:
-        allowed = ", ".join(f"{points} ({one.name})" for points, one in sorted(by_points.items()))
-        raise InputError(f"{name}: {key} has {landmarks.shape[1]} points per face; known schemes have {allowed}")
-    scheme = by_points[landmarks.shape[1]]
+    scheme = _scheme_of(landmarks, f"{name}: {key}", scheme)
     check_placeholders(
         landmarks,
         lambda face: f"{name}: face {face} of {key}",
         f"mark it in the array labelled (bool [N, {scheme.points}])",
     )
     faces = len(landmarks)
-    has_images = "images" in archive.names
-    images = archive.read("images") if has_images else np.array([f"face {face}" for face in range(faces)])
+    named = next((one for one in ("images", "image") if one in archive.names), None)
+    images = archive.read(named) if named else np.array([f"face {face}" for face in range(faces)])
     subsets = {"test": np.ones(faces, np.bool_)}
     if f"{_SUBSET}test" in archive.names:
         raise InputError(
@@ -91,7 +98,10 @@ def load(place: str | None, *, spec: str, format: str | None = None, split: str 
         raise InputError(
             f"{name}: the landmarks that {scheme.default_normaliser} measures are not labelled on any face of {key}"
         )
-    notes = [*suspect_notes(landmarks, file.name), *leave_out_notes(landmarks, keep, scheme, file.name)]
+    notes = [
+        *suspect_notes(landmarks, file.name),
+        *leave_out_notes(landmarks, keep, scheme.default_normaliser, file.name),
+    ]
     occluded = flags.get("occluded")
     return Dataset(
         name="landmarks",
@@ -105,12 +115,45 @@ def load(place: str | None, *, spec: str, format: str | None = None, split: str 
         landmarks=landmarks[keep],
         subsets={one: mask[keep] for one, mask in subsets.items()},
         expected={},
-        rect=None,
-        centre_scale=None,
+        rect=_boxes(archive, "box", (faces, 4), name, keep),
+        centre_scale=_boxes(archive, "centre_scale", (faces, 3), name, keep),
         files=(archive.hash,),
         notes=tuple(notes),
         occluded=None if occluded is None else occluded[keep],
     )
+
+
+def _scheme_of(landmarks: NDArray[Any], where: str, scheme: Scheme | None) -> Scheme:
+    """Return the landmark scheme of an array; without a wish the known scheme with that number of points."""
+    points = landmarks.shape[1]
+    if scheme is not None:
+        if scheme.points != points:
+            raise InputError(f"{where} has {points} points per face, but the scheme {scheme.name} has {scheme.points}")
+        return scheme
+    by_points = {schemes.load(one).points: schemes.load(one) for one in schemes.names()}
+    if points not in by_points:
+        allowed = ", ".join(f"{points} ({one.name})" for points, one in sorted(by_points.items()))
+        raise InputError(
+            f"{where} has {points} points per face; known schemes have {allowed}; give the scheme of your own with "
+            "--scheme FILE.toml"
+        )
+    return by_points[points]
+
+
+def _boxes(
+    archive: NpzArchive, key: str, shape: tuple[int, int], name: str, keep: NDArray[np.bool_]
+) -> NDArray[np.float64] | None:
+    """Return an optional array of boxes, for the faces that are kept.
+
+    Raises:
+        InputError: it has another shape or type, or a number that is not finite.
+    """
+    if key not in archive.names:
+        return None
+    array = archive.read(key)
+    if array.dtype.kind not in "fiu" or array.shape != shape or not np.isfinite(array).all():
+        raise InputError(f"{name}: {key} is {array.dtype} {list(array.shape)}, expected finite numbers {list(shape)}")
+    return array.astype(np.float64)[keep]
 
 
 def _flags(archive: NpzArchive, landmarks: NDArray[Any], name: str, key: str) -> dict[str, NDArray[np.bool_]]:
@@ -134,4 +177,5 @@ def _flags(archive: NpzArchive, landmarks: NDArray[Any], name: str, key: str) ->
 LANDMARKS = DatasetSource(
     summary="landmarks:FILE.npz[::ARRAY], ground truth of any scheme, for scoring other programs' landmarks",
     load=load,
+    with_scheme=load,
 )

@@ -70,6 +70,9 @@ def find_annotation_file(
         # A list whose name mentions the other split is not used: training would see the test set.
         other = re.compile(r"(?:^|[\W_])" + ("train" if split == "test" else "test") + r"(?:[\W_]|$)")
         candidates = [file for file in files if file.parent == path and not other.search(file.stem)]
+        # Nor is the list of a subset, which would pass for the whole set.
+        words = tuple(f"_{word}" for word in benchmark.lists.values())
+        candidates = [file for file in candidates if not (words and file.stem.endswith(words))]
         candidates = [file for file in candidates if _is_annotation_file(file)]
         if len(candidates) == 1:
             return candidates[0], []

@@ -11,16 +11,16 @@ from pathlib import Path
 from nmebench.bounded_read import read_bounded
 from nmebench.datasets import benchmark as benchmarks
 from nmebench.datasets import benchmark_files
+from nmebench.datasets.benchmark import Benchmark
 from nmebench.datasets.dataset import Dataset
 from nmebench.datasets.source import DatasetSource, required_place
 from nmebench.errors import InputError
 from nmebench.geometry import scheme as schemes
 from nmebench.printable import shown
 
-__all__ = ["OWN_BENCHMARK", "load"]
+__all__ = ["OWN_BENCHMARK", "load", "read_definition"]
 
 _MAX_BYTES = 1 << 20
-_RESERVED = ("wflw-geometry", "landmarks", "synthface", "benchmark")
 
 
 def load(place: str | None, *, spec: str, format: str | None = None, split: str = "test") -> Dataset:  # noqa: A002
@@ -36,20 +36,32 @@ def load(place: str | None, *, spec: str, format: str | None = None, split: str 
     Raises:
         InputError: a file is missing or wrong, or the name of the benchmark or of its scheme belongs to nmebench.
     """
+    definition, data = read_definition(place, spec)
+    return benchmark_files.load(definition, data, spec=spec, format=format, split=split)
+
+
+def read_definition(place: str | None, spec: str) -> tuple[Benchmark, str]:
+    """Return the benchmark that a TOML file defines, and where its data is.
+
+    Args:
+        place: ``FILE.toml`` or ``FILE.toml::PATH``, as for :func:`load`.
+        spec: as the user gave it, for messages.
+
+    Raises:
+        InputError: the file is missing or wrong, or the name of the benchmark or of its scheme belongs to nmebench.
+    """
     text, _, data = required_place(place, spec).partition("::")
     file = Path(text).expanduser()
     where = shown(file)
     found = benchmarks.parse(read_bounded(file, _MAX_BYTES, kind="benchmark").decode("utf-8", "replace"), where)
-    if found.name in (*benchmarks.names(), *_RESERVED):
-        # Published numbers belong to these names: a data set of the user's must not be compared with them.
-        raise InputError(f"{where}: the name {found.name!r} belongs to a data set of nmebench; choose another name")
+    benchmarks.check_own_name(found.name, where)
     scheme = found.landmark_scheme
     if not isinstance(found.scheme, str) and scheme.name in schemes.names():
         raise InputError(
             f"{where}: the scheme's name {scheme.name!r} belongs to another scheme; choose another name, or write "
             f'scheme = "{scheme.name}"'
         )
-    return benchmark_files.load(found, data or str(file.parent), spec=spec, format=format, split=split)
+    return found, data or str(file.parent)
 
 
 OWN_BENCHMARK = DatasetSource(

@@ -8,10 +8,11 @@ from typing import Protocol
 
 from nmebench.datasets.dataset import Dataset
 from nmebench.errors import InputError
+from nmebench.geometry.scheme import Scheme
 from nmebench.printable import shown
 from nmebench.suggest import similar_path
 
-__all__ = ["DatasetSource", "Loader", "check_single_format", "existing_path", "required_place"]
+__all__ = ["DatasetSource", "Loader", "SchemeLoader", "check_single_format", "existing_path", "required_place"]
 
 
 class Loader(Protocol):
@@ -31,6 +32,21 @@ class Loader(Protocol):
         """
 
 
+class SchemeLoader(Protocol):
+    """The function of a dataset kind that reads its faces with a landmark scheme that the user names."""
+
+    def __call__(
+        self,
+        place: str | None,
+        *,
+        spec: str,
+        format: str | None,  # noqa: A002
+        split: str,
+        scheme: Scheme | None,
+    ) -> Dataset:
+        """Load the faces; as :class:`Loader`, with ``scheme`` None where the user names none."""
+
+
 @dataclass(frozen=True)
 class DatasetSource:
     """A kind of dataset, as the registry in :mod:`nmebench.datasets` names it."""
@@ -38,6 +54,8 @@ class DatasetSource:
     summary: str
     """One line: the form of the spec and the data that it names."""
     load: Loader
+    with_scheme: SchemeLoader | None = None
+    """Loads faces whose landmark scheme the user names; None for data sets that have one of their own."""
 
 
 def required_place(place: str | None, spec: str) -> str:

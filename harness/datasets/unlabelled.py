@@ -2,7 +2,7 @@
 
 The rule for all formats: a landmark that a file marks as not labelled is NaN in ``Dataset.landmarks``. It is an error
 unless the data set's definition has ``unlabelled = "exclude"``; then it counts in no score and no box, and a face whose
-default normaliser it makes undefined is left out, as in mmpose. A landmark that is not marked but has the position of
+usual normaliser it makes undefined is left out, as in mmpose. A landmark that is not marked but has the position of
 one that is not labelled (0, 0) is always an error, because it would be scored as truth.
 """
 
@@ -68,12 +68,13 @@ def check_placeholders(
         )
 
 
-def measurable(landmarks: NDArray[np.float64], scheme: Scheme) -> NDArray[np.bool_]:
-    """Return the faces ``[N]`` that can be scored: complete ones, and those whose default normaliser is above 0.
+def measurable(landmarks: NDArray[np.float64], scheme: Scheme, name: str | None = None) -> NDArray[np.bool_]:
+    """Return the faces ``[N]`` that can be scored: complete ones, and those whose usual normaliser is above 0.
 
     Args:
         landmarks: ``[N, K, 2]`` image px; NaN for landmarks that are not labelled.
         scheme: the landmark scheme.
+        name: the data set's usual normaliser; None for the scheme's default.
 
     Example:
         >>> from nmebench.geometry import scheme as schemes
@@ -84,9 +85,10 @@ def measurable(landmarks: NDArray[np.float64], scheme: Scheme) -> NDArray[np.boo
         [True, False]
     """
     unlabelled = np.isnan(landmarks).any(axis=2)
-    if scheme.normalisers[scheme.default_normaliser].kind == "annotated-box":
+    name = name or scheme.default_normaliser
+    if scheme.normalisers[name].kind == "annotated-box":
         return np.asarray(~unlabelled.all(axis=1))
-    lengths = normaliser(scheme, landmarks)
+    lengths = normaliser(scheme, landmarks, name)
     return np.asarray(~unlabelled.any(axis=1) | (np.isfinite(lengths) & (lengths > 0)))
 
 
@@ -109,13 +111,13 @@ def keep_faces(faces: AnnotatedFaces, keep: NDArray[np.bool_]) -> AnnotatedFaces
     )
 
 
-def leave_out_notes(landmarks: NDArray[np.float64], keep: NDArray[np.bool_], scheme: Scheme, name: str) -> list[str]:
+def leave_out_notes(landmarks: NDArray[np.float64], keep: NDArray[np.bool_], usual: str, name: str) -> list[str]:
     """Return notes on the landmarks that are not labelled and on the faces that are left out.
 
     Args:
         landmarks: ``[N, K, 2]`` image px, of all faces.
         keep: ``[N]`` from :func:`measurable`.
-        scheme: the landmark scheme.
+        usual: the data set's usual normaliser.
         name: the file, for the notes.
     """
     notes = []
@@ -128,6 +130,6 @@ def leave_out_notes(landmarks: NDArray[np.float64], keep: NDArray[np.bool_], sch
     if not keep.all():
         notes.append(
             f"{name}: {int((~keep).sum())} of {len(keep)} faces are left out: the landmarks that "
-            f"{scheme.default_normaliser} measures are not labelled"
+            f"{usual} measures are not labelled"
         )
     return notes

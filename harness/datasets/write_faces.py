@@ -62,6 +62,8 @@ def _faces(dataset: Dataset) -> Iterator[dict[str, Any]]:
             entry["subsets"] = [name for name, mask in subsets.items() if mask[face]]
         if dataset.rect is not None:
             entry["box"] = dataset.rect[face].tolist()
+        if dataset.centre_scale is not None:
+            entry["centre_scale"] = dataset.centre_scale[face].tolist()
         yield entry
 
 

@@ -13,6 +13,9 @@ import cv2
 import numpy as np
 import pytest
 
+from nmebench.datasets.verify.shapes import shape_of
+from nmebench.geometry.scheme import load as load_scheme
+
 LIST_NAMES = ("largepose", "expression", "illumination", "makeup", "occlusion", "blur")
 
 
@@ -101,10 +104,11 @@ def build(root: Path) -> Tiny:
     """Write the dataset under ``root``."""
     rng = np.random.default_rng(98)
     images = ("0--A/a 1.jpg", "0--A/b.jpg", "1--B/c.jpg", "1--B/c.jpg", "1--B/d'd.jpg", "2--C/e.jpg")
-    angle = np.linspace(0, 2 * np.pi, 98, endpoint=False)
-    ring = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    shape = shape_of(load_scheme("wflw98"))
+    assert shape is not None
     middle = rng.uniform(35, 45, (6, 1, 2))
-    landmarks = (middle + ring * rng.uniform(12, 22, (6, 98, 1))).round(6)
+    landmarks = middle + (shape - [0, 50]) / 79 * rng.uniform(16, 22, (6, 1, 1))
+    landmarks = (landmarks + rng.normal(0, 0.3, landmarks.shape)).round(6)
     attributes = np.array(
         [[1, 0, 0, 0, 0, 1], [0, 1, 0, 0, 0, 0], [0, 0, 1, 0, 1, 0], [1, 0, 0, 1, 0, 0], [0] * 6, [0, 0, 0, 0, 1, 1]],
         dtype=bool,

@@ -50,7 +50,7 @@ def test_wrong_formats_splits_and_folders_are_refused(tiny: Any, tmp_path: Path)
 def test_names_and_descriptions() -> None:
     assert datasets.names() == (
         *("wflw", "300w", "300w-private", "cofw", "cofw68", "aflw", "lapa"),
-        *("wflw-geometry", "landmarks", "benchmark", "synthface"),
+        *("wflw-geometry", "landmarks", "benchmark", "python", "synthface"),
     )
     assert datasets.describe("wflw").startswith("wflw:PATH")
     with pytest.raises(InputError, match="unknown dataset"):

@@ -99,8 +99,8 @@ def test_placeholders_are_refused_unless_they_are_marked(tmp_path: Path) -> None
     dataset = datasets.load(f"landmarks:{tmp_path}/marked.npz")
     assert np.array_equal(dataset.labelled, known)
     assert dataset.notes == (
-        "marked.npz: 120 landmarks of 2 faces are not labelled and count in no score: the NME of a face is the mean over "
-        "its labelled landmarks",
+        "marked.npz: 120 landmarks of 2 faces are not labelled and count in no score: the NME of a face is the mean "
+        "over its labelled landmarks",
     )
 
 

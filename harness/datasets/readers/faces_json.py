@@ -8,8 +8,9 @@
 
 ``landmarks`` has x, y of every landmark of the scheme in image px; the centre of the first pixel is (0, 0). ``null``
 is a landmark that is not labelled, which the definition of the data set must allow. ``occluded`` (the indices of the
-occluded landmarks), ``subsets`` (the subsets that the face belongs to) and ``box`` (x_min, y_min, x_max, y_max in image
-px) are optional; ``box`` must be in every face or in none.
+occluded landmarks), ``subsets`` (the subsets that the face belongs to), ``box`` (x_min, y_min, x_max, y_max in image
+px) and ``centre_scale`` (centre x, centre y in image px, scale in units of 200 px, as in HRNet's csv) are optional; a box
+must be in every face or in none.
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ from nmebench.errors import InputError
 from nmebench.printable import shown
 from nmebench.suggest import did_you_mean
 
-__all__ = ["FIELDS", "read"]
+__all__ = ["FIELDS", "read", "row"]
 
-FIELDS = ("image", "landmarks", "occluded", "subsets", "box")
+FIELDS = ("image", "landmarks", "occluded", "subsets", "box", "centre_scale")
 _BOX = ("x_min", "y_min", "x_max", "y_max")
+_CENTRE_SCALE = ("centre x", "centre y", "scale")
 
 
 def read(text: str, name: str, points: int, *, unlabelled: bool = False) -> Iterator[Entry]:
@@ -53,12 +55,24 @@ def read(text: str, name: str, points: int, *, unlabelled: bool = False) -> Iter
         raise InputError(f"{name}: needs the list 'faces', one object per face (docs/datasets.md)")
     for position, face in enumerate(faces, start=1):
         try:
-            yield _row(face, position, f"{name}: face {position}", points, unlabelled=unlabelled)
+            yield row(face, position, f"{name}: face {position}", points, unlabelled=unlabelled)
         except RowError as error:
             yield error.at(position)
 
 
-def _row(face: Any, position: int, where: str, points: int, *, unlabelled: bool) -> AnnotationRow:
+def row(face: Any, position: int, where: str, points: int, *, unlabelled: bool) -> AnnotationRow:
+    """Check one face.
+
+    Args:
+        face: the object, as JSON has it.
+        position: 1-based position in the list.
+        where: file and face, for messages.
+        points: the number of landmarks K.
+        unlabelled: whether a landmark may be None; its coordinates become NaN.
+
+    Raises:
+        RowError: a field is unknown, missing or wrong.
+    """
     if not isinstance(face, dict):
         raise RowError("columns", f"{where} is not an object")
     for field in face:
@@ -83,6 +97,9 @@ def _row(face: Any, position: int, where: str, points: int, *, unlabelled: bool)
     box = face.get("box")
     if box is not None and (not isinstance(box, list) or len(box) != 4):
         raise RowError("columns", f"{where}: 'box' is not a list of four numbers ({', '.join(_BOX)})")
+    centre_scale = face.get("centre_scale")
+    if centre_scale is not None and (not isinstance(centre_scale, list) or len(centre_scale) != 3):
+        raise RowError("columns", f"{where}: 'centre_scale' is not a list of {', '.join(_CENTRE_SCALE)}")
     subsets = face.get("subsets", [])
     if not isinstance(subsets, list) or not all(isinstance(one, str) and one for one in subsets):
         raise RowError("columns", f"{where}: 'subsets' is not a list of names")
@@ -96,6 +113,7 @@ def _row(face: Any, position: int, where: str, points: int, *, unlabelled: bool)
         image_name(face.get("image"), where),
         coordinates,
         rect=None if box is None else parse_numbers(box, where, _BOX),
+        centre_scale=None if centre_scale is None else parse_numbers(centre_scale, where, _CENTRE_SCALE),
         subsets=tuple(subsets),
         occluded=_occluded(face.get("occluded"), where, points),
     )

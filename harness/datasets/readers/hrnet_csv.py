@@ -7,6 +7,7 @@ finds them by the header, so the order of the columns doesn't matter; without a 
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -20,6 +21,7 @@ from nmebench.printable import shown
 __all__ = ["read"]
 
 _BOX = ("scale", "center_w", "center_h")
+_LANDMARK = re.compile(r"original_\d+_[xy]")
 
 
 def read(text: str, name: str, points: int) -> Iterator[Entry]:
@@ -52,6 +54,12 @@ def read(text: str, name: str, points: int) -> Iterator[Entry]:
         semicolon = "; separate the cells by commas" if len(header) == 1 and ";" in header[0] else ""
         raise InputError(
             f"{name}:{first[0]}: {len(missing)} columns are missing, the first is {missing[0]!r}{semicolon}"
+        )
+    further = sum(_LANDMARK.fullmatch(column) is not None and column not in usual for column in counts)
+    if further:
+        found = points + further // 2
+        raise InputError(
+            f"{name}:{first[0]}: the header has {found} landmarks, expected {points}: it belongs to another data set"
         )
     repeated = next((column for column, count in counts.items() if count > 1), None)
     if repeated is not None:

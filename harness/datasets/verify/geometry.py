@@ -7,83 +7,146 @@ from numpy.typing import NDArray
 
 from nmebench.datasets.plausibility import are_fractions, placeholders
 from nmebench.datasets.readers.rows import AnnotatedFaces
+from nmebench.datasets.unlabelled import placeholder_message
 from nmebench.datasets.verify.report import Collector
+from nmebench.datasets.verify.shapes import shape_of
 from nmebench.geometry.scheme import Scheme, normaliser
 
 __all__ = ["check_boxes", "check_faces", "landmark_boxes"]
 
+Array = NDArray[np.float64]
+
 MIN_EXTENT = 10.0
 """Smallest plausible extent of a face, px; WFLW's smallest test face has 50."""
-MAX_STEPS = {"contour": 0.25}
-"""Largest plausible distance of neighbouring landmarks, by group, as a share of the face's extent.
-
-The largest measured distance is 0.10 on the contour.
-"""
-DEFAULT_MAX_STEP = 0.6
-"""The same for all other groups; the largest measured distance is 0.39."""
+LONG_CHAIN = 20
+"""Points from which a contour is dense: its steps are shorter."""
+MAX_CONTOUR_STEPS = (0.25, 0.4)
+"""Largest plausible distance of neighbouring landmarks on a dense contour and on one of 17 points, as a share of the
+face's extent. The largest measured distances are 0.10 and 0.22."""
+MAX_STEPS = (0.6, 0.9)
+"""The same for all other groups, in schemes of 60 and more points and in smaller ones, whose groups are no chains. The
+largest measured distances are 0.40 and 0.65."""
+DENSE_SCHEME = 60
 CENTRE_TOLERANCE = 1.01
 """px; mmpose's converter leaves the rounding out, which moves a centre by up to 0.5."""
+SHIFT_TOLERANCE = 0.01
+"""px; how exactly all landmarks are moved by 1 px in a copy that counts from 1."""
+EXTENT_TOLERANCE = 0.06
+"""px; rectangles that are the extent of the landmarks are rounded to one decimal at most."""
 SCALE_TOLERANCE = 0.0102
 """Units of 200 px; the csv rounds to two decimals, mmpose's converter rounds the extent up."""
 
 
-def check_faces(faces: AnnotatedFaces, scheme: Scheme, name: str, into: Collector) -> None:
-    """Find unannotated, degenerate, mirrored, damaged and repeated faces."""
+def check_faces(faces: AnnotatedFaces, scheme: Scheme, name: str, into: Collector, *, fractions: bool = True) -> None:
+    """Find unlabelled, degenerate, damaged and repeated faces.
+
+    Args:
+        faces: the faces.
+        scheme: the landmark scheme.
+        name: the file that the findings name.
+        into: receives the findings.
+        fractions: whether the release has fractions of px, so that whole numbers are a rounded copy.
+    """
     points, lines = faces.landmarks, faces.lines
-    zeros = (points == 0).all(axis=2).sum(axis=1)
+    found = placeholders(points)
     into.add_lines(
         "error",
         "origin",
         name,
         [
-            (int(lines[face]), f"{zeros[face]} of {points.shape[1]} landmarks are exactly (0, 0): not annotated?")
-            for face in np.flatnonzero(placeholders(points).any(axis=1))
+            (int(lines[face]), placeholder_message(points[face], found[face]))
+            for face in np.flatnonzero(found.any(axis=1))
         ],
     )
     if are_fractions(points):
         into.add("error", "unit", name, None, "no face is larger than 2 px: fractions of the image instead of px?")
-    extent: NDArray[np.float64] = np.ptp(points, axis=1).max(axis=1)
-    lengths = normaliser(scheme, points)
-    coincide = _lines(lines, np.asarray(lengths <= 0), "the outer eye corners coincide")
-    into.add_lines("error", "eyes-coincide", name, coincide)
-    small = (extent < MIN_EXTENT) & (lengths > 0)
+    extent = np.asarray((np.fmax.reduce(points, axis=1) - np.fmin.reduce(points, axis=1)).max(axis=1))
+    degenerate = np.zeros(len(points), np.bool_)
+    rule = scheme.normalisers[scheme.default_normaliser]
+    if rule.kind != "annotated-box":
+        degenerate = np.asarray(normaliser(scheme, points) <= 0)
+        what = "the outer eye corners coincide" if rule.kind == "distance" else "the landmarks' box is empty"
+        into.add_lines("error", "eyes-coincide", name, _lines(lines, degenerate, what))
+    small = (extent < MIN_EXTENT) & ~degenerate
     into.add_lines("warning", "tiny-face", name, _lines(lines, small, f"the face is smaller than {MIN_EXTENT:g} px"))
-    sound = (extent >= MIN_EXTENT) & (lengths > 0)
-    _check_mirrored(points, lines, scheme, sound, name, into)
-    _check_steps(points, lines, scheme, extent, sound, name, into)
-    if len(points) and (points == np.rint(points)).all():
-        into.add("warning", "whole-pixels", name, None, "all coordinates are whole numbers: WFLW's have six decimals")
+    if shape_of(scheme) is not None:
+        _check_steps(points, lines, scheme, extent, (extent >= MIN_EXTENT) & ~degenerate, name, into)
+    if fractions and len(points) and (points == np.rint(points)).all():
+        into.add("warning", "whole-pixels", name, None, "all coordinates are whole numbers: the release has fractions")
     _check_duplicates(faces, name, into)
 
 
-def check_boxes(faces: AnnotatedFaces, name: str, into: Collector) -> None:
-    """Find rectangles and scales that are empty, cut the face or contradict the landmarks."""
-    low, high = faces.landmarks.min(axis=1), faces.landmarks.max(axis=1)
+def check_boxes(faces: AnnotatedFaces, name: str, into: Collector, *, landmark_boxes_only: bool = True) -> None:
+    """Find rectangles and scales that are empty, cut the face or contradict the landmarks.
+
+    Args:
+        faces: the faces.
+        name: the file that the findings name.
+        into: receives the findings.
+        landmark_boxes_only: whether centre and scale are always those of the landmarks' box, as in WFLW and 300-W.
+            Otherwise they are compared only if most of them are.
+    """
+    low, high = np.fmin.reduce(faces.landmarks, axis=1), np.fmax.reduce(faces.landmarks, axis=1)
     if faces.rect is not None:
-        begin, end = faces.rect[:, :2], faces.rect[:, 2:]
-        empty = np.any(end <= begin, axis=1)
-        into.add_lines(
-            "error", "rect-empty", name, _lines(faces.lines, empty, "the rectangle has no width or no height")
-        )
-        half = (end - begin).max(axis=1, keepdims=True) * 1.25 / 2
-        middle = (begin + end) / 2
-        cut = ~empty & ((low < middle - half) | (high > middle + half)).any(axis=1)
-        message = "the rectangle, made square and grown by 1.25, cuts the face"
-        into.add_lines("warning", "box-cuts", name, _lines(faces.lines, cut, message))
+        _check_rectangles(faces, low, high, name, into)
     if faces.centre_scale is not None:
-        centre, scale = faces.centre_scale[:, :2], faces.centre_scale[:, 2]
-        empty = scale <= 0
-        into.add_lines("error", "scale-empty", name, _lines(faces.lines, empty, "the scale is not above 0"))
-        expected_centre, expected_scale = landmark_boxes(faces.landmarks)
-        shift = expected_centre - centre
-        if len(shift) > 1 and (np.abs(np.abs(shift) - 1) < 0.01).all() and (np.ptp(shift, axis=0) < 0.01).all():
-            dx, dy = shift[0]
-            message = f"all landmarks are ({dx:+.0f}, {dy:+.0f}) px off the centres: a copy that counts from 1?"
-            into.add("error", "one-based", name, None, message)
-        far = (np.abs(shift) > CENTRE_TOLERANCE).any(axis=1)
-        far |= np.abs(expected_scale - scale) > SCALE_TOLERANCE
+        _check_scales(faces, low, high, name, into, landmark_boxes_only=landmark_boxes_only)
+
+
+def _check_rectangles(faces: AnnotatedFaces, low: Array, high: Array, name: str, into: Collector) -> None:
+    rect = np.asarray(faces.rect)
+    begin, end = rect[:, :2], rect[:, 2:]
+    empty = np.any(end <= begin, axis=1)
+    into.add_lines("error", "rect-empty", name, _lines(faces.lines, empty, "the rectangle has no width or no height"))
+    shift = np.concatenate([low - begin, high - end], axis=1)
+    if (
+        len(shift) > 1
+        and (np.abs(np.abs(shift) - 1) < EXTENT_TOLERANCE).all()
+        and _constant(shift, 2 * EXTENT_TOLERANCE)
+    ):
+        dx, dy = shift[0, :2]
+        message = f"all landmarks are ({dx:+.0f}, {dy:+.0f}) px off their rectangles: a copy that counts from 1?"
+        into.add("error", "one-based", name, None, message)
+        return
+    tight = (np.abs(shift) < EXTENT_TOLERANCE).all(axis=1)
+    if tight.sum() > len(tight) / 2:
+        message = "the rectangle is not the extent of the landmarks, as it is on most faces"
+        into.add_lines("warning", "box-differs", name, _lines(faces.lines, ~tight & ~empty, message))
+        return
+    half = (end - begin).max(axis=1, keepdims=True) * 1.25 / 2
+    middle = (begin + end) / 2
+    cut = ~empty & ((low < middle - half) | (high > middle + half)).any(axis=1)
+    message = "the rectangle, made square and grown by 1.25, cuts the face"
+    into.add_lines("warning", "box-cuts", name, _lines(faces.lines, cut, message))
+
+
+def _check_scales(
+    faces: AnnotatedFaces, low: Array, high: Array, name: str, into: Collector, *, landmark_boxes_only: bool
+) -> None:
+    given = np.asarray(faces.centre_scale)
+    centre, scale = given[:, :2], given[:, 2]
+    empty = scale <= 0
+    into.add_lines("error", "scale-empty", name, _lines(faces.lines, empty, "the scale is not above 0"))
+    expected_centre, expected_scale = _square(low, high)
+    shift = expected_centre - centre
+    if len(shift) > 1 and (np.abs(np.abs(shift) - 1) < SHIFT_TOLERANCE).all() and _constant(shift, SHIFT_TOLERANCE):
+        dx, dy = shift[0]
+        message = f"all landmarks are ({dx:+.0f}, {dy:+.0f}) px off the centres: a copy that counts from 1?"
+        into.add("error", "one-based", name, None, message)
+    far = (np.abs(shift) > CENTRE_TOLERANCE).any(axis=1)
+    far |= np.abs(expected_scale - scale) > SCALE_TOLERANCE
+    if landmark_boxes_only or far.sum() < len(far) / 2:
         message = "centre or scale do not match the landmarks"
         into.add_lines("warning", "box-differs", name, _lines(faces.lines, far & ~empty, message))
+        return
+    # The box comes from elsewhere, as in AFLW: it must at least be around the face.
+    away = (np.abs((low + high) / 2 - centre) > 100 * scale[:, None]).any(axis=1)
+    message = "the middle of the face is outside its box"
+    into.add_lines("error", "box-away", name, _lines(faces.lines, away & ~empty, message))
+
+
+def _constant(shift: Array, tolerance: float) -> bool:
+    return bool((np.ptp(shift, axis=0) < tolerance).all())
 
 
 def landmark_boxes(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -100,33 +163,12 @@ def landmark_boxes(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], ND
         >>> centre.tolist(), scale.tolist()
         ([[60.0, 40.0]], [0.5])
     """
-    low, high = np.floor(points.min(axis=1)), np.ceil(points.max(axis=1))
+    return _square(np.fmin.reduce(points, axis=1), np.fmax.reduce(points, axis=1))
+
+
+def _square(low: Array, high: Array) -> tuple[Array, Array]:
+    low, high = np.floor(low), np.ceil(high)
     return (low + high) / 2, (high - low).max(axis=1) / 200
-
-
-def _check_mirrored(
-    points: NDArray[np.float64],
-    lines: NDArray[np.int64],
-    scheme: Scheme,
-    sound: NDArray[np.bool_],
-    name: str,
-    into: Collector,
-) -> None:
-    """Find mirrored faces.
-
-    Right eye, left eye and mouth are in clockwise order in every face that is not mirrored, however it is rotated.
-    """
-    right, left, mouth = (
-        points[:, list(scheme.groups[group])].mean(axis=1) for group in ("right-eye", "left-eye", "outer-lip")
-    )
-    across, down = left - right, mouth - right
-    mirrored = sound & (across[:, 0] * down[:, 1] - across[:, 1] * down[:, 0] < 0)
-    if mirrored.sum() > max(1, len(points) // 2):
-        message = f"{int(mirrored.sum())} of {len(points)} faces are mirrored: are the columns of x and y swapped?"
-        into.add("error", "mirrored", name, None, message)
-    else:
-        message = "the face is mirrored: x and y swapped, or left and right landmarks exchanged"
-        into.add_lines("error", "mirrored", name, _lines(lines, mirrored, message))
 
 
 def _check_steps(
@@ -140,9 +182,13 @@ def _check_steps(
 ) -> None:
     """Find neighbouring landmarks that are far apart, because a digit is lost or a column is added."""
     for group, members in scheme.groups.items():
-        chain = points[:, list(members)]
-        step = np.linalg.norm(np.diff(chain, axis=1), axis=2).max(axis=1)
-        wrong = sound & (step > MAX_STEPS.get(group, DEFAULT_MAX_STEP) * extent)
+        if len(members) < 2:
+            continue
+        limit = MAX_STEPS[scheme.points < DENSE_SCHEME]
+        if group == "contour":
+            limit = MAX_CONTOUR_STEPS[len(members) < LONG_CHAIN]
+        step = np.fmax.reduce(np.linalg.norm(np.diff(points[:, list(members)], axis=1), axis=2), axis=1)
+        wrong = sound & (step > limit * extent)
         message = f"two neighbouring landmarks of {group} ({members[0]} to {members[-1]}) are implausibly far apart"
         into.add_lines("warning", "jump", name, _lines(lines, wrong, message))
 

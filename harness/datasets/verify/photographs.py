@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from nmebench.bounded_read import read_bounded
 from nmebench.datasets.locate import existing_name
+from nmebench.datasets.readers.fields import with_slashes
 from nmebench.datasets.readers.rows import AnnotatedFaces
 from nmebench.datasets.verify.report import Collector
 from nmebench.errors import InputError
@@ -18,10 +20,18 @@ from nmebench.printable import shown
 __all__ = ["check_photographs"]
 
 _EXIF_ORIENTATION = 0x0112
+_MIRRORED = re.compile(r"_(mirror|flip(ped)?)\.\w+$", re.IGNORECASE)
+"""Names of mirrored photographs, which older releases of 300-W hold beside the others."""
 
 
 def check_photographs(
-    faces: AnnotatedFaces, folder: Path, name: str, into: Collector, *, declared: Mapping[str, tuple[int, int]]
+    faces: AnnotatedFaces,
+    folder: Path,
+    name: str,
+    into: Collector,
+    *,
+    declared: Mapping[str, tuple[int, int]],
+    other_names: Mapping[str, str],
 ) -> None:
     """Read every photograph once: find those that are missing, unreadable, turned, resized or without the face.
 
@@ -31,17 +41,25 @@ def check_photographs(
         name: the annotation file that the findings name.
         into: receives the findings and facts.
         declared: (width, height) by image, where the annotation file declares them.
+        other_names: known names on disk by the name in the annotation file.
     """
     places: dict[str, list[int]] = {}
     for index, image in enumerate(faces.images):
         places.setdefault(image, []).append(index)
     into.facts["images"] = len(places)
     rewritten: list[tuple[int, str]] = []
+    mirrored = [(int(faces.lines[at[0]]), image) for image, at in places.items() if _MIRRORED.search(image)]
+    into.add_lines(
+        "warning",
+        "mirrored-copy",
+        name,
+        [(line, f"image {shown(image)} is a mirrored copy by its name") for line, image in mirrored],
+    )
     for image, indices in places.items():
         line = int(faces.lines[indices[0]])
-        found = existing_name(folder, image)
+        found = existing_name(folder, image, other_names)
         path = folder / found
-        if found != image:
+        if found == with_slashes(image) != image:
             rewritten.append((line, f"image {shown(image)} is written with backslashes: other readers do not find it"))
         try:
             height, width = images.read(path).shape[:2]

@@ -13,29 +13,33 @@ _PHOTOGRAPHS = frozenset({"image-missing", "image-unreadable", "image-size", "ou
 
 def served_protocols(
     *,
+    wflw: bool,
     faces: int,
     total: int,
     missing_subsets: Collection[str],
     rect: bool,
     scale: bool,
     train: int,
+    all_train: int,
     findings: Collection[VerifyFinding],
 ) -> tuple[ServedProtocol, ...]:
     """Return each published protocol, whether these files can serve it, and the reason if they can't.
 
     Args:
+        wflw: whether the data set is WFLW, whose published protocols differ in their boxes.
         faces: the number of faces in the test list.
-        total: the number of faces in the complete test set.
-        missing_subsets: attributes that no file defines.
+        total: the number of faces in the complete test set; 0 if it is not known.
+        missing_subsets: subsets that no file defines.
         rect: whether a list with rectangles is present.
         scale: whether a file with centres and scales is present.
         train: the number of faces in the training list; 0 without one.
+        all_train: the number of faces in the complete training set; 0 if it is not known.
         findings: everything that the checks found.
     """
     errors = [finding for finding in findings if finding.severity == "error"]
     bad_photographs = [finding for finding in findings if finding.code in _PHOTOGRAPHS]
     annotation_errors = [finding for finding in errors if finding.code not in _PHOTOGRAPHS]
-    partial = f"{faces} of {total} faces" if faces != total else ""
+    partial = f"{faces} of {total} faces" if total and faces != total else ""
     photographs = f"{len(bad_photographs)} faults of photographs" if bad_photographs else ""
     faults = f"{len(annotation_errors)} errors in the annotations" if annotation_errors else ""
 
@@ -47,12 +51,28 @@ def served_protocols(
     no_rect = "" if rect else "needs list_98pt_rect_attr_test.txt"
     no_scale = "" if scale else "needs the HRNet csv or the mmpose json"
     no_train = "" if train else "needs a training list"
+    floors = row("decoders' floors on the landmarks (no photographs)", faults)
+    network = row("a network on these faces (not comparable with published values when partial)", faults, photographs)
+    training = row(
+        "training",
+        no_train,
+        f"{train} of {all_train} faces" if train and all_train and train != all_train else "",
+    )
+    if not wflw:
+        known = "" if total else "the size of the complete set is not known"
+        return (
+            floors,
+            network,
+            row("published values on all faces", known, partial, faults, photographs),
+            row("published values by subset", known, partial, absent, faults, photographs),
+            training,
+        )
     return (
-        row("decoders' floors on the landmarks (no photographs)", faults),
-        row("a network on these faces (not comparable with published values when partial)", faults, photographs),
+        floors,
+        network,
         row("published NME/FR/AUC on test, box `landmarks` (HRNet, mmpose)", partial, faults, photographs),
         row("published values by attribute", partial, absent, faults, photographs),
         row("box `rect` (H3R's P2, AdaptiveWingLoss, PIPNet)", partial, no_rect, faults, photographs),
         row("box `annotation` (csv or json as read by HRNet and mmpose)", partial, no_scale, faults, photographs),
-        row("training", no_train, "" if train in (0, 7500) else f"{train} of 7500 faces"),
+        training,
     )

@@ -42,7 +42,7 @@ class VerifyFinding:
 
 @dataclass(frozen=True)
 class ServedProtocol:
-    """A published protocol on WFLW, and whether the files can serve it."""
+    """A published protocol, and whether the files can serve it."""
 
     name: str
     served: bool

@@ -74,3 +74,12 @@ def test_quoted_name_may_contain_newline(tiny: Any) -> None:
     dataset = datasets.load(f"wflw:{tiny.csv}")
     assert dataset.images[1] == '0--A/b,\n"c".jpg'
     assert dataset.lines.tolist() == [2, 3, 5, 6, 7, 8]
+
+
+def test_a_csv_of_more_landmarks_is_refused(tiny: Any) -> None:
+    """Planted fault: WFLW's csv was read as 300-W's, with the first 68 of its 98 landmarks."""
+    with pytest.raises(InputError) as refused:
+        datasets.load(f"300w:{tiny.csv}")
+    assert str(refused.value) == (
+        f"{tiny.csv}:1: the header has 98 landmarks, expected 68: it belongs to another data set"
+    )

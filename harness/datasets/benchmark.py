@@ -22,6 +22,7 @@ from nmebench.suggest import unknown
 __all__ = ["Benchmark", "check_own_name", "load", "names", "parse", "validate"]
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")]
+SchemeFile = Annotated[str, StringConstraints(pattern=r"^[^\0]{1,1000}\.toml$")]
 FileName = Annotated[str, StringConstraints(pattern=r"^[\w.-]{1,100}$")]
 Count = Annotated[int, Field(ge=1)]
 
@@ -45,8 +46,8 @@ class Benchmark(BaseModel):
     name: Name
     title: str
     """The name in texts for readers."""
-    scheme: Name | dict[str, Any]
-    """Name of the landmark scheme, or the scheme itself as a table."""
+    scheme: Name | SchemeFile | dict[str, Any]
+    """Name of the landmark scheme, its TOML file relative to the definition's, or the scheme itself as a table."""
     normaliser: Name | None = None
     """Name of the scheme's normaliser that papers use for this data set; None for the scheme's default."""
     thresholds: Thresholds = (THRESHOLD,)

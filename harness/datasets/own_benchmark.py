@@ -1,7 +1,7 @@
 """A data set of the user's own: ``benchmark:FILE.toml[::PATH]``, defined by a TOML file beside its annotations.
 
-The TOML file has the fields of :class:`~nmebench.datasets.benchmark.Benchmark`; its landmark scheme is a name or a
-table.
+The TOML file has the fields of :class:`~nmebench.datasets.benchmark.Benchmark`; its landmark scheme is a name, another
+TOML file or a table.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from nmebench.datasets.benchmark import Benchmark
 from nmebench.datasets.dataset import Dataset
 from nmebench.datasets.source import DatasetSource, required_place
 from nmebench.errors import InputError
+from nmebench.geometry import own_scheme
 from nmebench.geometry import scheme as schemes
 from nmebench.printable import shown
 
@@ -55,6 +56,9 @@ def read_definition(place: str | None, spec: str) -> tuple[Benchmark, str]:
     where = shown(file)
     found = benchmarks.parse(read_bounded(file, _MAX_BYTES, kind="benchmark").decode("utf-8", "replace"), where)
     benchmarks.check_own_name(found.name, where)
+    if isinstance(found.scheme, str) and found.scheme.endswith(own_scheme.SUFFIX):
+        read = own_scheme.read_own(file.parent / Path(found.scheme).expanduser())
+        found = found.model_copy(update={"scheme": own_scheme.table(read)})
     scheme = found.landmark_scheme
     if not isinstance(found.scheme, str) and scheme.name in schemes.names():
         raise InputError(

@@ -105,6 +105,18 @@ def test_a_wrong_definition_is_one_line(own: Path, old: str, new: str, message: 
     assert "\n" not in str(caught.value)
 
 
+def test_the_scheme_may_be_a_file_of_its_own(own: Path) -> None:
+    head, _, rest = TOML.partition("[scheme]\n")
+    scheme, _, files = rest.partition("[files.test]")
+    (own.parent / "schemes").mkdir()
+    (own.parent / "schemes" / "five5.toml").write_text(scheme)
+    own.write_text(f'{head}scheme = "schemes/five5.toml"\n[files.test]{files}')
+    assert datasets.load(f"benchmark:{own}").scheme.flip.tolist() == [1, 0, 2, 4, 3]
+    (own.parent / "schemes" / "five5.toml").write_text(scheme.replace('"five5"', '"wflw98"'))
+    with pytest.raises(InputError, match=r"five5\.toml: the scheme's name 'wflw98' belongs to another scheme"):
+        datasets.load(f"benchmark:{own}")
+
+
 def test_a_missing_definition_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is missing"):
         datasets.load(f"benchmark:{tmp_path / 'none.toml'}")

@@ -9,8 +9,8 @@
 ``landmarks`` has x, y of every landmark of the scheme in image px; the centre of the first pixel is (0, 0). ``null``
 is a landmark that is not labelled, which the definition of the data set must allow. ``occluded`` (the indices of the
 occluded landmarks), ``subsets`` (the subsets that the face belongs to), ``box`` (x_min, y_min, x_max, y_max in image
-px) and ``centre_scale`` (centre x, centre y in image px, scale in units of 200 px, as in HRNet's csv) are optional; a box
-must be in every face or in none.
+px) and ``centre_scale`` (centre x, centre y in image px, scale in units of 200 px, as in HRNet's csv) are optional; a
+box must be in every face or in none.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from nmebench.suggest import unknown
 __all__ = ["Benchmark", "check_own_name", "load", "names", "parse", "validate"]
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")]
-SchemeFile = Annotated[str, StringConstraints(pattern=r"^[^\0]{1,1000}\.toml$")]
+SchemeFile = Annotated[str, StringConstraints(pattern=r"^.{1,1000}\.toml$")]
 FileName = Annotated[str, StringConstraints(pattern=r"^[\w.-]{1,100}$")]
 Count = Annotated[int, Field(ge=1)]
 

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from nmebench.cli.option_help import SCHEME
+
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Download, draw, add and verify datasets and weights.")
@@ -47,11 +49,16 @@ _CACHE = typer.Option(help="Cache folder; by default NMEBENCH_CACHE or the user'
 
 @app.command()
 def fetch(
-    name: Annotated[str, typer.Argument(help="wflw, weights, or the name or path of a model card.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A data set (wflw, 300w, 300w-private, cofw, cofw68, aflw, lapa), weights, or a model card."
+        ),
+    ],
     accept_licence: Annotated[bool, _ACCEPT] = False,
     cache: Annotated[Path | None, _CACHE] = None,
 ) -> None:
-    """Download WFLW or published weights. Only this command and `reproduce --wflw` open a network connection."""
+    """Download a data set or published weights. Only this command and `reproduce --wflw` open a network connection."""
     from nmebench import fetch as fetching
     from nmebench.cli.console import progress
 
@@ -96,7 +103,9 @@ def print_retry(line: str) -> None:
 
 @app.command()
 def verify(
-    data: Annotated[str, typer.Argument(help="Dataset, as --data takes it, such as 300w:PATH; a path alone is WFLW's.")],
+    data: Annotated[
+        str, typer.Argument(help="Dataset, as --data takes it, such as 300w:PATH; a path alone is WFLW's.")
+    ],
     data_format: Annotated[
         str | None, typer.Option("--format", help="Annotation format, needed when it can't be detected.")
     ] = None,
@@ -131,13 +140,15 @@ def convert(
         str | None, typer.Option("--format", help="Annotation format, needed when it can't be detected.")
     ] = None,
     split: Annotated[str, typer.Option(help="Split: test or train.")] = "test",
+    scheme: Annotated[str | None, typer.Option(help=SCHEME)] = None,
+    arrays: Annotated[bool, typer.Option("--npz", help="Also write NAME.npz with the same faces as arrays.")] = False,
 ) -> None:
     """Write a dataset in nmebench's own format: NAME.json with the faces, NAME.toml with their definition."""
     from nmebench import datasets
     from nmebench.datasets.write_faces import write
 
-    dataset = datasets.load(data, format=data_format, split=split)
-    definition = write(dataset, out, name)
+    dataset = datasets.load(data, format=data_format, split=split, scheme=scheme)
+    definition = write(dataset, out, name, arrays=arrays)
     typer.echo(f"{len(dataset)} faces: {definition}; run them with --data benchmark:{definition}")
     if dataset.image_root is not None:
         typer.echo(f"photographs: link or copy {dataset.image_root} to {out / 'images'}")

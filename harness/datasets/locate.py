@@ -140,7 +140,10 @@ def existing_name(folder: Path | None, image: str, other_names: Mapping[str, str
 
 
 def _annotation_files(folder: Path, left_out: Sequence[str]) -> Iterator[Path]:
-    """Yield the text, csv, json and MATLAB files under a folder, without the folders that are left out."""
+    """Yield the text, csv, json and MATLAB files under a folder, without hidden files and the folders left out.
+
+    ``nmebench data fetch`` leaves a hidden json in each folder that it unpacks.
+    """
     left = MAX_ENTRIES
     pending = [(folder, MAX_DEPTH)]
     while pending:
@@ -153,6 +156,8 @@ def _annotation_files(folder: Path, left_out: Sequence[str]) -> Iterator[Path]:
         if left < 0:
             raise InputError(f"{shown(folder)} holds too many files to search: name the annotation file")
         for entry in entries:
+            if entry.name.startswith("."):
+                continue
             if entry.is_dir():
                 if levels > 1 and entry.name not in left_out:
                     pending.append((Path(entry.path), levels - 1))

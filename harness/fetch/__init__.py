@@ -46,4 +46,5 @@ def manual_downloads(name: str, sources: Sources | None = None) -> tuple[str, ..
         'wflw-hrnet: download face_landmarks_data.zip in a browser'
     """
     table = load_sources() if sources is None else sources
-    return tuple(f"{source.name}: {source.manual_way}" for source in table.resolve(name) if source.by_hand)
+    files = tuple(f"{source.name}: {source.manual_way}" for source in table.resolve(name) if source.by_hand)
+    return (*files, f"{name}: {table.by_hand[name]}") if name in table.by_hand else files

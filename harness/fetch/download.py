@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from nmebench.fetch import lockfile
 from nmebench.fetch.install import install, is_installed, verify
 from nmebench.fetch.sources import Source, Sources, load_sources
 from nmebench.fetch.transport import Policy, Progress, download
-from nmebench.paths import cache_folder, wflw_folder
+from nmebench.paths import cache_folder, weights_folder, wflw_folder
 
 __all__ = ["fetch"]
 
@@ -28,8 +29,8 @@ def fetch(
     """Download the files of a name; installed files are kept. Never asks a question.
 
     Args:
-        name: ``wflw``, ``wflw-images``, ``wflw-annotations``, ``wflw-mmpose``, ``weights`` (of all cards), a card's
-            name or a card's path.
+        name: a data set (``wflw``, ``300w``), one of its files (``wflw-images``), ``weights`` (of the cards with
+            results on WFLW; ``weights-300w`` and so on for the others), a card's name or a card's path.
         cache: the cache folder; by default ``$NMEBENCH_CACHE`` or the user's cache folder.
         accept_licence: whether the user has read and accepts the licence notice.
         progress: called with the file's name, the received bytes and the size in bytes (0 while it is unknown).
@@ -38,8 +39,7 @@ def fetch(
         policy: timeouts and retries.
 
     Returns:
-        For ``wflw`` the folder with both parts, for ``weights`` the folder of checkpoints, otherwise the file or the
-        folder that its archive was unpacked to.
+        The file, or the folder that its archive was unpacked to; for several files the folder that contains all.
 
     Raises:
         InputError: the name is unknown, the licence isn't accepted, or a download fails. No installed path holds an
@@ -49,7 +49,7 @@ def fetch(
     wanted = table.resolve(name)
     folder = cache_folder(cache)
     if len(wanted) > 1:  # a group: `manual_downloads` lists the files that are left out here
-        wanted = tuple(source for source in wanted if not source.by_hand)
+        wanted = tuple(source for source in wanted if not source.by_hand) or wanted
     with lockfile.lock_cache(folder):
         missing = [source for source in wanted if not is_installed(source, folder)]
         for source in missing:
@@ -58,9 +58,9 @@ def fetch(
             _download_and_install(source, folder, policy or Policy(), progress, note)
     if name == "wflw":
         return wflw_folder(folder)
-    if name == "weights":
-        return folder / "weights"
-    return wanted[0].installed_path(folder)
+    if name.partition("-")[0] == "weights":
+        return weights_folder(folder)
+    return Path(os.path.commonpath([source.installed_path(folder) for source in wanted]))
 
 
 def _check_permission(source: Source, accept_licence: bool) -> None:

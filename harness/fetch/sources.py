@@ -39,6 +39,7 @@ class _File(BaseModel):
     """The tables of a list of sources; the entries of ``sources`` are checked one by one."""
 
     licences: dict[str, str] = Field(default_factory=dict)
+    by_hand: dict[str, str] = Field(default_factory=dict)
     groups: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     sources: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
@@ -62,6 +63,8 @@ class Source(BaseModel):
     """Other hosts that redirects may lead to, as ``host`` or ``host:port``."""
     page: str = ""
     """Web page that offers the file."""
+    before: str = ""
+    """What the user must do with the downloaded parts before `nmebench data add`."""
     found: tuple[str, ...] = ()
     """Public pages that name the address."""
     max_bytes: int = Field(gt=0)
@@ -103,8 +106,9 @@ class Source(BaseModel):
     @property
     def manual_way(self) -> str:
         """The instruction to download the file in a browser and add it, used in messages."""
+        first = f"; {self.before}" if self.before else ""
         return (
-            f"download {self.file} in a browser from {self.page or self.address}, then run `nmebench data add "
+            f"download {self.file} in a browser from {self.page or self.address}{first}, then run `nmebench data add "
             f"{self.file}`"
         )
 
@@ -130,9 +134,12 @@ class Sources(Mapping[str, Source]):
         groups: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
         *,
         weights_notice: str = "",
+        by_hand: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._sources = dict(sources)
         self.groups = dict(groups)
+        self.by_hand = dict(by_hand)
+        """By name, what the user must get and place without a command."""
         self.weights_notice = weights_notice
 
     def __getitem__(self, name: str) -> Source:
@@ -195,6 +202,10 @@ def load_sources(path: Path | None = None) -> Sources:
         path: a file in the format of `sources.toml`; by default the file that ``$NMEBENCH_SOURCES`` names, or the
             shipped one. A source with a card's name replaces the address in the card.
 
+    Returns:
+        The sources. ``weights`` is the group of the cards with results on WFLW, ``weights-300w`` that of 300-W, and so
+        on.
+
     Raises:
         InputError: the file can't be read or has an invalid entry.
 
@@ -232,10 +243,18 @@ def load_sources(path: Path | None = None) -> Sources:
         field = ".".join(map(str, first["loc"])) or "entry"
         raise InputError(f"{where}: {error.title.lstrip('_')} {field}: {first['msg']}") from error
     notice = licences.get("weights", "")
-    cards = (source_from_card(models.card.load(name), notice) for name in models.card.shipped())
-    weights = {card.name: sources.get(card.name, card) for card in cards if card is not None}
+    weights: dict[str, Source] = {}
+    weights_of: dict[str, list[str]] = {"weights": []}
+    for card in map(models.card.load, models.card.shipped()):
+        source = source_from_card(card, notice)
+        if source is None:
+            continue
+        weights[card.name] = sources.get(card.name, source)
+        for dataset in card.reported:
+            weights_of.setdefault("weights" if dataset == "wflw" else f"weights-{dataset}", []).append(card.name)
     return Sources(
         {**sources, **weights},
-        {**{name: tuple(m) for name, m in groups.items()}, "weights": tuple(sorted(weights))},
+        {**{name: tuple(m) for name, m in groups.items()}, **{name: tuple(m) for name, m in weights_of.items()}},
         weights_notice=notice,
+        by_hand=listed.by_hand,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nmebench.fetch import load_sources, manual_downloads
+from nmebench.fetch import fetch, load_sources, manual_downloads
 from nmebench.fetch.sources import source_from_card
 from nmebench.models.card import Card, Weights
 
@@ -70,3 +70,35 @@ def test_a_mirror_replaces_a_cards_address(tmp_path) -> None:
     table = load_sources(path)
     assert table["mmpose-hrnetv2-w18-dark"].address == "http://mirror/dark"
     assert "mmpose-hrnetv2-w18-dark" in table.groups["weights"]
+
+
+BENCHMARKS = ("300w", "300w-private", "cofw", "cofw68", "aflw", "lapa")
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_every_benchmark_has_a_notice_and_a_page(name, tmp_path, refused) -> None:
+    """A download states the terms first; what can't be downloaded states the way to get it."""
+    assert all(source.unpacks_to for source in load_sources().resolve(name))
+    message = refused(lambda: fetch(name, cache=tmp_path))
+    assert "--accept-licence" in message or "in a browser from https://" in message
+    assert not list(tmp_path.rglob("*.zip"))
+
+
+def test_weights_are_grouped_by_data_set() -> None:
+    groups = load_sources().groups
+    assert "mmpose-hrnetv2-w18-300w" not in groups["weights"], "`reproduce --wflw` downloads this group"
+    assert groups["weights-300w"] == ("hrnetv2-w18-official-300w", "mmpose-hrnetv2-w18-300w")
+    assert "mmpose-hrnetv2-w18-dark-aflw" in groups["weights-aflw"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("300w-private", "`cat 300w.zip.00? > 300w.zip` joins, then run `nmebench data add 300w.zip`"),
+        ("aflw", "ask for the photographs at https://www.tugraz.at/"),
+        ("weights-cofw", "download HR18-COFW.pth in a browser from https://1drv.ms/"),
+    ],
+)
+def test_what_must_be_brought_is_named(name, words) -> None:
+    assert any(words in line for line in manual_downloads(name))
+    assert not manual_downloads("300w")

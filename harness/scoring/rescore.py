@@ -104,9 +104,10 @@ def _write(run: Run, folder: Path, normaliser: str | None, thresholds: Sequence[
     bad = np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0)))
     if len(bad):
         face = int(bad[0])
+        where = f"face {face} (line {faces.line[face]}, {faces.image[face]!r})"
         raise InputError(
-            f"{shown(run.path)}: the {name} length is {lengths[face]:g} px on {len(bad)} faces, first on face {face} "
-            f"(line {faces.line[face]}, {faces.image[face]!r}), so the NME isn't defined; choose another normaliser"
+            f"{shown(run.path)}: the {name} length is {lengths[face]:g} px on {where}, so the NME isn't defined; "
+            f"choose another normaliser (faces without a length: {len(bad)})"
         )
     chosen = check_thresholds(thresholds) if thresholds else record.thresholds
     new = record.model_copy(

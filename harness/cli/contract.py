@@ -7,23 +7,31 @@ from typing import Annotated, Any
 
 import typer
 
+from nmebench.cli.option_help import SCHEME
+
 __all__ = ["command"]
 
-KINDS = ("decoder", "dataset", "box")
+KINDS = ("decoder", "dataset", "box", "scheme")
 
 
 def command(
     what: Annotated[
         str,
-        typer.Argument(help="decoder, dataset or box; or the spec of a decoder, such as dark or my-decoder:window=5."),
+        typer.Argument(
+            help="decoder, dataset, box or scheme; or the spec of a decoder, such as dark or my-decoder:window=5."
+        ),
     ],
     name: Annotated[
-        str | None, typer.Argument(help="Spec of the decoder or the dataset, or name of the box rule.")
+        str | None,
+        typer.Argument(
+            help="Spec of the decoder or the dataset, name of the box rule, name or TOML file of the scheme."
+        ),
     ] = None,
     data: Annotated[str, typer.Option(help="With box: the dataset whose boxes are computed.")] = "synthface",
+    scheme: Annotated[str | None, typer.Option(help=f"With dataset: {SCHEME}")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> int:
-    """Test a decoder, a dataset or a box rule against the requirements for its kind. Exit code 1 when one fails."""
+    """Test a decoder, dataset, box rule or landmark scheme against its requirements. Exit code 1 when one fails."""
     from nmebench.errors import InputError
 
     if name is None and what in KINDS:
@@ -33,19 +41,23 @@ def command(
 
         raise InputError(unknown("kind of contract", what, KINDS))
     kind, spec = ("decoder", what) if name is None else (what, name)
-    return _print(spec, _results(kind, spec, data), as_json)
+    return _print(spec, _results(kind, spec, data, scheme), as_json)
 
 
-def _results(kind: str, spec: str, data: str) -> Sequence[Any]:
+def _results(kind: str, spec: str, data: str, scheme: str | None) -> Sequence[Any]:
     """Run the checks of one kind; each result has ``check``, ``outcome`` and ``detail``."""
     if kind == "dataset":
         from nmebench.contracts.dataset_contract import run_checks
 
-        return run_checks(spec)
+        return run_checks(spec, scheme)
     if kind == "box":
         from nmebench.contracts.box_contract import run_checks as run_box_checks
 
         return run_box_checks(spec, data)
+    if kind == "scheme":
+        from nmebench.contracts.scheme_contract import run_checks as run_scheme_checks
+
+        return run_scheme_checks(spec)
     from nmebench.decoders.contract import run_checks as run_decoder_checks
 
     return run_decoder_checks(spec)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +12,9 @@ from nmebench.cli.console import console, table
 from nmebench.cli.json_output import print_json
 from nmebench.cli.result_table import ResultTable
 
+if TYPE_CHECKING:
+    from nmebench.geometry.scheme import Scheme
+
 __all__ = ["app"]
 
 app = typer.Typer(
@@ -18,13 +22,22 @@ app = typer.Typer(
     "sources are shown with --verbose.",
 )
 
+Own = Annotated[str | None, typer.Option("--scheme", help="Only this scheme, by name or as a TOML file of your own.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 #: Columns of long references, which are shown with ``--verbose``.
 _SOURCES = ("source",)
 
 
-def _print(*bodies: ResultTable, as_json: bool, note: str = "") -> None:
+def _schemes(scheme: str | None) -> list[Scheme]:
+    """Return the scheme that is named, or all."""
+    from nmebench.geometry import own_scheme
+    from nmebench.geometry import scheme as known
+
+    return [known.load(name) for name in known.names()] if scheme is None else [own_scheme.find(scheme)]
+
+
+def _print(*bodies: ResultTable, as_json: bool, notes: Sequence[str] = ()) -> None:
     """Print tables with their sources left out, or everything as JSON."""
     if as_json:
         print_json({body.title: body.records() for body in bodies})
@@ -32,7 +45,7 @@ def _print(*bodies: ResultTable, as_json: bool, note: str = "") -> None:
     out = console()
     for body in bodies:
         out.print(body if verbosity.is_verbose() else body.without(_SOURCES))
-    if note:
+    for note in notes:
         out.print(note)
 
 
@@ -93,27 +106,21 @@ def datasets(as_json: Json = False) -> None:
 
 
 @app.command()
-def schemes(as_json: Json = False) -> None:
+def schemes(scheme: Own = None, as_json: Json = False) -> None:
     """List the landmark schemes."""
-    from nmebench.geometry import scheme
-
     body = table("landmark schemes", "name", "points", "default normaliser")
-    for name in scheme.names():
-        found = scheme.load(name)
-        body.add_row(name, str(found.points), found.default_normaliser)
+    for found in _schemes(scheme):
+        body.add_row(found.name, str(found.points), found.default_normaliser)
     _print(body, as_json=as_json)
 
 
 @app.command()
-def normalisers(as_json: Json = False) -> None:
+def normalisers(scheme: Own = None, as_json: Json = False) -> None:
     """List the normalisers of each landmark scheme, for --normaliser."""
-    from nmebench.geometry import scheme
-
     body = table("normalisers", "scheme", "normaliser", "default")
-    for name in scheme.names():
-        found = scheme.load(name)
+    for found in _schemes(scheme):
         for normaliser in found.normalisers:
-            body.add_row(name, normaliser, "yes" if normaliser == found.default_normaliser else "")
+            body.add_row(found.name, normaliser, "yes" if normaliser == found.default_normaliser else "")
     _print(body, as_json=as_json)
 
 
@@ -143,32 +150,20 @@ def recipes(as_json: Json = False) -> None:
 
 @app.command()
 def published(
+    dataset: Annotated[str, typer.Option(help="The data set, such as wflw, 300w or cofw.")] = "wflw",
     method: Annotated[str | None, typer.Option(help="Only methods whose name contains this text.")] = None,
     kind: Annotated[
         str | None, typer.Option(help="Only tables from this kind of source: authors, third party or aggregator.")
     ] = None,
     subset: Annotated[str | None, typer.Option(help="Only rows with a value for this subset.")] = None,
     metric: Annotated[
-        str | None, typer.Option(help="Only rows with a value for this metric: nme, fr10 or auc10.")
+        str | None, typer.Option(help="Only rows with a value for this metric, such as nme, fr10 or auc8.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List published WFLW results with their sources."""
+    """List the published results of a data set with their sources."""
     from nmebench import published as rows
-    from nmebench.cli.scores_table import SHORT
-    from nmebench.protocol import SUBSETS
-    from nmebench.published.rows import FILE
+    from nmebench.cli.published_table import notes, published_table
 
-    head = ("method", "year", *SUBSETS, "FR@10", "AUC@10", "table by", "source")
-    body = table("published WFLW rows, NME in percent", *head, optional=("table by", "AUC@10", "FR@10"), short=SHORT)
-    for row in rows.select(method=method, kind=kind, subset=subset, metric=metric):
-        body.add_row(
-            row.method + (" (!)" if row.faults else ""),
-            str(row.year or "-"),
-            *(str(row.nme.get(name, "-")) for name in SUBSETS),
-            str(row.values("fr10").get("test", "-")),
-            str(row.values("auc10").get("test", "-")),
-            row.kind,
-            row.source,
-        )
-    _print(body, as_json=as_json, note=f"(!): the source has a known error, described in {FILE}")
+    found = rows.select(dataset=dataset, method=method, kind=kind, subset=subset, metric=metric)
+    _print(published_table(dataset, found), as_json=as_json, notes=notes(dataset, found))

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["ENGINE", "NORMALISER", "THRESHOLD"]
+__all__ = ["ENGINE", "NORMALISER", "SCHEME", "THRESHOLD"]
 
 NORMALISER: Final = (
     "inter-ocular, inter-pupil, box-size, box-diagonal, box-height, annotated-box or annotated-box-size, where the "
     "landmark scheme has it (`nmebench list normalisers`); by default the one that the data set's papers use."
+)
+
+SCHEME: Final = (
+    "Landmark scheme, by name or as a TOML file of your own, for datasets without one: landmarks:FILE and python:FILE."
 )
 
 THRESHOLD: Final = (

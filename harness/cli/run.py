@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from nmebench.cli.option_help import ENGINE, NORMALISER, THRESHOLD
+from nmebench.cli.option_help import ENGINE, NORMALISER, SCHEME, THRESHOLD
 from nmebench.errors import InputError
 from nmebench.protocol import FLIPS
 
@@ -55,6 +55,7 @@ def command(
     data_format: Annotated[
         str | None, typer.Option("--format", help="Annotation format, needed when it can't be detected.")
     ] = None,
+    scheme: Annotated[str | None, typer.Option(help=SCHEME)] = None,
     normaliser: Annotated[str | None, typer.Option(help=NORMALISER)] = None,
     threshold: Annotated[list[float] | None, typer.Option(help=THRESHOLD)] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Use only the first N faces.")] = None,
@@ -92,6 +93,7 @@ def command(
     given = {
         "data": data or None,
         "format": data_format,
+        "scheme": scheme,
         "decoders": decoder,
         "flip": _flips(flip, shift, test_time),
         "boxes": box,

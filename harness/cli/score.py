@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nmebench.cli.option_help import NORMALISER, THRESHOLD
+from nmebench.cli.option_help import NORMALISER, SCHEME, THRESHOLD
 from nmebench.protocol import FLIPS
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def command(
     data_format: Annotated[
         str | None, typer.Option("--format", help="Annotation format, needed when it can't be detected.")
     ] = None,
+    scheme: Annotated[str | None, typer.Option(help=SCHEME)] = None,
     normaliser: Annotated[str | None, typer.Option(help=NORMALISER)] = None,
     threshold: Annotated[list[float] | None, typer.Option(help=THRESHOLD)] = None,
     like: Annotated[
@@ -93,6 +94,8 @@ def command(
         declared_options = (like, decoder, flip, test_time, box, box_padding, input_size, published)
         if any(value is not None for value in declared_options):
             raise InputError(f"{predictions}: is a run, whose protocol is stored; remove the declared options")
+        if scheme is not None:
+            raise InputError(f"{predictions}: is a run, which has its own landmark scheme; remove --scheme")
         run = Run.open(predictions)
         if otherwise and out is None:
             with rescored(run, normaliser=normaliser, thresholds=threshold or ()) as made:
@@ -122,7 +125,7 @@ def command(
             input_size=None if input_size is None else read_size(input_size),
         )
         run = store_predictions(
-            predictions, data, out, name=name, format=data_format, normaliser=normaliser,
+            predictions, data, out, name=name, format=data_format, scheme=scheme, normaliser=normaliser,
             thresholds=threshold or (), declared=declared,
             published=published,
             command=["nmebench", *sys.argv[1:]], overwrite=overwrite,

@@ -16,11 +16,12 @@ from nmebench.datasets.dataset import Dataset
 __all__ = ["CHECKS", "run_checks"]
 
 
-def run_checks(spec: str) -> list[ContractResult]:
+def run_checks(spec: str, scheme: str | None = None) -> list[ContractResult]:
     """Load the data set that a spec names and run every check on it.
 
     Args:
         spec: as ``--data`` takes it, such as ``wflw:PATH``.
+        scheme: name or TOML file of the landmark scheme, for data sets that have none of their own.
 
     Returns:
         One result per check, in the order of :data:`CHECKS`.
@@ -28,11 +29,11 @@ def run_checks(spec: str) -> list[ContractResult]:
     Raises:
         InputError: the data set can't be loaded.
     """
-    return run(CHECKS, datasets.load(spec))
+    return run(CHECKS, datasets.load(spec, scheme=scheme))
 
 
 def _same_twice(dataset: Dataset) -> str:
-    again = datasets.load(dataset.spec)
+    again = datasets.load(dataset.spec, scheme=dataset.scheme)
     if again.images != dataset.images or not np.array_equal(again.lines, dataset.lines):
         raise CheckFailedError("a second load gives the faces in another order; sort them by the annotation file")
     if not np.array_equal(again.landmarks, dataset.landmarks, equal_nan=True):

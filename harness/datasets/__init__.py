@@ -7,6 +7,7 @@ as entry points of the group ``nmebench.datasets``.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from nmebench.datasets.dataset import Dataset
@@ -14,6 +15,7 @@ from nmebench.datasets.plausibility import SUSPECT
 from nmebench.datasets.source import DatasetSource
 from nmebench.errors import InputError
 from nmebench.geometry import own_scheme
+from nmebench.geometry.scheme import Scheme
 from nmebench.registry import Registry
 from nmebench.suggest import unknown
 
@@ -81,7 +83,7 @@ def load(
     format: str | None = None,  # noqa: A002
     limit: int | None = None,
     split: str = "test",
-    scheme: str | None = None,
+    scheme: str | Scheme | None = None,
 ) -> Dataset:
     """Load the faces that a spec names.
 
@@ -92,8 +94,8 @@ def load(
             file. With a folder it chooses among the files.
         limit: the number of faces to keep, counted from the start of the list; None for all.
         split: ``test`` or ``train``.
-        scheme: name or TOML file of the landmark scheme, for ``landmarks:`` and ``python:``, which have none of their
-            own; None for the one that fits.
+        scheme: the landmark scheme, its name or its TOML file, for ``landmarks:`` and ``python:``, which have none of
+            their own; None for the one that fits.
 
     Raises:
         InputError: one line with the file, the line and the way out.
@@ -128,14 +130,16 @@ def _with_scheme(
     spec: str,
     format: str | None,  # noqa: A002
     split: str,
-    scheme: str | None,
+    scheme: str | Scheme | None,
 ) -> Dataset:
     """Load the faces with the landmark scheme that the user names, if any."""
     if scheme is None:
         return source.load(place, spec=spec, format=format, split=split)
-    wanted = own_scheme.find(scheme)
+    wanted = own_scheme.find(scheme) if isinstance(scheme, str) else scheme
     if source.with_scheme is not None:
-        return source.with_scheme(place, spec=spec, format=format, split=split, scheme=wanted)
+        dataset = source.with_scheme(place, spec=spec, format=format, split=split, scheme=wanted)
+        digest = own_scheme.hash_of(scheme) if isinstance(scheme, str) else None
+        return dataset if digest is None else replace(dataset, files=(*dataset.files, digest))
     dataset = source.load(place, spec=spec, format=format, split=split)
     if dataset.scheme.name != wanted.name:
         own = dataset.scheme.name

@@ -8,6 +8,7 @@ from pathlib import Path
 from nmebench.datasets import landmarks
 from nmebench.datasets.benchmark import Benchmark
 from nmebench.datasets.dataset import Dataset
+from nmebench.datasets.locate import find_image_folder
 
 __all__ = ["is_arrays", "load"]
 
@@ -44,4 +45,8 @@ def load(benchmark: Benchmark, place: str, *, spec: str, format: str | None = No
         expected=benchmark.expected(split),
         thresholds=benchmark.thresholds,
         usual_normaliser=benchmark.normaliser,
+        image_root=find_image_folder(
+            found.root / found.files[0].name, found.root, found.images, benchmark.image_folders
+        ),
+        origin=benchmark.origins.get(found.format),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import tomli_w
+from numpy.typing import NDArray
 
 from nmebench.datasets.benchmark import names as benchmark_names
 from nmebench.datasets.dataset import Dataset
@@ -21,7 +23,7 @@ from nmebench.printable import shown
 __all__ = ["write"]
 
 
-def write(dataset: Dataset, folder: Path, name: str) -> Path:
+def write(dataset: Dataset, folder: Path, name: str, *, arrays: bool = False) -> Path:
     """Write ``NAME.json`` and ``NAME.toml`` so that ``benchmark:FOLDER/NAME.toml`` gives the same faces.
 
     Coordinates keep every digit. Photographs are not copied: the json names them relative to the data set's folder of
@@ -31,6 +33,8 @@ def write(dataset: Dataset, folder: Path, name: str) -> Path:
         dataset: any data set.
         folder: an existing or new folder.
         name: the new name; it must not be that of one of nmebench's data sets.
+        arrays: whether to write ``NAME.npz`` too, so that ``benchmark:FOLDER/NAME.toml::FOLDER/NAME.npz`` gives the
+            same faces.
 
     Returns:
         The path of the TOML file.
@@ -42,12 +46,16 @@ def write(dataset: Dataset, folder: Path, name: str) -> Path:
         raise InputError(
             f"the name {name!r} belongs to a data set of nmebench, and so do its published numbers; choose another"
         )
-    definition, annotations = folder / f"{name}.toml", folder / f"{name}.json"
-    for file in (definition, annotations):
+    definition, annotations, archive = (folder / f"{name}{ending}" for ending in (".toml", ".json", ".npz"))
+    for file in (definition, annotations, *([archive] if arrays else [])):
         if file.exists():
             raise InputError(f"{shown(file)} exists; choose another name or folder")
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(annotations, json.dumps({"faces": list(_faces(dataset))}, ensure_ascii=False, indent=1) + "\n")
+    if arrays:
+        stream = io.BytesIO()
+        np.savez(stream, allow_pickle=False, **_arrays(dataset))
+        write_atomically(archive, stream.getvalue())
     write_atomically(definition, tomli_w.dumps(_definition(dataset, name, annotations.name)))
     return definition
 
@@ -65,6 +73,18 @@ def _faces(dataset: Dataset) -> Iterator[dict[str, Any]]:
         if dataset.centre_scale is not None:
             entry["centre_scale"] = dataset.centre_scale[face].tolist()
         yield entry
+
+
+def _arrays(dataset: Dataset) -> dict[str, NDArray[Any]]:
+    """Return the faces as arrays, with the names that :mod:`nmebench.datasets.landmarks` reads."""
+    optional = {"occluded": dataset.occluded, "box": dataset.rect, "centre_scale": dataset.centre_scale}
+    return {
+        "landmarks": dataset.landmarks,
+        "images": np.array(dataset.images, dtype=np.str_),
+        **({} if dataset.labelled.all() else {"labelled": dataset.labelled}),
+        **{name: array for name, array in optional.items() if array is not None},
+        **{f"subset_{name}": mask for name, mask in dataset.subsets.items() if name != dataset.split},
+    }
 
 
 def _positions(dataset: Dataset, face: int) -> list[list[float] | None]:
@@ -85,7 +105,7 @@ def _definition(dataset: Dataset, name: str, annotations: str) -> dict[str, Any]
         **({} if dataset.occluded is None else {"occlusion": True}),
         **({} if dataset.usual_normaliser is None else {"normaliser": dataset.usual_normaliser}),
         "thresholds": list(dataset.thresholds),
-        **({} if dataset.origin is None else {"origins": {"faces-json": dataset.origin}}),
+        **({} if dataset.origin is None else {"origins": dict.fromkeys(("faces-json", "arrays-npz"), dataset.origin)}),
         "scheme": scheme.name if known else own_scheme.table(scheme),
         "files": {"test": {"faces-json": annotations}},
         "counts": {"test": {"test": len(dataset), **_counts(dataset)}},

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
+from nmebench.bounded_read import read_bounded
 from nmebench.errors import InputError
-from nmebench.geometry.scheme import Scheme, load, names, read
+from nmebench.files import FileHash
+from nmebench.geometry.scheme import MAX_BYTES, Scheme, load, names, read
 from nmebench.printable import shown
 
-__all__ = ["SUFFIX", "find", "read_own", "table"]
+__all__ = ["SUFFIX", "find", "hash_of", "read_own", "table"]
 
 SUFFIX = ".toml"
 """End of a scheme that is a file."""
@@ -48,6 +51,19 @@ def read_own(file: Path) -> Scheme:
             f"that scheme: {scheme.name}"
         )
     return scheme
+
+
+def hash_of(text: str) -> FileHash | None:
+    """Return the hash of the file of :func:`find`; None for a name.
+
+    Raises:
+        InputError: the file can't be read.
+    """
+    if not text.endswith(SUFFIX):
+        return None
+    file = Path(text).expanduser()
+    data = read_bounded(file, MAX_BYTES, kind="scheme")
+    return FileHash(name=file.name, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
 
 
 def table(scheme: Scheme) -> dict[str, Any]:

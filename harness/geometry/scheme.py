@@ -18,9 +18,9 @@ from nmebench.printable import shown
 from nmebench.registry import Registry
 from nmebench.suggest import unknown
 
-__all__ = ["REGISTRY", "Normaliser", "Scheme", "build", "load", "names", "normaliser", "read"]
+__all__ = ["MAX_BYTES", "REGISTRY", "Normaliser", "Scheme", "build", "load", "names", "normaliser", "read"]
 
-_MAX_BYTES = 1 << 20
+MAX_BYTES = 1 << 20
 """Size limit of a scheme's file."""
 
 
@@ -93,7 +93,7 @@ def read(path: Path) -> Scheme:
     Raises:
         InputError: the file can't be read, or a field is missing or wrong.
     """
-    return build(read_toml(path, limit=_MAX_BYTES, kind="scheme"), shown(path))
+    return build(read_toml(path, limit=MAX_BYTES, kind="scheme"), shown(path))
 
 
 def normaliser(

@@ -40,6 +40,7 @@ def store_predictions(
     *,
     name: str,
     format: str | None = None,  # noqa: A002 - the field's word, as in datasets.load
+    scheme: str | None = None,
     normaliser: str | None = None,
     thresholds: Sequence[float] = (),
     declared: DeclaredProtocol | None = None,
@@ -56,6 +57,7 @@ def store_predictions(
         out: the run folder to write.
         name: name of the network in the run.
         format: annotation format, where the dataset has several.
+        scheme: name or TOML file of the landmark scheme, for data sets that have none of their own.
         normaliser: name of the scheme's normaliser; by default the one that the data set's papers use.
         thresholds: thresholds of FR and AUC, percent; by default those that the data set's papers print.
         declared: the protocol with which the predictions were made, from
@@ -86,10 +88,11 @@ def store_predictions(
         (1, 'mine__direct__none__none')
     """
     check_name(name, "the predictions' name")
-    dataset = datasets.load(data, format=format)
+    dataset = datasets.load(data, format=format, scheme=scheme)
     rows = None if published is None else published_methods(published, dataset.name)
     for subset in dataset.subsets:
         check_name(subset, f"{data}: the subset's name")
+    _check_first_pixel(predictions, dataset)
     found = scoring.import_predictions(predictions, images=dataset.images)
     landmarks = found.landmarks
     if landmarks.shape != dataset.landmarks.shape:
@@ -98,7 +101,6 @@ def store_predictions(
             f"{dataset.landmarks.shape[0]} with {dataset.landmarks.shape[1]}; give one row per face, in the order of "
             "the dataset's list"
         )
-    _check_first_pixel(predictions, found.counts_like, dataset)
     normaliser_name = normaliser or dataset.default_normaliser
     used_thresholds = check_thresholds(thresholds) if thresholds else dataset.thresholds
     distances = dataset.normaliser(normaliser_name)
@@ -117,6 +119,7 @@ def store_predictions(
             "predictions": predictions.name,
             "name": name,
             "normaliser": normaliser_name,
+            **({} if scheme is None else {"scheme": scheme}),
             "thresholds": list(used_thresholds),
             **({} if declared is None else {"declared": declared.configuration()}),
             **({} if rows is None else {"published": rows}),
@@ -148,20 +151,22 @@ def store_predictions(
         return publish(staging, out)
 
 
-def _check_first_pixel(predictions: Path, counts_like: str | None, dataset: Dataset) -> None:
-    """Refuse predictions whose first pixel has other coordinates than that of the annotations.
+def _check_first_pixel(predictions: Path, dataset: Dataset) -> None:
+    """Refuse SPIGA's predictions where they count the first pixel differently from the annotations.
+
+    SPIGA's predictions count like its own annotations of the data set. Other files don't tell how they count.
 
     Raises:
         InputError: one counts it as (0, 0), the other as (1, 1).
     """
-    if counts_like is None or dataset.name not in benchmark.names():
+    if predictions.suffix.lower() != ".json" or dataset.name not in benchmark.names():
         return
-    own = benchmark.load(dataset.name).origins.get(counts_like)
+    own = benchmark.load(dataset.name).origins.get("spiga-json")
     if None not in (own, dataset.origin) and own != dataset.origin:
         raise InputError(
             f"{predictions}: counts the first pixel as ({own}, {own}), but {dataset.spec} ({dataset.format}) as "
-            f"({dataset.origin}, {dataset.origin}), so each landmark is off by a pixel; give the {counts_like} "
-            "annotations to --data"
+            f"({dataset.origin}, {dataset.origin}), so each landmark is off by a pixel; give "
+            "SPIGA's annotations to --data"
         )
 
 

@@ -53,6 +53,8 @@ class SweepConfiguration(BaseModel):
     """``wflw:PATH``, ``synthface``, ``wflw-geometry:PATH``, ..."""
     format: str | None = None
     """Annotation format; None to detect it from the files."""
+    scheme: str | None = None
+    """Name or TOML file of the landmark scheme, for data sets without one of their own; None for the one that fits."""
     models: tuple[Annotated[ModelRequest, BeforeValidator(_request)], ...] = Field(min_length=1)
     decoders: tuple[str, ...] = ()
     """Decoder specs such as ``dark:kernel=17``; ``all`` selects every refinement rule whose inputs the network

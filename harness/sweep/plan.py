@@ -134,7 +134,9 @@ def make(configuration: SweepConfiguration, loaded: dict[int, models.Built] | No
     engines.check_spec(configuration.engine)
     given = _cards(configuration)
     cards = [_changed(card, configuration) for card in given]
-    dataset = datasets.load(configuration.data, format=configuration.format, limit=configuration.limit)
+    dataset = datasets.load(
+        configuration.data, format=configuration.format, limit=configuration.limit, scheme=configuration.scheme
+    )
     for subset in dataset.subsets:
         check_name(subset, f"{configuration.data}: the subset's name")
     normaliser_name = configuration.normaliser or dataset.default_normaliser

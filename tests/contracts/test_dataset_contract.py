@@ -72,7 +72,7 @@ FAULTS: dict[str, tuple[Callable[[Dataset], Dataset], str]] = {
 def test_each_fault_fails_its_check(tiny: Any, monkeypatch: pytest.MonkeyPatch, check: str) -> None:
     plant, message = FAULTS[check]
     good = datasets.load(f"wflw:{tiny.root}")
-    monkeypatch.setattr(datasets, "load", lambda spec: plant(good))
+    monkeypatch.setattr(datasets, "load", lambda spec, **_: plant(good))
     assert message in _failed("wflw:planted")[check]
 
 
@@ -102,7 +102,7 @@ def test_each_fault_fails_its_check(tiny: Any, monkeypatch: pytest.MonkeyPatch, 
 )
 def test_further_faults_are_found(tiny: Any, monkeypatch: pytest.MonkeyPatch, plant: Any, message: str) -> None:
     good = datasets.load(f"wflw:{tiny.root}")
-    monkeypatch.setattr(datasets, "load", lambda spec: plant(good))
+    monkeypatch.setattr(datasets, "load", lambda spec, **_: plant(good))
     assert any(message in detail for detail in _failed("wflw:planted").values())
 
 
@@ -110,5 +110,5 @@ def test_an_order_that_changes_is_found(tiny: Any, monkeypatch: pytest.MonkeyPat
     good = datasets.load(f"wflw:{tiny.root}")
     turned = replace(good, images=good.images[::-1])
     loads = iter([good, turned])
-    monkeypatch.setattr(datasets, "load", lambda spec: next(loads))
+    monkeypatch.setattr(datasets, "load", lambda spec, **_: next(loads))
     assert "another order" in _failed("wflw:planted")["two loads are equal"]

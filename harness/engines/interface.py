@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from nmebench.errors import InputError
+from nmebench.models.output_adapter import AdaptedNetwork
 
 __all__ = [
     "Engine",
@@ -19,6 +20,7 @@ __all__ = [
     "check_engine",
     "check_outputs",
     "checked_outputs",
+    "class_name",
     "plain_outputs",
 ]
 
@@ -71,6 +73,11 @@ class Engine(abc.ABC):
         when the returned function is called.
         """
         return partial(self, images)
+
+
+def class_name(module: nn.Module) -> str:
+    """Return the name of a network's own class, without the wrapper that converts its outputs, for messages."""
+    return type(module.module if isinstance(module, AdaptedNetwork) else module).__name__
 
 
 class TraceableModule(nn.Module):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from nmebench.engines.interface import Engine, TraceableModule
+from nmebench.engines.interface import Engine, TraceableModule, class_name
 from nmebench.errors import InputError
 
 __all__ = ["OnnxRuntimeEngine"]
@@ -66,7 +68,7 @@ class OnnxRuntimeEngine(Engine):
         example = torch.zeros(2, 3, *size)
         graph: Any = io.BytesIO()  # Any, because the exporter's annotation leaves out buffers
         try:
-            with warnings.catch_warnings(), torch.no_grad():
+            with warnings.catch_warnings(), torch.no_grad(), _without_log():
                 warnings.simplefilter("ignore")  # the tracer warns about every constant size
                 traceable(example)
                 names = traceable.names
@@ -86,7 +88,17 @@ class OnnxRuntimeEngine(Engine):
             session = onnxruntime.InferenceSession(graph.getvalue(), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # the exporter, its operators and the runtime raise errors of any class
             line = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-            raise InputError(
-                f"onnxruntime can't run {type(self._module).__name__}: {line}; use --engine torch"
-            ) from error
+            raise InputError(f"onnxruntime can't run {class_name(self._module)}: {line}; use --engine torch") from error
         return session, names
+
+
+@contextmanager
+def _without_log() -> Iterator[None]:
+    """Keep the exporter from printing the complete graph of a network that it can't export."""
+    # torch's own switch has no effect: torch.onnx turns the log on for each export.
+    log = torch._C._jit_onnx_log
+    torch._C._jit_onnx_log = lambda *_: None
+    try:
+        yield
+    finally:
+        torch._C._jit_onnx_log = log

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from nmebench.engines import model_cache
-from nmebench.engines.interface import Engine, TraceableModule
+from nmebench.engines.interface import Engine, TraceableModule, class_name
 from nmebench.errors import InputError
 
 __all__ = ["OpenVinoEngine"]
@@ -171,6 +171,14 @@ def _store(key: str | None, compiled: Any, names: tuple[str, ...]) -> str:
     return ""
 
 
+def _reason(error: Exception) -> str:
+    """The line of an error that tells the reason: the unknown operations, else the first line about the network."""
+    lines = [line.strip(" -") for line in str(error).splitlines() if line.strip()]
+    unknown = [line for line in lines if line.startswith("No conversion rule found")]
+    about = [line for line in lines if not line.startswith(("Check '", "Exception from ", "FrontEnd API failed"))]
+    return [*unknown, *about, *lines, type(error).__name__][0][:200]
+
+
 def _convert(module: nn.Module, size: tuple[int, int]) -> tuple[Any, tuple[str, ...]]:
     """The network as an OpenVINO model with an open batch size, and the names of its outputs."""
     from openvino.frontend import FrontEndManager
@@ -186,7 +194,8 @@ def _convert(module: nn.Module, size: tuple[int, int]) -> tuple[Any, tuple[str, 
             decoder = TorchScriptPythonDecoder(traced, example_input=(example,))
             network = frontend.convert(frontend.load(decoder))
     except Exception as error:  # the tracer, the frontend and its operators raise errors of any class
-        line = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-        raise InputError(f"openvino can't convert {type(module).__name__}: {line}; use --engine torch") from error
+        raise InputError(
+            f"openvino can't convert {class_name(module)}: {_reason(error)}; use --engine torch"
+        ) from error
     network.reshape({0: [-1, 3, *size]})
     return network, traceable.names

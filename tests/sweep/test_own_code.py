@@ -351,13 +351,22 @@ def test_all_networks_are_checked_before_the_first_one_runs(
     assert made == []
 
 
-def test_engine_that_cannot_convert_the_network(sweep: Callable[..., Run], tmp_path: Path) -> None:
+def test_engine_that_cannot_convert_the_network(
+    sweep: Callable[..., Run], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     pytest.importorskip("openvino")
     net = forward(f"return ({OUT}).to_sparse().to_dense() + torch.special.bessel_j0({OUT})")
     card = write(tmp_path / "own", {"net.py": net})
-    with pytest.raises(InputError, match=r"model 'mine': openvino can't convert .*; use --engine torch") as error:
-        sweep(card, out="run", engine="openvino")
-    assert "\n" not in str(error.value)
+    for engine in ("openvino", "auto"):
+        with pytest.raises(InputError) as error:
+            sweep(card, out=engine, engine=engine)
+        assert str(error.value) == (
+            "model 'mine': openvino can't convert MyNet: No conversion rule found for operations: "
+            "aten::special_bessel_j0, aten::to_dense, aten::to_sparse; use --engine torch"
+        )
+    with pytest.raises(InputError, match=r"model 'mine': onnxruntime can't run MyNet: .*aten::to_sparse.*engine torch"):
+        sweep(card, out="onnxruntime", engine="onnxruntime")
+    assert capfd.readouterr().out == ""
     assert sweep(card, out="torch", engine="torch")
 
 

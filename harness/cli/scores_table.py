@@ -24,6 +24,7 @@ from nmebench.scoring import (
     diverged_cells,
     setting_differences,
 )
+from nmebench.scoring.point_subsets import POINT_SUBSETS
 from nmebench.scoring.rescore import describe_rescore
 
 __all__ = ["SHORT", "print_scores", "print_sweep", "print_time", "scores_json", "sweep_json"]
@@ -44,10 +45,12 @@ def print_scores(run: Run, *, of: Path | None = None) -> None:
     subsets = in_table_order(record.dataset.counts)
     rates = [Metric.parse(name) for name in metric_names(record.thresholds) if name != NME]
     titles = tuple(metric.title for metric in rates)
-    head = ("model", "decoder", "flip", "box", *subsets, *titles)
-    title = f"{record.dataset.name}: {record.dataset.describe()}, NME in percent ({record.normaliser})"
     scores = {(row["cell"], row["subset"]): row for row in run.score_rows()}
-    body = table(title, *head, optional=titles[::-1], short=SHORT)
+    parts = [name for name in POINT_SUBSETS if any(f"nme_{name}" in row for row in scores.values())]
+    of_points = tuple(f"{name} points" for name in parts)
+    head = ("model", "decoder", "flip", "box", *subsets, *titles, *of_points)
+    title = f"{record.dataset.name}: {record.dataset.describe()}, NME in percent ({record.normaliser})"
+    body = table(title, *head, optional=(*of_points[::-1], *titles[::-1]), short=SHORT)
     for cell in record.cells:
         all_faces = scores[cell.id, "test"]
         body.add_row(
@@ -57,6 +60,7 @@ def print_scores(run: Run, *, of: Path | None = None) -> None:
             cell.box,
             *(f"{scores[cell.id, name]['nme']:.3f}" if (cell.id, name) in scores else "-" for name in subsets),
             *(_rate(metric, all_faces) for metric in rates),
+            *(f"{all_faces[f'nme_{name}']:.3f}" if all_faces[f"points_{name}"] else "-" for name in parts),
         )
     out = console()
     out.print(body)

@@ -15,6 +15,7 @@ from nmebench.metric_names import Metric, metric_names
 from nmebench.protocol import in_table_order
 from nmebench.runs.run_store import Run
 from nmebench.scoring.diverged import store_diverged
+from nmebench.scoring.point_subsets import point_columns, point_masks, point_nme, point_scores
 from nmebench.statistics import bootstrap
 
 __all__ = ["columns", "score", "subset_masks"]
@@ -22,10 +23,14 @@ __all__ = ["columns", "score", "subset_masks"]
 Array = NDArray[np.float64]
 
 
-def columns(thresholds: Iterable[float]) -> tuple[str, ...]:
+def columns(thresholds: Iterable[float], points: Iterable[str] = ()) -> tuple[str, ...]:
     """Return the columns of ``scores.csv`` of a run with these thresholds, percent.
 
     NME and FR are percent, AUC is a fraction; ``_low`` and ``_high`` are 95 % intervals.
+
+    Args:
+        thresholds: thresholds of FR and AUC, percent.
+        points: the columns on subsets of landmarks, from :func:`~nmebench.scoring.point_subsets.point_columns`.
 
     Example:
         >>> columns([8.0])[7:12]
@@ -44,6 +49,7 @@ def columns(thresholds: Iterable[float]) -> tuple[str, ...]:
         *values,
         "expected_faces",
         *(f"{name}_{end}" for name in names for end in ("low", "high")),
+        *points,
         "normaliser",
         "cell",
     )
@@ -112,6 +118,8 @@ def score(run: Run, *, resamples: int = 2000, seed: int = 0) -> pd.DataFrame:
     names = metric_names(record.thresholds)
     failures = [metric for metric in map(Metric.parse, names) if metric.kind == "fr"]
     rows: list[dict[str, Any]] = []
+    points = {cell.id: point_nme(run, cell.id) for cell in record.cells}
+    masks_of_points = point_masks(run)
     all_nme = np.array(list(per_face.values())).reshape(len(per_face), len(run.faces))
     for subset, mask in subset_masks(run).items():
         if not mask.any() or not per_face:
@@ -136,13 +144,16 @@ def score(run: Run, *, resamples: int = 2000, seed: int = 0) -> pd.DataFrame:
                     "expected_faces": record.dataset.expected.get(subset),
                     **{f"{name}_low": i.low[index] for name, i in intervals.items()},
                     **{f"{name}_high": i.high[index] for name, i in intervals.items()},
+                    **point_scores(points[cell.id], masks_of_points, mask),
                     "normaliser": record.normaliser,
                     "cell": cell.id,
                 }
             )
     order = {cell.id: index for index, cell in enumerate(record.cells)}
     rows.sort(key=lambda row: order[row["cell"]])  # the sort is stable: subsets keep their order
-    scores = pd.DataFrame(rows, columns=list(columns(record.thresholds))).astype({"expected_faces": "Int64"})
+    scores = pd.DataFrame(rows, columns=list(columns(record.thresholds, point_columns(run)))).astype(
+        {"expected_faces": "Int64"}
+    )
     run.write_scores(scores, per_face)
     store_diverged(run)
     return scores

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nmebench.printable import csv_text
 from nmebench.reports.render import markdown
 from nmebench.reports.render.text import DASH, display
+from nmebench.reports.sections.landmarks import LandmarkErrors
 from nmebench.reports.sections.scores import MetricTable, ScoreValue
 from nmebench.reports.sections.scores import section as score_tables
 from nmebench.reports.view import RunView
@@ -41,15 +41,14 @@ class Download:
     size: str
 
 
-def section(
-    view: RunView, tables: Sequence[MetricTable], landmarks: NDArray[np.float64] | None
-) -> tuple[Download, ...]:
+def section(view: RunView, tables: Sequence[MetricTable], landmarks: LandmarkErrors | None) -> tuple[Download, ...]:
     """The page's links.
 
     Args:
         view: the run.
         tables: the score tables, from :func:`nmebench.reports.sections.scores.section`.
-        landmarks: NME per cell and landmark, percent, ``[C, K]``; None leaves that file out.
+        landmarks: the NME by landmark, from :func:`nmebench.reports.sections.landmarks.section`; None leaves that file
+            out.
     """
     table = view.run.scores
     texts = {
@@ -167,11 +166,19 @@ def _description(run: Run) -> str:
     return text + ("; a partial set: not comparable with values for the full set" if partial else "")
 
 
-def landmark_csv(view: RunView, table: NDArray[np.float64]) -> str:
-    """NME by landmark, percent, as CSV: one row per cell, one column per landmark."""
+def landmark_csv(view: RunView, errors: LandmarkErrors) -> str:
+    """NME by landmark, percent, as CSV: one row per cell, one column per landmark.
+
+    Where the annotations tell visible from occluded landmarks, the column ``points`` says which ones a row counts; a
+    landmark without any has an empty cell.
+    """
     sink = io.StringIO()
     writer = csv.writer(sink, lineterminator="\n")
-    writer.writerow(["model", "decoder", "flip", "box", *(f"landmark_{i}" for i in range(table.shape[1]))])
+    columns = [f"landmark_{i}" for i in range(errors.table.shape[1])]
+    tables = {"all": errors.table, **{part.name: part.table for part in errors.points}}
+    writer.writerow(["model", "decoder", "flip", "box", *(["points"] if errors.points else []), *columns])
     for cell in view.cells:
-        writer.writerow([*map(csv_text, cell.names), *(f"{v:.4g}" for v in table[cell.index])])
+        for name, table in tables.items():
+            values = ("" if np.isnan(v) else f"{v:.4g}" for v in table[cell.index])
+            writer.writerow([*map(csv_text, cell.names), *([name] if errors.points else []), *values])
     return sink.getvalue()

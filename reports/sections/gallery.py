@@ -181,12 +181,13 @@ def _shrink(jpeg: bytes) -> str | None:
     return base64.b64encode(coded.tobytes()).decode("ascii") if done else None
 
 
-def section(view: RunView, *, pictures: bool = True) -> Gallery | None:
+def section(view: RunView, *, pictures: bool = True, share: int = 1) -> Gallery | None:
     """Lists, points and pictures; None without faces or cells.
 
     Args:
         view: the run.
         pictures: False leaves the pictures out.
+        share: number of runs that share the budgets.
     """
     faces = view.run.faces
     if not view.cells or not len(faces):
@@ -196,7 +197,7 @@ def section(view: RunView, *, pictures: bool = True) -> Gallery | None:
     for lengths in _LENGTHS:
         lists = _lists(view, lengths)
         needed = _needed(view, lists)
-        if sum(map(len, needed)) * bytes_per_face <= POINT_BUDGET:
+        if sum(map(len, needed)) * bytes_per_face <= POINT_BUDGET // share:
             break
     uses = Counter(face for members in needed for face in members)
     stored = view.run.thumbnails if pictures else None
@@ -207,7 +208,7 @@ def section(view: RunView, *, pictures: bool = True) -> Gallery | None:
     warps = {}
     for face, _ in sorted(uses.items(), key=lambda item: (-item[1], item[0])):
         warps[face], width, height = _frame(view, thumbnails, face)
-        picture = _shrink(thumbnails[face].jpeg) if face in thumbnails and spent < PICTURE_BUDGET else None
+        picture = _shrink(thumbnails[face].jpeg) if face in thumbnails and spent < PICTURE_BUDGET // share else None
         spent, with_picture = spent + len(picture or ""), with_picture + (picture is not None)
         shown[str(face)] = {
             "image": display(faces.image[face], 120),
@@ -219,7 +220,8 @@ def section(view: RunView, *, pictures: bool = True) -> Gallery | None:
             "picture": picture,
         }
     for entry, members, cell in zip(lists, needed, view.cells, strict=True):
-        predicted = view.run.landmarks(cell.id)
+        # A landmark without ground truth is drawn nowhere: both its places are outside the frame.
+        predicted = np.where(np.isnan(faces.landmarks), np.nan, view.run.landmarks(cell.id))
         entry["points"] = {
             str(face): pack_offsets(_warped(predicted[face], warps[face]), _warped(faces.landmarks[face], warps[face]))
             for face in members

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmebench import metrics
-from nmebench.reports.render.text import adaptive_number, display
+from nmebench.reports.render.text import DASH, adaptive_number, display
 from nmebench.reports.view import CellView, RunView
+from nmebench.scoring.point_subsets import point_masks, point_nme, point_scores
 
 __all__ = ["GroupRow", "LandmarkDot", "LandmarkErrors", "MeanFace", "mean_face", "per_landmark", "section"]
 
@@ -55,6 +56,21 @@ class GroupRow:
 
 
 @dataclass(frozen=True)
+class PointSubset:
+    """NME over the visible or the occluded landmarks, percent, of every cell."""
+
+    name: str
+    """``visible`` or ``occluded``."""
+    points: int
+    """Number of landmarks over all faces."""
+    values: tuple[float, ...]
+    """Mean over the faces that have such landmarks, by cell; NaN without any."""
+    texts: tuple[str, ...]
+    table: Array
+    """NME per cell and landmark, percent, ``[C, K]``."""
+
+
+@dataclass(frozen=True)
 class LandmarkErrors:
     """Mean faces on one scale, the scale's steps, and the table of groups."""
 
@@ -69,6 +85,8 @@ class LandmarkErrors:
     steps: tuple[str, ...]
     table: Array
     """NME per cell and landmark, percent, ``[C, K]``."""
+    points: tuple[PointSubset, ...] = ()
+    """Visible and occluded landmarks; empty where the annotations don't tell them apart."""
 
     @cached_property
     def viewbox(self) -> str:
@@ -76,17 +94,35 @@ class LandmarkErrors:
         return f"0 0 {_WIDTH:.0f} {self.height:.0f}"
 
 
-def per_landmark(view: RunView) -> Array:
-    """NME per cell and landmark, percent, ``[C, K]``."""
+def per_landmark(view: RunView, mask: NDArray[np.bool_] | None = None) -> Array:
+    """NME per cell and landmark, percent, ``[C, K]``.
+
+    Args:
+        view: the run.
+        mask: bool ``[N, K]``, the landmarks to count; None for all that are labelled.
+    """
     faces = view.run.faces
+    known = metrics.labelled(faces.landmarks) if mask is None else mask
     return np.stack(
         [
             metrics.nme_per_landmark(
-                metrics.point_errors(view.run.landmarks(cell.id), faces.landmarks), faces.normaliser
+                metrics.point_errors(view.run.landmarks(cell.id), faces.landmarks), faces.normaliser, known
             )
             for cell in view.cells
         ]
     )
+
+
+def _point_subsets(view: RunView) -> tuple[PointSubset, ...]:
+    masks = point_masks(view.run)
+    everyone = np.ones(len(view.run.faces), bool)
+    scores = [point_scores(point_nme(view.run, cell.id), masks, everyone) for cell in view.cells]
+    found = []
+    for name, mask in masks.items():
+        values = tuple(float(score[f"nme_{name}"]) for score in scores)
+        texts = tuple(adaptive_number(value) if np.isfinite(value) else DASH for value in values)
+        found.append(PointSubset(name, int(mask.sum()), values, texts, per_landmark(view, mask)))
+    return tuple(found)
 
 
 def mean_face(landmarks: Array, centre: Array, size: Array) -> Array:
@@ -134,6 +170,7 @@ def section(view: RunView) -> LandmarkErrors | None:
         height=round(float(2 * _MARGIN + extent[1] * scale), 1),
         steps=tuple(f"{high * i / _STEPS:.2g}–{high * (i + 1) / _STEPS:.2g}" for i in range(_STEPS)),
         table=table,
+        points=_point_subsets(view),
     )
 
 

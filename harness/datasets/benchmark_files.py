@@ -182,7 +182,8 @@ def _read_list(benchmark: Benchmark, path: Path, root: Path, format: str | None,
     subsets: dict[str, NDArray[np.bool_]] = {split: np.ones(len(faces.images), dtype=np.bool_)}
     files = [digest]
     if faces.subsets is not None:
-        subsets |= named_subsets(faces, split, place)
+        named = named_subsets(faces, split, place)
+        subsets |= {name: named[name] for name in (*benchmark.expected(split), *named) if name in named}
     elif faces.attributes is not None:
         subsets |= {subset: faces.attributes[:, column] for column, subset in enumerate(ATTRIBUTES)}
     elif split == "test":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -73,7 +73,22 @@ def check(run: Run, *, published: bool = True) -> Verdict:
             tables += declared_tables(run)
         for table in tables:
             rows.extend(_table_rows(run, model, table, masks))
-    return Verdict(rows=tuple(rows))
+    return Verdict(rows=tuple(_with_other_tables(rows)))
+
+
+def _with_other_tables(rows: Sequence[VerdictRow]) -> Iterator[VerdictRow]:
+    """Yield the rows; a deviating one also names the tables of the same network that print another number."""
+    for row in rows:
+        others = [
+            f"{other.table} has {other.reported_text}"
+            for other in rows
+            if (other.model, other.dataset, other.metric, other.subset)
+            == (row.model, row.dataset, row.metric, row.subset)
+            and other.reported != row.reported
+        ]
+        if row.status == "deviates" and others:
+            row = row.model_copy(update={"reason": f"{row.reason}; {', '.join(others)}"})
+        yield row
 
 
 def _table_rows(

@@ -64,7 +64,7 @@ class Source(BaseModel):
     page: str = ""
     """Web page that offers the file."""
     before: str = ""
-    """What the user must do with the downloaded parts before `nmebench data add`."""
+    """The step between the download of the parts and `nmebench data add`."""
     found: tuple[str, ...] = ()
     """Public pages that name the address."""
     max_bytes: int = Field(gt=0)
@@ -139,7 +139,7 @@ class Sources(Mapping[str, Source]):
         self._sources = dict(sources)
         self.groups = dict(groups)
         self.by_hand = dict(by_hand)
-        """By name, what the user must get and place without a command."""
+        """By name, the files that the user must get and place without a command."""
         self.weights_notice = weights_notice
 
     def __getitem__(self, name: str) -> Source:

@@ -260,3 +260,18 @@ def test_range_includes_its_lower_end_only(make_run, measured, status):
 def test_damaged_card_is_named(make_run, nme, damage):
     with pytest.raises(InputError, match=r"run\.json: damaged \(the card of net: "):
         check(make_run({DARK: nme}, cards={"net": {"name": "net", **damage}}))
+
+
+def test_a_deviation_names_the_other_table_of_the_network(make_run):
+    """mmpose 0.x and 1.x print different numbers for one checkpoint; at most one of them can be reproduced."""
+    tables = {"0.x": table(nme={"test": 3.40}), "1.x": table(nme={"test": 3.48})}
+    old, new = check(make_run({DARK: 3.48}, cards=card(tables))).rows
+    assert (old.status, new.status) == ("deviates", "reproduced")
+    assert old.reason == "0.080 points above the reported value; 1.x has 3.48"
+    assert new.reason == "within the allowed range"
+
+
+def test_tables_that_agree_are_not_named(make_run):
+    tables = {"0.x": table(nme={"test": 3.4}), "1.x": table(nme={"test": 3.4})}
+    rows = check(make_run({DARK: 3.0}, cards=card(tables))).rows
+    assert [row.reason for row in rows] == 2 * ["0.400 points below the reported value"]

@@ -117,10 +117,11 @@ def schemes(scheme: Own = None, as_json: Json = False) -> None:
 @app.command()
 def normalisers(scheme: Own = None, as_json: Json = False) -> None:
     """List the normalisers of each landmark scheme, for --normaliser."""
-    body = table("normalisers", "scheme", "normaliser", "default")
+    body = table("normalisers", "scheme", "normaliser", "default", "length")
     for found in _schemes(scheme):
         for normaliser in found.normalisers:
-            body.add_row(found.name, normaliser, "yes" if normaliser == found.default_normaliser else "")
+            default = "yes" if normaliser == found.default_normaliser else ""
+            body.add_row(found.name, normaliser, default, found.normalisers[normaliser].length)
     _print(body, as_json=as_json)
 
 

@@ -24,6 +24,15 @@ MAX_BYTES = 1 << 20
 """Size limit of a scheme's file."""
 
 
+_LENGTHS = {
+    "box-size": "sqrt(w h) of the landmarks' extents",
+    "box-diagonal": "sqrt(w^2 + h^2) of the landmarks' extents",
+    "box-height": "h of the landmarks' extents",
+    "annotated-box": "side of the annotated square box",
+    "annotated-box-size": "sqrt(w h) of the annotated box",
+}
+
+
 class Normaliser(NamedTuple):
     """A length that a face's landmark errors are divided by."""
 
@@ -36,6 +45,19 @@ class Normaliser(NamedTuple):
     second: tuple[int, ...]
     source: str
     """The paper or code that defines it."""
+
+    @property
+    def length(self) -> str:
+        """The length in words.
+
+        Example:
+            >>> Normaliser("box-size", (), (), "").length
+            "sqrt(w h) of the landmarks' extents"
+        """
+        if self.kind == "distance":
+            ends = (", ".join(map(str, points)) for points in (self.first, self.second))
+            return " to ".join(f"landmark{'s' if ',' in end else ''} {end}" for end in ends)
+        return _LENGTHS[self.kind]
 
 
 @dataclass(frozen=True)

@@ -201,9 +201,7 @@ def test_a_length_of_zero_is_refused(tmp_path: Path) -> None:
     truth[1, 42:48] -= truth[1, 42:48].mean(0) - truth[1, 36:42].mean(0)
     np.savez(tmp_path / "truth.npz", landmarks=truth)
     run = store_predictions(tmp_path / "truth.npz", f"landmarks:{tmp_path}/truth.npz", tmp_path / "RUN", name="mine")
-    with pytest.raises(
-        InputError, match=r"inter-pupil length is .* px on face 1 \(line 2, .*without a length: 1\)"
-    ):
+    with pytest.raises(InputError, match=r"inter-pupil length is .* px on face 1 \(line 2, .*without a length: 1\)"):
         rescore(run, tmp_path / "OTHER", normaliser="inter-pupil")
 
 

@@ -17,7 +17,14 @@ from nmebench.datasets.locate import existing_name
 from nmebench.datasets.plausibility import suspect_notes
 from nmebench.datasets.readers.fields import with_slashes
 from nmebench.datasets.readers.rows import AnnotatedFaces
-from nmebench.datasets.unlabelled import check_placeholders, keep_faces, leave_out_notes, measurable
+from nmebench.datasets.unlabelled import (
+    check_labelled,
+    check_placeholders,
+    decode_signs,
+    keep_faces,
+    leave_out_notes,
+    measurable,
+)
 from nmebench.errors import InputError
 from nmebench.files import FileHash
 from nmebench.geometry.scheme import Scheme, normaliser
@@ -65,6 +72,10 @@ def assemble(benchmark: Benchmark, found: FoundFaces, *, root: Path, spec: str, 
         InputError: a face can't be scored.
     """
     image_root, name = found.image_root, found.files[0].name
+    if benchmark.signs:
+        found = replace(found, faces=decode_signs(found.faces))
+    if benchmark.unlabelled == "refuse":
+        check_labelled(found.faces.landmarks, found.where)
     check_placeholders(found.faces.landmarks, found.where)
     usual = benchmark.normaliser or benchmark.landmark_scheme.default_normaliser
     keep = measurable(found.faces.landmarks, benchmark.landmark_scheme, usual)
@@ -76,7 +87,7 @@ def assemble(benchmark: Benchmark, found: FoundFaces, *, root: Path, spec: str, 
         faces, subsets = keep_faces(faces, keep), {subset: mask[keep] for subset, mask in subsets.items()}
     notes += _note_repeated_faces(faces, name)
     if split == "test":
-        _check_normaliser(faces, benchmark.landmark_scheme, replace(found, faces=faces).where)
+        _check_normaliser(faces, benchmark.landmark_scheme, usual, replace(found, faces=faces).where)
     pictures = cofw_files.picture_file(benchmark, root, split, faces.images, found.format)
     if pictures is not None:
         image_root, faces = pictures.folder, replace(faces, images=pictures.images)
@@ -149,16 +160,16 @@ def _note_repeated_faces(faces: AnnotatedFaces, name: str) -> list[str]:
     return [f"{name}: lines that repeat a face: {repeated}; each counts"] if repeated else []
 
 
-def _check_normaliser(faces: AnnotatedFaces, scheme: Scheme, where: Callable[[int], str]) -> None:
-    """Raise an InputError for a face whose default normaliser is zero, for schemes that measure it on the landmarks."""
-    rule = scheme.normalisers[scheme.default_normaliser]
-    if rule.kind != "distance":
+def _check_normaliser(faces: AnnotatedFaces, scheme: Scheme, usual: str, where: Callable[[int], str]) -> None:
+    """Raise an InputError for a face whose usual normaliser is 0, unless the annotations give it."""
+    rule = scheme.normalisers[usual]
+    if rule.kind == "annotated-box":
         return
-    lengths = normaliser(scheme, faces.landmarks)
+    lengths = normaliser(scheme, faces.landmarks, usual)
     if not (lengths > 0).all():
         face = int(np.argmin(lengths))
         first, second = (", ".join(map(str, points)) for points in (rule.first, rule.second))
+        between = f" (between landmarks {first} and {second})" if rule.kind == "distance" else ""
         raise InputError(
-            f"{where(face)}: the {scheme.default_normaliser} length "
-            f"(between landmarks {first} and {second}) is 0: the NME of this face is undefined; correct or remove it"
+            f"{where(face)}: the {usual} length{between} is 0: the NME of this face is undefined; correct or remove it"
         )

@@ -62,6 +62,8 @@ class Benchmark(BaseModel):
     """True if the release has fractions of px, so that whole numbers are a rounded copy."""
     unlabelled: Literal["refuse", "exclude"] = "refuse"
     """Landmarks without a position: an error, or left out of the face's scores and box."""
+    signs: bool = False
+    """True for MERL-RAV's sign code: -x, -y is an occluded landmark at x, y, and -1, -1 one without a position."""
     occlusion: bool = False
     """True if the annotations tell occluded from visible landmarks. Both count; their NMEs are also reported apart."""
     files: Mapping[str, Mapping[str, FileName]]

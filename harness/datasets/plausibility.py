@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SUSPECT", "are_fractions", "placeholders", "suspect_notes"]
+__all__ = ["SUSPECT", "are_fractions", "placeholders", "signed", "suspect_notes"]
 
 SUSPECT: Final = "suspect: "
 """The beginning of a note about input that is probably wrong, such as landmarks in another unit.
@@ -46,6 +46,34 @@ def placeholders(landmarks: NDArray[np.float64]) -> NDArray[np.bool_]:
                 continue
             distance = np.linalg.norm(others - position, axis=1).min()
             found[face] |= exact[face] & (distance > 0.5 * np.ptp(others, axis=0).max())
+    return found
+
+
+def signed(landmarks: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which landmarks ``[N, K]`` are negative where their positive position is on the face.
+
+    MERL-RAV writes an occluded landmark at x, y as -x, -y.
+
+    Args:
+        landmarks: ``[N, K, 2]`` image px.
+
+    Example:
+        >>> signed(np.array([[[40.0, 40.0], [60.0, 40.0], [50.0, 60.0], [-45.0, -50.0]]])).tolist()
+        [[False, False, False, True]]
+    """
+    with np.errstate(invalid="ignore"):
+        negative = (landmarks < 0).all(axis=2)
+    found = np.zeros(negative.shape, np.bool_)
+    for face in np.flatnonzero(negative.any(axis=1)):
+        others = landmarks[face][~negative[face] & ~np.isnan(landmarks[face]).any(axis=1)]
+        if len(others) < 2:
+            continue
+        low, high = others.min(axis=0), others.max(axis=0)
+        reach = (high - low).max() / 2
+        positive = -landmarks[face]
+        inside = ((positive >= low - reach) & (positive <= high + reach)).all(axis=1)
+        away = (landmarks[face] < low - reach).any(axis=1)
+        found[face] = negative[face] & inside & away
     return found
 
 

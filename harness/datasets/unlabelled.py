@@ -14,12 +14,20 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nmebench.datasets.plausibility import placeholders
+from nmebench.datasets.plausibility import placeholders, signed
 from nmebench.datasets.readers.rows import AnnotatedFaces
 from nmebench.errors import InputError
 from nmebench.geometry.scheme import Scheme, normaliser
 
-__all__ = ["check_placeholders", "keep_faces", "leave_out_notes", "measurable", "placeholder_message"]
+__all__ = [
+    "check_labelled",
+    "check_placeholders",
+    "decode_signs",
+    "keep_faces",
+    "leave_out_notes",
+    "measurable",
+    "placeholder_message",
+]
 
 
 def placeholder_message(landmarks: NDArray[np.float64], found: NDArray[np.bool_]) -> str:
@@ -42,12 +50,49 @@ def placeholder_message(landmarks: NDArray[np.float64], found: NDArray[np.bool_]
     )
 
 
+def check_labelled(landmarks: NDArray[np.float64], where: Callable[[int], str]) -> None:
+    """Check that every landmark has a position.
+
+    Args:
+        landmarks: ``[N, K, 2]`` image px; NaN for landmarks that are not labelled.
+        where: returns file and line of a face by its position.
+
+    Raises:
+        InputError: a face has landmarks without one; the message names the first.
+    """
+    missing = np.isnan(landmarks).any(axis=2)
+    faces = np.flatnonzero(missing.any(axis=1))
+    if len(faces):
+        face = int(faces[0])
+        raise InputError(
+            f"{where(face)}: landmark {int(np.argmax(missing[face]))} is not labelled ({int(missing[face].sum())} of "
+            f"{missing.shape[1]} landmarks): the NME counts all of them; label them, remove the face, or write "
+            'unlabelled = "exclude" in the definition of a data set of your own'
+        )
+
+
+def decode_signs(faces: AnnotatedFaces) -> AnnotatedFaces:
+    """Return faces whose signs say which landmarks are occluded or not labelled, with these facts beside them.
+
+    Source: the README of abhi1kumar/MERL-RAV_dataset.
+
+    Args:
+        faces: landmarks at (-1, -1) have no position, and others with two negative coordinates are occluded.
+    """
+    raw = faces.landmarks
+    unlabelled = (raw == -1).all(axis=2)
+    occluded = (raw < 0).all(axis=2) & ~unlabelled
+    landmarks = np.where(occluded[..., None], -raw, raw)
+    landmarks[unlabelled] = np.nan
+    return replace(faces, landmarks=landmarks, occluded=occluded)
+
+
 def check_placeholders(
     landmarks: NDArray[np.float64],
     where: Callable[[int], str],
     way_out: str = "label them or remove the face",
 ) -> None:
-    """Check that no landmark has the position that files write for one that is not labelled.
+    """Check that no landmark has the position that files write for one that is occluded or not labelled.
 
     Args:
         landmarks: ``[N, K, 2]`` image px.
@@ -57,6 +102,14 @@ def check_placeholders(
     Raises:
         InputError: a face has such landmarks; the message names the first one.
     """
+    negative = signed(landmarks)
+    if negative.any():
+        face, point = (int(index) for index in np.argwhere(negative)[0])
+        x, y = landmarks[face, point]
+        raise InputError(
+            f"{where(face)}: landmark {point} is ({x:g}, {y:g}), and ({-x:g}, {-y:g}) is on the face: MERL-RAV marks "
+            "occluded landmarks by their sign; define the data set with signs = true"
+        )
     found = placeholders(landmarks)
     faces = np.flatnonzero(found.any(axis=1))
     if len(faces):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nmebench.datasets.plausibility import are_fractions, placeholders
+from nmebench.datasets.plausibility import are_fractions, placeholders, signed
 from nmebench.datasets.readers.rows import AnnotatedFaces
 from nmebench.datasets.unlabelled import placeholder_message
 from nmebench.datasets.verify.report import Collector
@@ -58,6 +58,8 @@ def check_faces(faces: AnnotatedFaces, scheme: Scheme, name: str, into: Collecto
             for face in np.flatnonzero(found.any(axis=1))
         ],
     )
+    message = "landmarks are negative and their positive positions are on the face: MERL-RAV's sign code?"
+    into.add_lines("error", "signs", name, _lines(lines, signed(points).any(axis=1), message))
     if are_fractions(points):
         into.add("error", "unit", name, None, "no face is larger than 2 px: fractions of the image instead of px?")
     extent = np.asarray((np.fmax.reduce(points, axis=1) - np.fmin.reduce(points, axis=1)).max(axis=1))

@@ -20,6 +20,7 @@ from nmebench.datasets.readers.cofw_numbers import spiga_picture
 from nmebench.datasets.readers.rows import AnnotatedFaces, AnnotationRow, Entry, gather
 from nmebench.datasets.readers.text import read_text
 from nmebench.datasets.spiga_subsets import spiga_subsets
+from nmebench.datasets.unlabelled import decode_signs
 from nmebench.datasets.verify.across_files import check_counts, check_formats, check_leak, check_subsets
 from nmebench.datasets.verify.annotations import Annotations, find_annotations, relative_name
 from nmebench.datasets.verify.content import check_content, check_name, declared_sizes
@@ -130,6 +131,8 @@ def _check(benchmark: Benchmark, name: str, opened: Callable[[], Annotations], i
     if faces is None:
         into.add("error", "no-faces", name, None, "no line of the file can be used")
         return None
+    if benchmark.signs:
+        faces = decode_signs(faces)
     check_faces(faces, scheme, name, into, fractions=benchmark.fractions)
     check_order(faces, scheme, name, into)
     check_boxes(faces, name, into, landmark_boxes_only=benchmark.landmark_boxes)

@@ -48,6 +48,7 @@ def section(view: RunView) -> Neighbours | None:
         for row in published.load()
         if row.dataset == dataset.name
         and "test" in row.nme
+        and not row.doubt("nme", "test")
         and row.protocol.space is None
         and row.protocol.normaliser in (None, view.run.record.normaliser)
     ]
@@ -73,7 +74,7 @@ def obstacle(view: RunView, candidates: Sequence[PublishedRow]) -> str:
         return f"this run measured {display(dataset.name, 40)}; published rows are known for {sentence_list(measured)}"
     if all(cell.mapping for cell in view.cells):
         mappings = sentence_list(list(dict.fromkeys(cell.mapping for cell in view.cells)))
-        return f"the networks were measured through the mapping {mappings}, and published ones give the landmarks"
+        return f"the networks were measured through the mapping {mappings}, and published ones are of this scheme"
     if not dataset.complete:
         return f"this run has {display(dataset.describe(), 80)}, and published values are for the full set"
     return ""

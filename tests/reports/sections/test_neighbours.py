@@ -26,7 +26,9 @@ def test_other_data_set_is_not_comparable(make_report_run: Callable[..., Run], t
     view = RunView(Run(run.path, run.record.model_copy(update={"dataset": dataset})))
     found = neighbours.section(view)
     assert found is not None
-    assert found.obstacle == "this run measured drawn; published rows are known for wflw"
+    assert found.obstacle == (
+        "this run measured drawn; published rows are known for 300w, 300w-private, aflw, cofw, cofw68, lapa and wflw"
+    )
 
 
 def test_neighbours_of_a_full_set_enclose_the_measured_number(small_run: Run) -> None:

@@ -162,7 +162,9 @@ def _flags(archive: NpzArchive, landmarks: NDArray[Any], name: str, key: str) ->
     Raises:
         InputError: one is not bool ``[N, K]``.
     """
-    flags = {one: archive.read(one) for one in ("labelled", "occluded") if one in archive.names}
+    flags: dict[str, NDArray[np.bool_]] = {
+        one: archive.read(one) for one in ("labelled", "occluded") if one in archive.names
+    }
     for one, array in flags.items():
         if array.dtype != np.bool_ or array.shape != landmarks.shape[:2]:
             expected = list(landmarks.shape[:2])

@@ -62,7 +62,7 @@ def signed(landmarks: NDArray[np.float64]) -> NDArray[np.bool_]:
         [[False, False, False, True]]
     """
     with np.errstate(invalid="ignore"):
-        negative = (landmarks < 0).all(axis=2)
+        negative = np.asarray((landmarks < 0).all(axis=2), np.bool_)
     found = np.zeros(negative.shape, np.bool_)
     for face in np.flatnonzero(negative.any(axis=1)):
         others = landmarks[face][~negative[face] & ~np.isnan(landmarks[face]).any(axis=1)]

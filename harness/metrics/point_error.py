@@ -56,5 +56,5 @@ def labelled(truth: ArrayLike) -> NDArray[np.bool_] | None:
         >>> labelled([[[1.0, 2.0], [3.0, 4.0]]]) is None
         True
     """
-    known: NDArray[np.bool_] = ~np.isnan(np.asarray(truth, np.float64)).any(axis=-1)
+    known = np.asarray(~np.isnan(np.asarray(truth, np.float64)).any(axis=-1), np.bool_)
     return None if known.all() else known

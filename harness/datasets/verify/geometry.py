@@ -59,7 +59,7 @@ def check_faces(faces: AnnotatedFaces, scheme: Scheme, name: str, into: Collecto
         ],
     )
     message = "landmarks are negative and their positive positions are on the face: MERL-RAV's sign code?"
-    into.add_lines("error", "signs", name, _lines(lines, signed(points).any(axis=1), message))
+    into.add_lines("error", "signs", name, _lines(lines, np.asarray(signed(points).any(axis=1)), message))
     if are_fractions(points):
         into.add("error", "unit", name, None, "no face is larger than 2 px: fractions of the image instead of px?")
     extent = np.asarray((np.fmax.reduce(points, axis=1) - np.fmin.reduce(points, axis=1)).max(axis=1))

@@ -69,7 +69,7 @@ def fit(shape: Array, faces: Array) -> Fit:
         [True]
     """
     source = np.concatenate([shape, np.ones((len(shape), 1))], axis=1)
-    known = ~np.isnan(faces).any(axis=2)
+    known = np.asarray(~np.isnan(faces).any(axis=2), np.bool_)
     weights = known[..., None].astype(np.float64)
     left = np.einsum("nki,kj->nij", source * weights, source)
     right = np.einsum("nki,nkd->nid", source * weights, np.where(known[..., None], faces, 0.0))

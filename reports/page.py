@@ -40,9 +40,22 @@ from nmebench.reports.sections import (
 from nmebench.reports.view import RunView
 from nmebench.runs.run_store import Run
 
-__all__ = ["Section", "assemble", "html", "write", "write_page"]
+__all__ = [
+    "RunSections",
+    "Section",
+    "assemble",
+    "assemble_page",
+    "html",
+    "render",
+    "sections_of",
+    "write",
+    "write_page",
+]
 
-_SCRIPTS = ("core", "theme", "sort", "ced", "gallery", "keys", "filters", "print")
+_SCRIPTS = ("core", "theme", "print")
+"""Scripts of the page."""
+_PART_SCRIPTS = ("part", "sort", "ced", "gallery", "keys", "filters")
+"""Scripts that run once for each run of the page."""
 
 
 @dataclass(frozen=True)
@@ -71,30 +84,62 @@ def _json(value: Any) -> Markup:
 
 
 def assemble(sections: Sequence[Section], *, title: str, subtitle: str, version: str, data: Mapping[str, Any]) -> str:
-    """Put sections together as a page with inline styles and script.
+    """Put sections together as a page; see :func:`assemble_page`."""
+    nav = [(section.id, section.nav) for section in sections]
+    return assemble_page(render(sections), nav, title=title, subtitle=subtitle, version=version, data=data)
+
+
+def render(sections: Sequence[Section], *, of_run: bool = False) -> Markup:
+    """Render sections as HTML.
+
+    Args:
+        sections: parts of the page in order.
+        of_run: their names begin with that of the run, whose heading has the id ``h-run``.
+    """
+    template = environment().get_template("sections.html.j2")
+    return Markup(template.render(sections=sections, of_run=of_run))  # noqa: S704 - it escapes
+
+
+def assemble_page(
+    body: Markup,
+    nav: Sequence[tuple[str, str]],
+    *,
+    title: str,
+    subtitle: str,
+    version: str,
+    data: Mapping[str, Any],
+    stylesheets: Sequence[str] = ("page.css",),
+) -> str:
+    """Put the parts of a page together, with inline styles and script.
 
     A content security policy keeps every other script from running and every other resource from loading.
 
     Args:
-        sections: parts of the page in order.
+        body: the sections.
+        nav: anchors of sections and their names in the navigation.
         title: heading and document title.
         subtitle: line below the heading.
         version: version of nmebench; empty leaves it out.
         data: data for the page's script, as JSON.
+        stylesheets: names of the page's stylesheets in ``assets``.
     """
-    script = "(() => {\n'use strict';\n" + "\n".join(asset(f"{name}.js") for name in _SCRIPTS) + "\n})();"
+    scripts = {name: asset(f"{name}.js") for name in (*_SCRIPTS, *_PART_SCRIPTS)}
+    of_parts = "\n".join(scripts[name] for name in _PART_SCRIPTS)
+    of_page = "\n".join(scripts[name] for name in _SCRIPTS)
+    script = f"(() => {{\n'use strict';\n{of_page}\nfor (const data of parts) {{\n{of_parts}\n}}\n}})();"
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     return (
         environment()
         .get_template("page.html.j2")
         .render(
-            sections=sections,
+            body=body,
+            nav=nav,
             title=title,
             subtitle=subtitle,
             version=version,
             script_hash=f"'sha256-{digest}'",
             script=Markup(script),  # noqa: S704 - a file of this package
-            **styles("page.css"),
+            **styles(*stylesheets),
             data_json=_json(data),
         )
         + "\n"
@@ -125,13 +170,57 @@ def html(
     Raises:
         InputError: the run has no scores, or one of its files or the baseline is missing or damaged.
     """
+    parts = sections_of(run, pictures=pictures, timings=timings, baseline=baseline, baseline_name=baseline_name)
+    return assemble(
+        parts.sections,
+        title=_title(parts.view),
+        subtitle="",
+        version=display(run.record.provenance.nmebench, 40),
+        data=parts.data,
+    )
+
+
+@dataclass(frozen=True)
+class RunSections:
+    """The sections of one run."""
+
+    view: RunView
+    sections: tuple[Section, ...]
+    """Those that have content."""
+    answers: answers.Answers
+    data: Mapping[str, Any]
+    """Data for the scripts of the sections."""
+
+
+def sections_of(
+    run: Run,
+    *,
+    pictures: bool = True,
+    timings: bool = False,
+    baseline: Baseline | None = None,
+    baseline_name: str = "",
+    share: int = 1,
+) -> RunSections:
+    """Make the sections of a run; see :func:`html`.
+
+    Args:
+        run: a scored run.
+        pictures: False leaves the pictures of the faces out.
+        timings: True adds times and the machine.
+        baseline: an earlier run to compare with.
+        baseline_name: its name.
+        share: number of runs that share the page's budget for pictures and predictions.
+
+    Raises:
+        InputError: the run has no scores, or one of its files or the baseline is missing or damaged.
+    """
     view = RunView(run)
     score_tables = scores.section(view)
     best = scores.best(score_tables)
     curves = ced.section(view)
     by_landmark = landmarks.section(view)
-    faces = gallery.section(view, pictures=pictures)
-    files = downloads.section(view, score_tables, by_landmark.table if by_landmark else None)
+    faces = gallery.section(view, pictures=pictures, share=share)
+    files = downloads.section(view, score_tables, by_landmark)
     score_data = {"tables": score_tables, "filters": _filters(view), "constant": view.constant}
     reported = verdict.summary(view)
     near = neighbours.section(view)
@@ -157,12 +246,11 @@ def html(
         Section("downloads", "Downloads", "Downloads", "downloads", files, half=True),
         Section("provenance", "Provenance", "Provenance", "provenance", provenance.section(view, timings=timings)),
     ]
-    return assemble(
-        [section for section in sections if section.data],
-        title=_title(view),
-        subtitle="",
-        version=display(run.record.provenance.nmebench, 40),
-        data={
+    return RunSections(
+        view,
+        tuple(section for section in sections if section.data),
+        first,
+        {
             "cells": _script_cells(view),
             "ced": curves.data if curves else None,
             "gallery": faces.data if faces else None,

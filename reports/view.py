@@ -70,7 +70,7 @@ class CellView:
     mixed: bool = False
     """True if a preset decoded heatmaps of another grid; such a cell is labelled and never ranked."""
     mapping: str = ""
-    """``wflw98 -> ibug68`` for a network of another scheme than the data set's; the cell is labelled with it."""
+    """``wflw98 → ibug68`` for a network of another scheme than the data set's; the cell is labelled with it."""
     diverged: str = ""
     """``diverged on 8 faces``, or empty. A diverged cell is named and takes part in no rank, tie, scale or shading."""
 
@@ -167,7 +167,7 @@ class RunView:
                 series=series.index(getattr(c, key)),
                 differing=differing,
                 mixed=c.mixed,
-                mapping=c.mapping.label if c.mapping else "",
+                mapping=c.mapping.label.replace("->", "→") if c.mapping else "",
                 diverged=self.diverged[c.id].text if c.id in self.diverged else "",
             )
             for i, c in enumerate(records)

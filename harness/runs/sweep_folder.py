@@ -199,6 +199,8 @@ class SweepWriter:
                 "give another folder with -o, or remove the old one"
             )
         (self.path / INDEX).unlink()
+        if (self.path / "report.html").is_file():
+            (self.path / "report.html").unlink()
 
     def finished(self, folder: str, key: str) -> bool:
         """Return True if a run was finished by an earlier attempt with the same key."""

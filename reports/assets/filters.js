@@ -12,7 +12,8 @@
         visible[i] = Object.entries(allowed).every(([name, values]) => values.has(cell[name]));
       });
       for (const row of all("tr[data-cell]")) row.hidden = !visible[Number(row.dataset.cell)];
-      for (const body of all("table.grouped tbody, #decoders tbody")) {
+      const decoders = byId("decoders");
+      for (const body of [...all("table.grouped tbody"), ...(decoders ? all("tbody", decoders) : [])]) {
         const rows = all("tr[data-cell]", body);
         body.hidden = rows.length > 0 && rows.every((row) => row.hidden);
       }

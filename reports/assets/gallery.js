@@ -7,7 +7,7 @@ if (data.gallery && byId("gallery")) {
   const cellChoice = byId("g-cell");
   const subsetChoice = byId("g-subset");
   const otherChoice = byId("g-other");
-  const kinds = all('input[name="kind"]');
+  const kinds = all('input[name$="kind"]');
   const dialog = byId("g-dialog");
   const option = (i) => make("option", cells[i].label, { value: i });
   const group = (name, numbers) => {
@@ -137,7 +137,7 @@ if (data.gallery && byId("gallery")) {
       holder.classList.toggle(`no-${event.target.value}`, !event.target.checked);
     }
   });
-  document.addEventListener("click", (event) => {
+  home.addEventListener("click", (event) => {
     const link = event.target.closest("a[data-show]");
     if (!link) return;
     event.preventDefault();

@@ -1,6 +1,6 @@
 // The navigation marks the section in view.
 {
-  const links = new Map(all(".sections a").map((link) => [link.hash.slice(1), link]));
+  const links = new Map(Array.from(document.querySelectorAll(".sections a")).map((link) => [link.hash.slice(1), link]));
   const watch = new IntersectionObserver((entries) => {
     for (const entry of entries) {
       if (!entry.isIntersecting) continue;
@@ -9,5 +9,5 @@
       if (link) link.setAttribute("aria-current", "true");
     }
   }, { rootMargin: "-20% 0px -75% 0px" });
-  for (const section of all("main > section")) watch.observe(section);
+  for (const section of document.querySelectorAll("main > section")) watch.observe(section);
 }

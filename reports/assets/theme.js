@@ -1,6 +1,6 @@
 // The button that switches between light and dark. By default the page follows the system.
 {
-  const button = byId("theme");
+  const button = document.getElementById("theme");
   const root = document.documentElement;
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const now = () => root.dataset.theme || (dark.matches ? "dark" : "light");

@@ -19,16 +19,16 @@ def asset(name: str) -> str:
     return resources.files("nmebench.reports").joinpath("assets", name).read_text(encoding="utf-8").strip()
 
 
-def styles(name: str) -> dict[str, Markup]:
+def styles(*names: str) -> dict[str, Markup]:
     """Return a page's styles for its template: ``light`` and ``dark`` colours, and ``css`` with the rules of all pages.
 
     Args:
-        name: the page's own stylesheet in ``assets``.
+        names: the page's own stylesheets in ``assets``.
     """
     return {
         "light": Markup(asset("theme-light.css")),  # noqa: S704 - files of this package
         "dark": Markup(asset("theme-dark.css")),  # noqa: S704
-        "css": Markup(f"{asset('base.css')}\n{asset(name)}"),  # noqa: S704
+        "css": Markup("\n".join(map(asset, ("base.css", *names)))),  # noqa: S704
     }
 
 

@@ -188,8 +188,11 @@ def _kind(table: str, source: str) -> str:
 def _measured(view: RunView, row: Mapping[str, Any]) -> tuple[Any, bool, str]:
     """The measured number, true if it is shown for information, and its cell's id.
 
-    A number that is shown for information is that of the cell nearest to the protocol.
+    A number that is shown for information is that of the cell nearest to the protocol. A table of another data set has
+    none, because its numbers are of other faces.
     """
+    if row.get("dataset") not in (None, view.run.record.dataset.name):
+        return None, False, str(row.get("cell"))
     if row.get("measured") is not None or row.get("status") == "not run":
         return row.get("measured"), row.get("status") == "not comparable", str(row.get("cell"))
     model = str(row.get("model"))

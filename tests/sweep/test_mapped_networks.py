@@ -162,9 +162,10 @@ def test_a_mapped_cell_is_labelled_everywhere(
     assert "PIPNet" in stored["source"]
     assert main(["check", str(run.path)]) == 3
     printed = capsys.readouterr().out
-    assert "measured through the mapping wflw98 -> ibug68 on 300w)" in printed
+    assert "not comparable (measured through the mapping wflw98 -> ibug68 on 300w, and the table is of wflw)" in printed
     page = reports.html(run)
-    assert "direct (mapped wflw98 -&gt; ibug68)" in page
+    assert "direct (mapped wflw98 → ibug68)" in page
+    assert "For information" not in page  # the card's 9.0 is WFLW's
     assert "measured through the mapping wflw98 -&gt; ibug68" in page
 
 

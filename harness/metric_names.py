@@ -204,7 +204,7 @@ def metric_names(thresholds: Iterable[float]) -> tuple[str, ...]:
     """
     return (
         NME,
-        *(Metric(kind, threshold).name for threshold in thresholds for kind in ("fr", "auc")),  # type: ignore[arg-type]
+        *(Metric(kind, threshold).name for threshold in thresholds for kind in ("fr", "auc")),
     )
 
 

@@ -96,6 +96,11 @@ class _Numbers:
 
     @classmethod
     def of(cls, run: Run, options: TableOptions) -> _Numbers:
+        """Read the scores of a run.
+
+        Raises:
+            InputError: the run has no scores, or not those of the metric.
+        """
         scores = {(str(row["cell"]), str(row["subset"])): row for row in run.score_rows()}
         metric = Metric.parse(options.metric)
         known = metric_names(run.record.thresholds)

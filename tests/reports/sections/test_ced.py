@@ -99,3 +99,12 @@ def test_shares_at_the_end_of_the_linear_axis(view: RunView) -> None:
     ]
     values = [float(text.removesuffix(" %")) for _, text in section.shares]
     assert values == sorted(values, reverse=True)
+
+
+@pytest.mark.parametrize("end", [10.0, 8.0, 7.0, 2.5, 25.0])
+def test_the_linear_axis_ends_at_the_threshold_or_before(end: float) -> None:
+    rng = np.random.default_rng(0)
+    far, near = rng.uniform(0, 3 * end, (2, 200)), rng.uniform(0, 0.04 * end, (2, 200))
+    assert ced.thresholds(far, end)[0][-1] == end
+    assert ced.thresholds(near, end)[0][-1] < end
+    assert ced.thresholds(np.full((1, 3), np.nan), end)[0][-1] == end

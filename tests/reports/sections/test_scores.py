@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from nmebench import metrics
@@ -9,6 +11,7 @@ from nmebench.protocol import SUBSETS
 from nmebench.reports.sections import scores as score_section
 from nmebench.reports.view import RunView
 from nmebench.runs.run_store import Run
+from nmebench.scoring.rescore import rescore
 
 
 def test_every_score_is_the_stored_one(small_run: Run) -> None:
@@ -78,3 +81,16 @@ def test_best_is_the_lowest_nme_over_all_faces(small_run: Run) -> None:
     means = {cell: nme.mean() for cell, nme in small_run.per_face.items()}
     assert found.cell.id == min(means, key=lambda cell: means[cell])
     assert score_section.best(()) is None
+
+
+def test_tables_and_marks_are_those_of_the_thresholds(small_run: Run, tmp_path: Path) -> None:
+    run = rescore(small_run, tmp_path / "other", thresholds=[8, 2.5])
+    view = RunView(run)
+    found = score_section.section(view)
+    assert [(t.metric.key, t.metric.name) for t in found] == [
+        ("nme", "NME"), ("fr8", "FR@8"), ("auc8", "AUC@8"), ("fr2.5", "FR@2.5"), ("auc2.5", "AUC@2.5"),
+    ]  # fmt: skip
+    assert found[3].metric.long_name == "failure rate: faces with an NME above 2.5 %"
+    for table, threshold in ((found[1], 8.0), (found[3], 2.5)):
+        for row in table.rows:
+            assert row.values[0].count == str(int((view.nme[row.cell.index] > threshold).sum()))

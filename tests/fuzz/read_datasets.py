@@ -31,6 +31,8 @@ from seeds import (  # isort: skip
     predictions,
 )
 
+from seeds_benchmarks import cofw68_files, cofw_files, lapa_files, spiga_files  # isort: skip
+
 from reader import Reader, call_each, configurations  # isort: skip
 
 __all__ = ["DATASET_READERS"]
@@ -71,6 +73,55 @@ def _read_points_file(file: Path, _name: str) -> None:
     shutil.copyfile(file, place)
     dataset = datasets.load(f"300w:{root}")
     assert dataset.landmarks.shape == (1, 68, 2)
+
+
+def _folder(name: str) -> Path:
+    """Return an empty folder for the files of one case."""
+    folder = Path(os.environ["FUZZ_FOLDER"]) / "base" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _read_spiga(file: Path, name: str) -> None:
+    """Read SPIGA's json beside its subsets; one of the two is changed."""
+    root = _folder("spiga")
+    for other, content in spiga_files().items():
+        (root / other).write_bytes(content)
+    shutil.copyfile(file, root / name)
+    call_each(lambda: datasets.load(f"300w:{root}"), lambda: datasets.load(f"cofw68:{root / 'test.json'}"))
+
+
+def _read_lapa(file: Path, _name: str) -> None:
+    root = _folder("lapa")
+    place = root / "test" / "landmarks" / "face.txt"
+    place.parent.mkdir(parents=True)
+    shutil.copyfile(file, place)
+    assert datasets.load(f"lapa:{root}").landmarks.shape == (1, 106, 2)
+
+
+def _read_cofw68(file: Path, name: str) -> None:
+    """Read the files of two faces and the boxes; one of the three is changed."""
+    root = _folder("cofw68")
+    (root / "test_annotations").mkdir()
+    for other, content in cofw68_files().items():
+        (root / ("test_annotations" if "points" in other else "") / other).write_bytes(content)
+    shutil.copyfile(file, root / ("test_annotations" if "points" in name else "") / name)
+    dataset = datasets.load(f"cofw68:{root}")
+    assert dataset.landmarks.shape == (2, 68, 2)
+    assert np.isfinite(dataset.landmarks).all()
+
+
+def _read_cofw(file: Path, name: str) -> None:
+    root = _folder("cofw")
+    os.environ["NMEBENCH_CACHE"] = str(root / "cache")
+    shutil.copyfile(file, root / name)
+    split = "train" if "train" in name else "test"
+    dataset = datasets.load(f"cofw:{root / name}", split=split)
+    assert dataset.landmarks.shape[1:] == (29, 2)
+    assert dataset.image_root is not None
+    for image in dataset.images:
+        images.read(dataset.image_root / image)
 
 
 def _read_benchmark(file: Path, _name: str) -> None:
@@ -114,6 +165,10 @@ DATASET_READERS: dict[str, Reader] = {
     "annotations-short": Reader(lambda: annotations(2), _read_short),
     "annotations": Reader(lambda: annotations(POINTS), _load("wflw")),
     "points-files": Reader(points_files, _read_points_file),
+    "spiga-json": Reader(spiga_files, _read_spiga),
+    "lapa-files": Reader(lapa_files, _read_lapa),
+    "cofw68-files": Reader(cofw68_files, _read_cofw68),
+    "cofw-files": Reader(cofw_files, _read_cofw),
     "benchmarks": Reader(lambda: {"mine.toml": BENCHMARK}, _read_benchmark),
     "schemes": Reader(configurations("harness/geometry/schemes"), lambda file, _: scheme.read(file)),
     "annotations-verify": Reader(lambda: annotations(POINTS), _verify),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from face_files import cofw_content, random_points, spiga_faces, write_cofw68, write_spiga
-from scipy.io import savemat
+from scipy.io import loadmat, savemat
 
 from nmebench import boxes, datasets
 from nmebench.datasets.readers.mat_numbers import read_mat_numbers
@@ -98,10 +98,12 @@ def _bomb(file: Path) -> None:
         (_save(Points=POINTS[0], Occ=OCCLUDED[:1] * 2.0), "Occ is [1, 68], expected [1, 68] values that are 0 or 1"),
         (_save(Points=POINTS[0], Occ=OCCLUDED[:1, :67]), "Occ is [1, 67]"),
         (_save(Points=POINTS[0]), "no variable 'Occ'"),
-        (_save(Points="text", Occ=OCCLUDED[:1]), "Points is <U4 [1], expected a matrix of real numbers"),
+        (_save(Points="text", Occ=OCCLUDED[:1]), "Points is text, expected a matrix of real numbers"),
         (_save(Points=np.where(POINTS[0] < 50, np.nan, POINTS[0]), Occ=OCCLUDED[:1]), "nan, not a finite number"),
-        (_save(Points={"x": 1}, Occ=OCCLUDED[:1]), "expected a matrix of real numbers"),
-        (_save(Points=np.array([1, "a"], object), Occ=OCCLUDED[:1]), "expected a matrix of real numbers"),
+        (_save(Points={"x": 1}, Occ=OCCLUDED[:1]), "Points is a structure, expected"),
+        (_save(Points=np.array([1, "a"], object), Occ=OCCLUDED[:1]), "Points is a cell array, expected"),
+        (_save(Points=POINTS[0] * 1j, Occ=OCCLUDED[:1]), "Points is an array of class 6, 2 dimensions, expected"),
+        (_save(Points=POINTS[:2], Occ=OCCLUDED[:1]), "Points is an array of class 6, 3 dimensions, expected"),
         (lambda file: file.write_bytes(file.read_bytes()[:300]), "is not a MATLAB file that can be read"),
         (lambda file: file.write_bytes(b"MATLAB 7.3 MAT-file".ljust(200)), "version 7.3, expected version 5"),
         (lambda file: file.write_text("1 2 3"), "does not begin with 'MATLAB 5.0'"),
@@ -132,6 +134,22 @@ def test_too_few_boxes_are_refused(root: Path) -> None:
     savemat(root / "cofw68_test_bboxes.mat", {"bboxes": BOXES.T})
     with pytest.raises(InputError, match=r"bboxes is \[4, 11\], expected x, y, width, height of each face"):
         datasets.load(f"cofw68:{root}")
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("kind", ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8", "?"])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 2), (3, 2), (2, 0), (68, 2)])
+def test_numbers_are_those_that_scipy_reads(
+    kind: str, shape: tuple[int, int], compressed: bool, tmp_path: Path
+) -> None:
+    value = (np.arange(np.prod(shape)).reshape(shape) * 1.75 % 100).astype(kind)
+    savemat(tmp_path / "a.mat", {"other": "text", "A": value, "a_very_long_name": 1.5}, do_compression=compressed)
+    found = read_mat_numbers(tmp_path / "a.mat", ("A", "a_very_long_name"))
+    wanted = loadmat(tmp_path / "a.mat")
+    for name, array in found.items():
+        np.testing.assert_array_equal(array, wanted[name].astype(np.float64))
+        assert array.shape == wanted[name].shape
+    assert found["A"].shape == shape
 
 
 def test_whole_numbers_are_read_as_floats(tmp_path: Path) -> None:

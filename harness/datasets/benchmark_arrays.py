@@ -37,7 +37,15 @@ def load(benchmark: Benchmark, place: str, *, spec: str, format: str | None = No
         InputError: the file can't be read, or its landmarks are not those of the benchmark's scheme.
     """
     scheme = benchmark.landmark_scheme
-    found = landmarks.load(place, spec=spec, format=format, split=split, scheme=scheme)
+    found = landmarks.load(
+        place,
+        spec=spec,
+        format=format,
+        split=split,
+        scheme=scheme,
+        usual=benchmark.normaliser,
+        complete=benchmark.unlabelled == "refuse",
+    )
     return replace(
         found,
         name=benchmark.name,

@@ -19,7 +19,7 @@ from nmebench.datasets.dataset import Dataset
 from nmebench.datasets.plausibility import suspect_notes
 from nmebench.datasets.readers.arrays import NpzArchive
 from nmebench.datasets.source import DatasetSource, check_single_format, required_place
-from nmebench.datasets.unlabelled import check_placeholders, leave_out_notes, measurable
+from nmebench.datasets.unlabelled import check_labelled, check_placeholders, leave_out_notes, measurable
 from nmebench.errors import InputError
 from nmebench.geometry import scheme as schemes
 from nmebench.geometry.scheme import Scheme
@@ -39,6 +39,8 @@ def load(
     format: str | None = None,  # noqa: A002
     split: str = "test",
     scheme: Scheme | None = None,
+    usual: str | None = None,
+    complete: bool = False,
 ) -> Dataset:
     """Load the faces of an npz; ``image_root`` is None.
 
@@ -48,6 +50,8 @@ def load(
         format: must be None.
         split: must be ``test``.
         scheme: the landmark scheme; None for the known scheme with that number of points.
+        usual: the usual normaliser, without which a face is left out; None for the scheme's default.
+        complete: whether every landmark must be labelled.
 
     Raises:
         InputError: the file is missing or is no such npz, or the scheme, or every known scheme, has another number of
@@ -73,6 +77,8 @@ def load(
             f"its landmarks in the array labelled (bool [N, {landmarks.shape[1]}])"
         )
     scheme = _scheme_of(landmarks, f"{name}: {key}", scheme)
+    if complete:
+        check_labelled(landmarks, lambda face: f"{name}: face {face} of {key}")
     check_placeholders(
         landmarks,
         lambda face: f"{name}: face {face} of {key}",
@@ -93,14 +99,13 @@ def load(
     for one, array in {"images": images, **subsets}.items():
         if array.shape != (faces,) or (one != "images" and array.dtype != np.bool_):
             raise InputError(f"{name}: {one} is {array.dtype} {list(array.shape)}, expected [{faces}] to fit {key}")
-    keep = measurable(landmarks, scheme)
+    usual = usual or scheme.default_normaliser
+    keep = measurable(landmarks, scheme, usual)
     if not keep.any():
-        raise InputError(
-            f"{name}: the landmarks that {scheme.default_normaliser} measures are not labelled on any face of {key}"
-        )
+        raise InputError(f"{name}: the landmarks that {usual} measures are not labelled on any face of {key}")
     notes = [
         *suspect_notes(landmarks, file.name),
-        *leave_out_notes(landmarks, keep, scheme.default_normaliser, file.name),
+        *leave_out_notes(landmarks, keep, usual, file.name),
     ]
     occluded = flags.get("occluded")
     return Dataset(

@@ -73,3 +73,15 @@ def test_placeholders_are_found(value: float) -> None:
     faces[4, 50] = value
     found = placeholders(faces)
     assert np.argwhere(found).tolist() == [[2, point] for point in range(10, 20)] + [[4, 50]]
+
+
+def test_an_npz_of_a_benchmark_must_label_every_landmark(tmp_path: Path) -> None:
+    landmarks = plausible("ibug68").landmarks
+    labelled = np.ones(landmarks.shape[:2], np.bool_)
+    np.savez(tmp_path / "truth.npz", landmarks=landmarks, labelled=labelled)
+    assert len(datasets.load(f"300w:{tmp_path / 'truth.npz'}")) == 12
+    labelled[3, :7] = False
+    np.savez(tmp_path / "truth.npz", landmarks=landmarks, labelled=labelled)
+    assert len(datasets.load(f"landmarks:{tmp_path / 'truth.npz'}")) == 12
+    with pytest.raises(InputError, match=r"face 3 of landmarks: landmark 0 is not labelled \(7 of 68 landmarks\)"):
+        datasets.load(f"300w:{tmp_path / 'truth.npz'}")

@@ -232,16 +232,19 @@ def _truncated_landmarks(s: DeviatingCell) -> tuple[Rescore, ...]:
 
 
 def _other_normalisers(s: DeviatingCell) -> tuple[Rescore, ...]:
-    try:
-        points = scheme.load(s.run.record.dataset.scheme)
-    except InputError:
-        return ()
     faces, landmarks = s.run.faces, s.run.landmarks(s.cell.id).astype(np.float64)
+    lengths = dict(faces.normalisers)
+    if not lengths:  # a run of schema 1, which doesn't store annotated boxes either
+        try:
+            points = scheme.load(s.run.record.dataset.scheme)
+        except InputError:
+            return ()
+        measured = [name for name, rule in points.normalisers.items() if not rule.annotated]
+        lengths = {name: scheme.normaliser(points, faces.landmarks, name) for name in measured}
     return tuple(
-        Rescore(f"normalised by {name}", landmarks, scheme.normaliser(points, faces.landmarks, name))
-        for name, rule in points.normalisers.items()
-        if name != s.run.record.normaliser
-        and not rule.kind.startswith("annotated-box")  # a run doesn't store these boxes
+        Rescore(f"normalised by {name}", landmarks, length)
+        for name, length in lengths.items()
+        if name != s.run.record.normaliser and bool((length > 0).all())
     )
 
 

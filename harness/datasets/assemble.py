@@ -163,7 +163,7 @@ def _note_repeated_faces(faces: AnnotatedFaces, name: str) -> list[str]:
 def _check_normaliser(faces: AnnotatedFaces, scheme: Scheme, usual: str, where: Callable[[int], str]) -> None:
     """Raise an InputError for a face whose usual normaliser is 0, unless the annotations give it."""
     rule = scheme.normalisers[usual]
-    if rule.kind == "annotated-box":
+    if rule.annotated:
         return
     lengths = normaliser(scheme, faces.landmarks, usual)
     if not (lengths > 0).all():

@@ -139,7 +139,7 @@ def measurable(landmarks: NDArray[np.float64], scheme: Scheme, name: str | None 
     """
     unlabelled = np.asarray(np.isnan(landmarks).any(axis=2), np.bool_)
     name = name or scheme.default_normaliser
-    if scheme.normalisers[name].kind == "annotated-box":
+    if scheme.normalisers[name].annotated:
         return np.asarray(~unlabelled.all(axis=1))
     lengths = normaliser(scheme, landmarks, name)
     return np.asarray(~unlabelled.any(axis=1) | (np.isfinite(lengths) & (lengths > 0)))

@@ -47,6 +47,11 @@ class Normaliser(NamedTuple):
     """The paper or code that defines it."""
 
     @property
+    def annotated(self) -> bool:
+        """True for a length of the box that the annotations give, which the landmarks don't tell."""
+        return self.kind.startswith("annotated-box")
+
+    @property
     def length(self) -> str:
         """The length in words.
 
@@ -156,7 +161,7 @@ def normaliser(
     if points.ndim != 3 or points.shape[1:] != (scheme.points, 2):
         raise InputError(f"landmarks of shape {points.shape} are not [N, {scheme.points}, 2] of {scheme.name}")
     rule = scheme.normalisers[name]
-    if rule.kind.startswith("annotated-box"):
+    if rule.annotated:
         given = box_side if rule.kind == "annotated-box" else rect
         if given is None:
             raise InputError(

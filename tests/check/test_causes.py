@@ -219,3 +219,13 @@ def test_an_unknown_scheme_has_no_other_normalisers(deviating):
     dataset = record.dataset.model_copy(update={"scheme": "own"})
     object.__setattr__(cell.run, "record", record.model_copy(update={"dataset": dataset}))
     assert BY_NAME["normaliser"].rescores(cell) == ()
+
+
+def test_stored_normalisers_are_tried_but_no_length_of_zero(deviating):
+    """A run of schema 2 has every length that its annotations gave, the annotated boxes among them."""
+    cell = deviating()
+    lengths = {"inter-ocular": np.ones(60), "annotated-box-size": np.full(60, 3.0), "inter-pupil": np.zeros(60)}
+    vars(cell.run)["faces"] = replace(cell.run.faces, normalisers=lengths)
+    (rescore,) = BY_NAME["normaliser"].rescores(cell)
+    assert rescore.label == "normalised by annotated-box-size"
+    np.testing.assert_array_equal(rescore.normaliser, np.full(60, 3.0))

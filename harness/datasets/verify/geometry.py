@@ -65,7 +65,7 @@ def check_faces(faces: AnnotatedFaces, scheme: Scheme, name: str, into: Collecto
     extent = np.asarray((np.fmax.reduce(points, axis=1) - np.fmin.reduce(points, axis=1)).max(axis=1))
     degenerate = np.zeros(len(points), np.bool_)
     rule = scheme.normalisers[scheme.default_normaliser]
-    if rule.kind != "annotated-box":
+    if not rule.annotated:
         degenerate = np.asarray(normaliser(scheme, points) <= 0)
         what = "the outer eye corners coincide" if rule.kind == "distance" else "the landmarks' box is empty"
         into.add_lines("error", "eyes-coincide", name, _lines(lines, degenerate, what))

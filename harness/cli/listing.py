@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="List models, decoders, box rules, datasets, schemes, normalisers, engines, recipes or published results. The "
-    "sources are shown with --verbose.",
+    help="List models, decoders, box rules, datasets, schemes, point mappings, normalisers, engines, recipes or "
+    "published results. The sources are shown with --verbose.",
 )
 
 Own = Annotated[str | None, typer.Option("--scheme", help="Only this scheme, by name or as a TOML file of your own.")]
@@ -111,6 +111,18 @@ def schemes(scheme: Own = None, as_json: Json = False) -> None:
     body = table("landmark schemes", "name", "points", "default normaliser")
     for found in _schemes(scheme):
         body.add_row(found.name, str(found.points), found.default_normaliser)
+    _print(body, as_json=as_json)
+
+
+@app.command()
+def mappings(as_json: Json = False) -> None:
+    """List the point mappings, through which a network is measured on data of another landmark scheme."""
+    from nmebench.geometry import point_mapping
+
+    body = table("point mappings", "network", "data", "source")
+    for name in point_mapping.names():
+        found = point_mapping.load(name)
+        body.add_row(found.origin.name, found.target.name, found.source)
     _print(body, as_json=as_json)
 
 

@@ -24,7 +24,7 @@ from nmebench.geometry.mapping_table import MappingTable, Part
 from nmebench.geometry.scheme import Scheme
 from nmebench.registry import Registry
 
-__all__ = ["REGISTRY", "PointMapping", "between", "build", "find", "names"]
+__all__ = ["REGISTRY", "PointMapping", "between", "build", "find", "load", "names"]
 
 Array = NDArray[np.float64]
 
@@ -155,8 +155,15 @@ def find(origin: str, target: str) -> PointMapping | None:
         True
     """
     name = f"{origin}-to-{target}"
-    if name not in REGISTRY:
-        return None
+    return load(name) if name in REGISTRY else None
+
+
+def load(name: str) -> PointMapping:
+    """Return a mapping by its name, ``FROM-to-TO``.
+
+    Raises:
+        InputError: the name is unknown, two distributions register it, or its entry point names something else.
+    """
     mapping = REGISTRY.load(name).value
     if not isinstance(mapping, PointMapping) or mapping.name != name:
         raise InputError(f"point mapping {name!r}: its entry point names no PointMapping of this name")

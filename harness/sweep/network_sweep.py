@@ -20,7 +20,8 @@ from nmebench.sweep.checkpoint_series import step
 from nmebench.sweep.clock import Clock, Clocks
 from nmebench.sweep.forward import FirstBatch, Forward, Outputs
 from nmebench.sweep.malloc_trim import release_free_memory
-from nmebench.sweep.plan import NetworkPlan, Plan, PlannedCell
+from nmebench.sweep.plan import NetworkPlan, Plan
+from nmebench.sweep.planned_cell import PlannedCell
 
 __all__ = ["NetworkSweep", "Progress"]
 

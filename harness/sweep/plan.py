@@ -22,16 +22,15 @@ from nmebench.models.card import Card
 from nmebench.models.table_protocol import TableProtocol, table_protocol
 from nmebench.paths import cache_folder
 from nmebench.protocol import DIRECT, Flip
-from nmebench.runs.cell_id import MAX_CELL_ID, cell_id
 from nmebench.runs.names import check_name
-from nmebench.runs.run_record import CellRecord, MappingRecord
 from nmebench.sweep import keys, preflight
 from nmebench.sweep.batch_store import BatchStore
 from nmebench.sweep.batches import batch_size_for, batches_of
 from nmebench.sweep.configuration import SweepConfiguration
 from nmebench.sweep.network_scheme import scheme_and_mapping
+from nmebench.sweep.planned_cell import PlannedCell, check_ids, plan_cell
 
-__all__ = ["NetworkPlan", "Plan", "PlannedCell", "make"]
+__all__ = ["NetworkPlan", "Plan", "make"]
 
 MAX_KEPT_BYTES = 256 << 20
 """Bytes of parameters that stay in memory between the check of all networks and their turns; the networks beyond them
@@ -39,17 +38,6 @@ are loaded a second time."""
 
 #: Decoders of a network when neither the sweep nor its card names any.
 _DEFAULT_DECODERS = ("argmax", "quarter-offset", "dark")
-
-
-@dataclass(frozen=True)
-class PlannedCell:
-    """One cell of a sweep."""
-
-    record: CellRecord
-    decoder: Decoder | None
-    """None for a network that outputs landmarks."""
-    key: str
-    """:func:`nmebench.sweep.keys.cell_key`."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +163,7 @@ def make(configuration: SweepConfiguration, loaded: dict[int, models.Built] | No
         kept_bytes += built.bytes
         if len(cards) > 1 and kept_bytes > MAX_KEPT_BYTES:
             built.release()  # it is loaded again when it is its turn
-    _check_ids([cell.record for network in networks for cell in network.cells])
+    check_ids([cell.record for network in networks for cell in network.cells])
     not_run = tuple(_sentence(*skipped, without, len(cards)) for skipped, without in unusable.items())
     return Plan(configuration, dataset, normaliser_name, normaliser, tuple(networks), not_run)
 
@@ -327,68 +315,10 @@ def _network(
         batch_size=batch_size,
         scheme=scheme,
         mapping=mapping,
-        cells=tuple(_cell(built, decoder, flip, box, network_key, mapping) for decoder in chosen for flip in flips),
+        cells=tuple(plan_cell(built, decoder, flip, box, network_key, mapping) for decoder in chosen for flip in flips),
         key=network_key,
         crops_key=crops_key,
     )
-
-
-def _cell(
-    built: models.Built,
-    decoder: Decoder | None,
-    flip: Flip,
-    box: str,
-    network_key: str,
-    mapping: PointMapping | None,
-) -> PlannedCell:
-    spec = decoder.spec if decoder else DIRECT
-    record = CellRecord(
-        id=cell_id(built.card.name, spec, flip, box, mapping.name if mapping else ""),
-        model=built.card.name,
-        decoder=spec,
-        flip=flip,
-        box=box,
-        convention=decoder.chain.map if decoder and decoder.chain else built.grid,
-        mixed=decoder is not None and _mixed(built, decoder),
-        mapping=_mapping_record(mapping) if mapping else None,
-    )
-    return PlannedCell(record, decoder, keys.cell_key(network_key, decoder, flip, mapping))
-
-
-def _mapping_record(mapping: PointMapping) -> MappingRecord:
-    return MappingRecord(
-        origin=mapping.origin.name, target=mapping.target.name, sha256=mapping.sha256, source=mapping.source
-    )
-
-
-def _check_ids(cells: Sequence[CellRecord]) -> None:
-    """Refuse cells whose files would have one name, which only differ in letters that :func:`cell_id` replaces."""
-    by_id: dict[str, CellRecord] = {}
-    for cell in cells:
-        other = by_id.setdefault(cell.id, cell)
-        if other is not cell:
-            one, two = (f"{c.model!r} with {c.decoder}, {c.flip}, {c.box}" for c in (other, cell))
-            raise InputError(
-                f"{one} and {two} would both be stored as {cell.id!r}; give the networks names that differ in more "
-                "than upper case and special characters"
-            )
-        if len(cell.id) > MAX_CELL_ID:
-            raise InputError(
-                f"{cell.id[:80]}...: the name of this cell's files has {len(cell.id)} characters, allowed: "
-                f"{MAX_CELL_ID}; give the network a shorter name or the decoder fewer options"
-            )
-
-
-def _mixed(built: models.Built, decoder: Decoder) -> bool:
-    """Return True if a preset reads the maps of a network that was trained in another grid.
-
-    Cards can't name the grids of some presets. A card that names such a preset as its own decoder states that its
-    network was trained for it.
-    """
-    if decoder.chain is None or decoder.chain.grid == built.grid:
-        return False
-    own = (built.card.test.decoder or "").partition(":")[0]
-    return decoder.chain.grid is not None or own != decoder.name
 
 
 def _sentence(decoder: str, missing: str, without: Sequence[str], networks: int) -> str:

@@ -15,6 +15,7 @@ from nmebench.check.check_run import check
 from nmebench.gate.baseline import Baseline
 from nmebench.published import rows as published
 from nmebench.runs.run_store import Run
+from nmebench.runs.sweep_folder import SweepFolder
 from nmebench.sweep import configuration
 from nmebench.sweep.batch_store import BatchStore
 from nmebench.sweep.cell_results import CellResults
@@ -130,10 +131,17 @@ def _read_batch(file: Path, _name: str) -> None:
                 assert found["cell"].landmarks.ndim == 3
 
 
+SWEEP_INDEX = (
+    b'{"schema_version": 1, "kind": "nmebench sweep", "title": "t", "runs": '
+    b'[{"folder": "wflw", "data": "wflw:a", "dataset": "wflw"}, '
+    b'{"folder": "300w", "data": "300w:b", "dataset": "300w"}]}'
+)
+
 RUN_READERS: dict[str, Reader] = {
     "history": Reader(_history_seeds, folder_file("history", "abababababab-fuzz.json", history.read_entries)),
     "runs": Reader(_run_seeds, _read_run),
     "runs-judged": Reader(_run_seeds, _judge_run),
+    "sweep-folders": Reader(lambda: {"sweep.json": SWEEP_INDEX}, folder_file("sweep", "sweep.json", SweepFolder.open)),
     "baselines": Reader(_baseline_seeds, _read_baseline),
     "stored-batches": Reader(_batch_seeds, _read_batch),
     "published-rows": Reader(configurations("harness/published"), lambda file, _: published.read(file)),

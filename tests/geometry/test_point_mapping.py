@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,17 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nmebench.errors import InputError
-from nmebench.geometry import point_mapping
+from nmebench.geometry import point_mapping, scheme
 from nmebench.geometry.point_mapping import PointMapping
+from nmebench.registry import Loaded, Registry
 
 NAMES = point_mapping.names()
 
 
 def mapping(name: str) -> PointMapping:
-    origin, _, target = name.partition("-to-")
-    found = point_mapping.find(origin, target)
-    assert found is not None
-    return found
+    return point_mapping.load(name)
 
 
 def pipnet(face: list[list[float]]) -> list[list[float]]:
@@ -154,6 +153,26 @@ def test_the_hash_follows_every_weight() -> None:
     exchanged = point_mapping.build(with_entry(4, {"to": 4, "x": [[4, 1]], "y": [[5, 1]]}), "c.toml")
     assert len({base.sha256, moved.sha256, exchanged.sha256}) == 3
     assert not moved.commutes_with_flip
+
+
+def test_a_plug_in_registers_a_mapping_under_its_own_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = point_mapping.build(table(), "mine.toml")
+    for value, message in ((made, ""), (object(), "names no PointMapping of this name")):
+        registry = Registry("point mapping", {"cofw29-to-cofw29": "mine:MAPPING"}, group=None)
+        monkeypatch.setattr(registry, "load", lambda name, value=value: Loaded(value, "mine:MAPPING", "mine 1.0"))
+        monkeypatch.setattr(point_mapping, "REGISTRY", registry)
+        if not message:
+            assert point_mapping.find("cofw29", "cofw29") is made
+            continue
+        with pytest.raises(InputError, match=message):
+            point_mapping.load("cofw29-to-cofw29")
+
+
+def test_a_scheme_that_only_shares_the_name_has_no_mapping() -> None:
+    origin, target = scheme.load("wflw98"), scheme.load("ibug68")
+    assert point_mapping.between(origin, target) is not None
+    other = replace(target, flip=np.arange(68))
+    assert point_mapping.between(origin, other) is None
 
 
 def test_a_partial_published_map_is_no_mapping() -> None:

@@ -31,7 +31,7 @@ _RESERVED = ("wflw-geometry", "landmarks", "synthface", "benchmark", "python")
 
 
 class RowOptions(TypedDict):
-    """What a benchmark tells the readers of its annotation files."""
+    """Options of the readers that a benchmark sets."""
 
     json_boxes: bool
     unlabelled: bool
@@ -202,13 +202,16 @@ def validate(table: Mapping[str, Any], where: str) -> Benchmark:
 
 
 def check_own_name(name: str, where: str) -> None:
-    """Raise an InputError for a data set of the user's that has the name of one of nmebench's.
+    """Check that a data set of the user's does not have the name of one of nmebench's.
 
     Published numbers belong to these names, and a data set of the user's must not be compared with them.
 
     Args:
         name: the name of the user's data set.
         where: the file, for messages.
+
+    Raises:
+        InputError: it has.
     """
     if name in (*names(), *_RESERVED):
         raise InputError(f"{where}: the name {name!r} belongs to a data set of nmebench; choose another name")

@@ -48,7 +48,7 @@ def test_constant_displacement_gives_the_calculated_nme(nmebench: Call, tmp_path
         pytest.param({"landmarks": np.full((2, 98, 2), np.nan)}, "face 0", id="not finite"),
         pytest.param({"landmarks": np.zeros((2, 196))}, "expected floats", id="flat"),
         pytest.param(
-            {"landmarks": np.zeros((2, 98, 2)), "subset_pose": np.zeros(3, bool)},
+            {"landmarks": np.arange(392.0).reshape(2, 98, 2), "subset_pose": np.zeros(3, bool)},
             "pose is bool [3]",
             id="a short subset",
         ),

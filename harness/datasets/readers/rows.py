@@ -34,7 +34,7 @@ class AnnotationRow:
     subsets: tuple[str, ...] | None = None
     """Names of the subsets that the face belongs to; None for a format that doesn't name them."""
     occluded: tuple[bool, ...] | None = None
-    """Whether each landmark is occluded; None where the file doesn't tell."""
+    """Flag of each landmark, True if it is occluded; None where the file doesn't tell."""
 
 
 Entry = AnnotationRow | RowError

@@ -34,7 +34,7 @@ class Annotations:
 
     @property
     def is_text(self) -> bool:
-        """Whether the file is a list, csv or json."""
+        """True for a list, csv or json."""
         return bool(self.text)
 
 

@@ -35,7 +35,7 @@ def print_verdict(verdict: Verdict, *, only_deviating: bool = False, run: str = 
     body = table(run, *head, optional=("table",))
     rows = [row for row in verdict.rows if not only_deviating or row.status == "deviates"]
     for row in rows:
-        decimals = max(4, len(row.reported_text.partition(".")[2]))
+        decimals = max(4, len(row.reported_text.partition(".")[2]) + 1)
         measured = "-" if row.measured is None else f"{row.measured:.{decimals}f}"
         body.add_row(row.model, row.table, row.metric, row.subset, row.reported_text, measured, row.status, row.reason)
     if rows:

@@ -90,17 +90,25 @@ def test_run_without_thumbnails_and_timings(
 def test_tables_are_read_without_threads(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """pyarrow's threads may outlive the interpreter, which then ends with SIGABRT."""
     given = []
-    read_table = run_files.pq.read_table
 
-    def record(*arguments: object, **options: object) -> object:
-        given.append(options)
-        return read_table(*arguments, **options)
+    class Recorded(run_files.pq.ParquetFile):
+        def __init__(self, *arguments: object, **options: object) -> None:
+            given.append(options)
+            super().__init__(*arguments, **options)
 
-    monkeypatch.setattr(run_files.pq, "read_table", record)
+        def read(self, **options: object) -> object:
+            given.append(options)
+            return super().read(**options)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("read_table starts threads of a scanner, even with use_threads=False")
+
+    monkeypatch.setattr(run_files.pq, "ParquetFile", Recorded)
+    monkeypatch.setattr(run_files.pq, "read_table", refuse)
     assert len(run.faces) == 6
     assert run.per_face
     assert run.thumbnails
-    assert given == [{"use_threads": False, "pre_buffer": False}] * 3
+    assert given == [{"pre_buffer": False}, {"use_threads": False}] * 3
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
@@ -58,7 +59,7 @@ def _normalisers_mirror(scheme: Scheme) -> str:
     names = [name for name, rule in scheme.normalisers.items() if not rule.annotated]
     for name in names:
         lengths = [float(normaliser(scheme, one, name)[0]) for one in (face, mirrored)]
-        if not np.isclose(*lengths, rtol=1e-9):
+        if not math.isclose(lengths[0], lengths[1], rel_tol=1e-9):
             raise CheckFailedError(
                 f"{name} is {lengths[0]:.2f} px on a face and {lengths[1]:.2f} px on its mirror image: a flip pair or "
                 "the normaliser's landmarks are wrong"

@@ -23,6 +23,9 @@ from nmebench.models.errors import CheckpointError
 
 __all__ = ["read_content"]
 
+#: Suffixes of files that somebody may give by mistake; torch would take their first letters for a pickle's commands.
+_TEXTS = frozenset({".toml", ".json", ".yaml", ".yml", ".csv", ".txt", ".md", ".py"})
+
 _IGNORED_GLOBALS = (
     "builtins.getattr",
     "mmengine.logging.history_buffer.HistoryBuffer",
@@ -72,6 +75,10 @@ def read_content(path: Path) -> object:
         raise CheckpointError(f"{path} is a web page, not weights (a login or quota page?); download it again")
     if head.startswith(b"version https://git-lfs"):
         raise CheckpointError(f"{path} is a git-lfs pointer, not the weights; fetch it with git lfs pull")
+    if path.suffix.lower() in _TEXTS:
+        raise CheckpointError(
+            f"{path} is a text file, not weights; give the file of the weights (.pth or .safetensors)"
+        )
     if path.suffix == ".onnx":
         raise CheckpointError(f'{path} is an ONNX network, not a table of parameters: set architecture = "onnx"')
     if path.suffix == ".safetensors" or _looks_like_safetensors(head, size):

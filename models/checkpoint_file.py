@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 from nmebench.models.errors import CheckpointError
+from nmebench.suggest import similar_path
 
 __all__ = ["MAX_BYTES", "check_file", "read_checkpoint"]
 
@@ -27,6 +28,9 @@ def check_file(path: Path, limit: int = MAX_BYTES) -> int:
     """
     try:
         status = path.stat()
+    except FileNotFoundError as error:
+        hint = f"{similar_path(path)}; give the file of the weights"
+        raise CheckpointError(f"{path} can't be read: {error.strerror}{hint}") from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise CheckpointError(f"{path} can't be read: {getattr(error, 'strerror', None) or error}") from error
     if stat.S_ISDIR(status.st_mode):

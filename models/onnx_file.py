@@ -54,7 +54,8 @@ def read_onnx(path: Path) -> bytes:
         external = _has_external_tensor(memoryview(content), "Model", MAX_DEPTH)
         loop = None if external else _loop_fault(memoryview(content))
     except _DamagedError as error:
-        raise CheckpointError(f"{path} is no ONNX network that can be run: {error}") from error
+        way_out = "" if path.suffix == ".onnx" else "; give a file that torch.onnx.export or another exporter wrote"
+        raise CheckpointError(f"{path} is no ONNX network that can be run: {error}{way_out}") from error
     if external:
         raise CheckpointError(
             f"{path} keeps its weights in another file; save it as one (onnx.save of the loaded model)"

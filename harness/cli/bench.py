@@ -13,7 +13,7 @@ __all__ = ["command"]
 
 def command(
     network: Annotated[
-        str, typer.Option(help="Name of a registered network, run with random weights.")
+        str, typer.Option("--network", "--model", help="Name of a registered network, run with random weights.")
     ] = "hrnetv2-w18",
     engine: Annotated[str, typer.Option(help=f"{ENGINE}.")] = "auto",
     threads: Annotated[

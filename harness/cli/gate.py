@@ -40,7 +40,7 @@ def command(
     ] = None,
     limit: Annotated[
         list[str] | None,
-        typer.Option(help="An absolute limit such as nme@pose<=7.0; repeatable; needs no baseline."),
+        typer.Option(help="An absolute limit in quotes, such as 'nme@pose<=7.0'; repeatable; needs no baseline."),
     ] = None,
     junit: Annotated[Path | None, typer.Option(help="Write the result to this JUnit XML file.")] = None,
     markdown: Annotated[

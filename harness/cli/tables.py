@@ -122,6 +122,11 @@ def _update(file: Path, section: str, text: str, *, check: bool) -> int:
     from nmebench.printable import shown
     from nmebench.reports import tables
 
+    if not file.exists():
+        raise InputError(
+            f"document {shown(file)} is missing: create it with the lines <!-- nmebench:{section} --> and "
+            f"<!-- /nmebench:{section} -->, and the table is put between them"
+        )
     raw = read_bounded(file, _LARGEST_DOCUMENT, kind="document")
     try:
         document = raw.decode("utf-8")

@@ -121,7 +121,7 @@ def _module(name: str, module: nn.Module, seen: dict[int, object]) -> list[objec
 
 def _scripted(module: torch.jit.ScriptModule) -> list[object]:
     """The files that TorchScript would save: they hold the attributes, which Python doesn't show."""
-    archive = module.save_to_buffer()  # type: ignore[no-untyped-call]
+    archive = module.save_to_buffer()
     with zipfile.ZipFile(io.BytesIO(archive)) as files:
         # Without the folder of the archive and the maps from code to lines, which name source files.
         names = sorted(n for n in files.namelist() if not n.endswith((".debug_pkl", "/.data/serialization_id")))
@@ -222,9 +222,10 @@ def _tensor(value: Tensor, seen: dict[int, object]) -> list[object]:
         StateError: the tensor shows its content in no exact form.
     """
     described = [str(value.dtype), str(value.layout), str(list(value.shape))]
-    if is_traceable_wrapper_subclass(value):  # such as the quantized tensors of torchao
-        names, context = value.__tensor_flatten__()
-        return [*described, _value(context, seen), *(_value(getattr(value, name), seen) for name in names)]
+    wrapper: Any = value
+    if is_traceable_wrapper_subclass(wrapper):  # such as the quantized tensors of torchao
+        names, context = wrapper.__tensor_flatten__()
+        return [*described, _value(context, seen), *(_value(getattr(wrapper, name), seen) for name in names)]
     if type(value) not in (Tensor, nn.Parameter, nn.Buffer):
         raise StateError(f"a tensor of type {type(value).__name__} doesn't show its content")
     value = value.detach()

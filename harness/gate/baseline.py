@@ -126,6 +126,8 @@ class Baseline(_Record):
         """
         if not _exists(path):
             raise InputError(f"baseline {shown(path)} is missing; {_HOW_TO_MAKE}")
+        if path.is_dir():
+            raise InputError(f"baseline {shown(path)}: is a folder, a baseline is a file; {_HOW_TO_MAKE}")
         try:
             return cls.model_validate(read_json(path, limit=_LARGEST_FILE, kind="baseline"))
         except ValidationError as error:

@@ -184,9 +184,9 @@ def read_entries(folder: Path) -> Sequence[Entry]:
         InputError: the folder is missing, has no or too many entries, or a file of it can't be read.
     """
     how = f"add a run with `nmebench history add RUN --to {shown(folder)}`"
+    if not folder.is_dir():
+        raise InputError(f"history {shown(folder)}: no such folder; {how}")
     try:
-        if not folder.is_dir():
-            raise InputError(f"history {shown(folder)}: no such folder; {how}")
         paths = sorted(path for path in folder.iterdir() if path.suffix == ".json" and not path.name.startswith("."))
     except (OSError, ValueError) as error:
         raise InputError(f"history {shown(folder)}: can't be read ({error}); {how}") from error

@@ -79,6 +79,8 @@ class Run:
                 f"{shown(path)}: holds a sweep over several data sets; give one of the run folders that its sweep.json "
                 "names"
             )
+        if run_files.exists(path) and path.is_file():
+            raise InputError(f"{shown(path)}: is a file; give the folder of a run, such as {shown(path.parent)}")
         if not run_files.exists(file):
             hint = "" if run_files.exists(path) else shown(similar_path(path))
             raise InputError(

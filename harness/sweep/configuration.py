@@ -11,7 +11,8 @@ from nmebench import models
 from nmebench.bounded_read import read_toml
 from nmebench.errors import InputError
 from nmebench.metric_names import check_thresholds
-from nmebench.protocol import Flip
+from nmebench.protocol import FLIPS, Flip
+from nmebench.suggest import unknown
 from nmebench.sweep import checkpoint_series
 
 __all__ = ["ModelRequest", "SweepConfiguration", "load", "validate", "validate_several"]
@@ -136,7 +137,10 @@ def validate(raw: dict[str, Any], *, where: str) -> SweepConfiguration:
         allowed = ", ".join(SweepConfiguration.model_fields)
         if first["type"] == "extra_forbidden":
             raise InputError(f"{where}: unknown field {field!r}, allowed: {allowed}") from error
-        raise InputError(f"{where}: field {field!r} is {first.get('input')!r:.80}: {first['msg']}") from error
+        if first["loc"][0] == "flip" and first["type"] == "literal_error":
+            raise InputError(f"{where}: {unknown('flip test', str(first['input'])[:80], FLIPS)}") from error
+        reason = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"{where}: field {field!r} is {first.get('input')!r:.80}: {reason}") from error
 
 
 def validate_several(raw: dict[str, Any], *, where: str) -> list[SweepConfiguration]:

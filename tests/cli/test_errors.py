@@ -200,6 +200,41 @@ def test_report_without_a_run(nmebench: Call, tmp_path: Path) -> None:
     assert (result.code, "no run here" in result.error_line) == (2, True)
 
 
+MISTAKES = {
+    "file of a run": (["report", "card.toml"], "card.toml: is a file; give the folder of a run, such as "),
+    "folder as a baseline": (["gate", ".", "--baseline", "."], "is a folder, a baseline is a file; make a baseline"),
+    "no history": (["history", "report", "h"], "history h: no such folder; add a run with `nmebench history add"),
+    "card for a network": (["card", "new", "card.toml", "-o", "c.toml"], "; give a file that torch.onnx.export"),
+    "flip test": (["run", "--data", "synthface", "--model", "oracle", "--test-time", "flp", "-o", "r"],
+                  "unknown flip test 'flp'; did you mean 'flip'?"),
+    "threshold": (["run", "--data", "synthface", "--model", "oracle", "--threshold", "0", "-o", "r"],
+                  "field 'thresholds' is [0.0]: threshold 0: must be"),
+    "text as weights": (["run", "--data", "DATA", "--model", "card.toml", "--weights", "card.toml", "-o", "r"],
+                        "card.toml is a text file, not weights; give the file of the weights"),
+    "missing weights": (["run", "--data", "DATA", "--model", "card.toml", "--weights", "CARD.pth", "-o", "r"],
+                        "CARD.pth can't be read: No such file or directory; give the file of the weights"),
+    "network of bench": (["bench", "--model", "hrnet"], "unknown model 'hrnet'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_message_names_the_way_out(
+    nmebench: Call, wflw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mistake: str
+) -> None:
+    arguments, message = MISTAKES[mistake]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "card.toml").write_text(CARD)
+    result = nmebench(*(f"wflw:{wflw}" if one == "DATA" else one for one in arguments))
+    assert result.code == 2
+    assert message in result.error_line, result.error_line
+
+
+def test_table_for_a_document_that_is_missing(nmebench: Call, make_run: Call, tmp_path: Path) -> None:
+    run = make_run({("net", "dark", "none", "landmarks"): 4.0})
+    result = nmebench("tables", run.path, "--update", tmp_path / "new.md")
+    assert (result.code, "create it with the lines <!-- nmebench:results -->" in result.error_line) == (2, True)
+
+
 def test_control_characters_in_a_name_are_escaped(nmebench: Call, tmp_path: Path) -> None:
     result = nmebench("report", tmp_path / "x\x1b[2J\ny")
     assert result.code == 2

@@ -118,11 +118,16 @@ class Benchmark(BaseModel):
         """The landmark scheme.
 
         Raises:
-            InputError: the name is unknown, or the table is not a scheme.
+            InputError: the name is unknown, the table is not a scheme, or the scheme has no such normaliser.
         """
         if isinstance(self.scheme, str):
-            return schemes.load(self.scheme)
-        return schemes.build(self.scheme, f"the scheme of {self.name}")
+            found = schemes.load(self.scheme)
+        else:
+            found = schemes.build(self.scheme, f"the scheme of {self.name}")
+        if self.normaliser is not None and self.normaliser not in found.normalisers:
+            kind = f"normaliser of {found.name}"
+            raise InputError(f"{self.name}: normaliser: {unknown(kind, self.normaliser, tuple(found.normalisers))}")
+        return found
 
     def points_folders(self, split: str) -> tuple[str, ...]:
         """Return the folders of the split's ``.pts`` files; empty for a benchmark without them."""

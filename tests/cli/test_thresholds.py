@@ -113,6 +113,23 @@ def test_options_that_are_refused(nmebench: Call, make_run: Call, options: tuple
     assert words in result.error_line
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        pytest.param('"box-size"', '"box-sise"', "unknown normaliser of ibug68 'box-sise'; did you mean", id="name"),
+        pytest.param("[7, 2.5]", "[0.07]", "write 7 for 0.07", id="fraction"),
+        pytest.param("[7, 2.5]", "[]", "0 thresholds: give one", id="none"),
+        pytest.param('"box-size"', '"annotated-box-size"', "needs the box of each face", id="no-boxes"),
+    ],
+)
+def test_a_benchmark_that_is_refused(nmebench: Call, private: Path, old: str, new: str, words: str) -> None:
+    file = private / "own.toml"
+    file.write_text(file.read_text().replace(old, new))
+    result = nmebench("score", private / "found.npz", "--data", f"benchmark:{file}", "-o", private / "RUN")
+    assert result.code == 2
+    assert words in result.error_line
+
+
 def test_a_sweep_at_another_threshold(nmebench: Call, wflw: Path, tmp_path: Path) -> None:
     options = ("--data", f"wflw:{wflw}", "--model", "oracle", "--decoder", "argmax", "--no-pictures")
     run = tmp_path / "RUN"

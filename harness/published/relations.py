@@ -113,7 +113,7 @@ def _subsets_contradiction(row: PublishedRow, name: str, counts: Mapping[str, in
     low, high = _interval(values["test"])
     if means[0] <= high and low <= means[1]:
         return ""
-    middle = sum(counts[subset] * values[subset] for subset in parts) / counts["test"]
+    middle = sum((counts[subset] * values[subset] for subset in parts), Decimal(0)) / counts["test"]
     given = " and ".join(f"{values[subset]} ({subset})" for subset in parts)
     return f"{given} give {_text(middle)} for all faces, not {values['test']}"
 

@@ -144,8 +144,11 @@ def read_table(run: Path, name: str, columns: Mapping[str, _Kind]) -> pa.Table:
         raise
     except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
         raise damaged(run, name, str(error)) from error
+    repeated = next((column for column in table.column_names if table.column_names.count(column) > 1), None)
+    if repeated is not None:
+        raise damaged(run, name, f"has the column {shown(repeated)[:40]!r} twice")
     for column, is_right in columns.items():
-        if table.column_names.count(column) != 1:
+        if column not in table.column_names:
             raise damaged(run, name, f"has no column {column!r}")
         if not is_right(table.schema.field(column).type):
             raise damaged(run, name, f"column {column!r} has the type {table.schema.field(column).type}")

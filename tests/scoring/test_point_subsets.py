@@ -111,6 +111,11 @@ def test_a_landmark_that_is_nan_without_a_flag_is_damage(tmp_path: Path, small_f
     pq.write_table(pq.read_table(file).drop_columns(["labelled"]), file)
     with pytest.raises(InputError, match="a landmark is not a finite number"):
         read_faces(tmp_path, len(faces))
+    write_faces(tmp_path, faces)
+    once = pq.read_table(file)
+    pq.write_table(once.append_column("face", once.column("face")), file)
+    with pytest.raises(InputError, match="has the column 'face' twice"):
+        read_faces(tmp_path, len(faces))
     write_faces(tmp_path, replace(faces, occluded=faces.occluded[:, :7]))
     with pytest.raises(InputError, match="the flags of its landmarks don't have one form"):
         read_faces(tmp_path, len(faces))

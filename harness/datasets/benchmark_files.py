@@ -27,6 +27,7 @@ from nmebench.datasets.readers.fields import with_slashes
 from nmebench.datasets.readers.rows import AnnotatedFaces, gather
 from nmebench.datasets.readers.text import read_text
 from nmebench.datasets.source import DatasetSource, existing_path
+from nmebench.datasets.spiga_subsets import FILE as SUBSETS_OF_SPIGA
 from nmebench.datasets.spiga_subsets import spiga_subsets
 from nmebench.errors import InputError
 from nmebench.files import FileHash
@@ -144,6 +145,8 @@ def _read_subsets(
                 subsets[subset] = mask
             elif sibling is not None:
                 notes.append(f"{shown(sibling.name)} is missing: there is no subset {subset}")
+            elif subset not in benchmark.folders:
+                notes.append(f"{SUBSETS_OF_SPIGA} beside the json doesn't list it: there is no subset {subset}")
             else:
                 folders = ", ".join(benchmark.folders[subset])
                 notes.append(f"no photograph's path begins with {folders}: there is no subset {subset}")
@@ -212,9 +215,10 @@ def _points_files(
         try:
             find_annotation_file(path, benchmark, split=split, format=None)
             return None
-        except NoAnnotationFileError:
+        except NoAnnotationFileError as error:
             if not files:
-                raise
+                looked = ", ".join(folders)
+                raise NoAnnotationFileError(f"{error}; and for {kind.ending} files in {looked}") from error
     if not files:
         raise InputError(f"{shown(root)} holds no {kind.ending} file: looked in {', '.join(folders)}")
     points = benchmark.landmark_scheme.points

@@ -40,6 +40,15 @@ IDS: Final[Mapping[int, tuple[int, ...]]] = MappingProxyType(
             *(20, 150, 151, 22, 153, 154, 21, 156, 157, 23, 159, 160),  # outer lip
             *range(161, 169),  # inner lip
         ),
+        98: (
+            *(*range(100, 116), 24, *range(117, 133)),  # contour
+            *(1, 134, 2, 136, 3, 138, 139, 140, 141, 4, 143, 5, 145, 6, 147, 148, 149, 150),  # brows
+            *(151, 152, 153, 17, 16, 156, 157, 158, 18),  # nose
+            *(7, 161, 9, 163, 8, 165, 10, 167, 11, 169, 13, 171, 12, 173, 14, 175),  # eyes
+            *(20, 177, 178, 22, 180, 181, 21, 183, 184, 23, 186, 187),  # outer lip
+            *range(188, 196),  # inner lip
+            *(196, 197),  # pupils
+        ),
     }
 )
 """SPIGA's id of every landmark, by the number of landmarks (``ldm_ids`` in its ``db_info.json``)."""

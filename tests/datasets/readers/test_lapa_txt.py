@@ -48,6 +48,11 @@ def test_each_split_has_its_own_folder(root: Path) -> None:
         datasets.load(f"lapa:{root / 'test'}", format="lapa-txt", split="train")
 
 
+def test_a_folder_without_files_names_all_that_was_looked_for(root: Path) -> None:
+    with pytest.raises(InputError, match=r"looked for lapa_test\.json; and for \.txt files in test/landmarks"):
+        datasets.load(f"lapa:{root / 'test'}")
+
+
 def test_a_json_in_the_folder_is_preferred(root: Path) -> None:
     keypoints = np.concatenate([POINTS[0], np.full((106, 1), 2.0)], 1).reshape(-1).tolist()
     table = {

@@ -14,7 +14,7 @@ from nmebench import datasets
 from nmebench.datasets.formats import detect_format
 from nmebench.datasets.readers.spiga_json import IDS
 from nmebench.errors import InputError
-from nmebench.geometry import scheme
+from nmebench.geometry import point_mapping, scheme
 
 POINTS = random_points(4, 68)
 NAMES = [f"images/test/{name}.jpg" for name in ("a", "b", "c", "d")]
@@ -35,6 +35,36 @@ def test_the_ids_of_the_eyes_are_those_of_the_scheme() -> None:
     rule = scheme.load("ibug68").normalisers["inter-pupil"]
     assert [IDS[68][point] for point in rule.first] == [7, 138, 139, 8, 141, 142]
     assert [IDS[68][point] for point in rule.second] == [11, 144, 145, 12, 147, 148]
+
+
+def test_ids_that_both_sets_have_are_the_same_points_of_the_face() -> None:
+    """PIPNet's mapping from 98 to 68 landmarks takes them from one another, and the contour keeps every second one."""
+    mapping = point_mapping.load("wflw98-to-ibug68")
+    shared = sorted(set(IDS[68]) & set(IDS[98]) & set(range(30)))
+    assert len(shared) == 18
+    face = np.random.default_rng(0).uniform(0, 100, (1, 98, 2))
+    for number in shared:
+        moved = face.copy()
+        moved[0, IDS[98].index(number)] += (50, 0)
+        change = np.abs(mapping.landmarks(moved) - mapping.landmarks(face))[0].max(1)
+        assert int(change.argmax()) == IDS[68].index(number)
+
+
+def test_wflw_is_read_with_its_98_ids_and_subsets(tmp_path: Path) -> None:
+    points = random_points(2, 98)
+    faces = [
+        {"imgpath": f"images/{n}.jpg", "bbox": [1, 2, 3, 4], "ids": list(IDS[98])[::-1],
+         "landmarks": face[::-1].tolist(), "visible": [1.0] * 98}
+        for n, face in enumerate(points)
+    ]  # fmt: skip
+    write_spiga(tmp_path / "test.json", faces)
+    (tmp_path / "db_info.json").write_text(json.dumps({"test_subsets": {"pose": [1], "blur": [0, 1]}}))
+    dataset = datasets.load(f"wflw:{tmp_path}")
+    np.testing.assert_array_equal(dataset.landmarks, points)
+    assert dataset.subsets["pose"].tolist() == [False, True]
+    assert list(dataset.subsets) == ["test", "pose", "blur"]
+    assert "db_info.json beside the json doesn't list it: there is no subset makeup" in dataset.notes
+    assert dataset.origin is None
 
 
 def test_landmarks_are_found_by_their_id(tmp_path: Path, faces: list[dict[str, Any]]) -> None:

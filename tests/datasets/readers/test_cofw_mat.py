@@ -81,6 +81,24 @@ def test_the_photographs_are_stored_once_and_completely(root: Path, monkeypatch:
     assert [path.name for path in folder.parent.iterdir() if path.is_dir()] == [folder.name]
 
 
+@pytest.mark.parametrize("fault", ["changed", "missing", "added", "list"])
+def test_stored_photographs_that_were_changed_are_stored_again(root: Path, fault: str) -> None:
+    file = root / "COFW_test_color.mat"
+    folder = extracted(file)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    if fault == "changed":
+        (folder / "001347.png").write_bytes(before["001346.png"])
+    elif fault == "missing":
+        (folder / "001347.png").unlink()
+    elif fault == "added":
+        (folder / "001349.png").write_bytes(before["001346.png"])
+    else:
+        folder.with_name(folder.name + ".json").unlink()
+    with pytest.warns(UserWarning, match="storing the photographs again"):
+        assert extracted(file) == folder
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
 def test_coordinates_outside_the_picture_become_0_as_in_mmpose(root: Path) -> None:
     points = POINTS.copy()
     points[1, 4] = (-3.5, 0.25)

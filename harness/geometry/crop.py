@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nmebench.errors import InputError
-from nmebench.geometry.geometry import checked_box, warp_matrix
 from nmebench.geometry.resize import cut, resize
+from nmebench.geometry.warp import checked_box, warp_matrix
 from nmebench.protocol import SAMPLINGS, Sampling
 from nmebench.suggest import unknown
 

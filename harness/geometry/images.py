@@ -19,8 +19,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
-import struct
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,6 +32,7 @@ from numpy.typing import NDArray
 
 from nmebench.bounded_read import read_bounded
 from nmebench.errors import InputError
+from nmebench.geometry import jpeg
 from nmebench.printable import shown
 
 __all__ = ["ALLOWED", "MAX_BYTES", "MAX_PIXELS", "Header", "header", "lacks_end_marker", "open_header", "read"]
@@ -47,22 +46,6 @@ MAX_PIXELS = 100_000_000
 """The largest photograph that is decoded: 300 MB of memory. A file of 20 bytes may declare any size."""
 
 _PILLOW_FORMATS: Final = ("BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "TIFF", "WEBP")
-
-#: Exceptions of Pillow's parsers for damaged files.
-_DAMAGED: Final = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zlib.error,
-)
 
 #: Beginnings of files that are images, or often stand in for one, of other formats; for messages.
 _OTHER_FORMATS: Final[Mapping[bytes, str]] = MappingProxyType(
@@ -86,16 +69,7 @@ _OTHER_FORMATS: Final[Mapping[bytes, str]] = MappingProxyType(
 )
 _BOX_BRANDS: Final = {b"avif": "AVIF", b"avis": "AVIF", b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIF"}
 
-_JPEG = b"\xff\xd8\xff"
-_JPEG_END = b"\xff\xd9"
-#: Entropy-coded data that no encoder wrote: 512 bytes without 0xFF, which starts a marker.
-_FOREIGN: Final = bytes(np.random.default_rng(0).integers(0, 255, 512, dtype=np.uint8))
-#: The decoder's fill for missing data.
-_FILL: Final = 128
 _PNG = b"\x89PNG\r\n\x1a\n"
-# In JPEG's compressed data 0xFF is followed by 0x00 (a stuffed byte), by a restart marker or by fill bytes.
-_JPEG_MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)
-_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
 class Header(NamedTuple):
@@ -135,10 +109,10 @@ def read(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
         raise InputError(
             f"image {name} declares {found.width} x {found.height} pixels: up to {MAX_PIXELS:,} are decoded"
         )
-    jpeg = _jpeg_structure(data) if data.startswith(_JPEG) else None
-    if jpeg is not None and jpeg.end is None:
-        data = _with_end_marker(data, jpeg)
-    if jpeg is None and not found.complete:
+    parts = jpeg.structure(data) if data.startswith(jpeg.START) else None
+    if parts is not None and parts.end is None:
+        data = jpeg.with_end_marker(data, parts)
+    if parts is None and not found.complete:
         data = b""
     if not data:
         raise InputError(f"image {name} is truncated: its end is missing; download or copy it again")
@@ -149,7 +123,12 @@ def read(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     if image is None:
         raise InputError(f"image {name} can't be decoded: its data is damaged or of an unknown kind")
     picture = np.asarray(image, dtype=np.uint8)
-    if jpeg is not None and jpeg.end is not None and _may_be_filled(picture, jpeg) and not _scan_ends(data[: jpeg.end]):
+    if (
+        parts is not None
+        and parts.end is not None
+        and jpeg.may_be_filled(picture, parts)
+        and not jpeg.scan_ends(data[: parts.end])
+    ):
         raise InputError(
             f"image {name} is truncated: it has an end marker, but its data ends before the picture does; download or "
             "copy it again"
@@ -163,11 +142,11 @@ def lacks_end_marker(data: bytes) -> bool:
     :func:`read` accepts such a file when its picture is complete; Pillow and other readers may refuse it.
 
     Example:
-        >>> jpeg = cv2.imencode(".jpg", np.zeros((16, 16, 3), np.uint8))[1].tobytes()
-        >>> lacks_end_marker(jpeg), lacks_end_marker(jpeg[:-2])
+        >>> photograph = cv2.imencode(".jpg", np.zeros((16, 16, 3), np.uint8))[1].tobytes()
+        >>> lacks_end_marker(photograph), lacks_end_marker(photograph[:-2])
         (False, True)
     """
-    return data.startswith(_JPEG) and _jpeg_structure(data).end is None
+    return data.startswith(jpeg.START) and jpeg.structure(data).end is None
 
 
 def open_header(path: str | os.PathLike[str]) -> PIL.Image.Image:
@@ -196,7 +175,7 @@ def header(data: bytes, *, name: str = "image") -> Header:
         >>> header(png[:-12]).complete
         False
     """
-    if data.startswith(_JPEG):
+    if data.startswith(jpeg.START):
         found = _jpeg_header(data)
     elif data.startswith(_PNG):
         found = _png_header(data, name)
@@ -209,104 +188,9 @@ def header(data: bytes, *, name: str = "image") -> Header:
     return found
 
 
-class _Jpeg(NamedTuple):
-    """The structure of a JPEG."""
-
-    width: int
-    height: int
-    end: int | None
-    """Position of the end-of-image marker; None without one."""
-    unusual: bool
-    """True when missing data isn't shown as plain grey: several scans, four channels."""
-    sent: bool
-    """True when the scans cover all coefficients of all channels in full precision."""
-
-
-def _jpeg_structure(data: bytes) -> _Jpeg:
-    """Read a JPEG's markers. Thumbnails are inside segments, which are skipped."""
-    width = height = 0
-    channels: dict[int, list[int]] = {}
-    position = 2
-    scans = 0
-    end = None
-    while match := _JPEG_MARKER.search(data, position):
-        marker = match[1][0]
-        position = match.end()
-        if marker == 0xD9:
-            end = match.start()
-            break
-        if marker == 0x01 or marker == 0xD8:
-            continue
-        length = int.from_bytes(data[position : position + 2], "big")
-        segment = data[position + 2 : position + length]
-        if marker in _JPEG_FRAMES and length >= 7 and not width:
-            height = int.from_bytes(segment[1:3], "big")
-            width = int.from_bytes(segment[3:5], "big")
-            channels = {identity: [1] * 64 for identity in segment[6::3]}
-        if marker == 0xDA and segment:
-            scans += 1
-            _record_scan(segment, channels)
-        position += max(length, 2)
-    sent = bool(channels) and not any(bit for bits in channels.values() for bit in bits)
-    return _Jpeg(width, height, end, unusual=scans > 1 or len(channels) > 3, sent=sent)
-
-
-def _record_scan(segment: bytes, channels: dict[int, list[int]]) -> None:
-    """Record the lowest bit that a scan sends of each coefficient; 0 is full precision."""
-    count = segment[0]
-    if len(segment) < 4 + 2 * count:
-        return
-    first, last, precision = segment[1 + 2 * count : 4 + 2 * count]
-    for identity in segment[1 : 1 + 2 * count : 2]:
-        if identity in channels:
-            for index in range(first, min(last, 63) + 1):
-                channels[identity][index] = precision & 15
-
-
 def _jpeg_header(data: bytes) -> Header:
-    found = _jpeg_structure(data)
+    found = jpeg.structure(data)
     return Header(found.width, found.height, complete=found.end is not None)
-
-
-def _with_end_marker(data: bytes, jpeg: _Jpeg) -> bytes:
-    """Return a JPEG without an end marker with one, or nothing when its picture is incomplete.
-
-    Zeros at the end are no data: some programs pad a file to a multiple of a block.
-    """
-    scans = data.rstrip(b"\0")
-    if scans.endswith(b"\xff"):
-        # 0xFF 0x00 is a byte 0xFF of the data; 0xFF alone is the first half of the end marker.
-        scans = scans + b"\0" if len(scans) < len(data) else scans[:-1]
-    return scans + _JPEG_END if jpeg.sent and _scan_ends(scans) else b""
-
-
-def _may_be_filled(image: NDArray[np.uint8], jpeg: _Jpeg) -> bool:
-    """Return whether the end of a picture may be the decoder's fill.
-
-    The last pixel is in one of the corners, whatever the EXIF orientation is. In progressive and four-channel files the
-    fill has no fixed colour.
-    """
-    return jpeg.unusual or bool(np.any(np.all(image[[0, 0, -1, -1], [0, -1, 0, -1]] == _FILL, axis=-1)))
-
-
-def _scan_ends(scans: bytes) -> bool:
-    """Return whether the last scan of a JPEG holds the data of all its pixels.
-
-    A decoder skips bytes that follow the last pixel's data, so foreign bytes there change the picture only where data
-    is missing. Pillow decodes both, because OpenCV prints libjpeg's warnings.
-
-    Args:
-        scans: the file up to its end-of-image marker.
-    """
-    try:
-        pictures = []
-        for data in (scans + _JPEG_END, scans + _FOREIGN + _JPEG_END):
-            with PIL.Image.open(io.BytesIO(data), formats=("JPEG",)) as picture:
-                picture.load()
-                pictures.append(picture.tobytes())
-    except _DAMAGED:
-        return False
-    return pictures[0] == pictures[1]
 
 
 def _png_header(data: bytes, name: str) -> Header:
@@ -339,12 +223,12 @@ def _other_header(data: bytes, name: str) -> Header:
                 return Header(width, height, complete=True)
             try:
                 picture.load()
-            except _DAMAGED:
+            except jpeg.DAMAGED:
                 return Header(width, height, complete=False)
             return Header(width, height, complete=True)
     except PIL.Image.DecompressionBombError as error:
         raise InputError(f"image {name} declares more pixels than are decoded ({MAX_PIXELS:,})") from error
-    except _DAMAGED as error:
+    except jpeg.DAMAGED as error:
         found = _other_format(data)
         kind = f": it is {found}" if found else ""
         raise InputError(

@@ -16,7 +16,7 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from nmebench.errors import InputError
-from nmebench.geometry.geometry import MAX_SIDE
+from nmebench.geometry.warp import MAX_SIDE
 from nmebench.protocol import Sampling
 
 __all__ = ["cut", "resize", "whole_pixels"]

@@ -20,6 +20,7 @@ INSTRUMENTED = [
     "nmebench.bounded_read",
     "nmebench.datasets",
     "nmebench.geometry.images",
+    "nmebench.geometry.jpeg",
     "nmebench.scoring.plausibility",
     "nmebench.scoring.read_predictions",
 ]

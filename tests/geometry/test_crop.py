@@ -15,7 +15,7 @@ from nmebench import boxes, datasets
 from nmebench.errors import InputError
 from nmebench.geometry import Geometry, images
 from nmebench.geometry.crop import crop, normalise
-from nmebench.geometry.geometry import warp_matrix
+from nmebench.geometry.warp import warp_matrix
 
 assert cv2.__version__.split(".")[0] == "4", "OpenCV 5 samples differently: the reference outputs are from 4.11 to 4.14"
 

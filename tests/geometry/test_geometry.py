@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from nmebench.errors import InputError
 from nmebench.geometry import Geometry, mirror
-from nmebench.geometry.geometry import warp_matrix
 from nmebench.geometry.scheme import load
+from nmebench.geometry.warp import warp_matrix
 from nmebench.protocol import CROP_CONVENTIONS, GRIDS, Chain, CropConvention, Grid
 
 SETS = ("clean_s2", "border_s2", "guard_positions", "two_peak", "plateau_ties", "flat_degenerate")

@@ -11,8 +11,8 @@ import PIL.Image
 import pytest
 
 from nmebench.errors import InputError
-from nmebench.geometry import images
-from nmebench.geometry.images import _Jpeg, _jpeg_structure, _may_be_filled, _other_format, _record_scan
+from nmebench.geometry import images, jpeg
+from nmebench.geometry.images import _other_format
 
 
 def segment(marker: int, content: bytes = b"") -> bytes:
@@ -70,7 +70,7 @@ NORMAL = (5, 3, False, True)
 def test_markers_of_a_jpeg(parts: tuple[bytes, ...], expected: tuple[int, int, bool, bool]) -> None:
     data = START + b"".join(parts)
     for end in (END, b""):
-        found = _jpeg_structure(data + end)
+        found = jpeg.structure(data + end)
         assert (found.width, found.height, found.unusual, found.sent) == expected
         assert found.end == (len(data) if end else None)
 
@@ -78,54 +78,54 @@ def test_markers_of_a_jpeg(parts: tuple[bytes, ...], expected: tuple[int, int, b
 @pytest.mark.parametrize("marker", range(0xC0, 0xD0))
 def test_frames_of_every_kind(marker: int) -> None:
     """Huffman and arithmetic tables and the reserved marker are no frames."""
-    found = _jpeg_structure(START + frame(3, 5, b"\x01", marker) + END)
+    found = jpeg.structure(START + frame(3, 5, b"\x01", marker) + END)
     assert (found.width, found.height) == ((0, 0) if marker in (0xC4, 0xC8, 0xCC) else (5, 3))
 
 
 @pytest.mark.parametrize("marker", [0xBF, 0xDB, 0xDD, 0xE0, 0xFE])
 def test_other_segments_are_no_frames(marker: int) -> None:
-    assert _jpeg_structure(START + frame(3, 5, b"\x01", marker) + END).width == 0
+    assert jpeg.structure(START + frame(3, 5, b"\x01", marker) + END).width == 0
 
 
 def test_frame_of_seven_bytes_has_a_size() -> None:
-    found = _jpeg_structure(START + segment(0xC0, struct.pack(">BHH", 8, 3, 5)) + END)
+    found = jpeg.structure(START + segment(0xC0, struct.pack(">BHH", 8, 3, 5)) + END)
     assert (found.width, found.height, found.sent) == (5, 3, False)
-    assert _jpeg_structure(START + segment(0xC0, struct.pack(">BHB", 8, 3, 5)) + END).width == 0
+    assert jpeg.structure(START + segment(0xC0, struct.pack(">BHB", 8, 3, 5)) + END).width == 0
 
 
 def test_end_marker_is_the_first_outside_of_segments() -> None:
     data = START + segment(0xFE, END) + b"\x05" + END + b"\x05" + END
-    assert _jpeg_structure(data).end == len(data) - 5
+    assert jpeg.structure(data).end == len(data) - 5
 
 
 def test_scans_that_are_cut_short_are_ignored() -> None:
     channels = {1: [1] * 64, 2: [1] * 64}
-    _record_scan(bytes([2, 1, 0, 2, 0, 0, 63]), channels)
+    jpeg._record_scan(bytes([2, 1, 0, 2, 0, 0, 63]), channels)
     assert channels == {1: [1] * 64, 2: [1] * 64}
-    _record_scan(bytes([2, 1, 0, 2, 0, 3, 5, 0x24]), channels)
+    jpeg._record_scan(bytes([2, 1, 0, 2, 0, 3, 5, 0x24]), channels)
     expected = [4 if 3 <= index <= 5 else 1 for index in range(64)]
     assert channels == {1: expected, 2: expected}
-    _record_scan(bytes([1, 2, 1, 0, 63, 0x0F]), channels)
+    jpeg._record_scan(bytes([1, 2, 1, 0, 63, 0x0F]), channels)
     assert channels == {1: expected, 2: [15] * 64}
 
 
 @pytest.mark.parametrize("corner", [(0, 0), (0, -1), (-1, 0), (-1, -1)])
 @pytest.mark.parametrize("value", [127, 128, 129])
 def test_grey_in_a_corner_may_be_fill(corner: tuple[int, int], value: int) -> None:
-    plain = _Jpeg(5, 4, 9, unusual=False, sent=True)
+    plain = jpeg.Jpeg(5, 4, 9, unusual=False, sent=True)
     image = np.zeros((4, 5, 3), np.uint8)
-    assert not _may_be_filled(image, plain)
+    assert not jpeg.may_be_filled(image, plain)
     image[corner] = value
-    assert _may_be_filled(image, plain) is (value == 128)
+    assert jpeg.may_be_filled(image, plain) is (value == 128)
     image[corner][1] = 0
-    assert not _may_be_filled(image, plain), "all three channels are grey"
-    assert _may_be_filled(image, plain._replace(unusual=True))
+    assert not jpeg.may_be_filled(image, plain), "all three channels are grey"
+    assert jpeg.may_be_filled(image, plain._replace(unusual=True))
 
 
 def test_grey_elsewhere_is_no_fill() -> None:
     image = np.full((4, 5, 3), 128, np.uint8)
     image[[0, 0, -1, -1], [0, -1, 0, -1]] = 5
-    assert not _may_be_filled(image, _Jpeg(5, 4, 9, unusual=False, sent=True))
+    assert not jpeg.may_be_filled(image, jpeg.Jpeg(5, 4, 9, unusual=False, sent=True))
 
 
 # PNG -----------------------------------------------------------------------------------------------------------------

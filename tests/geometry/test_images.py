@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nmebench.errors import InputError
-from nmebench.geometry import images
+from nmebench.geometry import images, jpeg
 
 RNG = np.random.default_rng(11)
 PICTURE = cv2.resize(RNG.integers(40, 215, (3, 4, 3), dtype=np.uint8), (64, 48))
@@ -375,6 +375,6 @@ def test_photographs_of_the_sample_are_complete(shared: Path) -> None:
     for path in sorted((shared / "wflw-sample" / "WFLW_images").rglob("*.jpg"))[::8]:
         data = path.read_bytes()
         end = data.rindex(b"\xff\xd9")
-        assert images._scan_ends(data[:end])
-        assert not images._scan_ends(data[: end - 200].rstrip(b"\xff"))
+        assert jpeg.scan_ends(data[:end])
+        assert not jpeg.scan_ends(data[: end - 200].rstrip(b"\xff"))
         assert not images.lacks_end_marker(data)

@@ -11,9 +11,9 @@ import pytest
 from nmebench.errors import InputError
 from nmebench.geometry import Geometry, scheme
 from nmebench.geometry.crop import crop, normalise
-from nmebench.geometry.geometry import checked_box, warp_matrix
 from nmebench.geometry.resize import whole_pixels
 from nmebench.geometry.scheme_table import SchemeTable
+from nmebench.geometry.warp import checked_box, warp_matrix
 from nmebench.protocol import CROP_CONVENTIONS
 
 CENTRE, SIZE, INPUT = [[10.0, 20.0], [310.5, 205.25]], [[60.0, 90.0], [320.0, 480.0]], (192, 256)

@@ -12,8 +12,8 @@ import pytest
 from nmebench.errors import InputError
 from nmebench.geometry import Geometry
 from nmebench.geometry.crop import crop
-from nmebench.geometry.geometry import warp_matrix
 from nmebench.geometry.resize import cut, resize, whole_pixels
+from nmebench.geometry.warp import warp_matrix
 from nmebench.protocol import SAMPLINGS
 
 RESIZES = [sampling for sampling in SAMPLINGS if sampling != "affine"]

@@ -9,8 +9,8 @@ import torch
 from nmebench import decoders
 from nmebench.decoders.interface import gaussians
 from nmebench.geometry import crop as cropping
-from nmebench.geometry.geometry import warp_matrix
 from nmebench.geometry.scheme import load
+from nmebench.geometry.warp import warp_matrix
 from nmebench.metrics.nme import pooled_nme
 from nmebench.metrics.point_error import point_errors
 from nmebench.protocol import Flip

@@ -17,7 +17,7 @@ from mmpose_peer import seeded_weights
 
 from nmebench import decoders, metrics, models
 from nmebench.geometry import Geometry, crop, scheme
-from nmebench.geometry.geometry import warp_matrix
+from nmebench.geometry.warp import warp_matrix
 from nmebench.metrics import pooled_nme
 from nmebench.models import checkpoint
 from nmebench.models.oracle import gaussians as oracle_gaussians

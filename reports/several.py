@@ -54,7 +54,7 @@ class _Part:
     holds: Answer
     change: Answer | None
     mapped: str
-    """The point mappings of its cells; empty for networks of the data set's scheme."""
+    """The point mappings of its cells, unless the answer names them."""
     partial: str
     faces: str
     normaliser: str
@@ -124,13 +124,14 @@ def _part(name: str, prefix: str, found: RunSections) -> _Part:
     view, first = found.view, found.answers
     record = view.run.record
     rows = [_row(view, headline) for headline in view.headline]
+    mapped = sentence_list(list(dict.fromkeys(cell.mapping for cell in view.cells if cell.mapping)))
     sections = [_without_hidden_heading(section) for section in found.sections]
     return _Part(
         name=display(name, 80),
         prefix=prefix,
         holds=first.holds,
         change=first.change if any(section.id == "change" for section in sections) else None,
-        mapped=sentence_list(list(dict.fromkeys(cell.mapping for cell in view.cells if cell.mapping))),
+        mapped="" if "through the mapping" in first.holds.sentence else mapped,
         partial=first.partial,
         faces=display(record.dataset.describe(), 80),
         normaliser=display(record.normaliser, 40),
@@ -151,7 +152,7 @@ def _row(view: RunView, headline: HeadlineCell) -> _Row:
     cell = headline.cell
     scores: Mapping[str, Any] = view.scores.get((cell.id, "test"), {})
     threshold = view.run.record.thresholds[0]
-    fr, auc = (_score(scores, Metric(kind, threshold).name, digits) for kind, digits in (("fr", 2), ("auc", 4)))
+    fr, auc = _score(scores, Metric("fr", threshold).name, 2), _score(scores, Metric("auc", threshold).name, 4)
     nme = float(view.nme[cell.index].mean())
     digits = adaptive_decimals(nme, 3)
     low, high = (float(scores.get(f"nme_{end}", math.nan)) for end in ("low", "high"))
@@ -163,7 +164,7 @@ def _row(view: RunView, headline: HeadlineCell) -> _Row:
         fr=fr,
         auc=auc,
         protocol=f"{display(cell.decoder_label, 80)} · {cell.flip_text} · {display(cell.box, 40)}",
-        flag=cell.diverged,
+        flag=", ".join(text for text in (cell.diverged, f"mapped {cell.mapping}" if cell.mapping else "") if text),
     )
 
 

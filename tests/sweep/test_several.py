@@ -287,11 +287,14 @@ def test_gate_compares_each_run_with_its_own_baseline(
     assert "has no baseline of the run wflw" in capsys.readouterr().err
     assert main([*arguments, "--update"]) == 0
     assert sorted(path.name for path in baselines.iterdir()) == ["300w.json", "wflw.json"]
-    files = ["--junit", str(tmp_path / "j.xml"), "--markdown", str(tmp_path / "m.md")]
+    files = ["--junit", str(tmp_path / "j.xml"), "--markdown", str(tmp_path / "m.md"), "--report"]
+    files.append(str(tmp_path / "r.html"))
     assert main([*arguments, *files]) == 0
     assert "gate of 2 runs: passed: wflw, 300w" in capsys.readouterr().out
     assert (tmp_path / "j.xml").read_text().count("<testsuite ") == 2
     assert (tmp_path / "m.md").read_text().count("### ") == 2
+    page = (tmp_path / "r.html").read_text()
+    assert all(f'id="{name}.change"' in page for name in ("wflw", "300w"))
     # One run is worse than its baseline: its faces had an NME of zero.
     baseline = json.loads((baselines / "300w.json").read_text())
     cells = list(baseline["cells"].values())

@@ -113,9 +113,9 @@ def rectangles(rule: BoxRule, dataset: Dataset, *, instead: str) -> tuple[NDArra
     """
     if dataset.rect is None:
         raise InputError(
-            f"the box {rule.name!r} needs a rectangle of each face, which WFLW has in list_98pt_rect_attr_*.txt "
-            f"(official-attr), COFW and LaPa in mmpose's json; this is {dataset.format} of {dataset.name}: "
-            f"use --box {instead} or one of those files"
+            f"the box {rule.name!r} needs a rectangle of each face, which {dataset.format} of {dataset.name} doesn't "
+            f"give; use --box {instead}, or annotations with one: WFLW's list_98pt_rect_attr_*.txt (official-attr), "
+            "COFW's or LaPa's own files or mmpose's json of them, SPIGA's json, or 'box' in a json of your own"
         )
     return dataset.rect[:, :2], dataset.rect[:, 2:]
 

@@ -73,7 +73,7 @@ def test_annotation_rule(faces: Any, points: np.ndarray) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        pytest.param("rect", r"WFLW has in list_98pt_rect_attr_\*\.txt \(official-attr\), COFW and LaPa", id="rect"),
+        pytest.param("rect", r"WFLW's list_98pt_rect_attr_\*\.txt \(official-attr\), COFW's or LaPa's own", id="rect"),
         pytest.param("annotation", "that hrnet-csv and mmpose-json carry", id="annotation"),
     ],
 )

@@ -49,7 +49,7 @@ def test_rect_rule(faces: Any, points: np.ndarray) -> None:
 
 
 def test_rect_rule_without_rectangles_names_the_other_box(faces: Any, points: np.ndarray) -> None:
-    with pytest.raises(InputError, match=r"official-attr.*use --box h3r-landmarks"):
+    with pytest.raises(InputError, match=r"use --box h3r-landmarks.*official-attr"):
         boxes.create("h3r-rect")(faces(points))
 
 

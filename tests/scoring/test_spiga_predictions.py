@@ -46,7 +46,9 @@ def test_photographs_in_another_folder_match_by_their_end(tmp_path):
         pytest.param(lambda f: f[1]["landmarks"].pop(), "68 ids, 67 landmarks", id="a-landmark-missing"),
         pytest.param(lambda f: f[1]["ids"].__setitem__(3, 101), "the id 101 is there twice", id="an-id-twice"),
         pytest.param(lambda f: f[1]["landmarks"].__setitem__(0, [1.0, float("nan")]), "face 2.*not a finite", id="nan"),
-        pytest.param(lambda f: [one.update(ids=one["ids"][:5]) for one in f], "ids are known for 68 landmarks", id="5"),
+        pytest.param(
+            lambda f: [one.update(ids=one["ids"][:5]) for one in f], "ids are known for 68.* not for 5", id="5"
+        ),
         pytest.param(lambda f: f.clear(), "is not SPIGA's results file", id="empty"),
         pytest.param(lambda f: f[0].pop("ids"), "is not SPIGA's results file", id="another-json"),
     ],

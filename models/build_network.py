@@ -146,7 +146,7 @@ def _build(
     again: Callable[[], Built],
 ) -> Built:
     from nmebench.models import checkpoint
-    from nmebench.models.output_adapter import adapted
+    from nmebench.models.adapted_network import adapted
 
     options = _options(card, make)
     own_code = not has_reserved_options(make)

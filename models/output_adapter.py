@@ -15,8 +15,8 @@ the ``activation``, keep ``channels``, put the points in the scheme's ``order``,
 
 Where it is called:
 
-* :func:`adapted` wraps a network that :func:`nmebench.models.build_network.build` has made. A network of this package
-  whose card sets no field of the adapter is returned unchanged.
+* :func:`nmebench.models.adapted_network.adapted` wraps a network that :func:`nmebench.models.build_network.build` has
+  made. A network of this package whose card sets no field of the adapter is returned unchanged.
 * A network that reads its weights itself (``onnx``) declares the option ``output``, gets the table, and calls
   :class:`OutputAdapter` on its raw outputs.
 
@@ -32,20 +32,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nmebench.models.card_input import ImageLayout
 from nmebench.models.card_output import Output
 from nmebench.models.errors import ModelError
 from nmebench.models.landmark_layout import from_layout, order_note, to_input_px
 from nmebench.models.logit_note import logit_note
 from nmebench.models.output_choice import OutputChoice, listed
 
-__all__ = ["AdaptedNetwork", "OutputAdapter", "adapted", "output_notes"]
-
-OUTPUTS = ("heatmaps", "landmarks", "logits", "offsets", "simcc_x", "simcc_y")
-"""Names of the project's outputs."""
-
-#: Attributes of a network that the wrapper has too (:mod:`nmebench.models`).
-_ATTRIBUTES = ("grid", "input_dtype", "input_size", "namings", "runtime", "use_threads")
+__all__ = ["OutputAdapter", "output_notes"]
 
 
 class OutputAdapter(nn.Module):
@@ -263,91 +256,6 @@ class OutputAdapter(nn.Module):
         return value.index_select(1, self._index)
 
 
-class AdaptedNetwork(nn.Module):
-    """A network and the conversion of its outputs: images ``[N, 3, H, W]`` -> the project's named outputs."""
-
-    def __init__(
-        self,
-        module: nn.Module,
-        adapter: OutputAdapter,
-        image_layout: ImageLayout | None = None,
-        *,
-        own_code: bool = False,
-    ) -> None:
-        """Wrap ``module``; its attributes that the project reads are those of the wrapper too.
-
-        Args:
-            module: the network.
-            adapter: converts its outputs.
-            image_layout: order of the dimensions that it reads; None means ``nchw``.
-            own_code: True for a user's own code, whose attributes ``grid``, ``input_size`` or ``outputs`` may mean
-                anything; the card alone describes such a network.
-        """
-        super().__init__()
-        self.module = module
-        self.adapter = adapter
-        self.image_layout = image_layout or "nchw"
-        self.own_code = own_code
-        self.reads = "images" if own_code else getattr(module, "reads", "images")
-        for name in () if own_code else _ATTRIBUTES:
-            if hasattr(module, name):
-                setattr(self, name, getattr(module, name))
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """Names of the outputs."""
-        own = None if self.own_code else getattr(self.module, "outputs", None)
-        return tuple(own) if own and _follows_the_interface(self.adapter.output) else self.adapter.outputs
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """The network's own remarks."""
-        return () if self.own_code else tuple(getattr(self.module, "notes", ()))
-
-    def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Run the network and convert its output."""
-        raw = self.raw(images)
-        # A mapping with the project's names is already what the project reads.
-        if isinstance(raw, Mapping) and self._is_converted(raw):
-            return dict(raw)
-        found: dict[str, Tensor] = self.adapter(raw, images)
-        return found
-
-    def raw(self, images: Tensor) -> Any:
-        """Run the network: ``[N, 3, H, W]`` -> its own output."""
-        return self.module(images.permute(0, 2, 3, 1).contiguous() if self.image_layout == "nhwc" else images)
-
-    def _is_converted(self, raw: Mapping[str, Any]) -> bool:
-        output = self.adapter.output
-        return _follows_the_interface(output) and set(self.adapter.outputs) <= set(raw) <= set(OUTPUTS)
-
-
-def adapted(
-    module: nn.Module,
-    output: Output,
-    owner: str,
-    *,
-    image_layout: ImageLayout | None = None,
-    own_code: bool = False,
-) -> nn.Module:
-    """Return a network that reads ``[N, 3, H, W]`` and gives the project's named outputs.
-
-    A network of this package is returned unchanged if the card sets no field of the adapter.
-
-    Args:
-        module: the network.
-        output: the card's ``[output]`` table, without the fields that the network has already applied.
-        owner: the network, for messages: ``card NAME``.
-        image_layout: order of the dimensions that the network reads; None means ``nchw``.
-        own_code: True for a user's own code, see :class:`AdaptedNetwork`.
-    """
-    own = type(module).__module__.startswith("nmebench.models.")
-    if own and _follows_the_interface(output) and image_layout in (None, "nchw"):
-        return module
-    network = AdaptedNetwork(module, OutputAdapter(output, owner), image_layout, own_code=own_code)
-    return network.train(module.training)
-
-
 def output_notes(output: Output, outputs: Mapping[str, Tensor]) -> tuple[str, ...]:
     """Return notes on named outputs whose values suggest another ``[output]`` table, for the results.
 
@@ -361,13 +269,6 @@ def output_notes(output: Output, outputs: Mapping[str, Tensor]) -> tuple[str, ..
     if landmarks is None or output.channels is not None or output.order is not None:
         return ()
     return order_note(landmarks[:1].detach().to("cpu"), output.layout)
-
-
-def _follows_the_interface(output: Output) -> bool:
-    """Return True if a table sets nothing but ``kind``, ``grid``, ``split`` and ``empty``, which change no output."""
-    grid = output.grid if output.unit is None else None
-    usual = Output(kind=output.kind, grid=grid, split=output.split, empty=output.empty)
-    return output == usual
 
 
 def _softmax_of_maps(value: Tensor) -> Tensor:

@@ -18,9 +18,10 @@ from nmebench.errors import InputError
 from nmebench.geometry import Geometry, images
 from nmebench.geometry.crop import crop, normalise
 from nmebench.models import Built, ModelError
+from nmebench.models.adapted_network import AdaptedNetwork
 from nmebench.models.card import Card
 from nmebench.models.onnx import OnnxNetwork
-from nmebench.models.output_adapter import AdaptedNetwork, OutputAdapter
+from nmebench.models.output_adapter import OutputAdapter
 from nmebench.protocol import Sampling
 from nmebench.sweep.batches import batches_of
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from nmebench.errors import InputError
-from nmebench.models.output_adapter import AdaptedNetwork
+from nmebench.models.adapted_network import AdaptedNetwork
 
 __all__ = [
     "Engine",

@@ -10,7 +10,8 @@ from pathlib import Path, PurePosixPath
 from nmebench.bounded_read import check_regular
 from nmebench.errors import InputError
 from nmebench.fetch import lockfile
-from nmebench.fetch.archive import archive_kind, list_files
+from nmebench.fetch.archive import list_files
+from nmebench.fetch.archive_members import archive_kind
 from nmebench.fetch.install import install, verify
 from nmebench.fetch.sources import Source, Sources, load_sources
 from nmebench.files import file_sha256

@@ -18,7 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nmebench.errors import InputError
-from nmebench.fetch.archive import MARKER, archive_kind, list_files, read_origin, unpack
+from nmebench.fetch.archive import MARKER, list_files, read_origin, unpack
+from nmebench.fetch.archive_members import archive_kind
 
 BOUNDS = {"max_bytes": 1_000_000, "max_files": 50}
 

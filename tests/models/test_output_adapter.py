@@ -13,9 +13,10 @@ from torch import Tensor, nn
 
 from nmebench import engines, models
 from nmebench.engines import model_cache
+from nmebench.models.adapted_network import AdaptedNetwork, adapted
 from nmebench.models.card_output import Output
 from nmebench.models.landmark_layout import to_input_px
-from nmebench.models.output_adapter import AdaptedNetwork, OutputAdapter, adapted
+from nmebench.models.output_adapter import OutputAdapter
 
 IMAGES = torch.zeros(2, 3, 32, 48)
 """Height 32 and width 48, so that exchanging them shows."""

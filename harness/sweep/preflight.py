@@ -177,6 +177,8 @@ def _points_hint(output: torch.Tensor, points: int, dataset: Dataset) -> str:
     """The way out for an output ``[N, K, ...]`` of another number of points."""
     if output.ndim == 4 and output.shape[-1] == points:
         return 'layout = "nhwc" in [output] reads heatmaps [N, h, w, K]'
+    if output.shape[1] == dataset.scheme.points:
+        return f'if it gives the landmarks of the data set, state scheme = "{dataset.scheme.name}" in the card'
     if hint := mapping_hint(output.shape[1], dataset):
         return hint
     if output.shape[1] > points:

@@ -13,11 +13,13 @@ from pydantic import ValidationError
 
 from nmebench import check, reports
 from nmebench.__main__ import main
+from nmebench.compare.settings import changes
 from nmebench.errors import InputError
 from nmebench.geometry import point_mapping, scheme
 from nmebench.models.card import Card
 from nmebench.runs.run_record import CellRecord
 from nmebench.runs.run_store import Run
+from nmebench.scoring import cell_settings
 from nmebench.sweep import execute, keys
 from nmebench.sweep.configuration import validate
 
@@ -160,6 +162,9 @@ def test_a_mapped_cell_is_labelled_everywhere(
     assert found is not None
     assert stored["sha256"] == found.sha256
     assert "PIPNet" in stored["source"]
+    assert cell_settings(run, cell)["point mapping"] == f"wflw98 -> ibug68 (sha256 {found.sha256[:8]})"
+    (native,) = changes(run, cell, run, cell.model_copy(update={"mapping": None}))[:1]
+    assert native == "decoder direct instead of direct (mapped wflw98 -> ibug68)"
     assert main(["check", str(run.path)]) == 3
     printed = capsys.readouterr().out
     assert "not comparable (measured through the mapping wflw98 -> ibug68 on 300w, and the table is of wflw)" in printed
@@ -190,7 +195,7 @@ def test_check_compares_no_table_of_a_mapped_network(
     [
         (98, "", r'outputs 98 landmarks, but .* has 68 \(ibug68\); scheme = "wflw98" in the card measures it'),
         (98, "ibug68", "outputs 98 landmarks"),
-        (68, "wflw98", r"outputs 68 landmarks, but the scheme of its card.* has 98 \(wflw98\)"),
+        (68, "wflw98", r'outputs 68 landmarks, but the scheme of its card.* has 98 \(wflw98\).* scheme = "ibug68" in'),
         (29, "cofw29", "gives the landmarks of cofw29, and .* has those of ibug68: no point mapping is known"),
         (29, "", "outputs 29 landmarks"),
         (98, "wflv98", "did you mean 'wflw98'"),

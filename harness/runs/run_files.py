@@ -47,6 +47,9 @@ LARGEST: Final = 8 * 2**30
 
 _MOST_ROWS: Final = 100_000_000
 
+#: Columns of ``scores.csv``: pandas needs quadratic time to tell many equal names apart.
+_MOST_COLUMNS: Final = 1000
+
 _SCORE_TEXTS: Final = ("dataset", "subset", "model", "decoder", "flip", "box", "normaliser", "cell")
 
 #: What can be done about a part that can't be read; other parts need the sweep.
@@ -194,6 +197,9 @@ def read_scores(run: Path, cells: Sequence[str], thresholds: Iterable[float]) ->
     """
     name = "scores.csv"
     data = _read(run, name)
+    columns = data.partition(b"\n")[0].count(b",") + 1
+    if columns > _MOST_COLUMNS:
+        raise damaged(run, name, f"has {columns} columns")
     try:
         texts = dict.fromkeys(_SCORE_TEXTS, str)
         table = pd.read_csv(io.BytesIO(data), keep_default_na=False, na_values=[""], dtype=texts)

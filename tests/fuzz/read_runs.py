@@ -16,6 +16,7 @@ from nmebench.gate.baseline import Baseline
 from nmebench.published import rows as published
 from nmebench.runs.run_store import Run
 from nmebench.runs.sweep_folder import SweepFolder
+from nmebench.scoring.rescore import rescored
 from nmebench.sweep import configuration
 from nmebench.sweep.batch_store import BatchStore
 from nmebench.sweep.cell_results import CellResults
@@ -90,7 +91,14 @@ def _judge_run(file: Path, name: str) -> None:
         lambda: compare([base, run]),
         lambda: html(run),
         lambda: scoring.score(run, resamples=20),
+        lambda: _rescore(run),
     )
+
+
+def _rescore(run: Run) -> None:
+    for normaliser in ("box-size", "inter-pupil"):
+        with rescored(run, normaliser=normaliser, thresholds=[8, 2.5]):
+            pass
 
 
 def _read_baseline(file: Path, _name: str) -> None:

@@ -130,3 +130,27 @@ def test_names_that_look_like_numbers_stay_names(run: Run) -> None:
     text = (run.path / "scores.csv").read_text().replace(",net,", ",1e5,")
     (run.path / "scores.csv").write_text(text)
     assert set(Run.open(run.path).scores["model"]) == {"1e5"}
+
+
+def test_scores_with_many_columns_are_refused_quickly(run: Run) -> None:
+    file = run.path / "scores.csv"
+    header, _, rows = file.read_text().partition("\n")
+    file.write_text(f"{header}{',' * 2_000_000}\n{rows}")
+    with pytest.raises(InputError, match=r"scores\.csv: damaged \(has 2000020 columns\); write it again"):
+        Run.open(run.path).scores  # noqa: B018 - the property reads the file
+
+
+@pytest.mark.parametrize("thresholds", [[], [0.05], [10, 10], ["ten"], [None], 10, {"a": 1}])
+def test_damaged_thresholds_are_refused(run: Run, thresholds: object) -> None:
+    record = json.loads((run.path / "run.json").read_text())
+    (run.path / "run.json").write_text(json.dumps({**record, "thresholds": thresholds}))
+    with pytest.raises(InputError, match=r"run\.json: damaged \(not a run record: thresholds") as error:
+        Run.open(run.path)
+    assert "\n" not in str(error.value)
+
+
+def test_scores_at_other_thresholds_than_the_record_are_refused(run: Run) -> None:
+    record = json.loads((run.path / "run.json").read_text())
+    (run.path / "run.json").write_text(json.dumps({**record, "thresholds": [8]}))
+    with pytest.raises(InputError, match=r"scores\.csv: damaged \(has no column 'fr8'\); write it again"):
+        Run.open(run.path).scores  # noqa: B018

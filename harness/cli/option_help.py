@@ -10,8 +10,9 @@ from typing import Final
 __all__ = ["ENGINE", "NORMALISER", "SCHEME", "THRESHOLD"]
 
 NORMALISER: Final = (
-    "inter-ocular, inter-pupil, box-size, box-diagonal, box-height, annotated-box or annotated-box-size, where the "
-    "landmark scheme has it (`nmebench list normalisers`); by default the one that the data set's papers use."
+    "inter-ocular, inter-pupil, box-size, box-diagonal, box-height, annotated-box, annotated-box-size or "
+    "annotated-box-diagonal, where the landmark scheme has it (`nmebench list normalisers`); by default the one that "
+    "the data set's papers use."
 )
 
 SCHEME: Final = (

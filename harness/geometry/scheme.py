@@ -30,6 +30,7 @@ _LENGTHS = {
     "box-height": "h of the landmarks' extents",
     "annotated-box": "side of the annotated square box",
     "annotated-box-size": "sqrt(w h) of the annotated box",
+    "annotated-box-diagonal": "diagonal of the annotated square box",
 }
 
 
@@ -40,7 +41,7 @@ class Normaliser(NamedTuple):
     """``distance`` between the means of the landmarks ``first`` and ``second``, or a measure of the tight box around
     all landmarks: ``box-size`` sqrt(w * h), ``box-diagonal`` sqrt(w^2 + h^2) or ``box-height`` h; or a measure of the
     box that the annotation file gives: ``annotated-box`` is the side of a square box, ``annotated-box-size`` is
-    sqrt(w * h)."""
+    sqrt(w * h), ``annotated-box-diagonal`` the diagonal of a square box."""
     first: tuple[int, ...]
     second: tuple[int, ...]
     source: str
@@ -137,7 +138,8 @@ def normaliser(
         scheme: the landmark scheme.
         landmarks: ground truth ``[N, K, 2]``, image px; NaN for landmarks that are not labelled.
         name: one of ``scheme.normalisers``; None for the scheme's default.
-        box_side: ``[N]`` image px, the side of each face's annotated box; needed for ``annotated-box`` only.
+        box_side: ``[N]`` image px, the side of each face's annotated box; needed for ``annotated-box`` and
+            ``annotated-box-diagonal`` only.
         rect: ``[N, 4]`` x_min, y_min, x_max, y_max of each face's annotated box, image px; needed for
             ``annotated-box-size`` only.
 
@@ -162,14 +164,16 @@ def normaliser(
         raise InputError(f"landmarks of shape {points.shape} are not [N, {scheme.points}, 2] of {scheme.name}")
     rule = scheme.normalisers[name]
     if rule.annotated:
-        given = box_side if rule.kind == "annotated-box" else rect
+        given = rect if rule.kind == "annotated-box-size" else box_side
         if given is None:
             raise InputError(
                 f"the normaliser {name!r} of {scheme.name} needs the box of each face, which these annotations don't "
                 "have: use annotations with a box, or another normaliser"
             )
         annotated = np.asarray(given, dtype=np.float64)
-        return annotated if rule.kind == "annotated-box" else _rectangle_size(annotated)
+        if rule.kind == "annotated-box-size":
+            return _rectangle_size(annotated)
+        return annotated if rule.kind == "annotated-box" else np.sqrt(2.0) * annotated
     lengths: NDArray[np.float64]
     width, height = (np.fmax.reduce(points, axis=1) - np.fmin.reduce(points, axis=1)).T  # they skip NaN
     if rule.kind == "distance":

@@ -31,7 +31,15 @@ class GroupTable(_Table):
 class NormaliserTable(_Table):
     """A length that errors are divided by."""
 
-    kind: Literal["distance", "box-size", "box-diagonal", "box-height", "annotated-box", "annotated-box-size"]
+    kind: Literal[
+        "distance",
+        "box-size",
+        "box-diagonal",
+        "box-height",
+        "annotated-box",
+        "annotated-box-size",
+        "annotated-box-diagonal",
+    ]
     first: tuple[Index, ...] = ()
     second: tuple[Index, ...] = ()
     source: str

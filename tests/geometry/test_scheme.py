@@ -128,3 +128,13 @@ def test_wrong_table_is_refused(change: dict[str, object], message: str) -> None
     assert scheme.build(GOOD, "t.toml").points == 3
     with pytest.raises(InputError, match=message):
         scheme.build({**GOOD, **change}, "t.toml")
+
+
+def test_the_diagonal_of_an_annotated_square_box() -> None:
+    """FaRL prints AFLW's NME by the diagonal of the square box: its NME by the side is sqrt(2) times larger."""
+    aflw, faces = scheme.load("aflw19"), np.random.default_rng(0).uniform(0, 99, (3, 19, 2))
+    side = np.array([10.0, 20.0, 30.0])
+    lengths = scheme.normaliser(aflw, faces, "annotated-box-diagonal", box_side=side)
+    np.testing.assert_allclose(lengths, np.hypot(side, side))
+    with pytest.raises(InputError, match="needs the box of each face"):
+        scheme.normaliser(aflw, faces, "annotated-box-diagonal")

@@ -19,9 +19,6 @@ from nmebench.published.relations import contradictions
 
 BENCHMARKS = ("300w", "300w-private", "aflw", "cofw", "cofw68", "lapa")
 
-#: Normalisers of sources that divide by a length that no scheme here has.
-FOREIGN = {"annotated-box-diagonal"}
-
 
 def row(dataset: str, method: str, normaliser: str | None = None) -> published.PublishedRow:
     (found,) = [
@@ -52,7 +49,7 @@ def test_names_are_those_of_the_benchmark(dataset):
         protocol = entry.protocol
         assert "@" in entry.source.partition(":")[0], entry.method  # the repository at a commit
         assert {subset for _, subset, _ in numbers(entry)} <= subsets, entry.method
-        assert protocol.normaliser in {None, *definition.landmark_scheme.normalisers, *FOREIGN}, entry.method
+        assert protocol.normaliser in {None, *definition.landmark_scheme.normalisers}, entry.method
         assert protocol.box is None or protocol.box in boxes.names()
         assert protocol.decoder is None or decoders.from_spec(protocol.decoder)
         assert protocol.auc_method is None or protocol.auc_method in AUC_METHODS
@@ -130,6 +127,24 @@ def test_tables_of_one_checkpoint_that_disagree(dataset, prefix, values):
     found = [one for one in disagreements(published.load(dataset)) if one.sha256_prefix == prefix]
     printed = {one.subset: " ".join(map(str, dict.fromkeys(one.values.values()))) for one in found}
     assert printed == values
+
+
+def test_the_boxes_of_aflw_are_square():
+    """FaRL logs the NME by the side and by the diagonal of the same box."""
+    logs = [entry for entry in published.load("aflw") if "log)" in entry.method]
+    by_side, by_diagonal = (
+        {
+            (entry.method, subset): value
+            for entry in logs
+            if entry.protocol.normaliser == name
+            for subset, value in entry.nme.items()
+        }
+        for name in ("annotated-box", "annotated-box-diagonal")
+    )
+    assert by_side.keys() == by_diagonal.keys()
+    assert len(by_side) == 16
+    for key, value in by_side.items():
+        assert float(value / by_diagonal[key]) == pytest.approx(2**0.5, rel=1e-5)
 
 
 def test_plain_aflw_tables_agree():

@@ -230,6 +230,7 @@ def _points_files(
     notes = [
         f"no {kind.ending} file belongs to it: there is no subset {name}" for name in subsets if name not in present
     ]
+    notes += [f"there is no {kind.ending} file in {one}" for one in kind.empty_folders(files, root, folders)]
     digest = kind.hash_of(files, root)
     image_root = find_image_folder(root / "annotations", root, faces.images, benchmark.image_folders)
     return FoundFaces(faces, benchmark.points_format, [digest], present, image_root, shown(root), notes)

@@ -56,6 +56,26 @@ class FaceFiles:
                 )
         return sorted(found, key=lambda file: self.key(file.relative_to(root)))  # type: ignore[arg-type,return-value]
 
+    def empty_folders(self, files: Sequence[Path], root: Path, folders: Sequence[str]) -> list[str]:
+        """Return the folders that hold none of the files and have no other usual place.
+
+        Args:
+            files: from :meth:`find`.
+            root: the dataset's folder.
+            folders: folders relative to ``root``; if one ends like another, both are places of the same part.
+
+        Example:
+            >>> pts = FaceFiles(".pts", lambda files, root, points: iter(()))
+            >>> pts.empty_folders([Path("d/01_Indoor/a.pts")], Path("d"), ["Test/01_Indoor", "01_Indoor", "ibug"])
+            ['ibug']
+        """
+        filled = [folder for folder in folders if any(file.is_relative_to(root / folder) for file in files)]
+        return [
+            folder
+            for folder in folders
+            if not any(f"/{one}".endswith(f"/{folder}") or f"/{folder}".endswith(f"/{one}") for one in filled)
+        ]
+
     def hash_of(self, files: Sequence[Path], root: Path) -> FileHash:
         """Return one hash over the names and contents of all files, those of :attr:`also` included.
 

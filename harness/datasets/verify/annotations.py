@@ -31,6 +31,8 @@ class Annotations:
     """The file's text; empty for a format that isn't text."""
     rows: Callable[[], Iterator[Entry]]
     """Yields the faces and the errors in them."""
+    empty: tuple[str, ...] = ()
+    """Folders that should hold files of this format and don't."""
 
     @property
     def is_text(self) -> bool:
@@ -75,7 +77,8 @@ def find_annotations(
     if files:
         name = f"{len(files)} {kind.ending} files"
         points = benchmark.landmark_scheme.points
-        opened = Annotations(name, benchmark.points_format, root, "", lambda: kind.read(files, root, points))
+        empty = tuple(kind.empty_folders(files, root, folders))
+        opened = Annotations(name, benchmark.points_format, root, "", lambda: kind.read(files, root, points), empty)
         found.append((name, lambda: opened))
     return found
 

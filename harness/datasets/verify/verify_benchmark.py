@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -121,6 +121,8 @@ def _check(benchmark: Benchmark, name: str, opened: Callable[[], Annotations], i
     try:
         annotations = opened()
         check_name(benchmark, annotations, into)
+        for folder in annotations.empty:
+            into.add("warning", "folder-missing", name, None, f"none of them is in {folder}: that part is missing")
         faces = _collect(annotations.rows(), name, scheme.points, into)
     except InputError as error:
         into.add("error", "unreadable", name, None, _strip_place(str(error), name, None))
@@ -163,6 +165,7 @@ def _subsets(benchmark: Benchmark, one: _Checked, root: Path, into: Collector) -
         _note_missing(benchmark, named, one.name, into)
         return named
     found: Masks = {}
+    reported: set[str] = set()
     if one.annotations.format == "spiga-json":
         try:
             found, _ = spiga_subsets(benchmark, one.annotations.path, root, len(one.faces.images))
@@ -175,6 +178,7 @@ def _subsets(benchmark: Benchmark, one: _Checked, root: Path, into: Collector) -
         sibling = subset_file(one.annotations.path, benchmark.lists[subset]) if listed else None
         if sibling is not None and sibling.is_file():
             mask = _listed(benchmark, one, sibling, root, into)
+            reported.add(subset)
             if mask is not None:
                 found[subset] = mask
             continue
@@ -182,17 +186,20 @@ def _subsets(benchmark: Benchmark, one: _Checked, root: Path, into: Collector) -
         if mask.any():
             found[subset] = mask
         elif sibling is not None:
+            reported.add(subset)
             message = f"is missing: there is no subset {subset}"
             into.add("warning", "subset-missing", relative_name(sibling, root), None, message)
-    _note_missing(benchmark, found, one.name, into)
+    _note_missing(benchmark, found, one.name, into, reported)
     return found
 
 
-def _note_missing(benchmark: Benchmark, found: Masks, name: str, into: Collector) -> None:
-    """Find subsets without a list of their own that no photograph or face belongs to."""
+def _note_missing(
+    benchmark: Benchmark, found: Masks, name: str, into: Collector, reported: Collection[str] = ()
+) -> None:
+    """Find subsets that no photograph or face belongs to, without those whose own list was looked for."""
     for subset in benchmark.expected("test"):
         absent = subset not in found or not found[subset].any()
-        if subset != "test" and subset not in benchmark.lists and absent:
+        if subset not in ("test", *reported) and absent:
             places = benchmark.folders.get(subset, ())
             where = f": no photograph is in {' or '.join(places)}" if places else ""
             into.add("warning", "subset-missing", name, None, f"there is no subset {subset}{where}")
@@ -300,10 +307,8 @@ def _photographs(benchmark: Benchmark, one: _Checked, root: Path) -> tuple[tuple
     if kind == COFW_MAT:
         points = benchmark.landmark_scheme.points
         return names, cofw_files.read_annotations(one.annotations.path, root, "test", points)[2]
-    if kind in FACE_FILES:
-        folder: Path | None = root
-    else:
-        folder = find_image_folder(one.annotations.path, root, names, benchmark.image_folders)
+    place = root / "annotations" if kind in FACE_FILES else one.annotations.path
+    folder = find_image_folder(place, root, names, benchmark.image_folders)
     stored = cofw_files.picture_file(benchmark, root, "test", names, kind)
     return (names, folder) if stored is None else (stored.images, stored.folder)
 

@@ -1,0 +1,99 @@
+"""Verifying a spec: parts that are missing, formats under another name, and boxes, in all benchmarks."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from plausible_files import csv_rows, plausible, write_csv, write_points
+
+from nmebench import datasets
+from nmebench.datasets.verify import verify
+from nmebench.errors import InputError
+
+
+def test_a_missing_part_is_named(tmp_path: Path) -> None:
+    """300-W without LFPW and iBUG: the parts are named, not just counted."""
+    write_points(tmp_path / "helen/testset", plausible("ibug68"))
+    report = verify(f"300w:{tmp_path}")
+    found = {finding.code: finding.message for finding in report.findings}
+    assert [f.message for f in report.findings if f.code == "folder-missing"] == [
+        "none of them is in lfpw/testset: that part is missing",
+        "none of them is in ibug: that part is missing",
+    ]
+    assert found["subset-missing"] == "there is no subset challenge: no photograph is in ibug/"
+    assert found["partial"] == "12 of 689 faces (common 12 of 554): no published number can be compared"
+    notes = datasets.load(f"300w:{tmp_path}").notes
+    assert "there is no .pts file in lfpw/testset" in notes
+
+
+def test_the_other_place_of_a_folder_is_enough(tmp_path: Path) -> None:
+    for folder in ("01_Indoor", "02_Outdoor"):
+        write_points(tmp_path / folder, plausible("ibug68", seed=len(folder)))
+    assert {finding.code for finding in verify(f"300w-private:{tmp_path}").findings} == {"partial"}
+
+
+def test_a_path_alone_is_wflws_and_another_benchmark_is_named(tmp_path: Path) -> None:
+    write_points(tmp_path / "helen/testset", plausible("ibug68"))
+    with pytest.raises(InputError, match=rf"it holds files of 300w: write 300w:{tmp_path}"):
+        verify(tmp_path)
+    with pytest.raises(InputError, match="does not exist; unknown dataset '300v'; did you mean '300w'"):
+        verify(f"300v:{tmp_path}")
+
+
+def test_a_file_of_another_format_under_a_usual_name_is_found(tiny: Any) -> None:
+    shutil.copy(tiny.csv, tiny.json)
+    report = verify(f"wflw:{tiny.root}")
+    assert [(f.file, f.message) for f in report.findings if f.code == "format-name"] == [
+        (
+            "mmpose/face_landmarks_wflw_test.json",
+            "the file has the name of the format mmpose-json and the content of hrnet-csv",
+        )
+    ]
+
+
+def test_the_list_of_a_subset_does_not_pass_for_the_test_set(tmp_path: Path) -> None:
+    """Planted fault: AFLW's frontal list was read as the test set where the test set's list was missing."""
+    file = tmp_path / "face_landmarks_aflw_test_frontal.csv"
+    write_csv(file, csv_rows(plausible("aflw19"), own_box=1.3))
+    with pytest.raises(InputError, match="does not hold a AFLW annotation file"):
+        datasets.load(f"aflw:{tmp_path}")
+    assert len(datasets.load(f"aflw:{file}")) == 12
+
+
+def test_box_sizes_that_contradict_the_scale_are_found(tmp_path: Path) -> None:
+    """AFLW's NME is divided by the box."""
+    rows = csv_rows(plausible("aflw19"), own_box=1.3)
+    rows[4][2] = f"{float(rows[4][2]) * 2:.1f}"
+    write_csv(tmp_path / "face_landmarks_aflw_test.csv", rows)
+    found = [f for f in verify(f"aflw:{tmp_path}").findings if f.code == "box-size"]
+    assert [f.line for f in found] == [5]
+
+
+def test_a_box_away_from_its_face_is_found(tmp_path: Path) -> None:
+    rows = csv_rows(plausible("aflw19"), own_box=1.3)
+    rows[4][3] = str(float(rows[4][3]) + 500)
+    write_csv(tmp_path / "face_landmarks_aflw_test.csv", rows)
+    assert [f.line for f in verify(f"aflw:{tmp_path}").findings if f.code == "box-away"] == [5]
+
+
+@pytest.mark.parametrize("name", ["300w", "cofw", "aflw", "lapa"])
+def test_mmposes_samples_have_no_finding(shared: Path, name: str) -> None:
+    spec = {"300w": "300w-private"}.get(name, name)
+    report = verify(f"{spec}:{shared / 'benchmarks/mmpose_samples' / name}")
+    # Two faces have neither all subsets nor all faces.
+    assert {finding.code for finding in report.findings} <= {"partial", "subset-missing"}
+    assert report.facts["images"] == 2
+
+
+def test_drawn_faces_and_arrays_are_checked(tmp_path: Path) -> None:
+    truth = plausible("ibug68").landmarks
+    np.savez(tmp_path / "truth.npz", gt=truth, subset_odd=np.arange(12) % 2 == 1)
+    report = verify(f"landmarks:{tmp_path / 'truth.npz'}::gt")
+    assert report.findings == ()
+    assert report.facts == {"faces": 12}
+    found = verify(f"300w-private:{tmp_path / 'truth.npz'}::gt").findings
+    assert [(finding.code, finding.severity) for finding in found] == [("partial", "note")]

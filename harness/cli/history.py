@@ -23,7 +23,7 @@ Machine = Annotated[str | None, typer.Option(help="Use only the runs of this mac
 
 @app.command("add")
 def add(
-    run: Annotated[Path, typer.Argument(help="Folder of the run.")],
+    run: Annotated[Path, typer.Argument(help="Folder of the run, or of a sweep over several data sets.")],
     to: Annotated[Path, typer.Option(help="Folder of the history.")] = _FOLDER,
     commit: Annotated[str | None, typer.Option(help="Commit, instead of the one that the run stores.")] = None,
     time: Annotated[
@@ -42,21 +42,26 @@ def add(
     """Add the scores of a run to the history: one file per commit and machine, which git merges."""
     from nmebench import history
     from nmebench.runs.run_store import Run
+    from nmebench.runs.sweep_folder import SweepFolder, is_sweep
 
-    opened = Run.open(run)
-    entry = history.entry_of(
-        opened,
-        repository=history.Repository(repository),
-        commit=commit,
-        time=time,
-        machine=None if machine is None else history.check_machine(machine),
-        link=_link(run, to, link),
-        allow_dirty=allow_dirty,
-    )
-    entry = history.merged(to, entry)
-    path = history.write_entry(to, entry)
-    cells = sum(len(r.cells) for r in entry.runs)
-    typer.echo(f"history: {path}, {cells} cells of commit {entry.commit[:12]}")
+    runs = list(SweepFolder.open(run).runs.values()) if is_sweep(run) else [Run.open(run)]
+    entries = [
+        history.entry_of(
+            opened,
+            repository=history.Repository(repository),
+            commit=commit,
+            time=time,
+            machine=None if machine is None else history.check_machine(machine),
+            link=_link(run, to, link),
+            allow_dirty=allow_dirty,
+        )
+        for opened in runs
+    ]
+    for entry in entries:
+        merged = history.merged(to, entry)
+        path = history.write_entry(to, merged)
+    cells = sum(len(r.cells) for r in merged.runs)
+    typer.echo(f"history: {path}, {cells} cells of commit {merged.commit[:12]}")
     return 0
 
 

@@ -20,7 +20,9 @@ _MOST_DIFFERENCES = 40
 
 
 def command(
-    run: Annotated[Path, typer.Argument(help="Folder of the run.")],
+    run: Annotated[
+        Path, typer.Argument(help="Folder of the run; of a sweep over several data sets, to print all of its tables.")
+    ],
     form: Annotated[str, typer.Option("--format", help="md, latex or csv.")] = "md",
     layout: Annotated[
         str, typer.Option(help="subsets: a row per cell, a column per subset; decoders: a row per decoder.")
@@ -57,9 +59,11 @@ def command(
     from nmebench.errors import InputError
     from nmebench.files import write_atomically
     from nmebench.metric_names import Metric
+    from nmebench.printable import markdown_cell
     from nmebench.reports import tables
     from nmebench.reports.tables.layouts import INTERVALS
     from nmebench.runs.run_store import Run
+    from nmebench.runs.sweep_folder import SweepFolder, is_sweep
 
     wanted = _one_of("--format", form, tables.FORMATS)
     if check and update is None:
@@ -77,7 +81,13 @@ def command(
         _one_of("--intervals", intervals, INTERVALS),
         decimals,
     )
-    table = tables.make_table(Run.open(run), options, floor=None if floor is None else Run.open(floor))
+    floor_run = None if floor is None else Run.open(floor)
+    if is_sweep(run) and update is None and out is None and wanted == "md":
+        for folder, opened in SweepFolder.open(run).runs.items():
+            table = tables.make_table(opened, options, floor=floor_run)
+            typer.echo(f"### {markdown_cell(folder)}\n\n{tables.render(table, wanted, link='', source=source)}")
+        return 0
+    table = tables.make_table(Run.open(run), options, floor=floor_run)
     text = tables.render(table, wanted, link=_link(run, update or out), source=source)
     if update is not None:
         return _update(update, section, text, check=check)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -233,8 +234,21 @@ def test_commands_on_one_run_name_the_run_folders(sweep: Sweep, capsys: pytest.C
     folder = sweep()
     with pytest.raises(InputError, match="holds a sweep over several data sets"):
         Run.open(folder.path)
-    assert main(["tables", str(folder.path)]) == 2
-    assert "give one of the run folders" in capsys.readouterr().err
+    for command in (["tables", "--format", "csv"], ["compare"], ["score"]):
+        assert main([*command, str(folder.path)]) == 2
+        assert "give one of the run folders" in capsys.readouterr().err
+
+
+def test_tables_and_history_take_all_runs(stored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tables", str(stored)]) == 0
+    printed = capsys.readouterr().out
+    assert re.findall("^### .*", printed, re.MULTILINE) == ["### wflw", "### 300w"]
+    assert printed.count("| oracle | dark |") == 2
+    options = ["--to", str(tmp_path / "history"), "--commit", "a" * 40, "--time", "1", "--machine", "ci"]
+    assert main(["history", "add", str(stored), *options, "--allow-dirty"]) == 0
+    assert "4 cells of commit" in capsys.readouterr().out
+    (file,) = (tmp_path / "history").glob("*.json")
+    assert {run["dataset"] for run in json.loads(file.read_text())["runs"]} == {"wflw", "300w"}
 
 
 def test_data_of_a_sweep_file_may_be_a_list(data: list[str], tmp_path: Path) -> None:

@@ -53,17 +53,17 @@ def nme(errors: ArrayLike, normaliser: ArrayLike, mask: ArrayLike | None = None)
 
 
 def pooled_nme(errors: ArrayLike, normaliser: ArrayLike, mask: ArrayLike | None = None) -> float:
-    """NME of a set as mmpose computes it: the mean over the visible landmarks of all faces, in percent.
+    """NME of a set as mmpose computes it: the mean over the labelled landmarks of all faces, in percent.
 
-    Faces whose normaliser is 0 are dropped, and a face with few visible landmarks has little weight. The result equals
-    the mean of :func:`nme` when all landmarks are visible.
+    Faces whose normaliser is 0 are dropped, and a face with few labelled landmarks has little weight. The result equals
+    the mean of :func:`nme` when all landmarks are labelled.
 
     Source: open-mmlab/mmpose, ``mmpose/evaluation/functional/keypoint_eval.py`` (``keypoint_nme``).
 
     Args:
         errors: ``[N, K]`` image px.
         normaliser: ``[N]`` image px.
-        mask: ``[N, K]``, true for visible landmarks; by default all of them.
+        mask: ``[N, K]``, true for labelled landmarks; by default all of them.
 
     Returns:
         Percent; NaN when no landmark counts.

@@ -28,6 +28,9 @@ Array = NDArray[np.float64]
 MAX_COORDINATE: Final = 1e9
 """The largest absolute coordinate of a prediction, px; networks may diverge, but not that far."""
 
+_SAME_BOX: Final = 0.01
+"""Boxes of a face in two files differ by less, px: the files are copies that may round."""
+
 _KEYS: Final = (("face",), ("image",), ("face", "image"), ("image", "face"))
 
 
@@ -44,7 +47,9 @@ class Predictions(NamedTuple):
     """The type of the stored numbers; None for text."""
 
 
-def import_predictions(path: Path, *, images: Sequence[str] | None = None) -> Predictions:
+def import_predictions(
+    path: Path, *, images: Sequence[str] | None = None, rectangles: Array | None = None
+) -> Predictions:
     """Read the landmarks that another program predicted.
 
     * ``FILE.npz`` with an array ``landmarks``, or ``FILE.npz::NAME`` for an array of another name, and ``FILE.npy``:
@@ -55,8 +60,8 @@ def import_predictions(path: Path, *, images: Sequence[str] | None = None) -> Pr
       several faces needs the column ``face``.
     * ``FILE.csv`` with both columns, ``face,image,x0,...`` or ``image,face,x0,...``: the numbers give the order, and
       the images are compared with the dataset's.
-    * ``FILE.json``, the results file of SPIGA (:mod:`nmebench.scoring.spiga_predictions`): one face per photograph, in
-      any order.
+    * ``FILE.json``, the results file of SPIGA (:mod:`nmebench.scoring.spiga_predictions`), in any order. Several faces
+      of a photograph are told apart by their boxes.
 
     An image matches the dataset's by its relative path with slashes or backslashes. A path that is longer or shorter at
     its beginning matches when it ends alike in one photograph only; the same file name in another folder never does.
@@ -65,6 +70,8 @@ def import_predictions(path: Path, *, images: Sequence[str] | None = None) -> Pr
         path: the file.
         images: file names of the dataset's faces ``[N]``. Without them the rows of a csv without ``face`` keep the
             file's order.
+        rectangles: the dataset's box of each face, ``[N, 4]`` x_min, y_min, x_max, y_max in image px, for SPIGA's
+            results; None where it has none.
 
     Raises:
         InputError: the file can't be read, has another form, or its rows don't fit ``images``.
@@ -84,7 +91,7 @@ def import_predictions(path: Path, *, images: Sequence[str] | None = None) -> Pr
     if kind == ".csv" and not colons:
         return _read_csv(file, images)
     if kind == ".json" and not colons:
-        return _read_spiga(file, images)
+        return _read_spiga(file, images, rectangles)
     if kind == ".npz":
         array = arrays.NpzArchive(file).read(key if colons else "landmarks")
     elif kind == ".npy" and not colons:
@@ -165,14 +172,15 @@ def _read_csv(file: Path, images: Sequence[str] | None) -> Predictions:
     )
 
 
-def _read_spiga(file: Path, images: Sequence[str] | None) -> Predictions:
+def _read_spiga(file: Path, images: Sequence[str] | None, rectangles: Array | None) -> Predictions:
     """Read SPIGA's results file and put its faces into the order of the dataset's."""
     found = spiga_predictions.read(file)
     rows = range(1, len(found.images) + 1)
     order = list(range(len(rows)))
     if images is not None:
-        way = "SPIGA's json doesn't tell them apart, so write a csv with the columns face and image"
-        order = _order_by_image(shown(file), found.images, rows, images, way=way)
+        boxes = None if rectangles is None else (found.rectangles, rectangles)
+        way = "give SPIGA's annotations to --data, whose boxes tell them apart, or write a csv with the column face"
+        order = _order_by_image(shown(file), found.images, rows, images, way=way, boxes=boxes)
     return Predictions(
         found.landmarks[order],
         tuple(found.images[place] for place in order),
@@ -203,15 +211,17 @@ def _order_by_image(
     images: Sequence[str],
     *,
     way: str = "add the column face with each face's position in the dataset's list, from 0",
+    boxes: tuple[Array, Array] | None = None,
 ) -> list[int]:
-    """Return the row of every face, from the images that the rows name; each photograph must have one face.
+    """Return the row of every face, from the images that the rows name and, in photographs of several faces, the boxes.
 
     Args:
         name: the file, for messages.
         named: the image of each row.
         lines: the number of each row, for messages.
         images: ``[N]`` images of the dataset's faces.
-        way: what to do where a photograph has several faces, for the message.
+        way: the way out where the faces of a photograph can't be told apart, for the message.
+        boxes: the box of each row and of each face, ``[N, 4]`` image px; None where they have none.
     """
     faces: dict[str, list[int]] = {}
     for face, image in enumerate(images):
@@ -220,16 +230,20 @@ def _order_by_image(
     row_of: dict[int, int] = {}
     for place, (cell, line) in enumerate(zip(named, lines, strict=True)):
         image = index.find(cell, f"{name}: row {line}")
-        if len(faces[image]) > 1:
+        candidates = faces[image]
+        if len(candidates) > 1 and boxes is not None:
+            candidates = [one for one in candidates if np.abs(boxes[1][one] - boxes[0][place]).max() < _SAME_BOX]
+        if len(candidates) != 1:
+            known = "" if boxes is None else f", {len(candidates)} of them with the row's box"
             raise InputError(
-                f"{name}: row {line} names {shown(cell)[:80]!r}, which has {len(faces[image])} faces in the dataset; "
-                f"{way}"
+                f"{name}: row {line} names {shown(cell)[:80]!r}, which has {len(faces[image])} faces in the "
+                f"dataset{known}; {way}"
             )
-        face = faces[image][0]
+        face = candidates[0]
         if face in row_of:
             raise InputError(
-                f"{name}: rows {lines[row_of[face]]} and {line} name the same photograph {shown(image)[:80]!r}, which "
-                "has one face in the dataset; give one row per face"
+                f"{name}: rows {lines[row_of[face]]} and {line} name the same face in {shown(image)[:80]!r}; give one "
+                "row per face"
             )
         row_of[face] = place
     missing = next((face for face in range(len(images)) if face not in row_of), None)

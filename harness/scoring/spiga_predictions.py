@@ -26,13 +26,15 @@ class SpigaPredictions(NamedTuple):
     """``[N, K, 2]`` image px, as the file counts them."""
     images: tuple[str, ...]
     """``[N]`` ``imgpath``."""
+    rectangles: NDArray[np.float64]
+    """``[N, 4]`` x_min, y_min, x_max, y_max of ``bbox``, the box of the ground truth, image px."""
 
 
 def read(file: Path) -> SpigaPredictions:
     """Read a results file (``results_300wprivate_test.json``) of SPIGA's ``eval/results_gen.py``.
 
-    Landmarks are found by their id. ``bbox``, ``headpose`` and ``visible`` are not used: they describe the ground truth
-    or another task.
+    Landmarks are found by their id. ``bbox`` is copied from the annotations, so it tells the faces of a photograph
+    apart. ``headpose`` and ``visible`` are not used.
 
     Source: ``spiga/eval/benchmark/readme.md`` of andresprados/SPIGA.
 
@@ -57,9 +59,15 @@ def read(file: Path) -> SpigaPredictions:
     points = len(ids) if isinstance(ids, list) else 0
     images: list[str] = []
     landmarks: list[list[float]] = []
+    rectangles: list[list[float]] = []
     for row in spiga_json.read(text, name, points):
         if isinstance(row, RowError):
             raise InputError(str(row)) from row
         images.append(row.image)
         landmarks.append(row.points)
-    return SpigaPredictions(np.asarray(landmarks, np.float64).reshape(len(images), points, 2), tuple(images))
+        rectangles.append(row.rect or [])
+    return SpigaPredictions(
+        np.asarray(landmarks, np.float64).reshape(len(images), points, 2),
+        tuple(images),
+        np.asarray(rectangles, np.float64),
+    )

@@ -93,7 +93,7 @@ def store_predictions(
     for subset in dataset.subsets:
         check_name(subset, f"{data}: the subset's name")
     _check_first_pixel(predictions, dataset)
-    found = scoring.import_predictions(predictions, images=dataset.images)
+    found = scoring.import_predictions(predictions, images=dataset.images, rectangles=dataset.rect)
     landmarks = found.landmarks
     if landmarks.shape != dataset.landmarks.shape:
         raise InputError(

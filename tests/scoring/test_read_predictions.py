@@ -94,7 +94,7 @@ def test_rows_are_matched_by_image_name(tmp_path, names, order):
             id="base name of two folders",
         ),
         pytest.param(["a", "b", "d"], ["a", "b", "c"], "row 4 names 'd', which is not among", id="unknown"),
-        pytest.param(["a", "b", "a"], ["a", "b", "c"], "rows 2 and 4 name the same photograph 'a'", id="repeated"),
+        pytest.param(["a", "b", "a"], ["a", "b", "c"], "rows 2 and 4 name the same face in 'a'", id="repeated"),
         pytest.param(
             ["a", "b", "c"], ["a", "b", "c", "d"], "3 rows for 4 faces .*; face 3 in 'd' has no row", id="few"
         ),

@@ -40,7 +40,7 @@ def test_photographs_in_another_folder_match_by_their_end(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        pytest.param(lambda f: f[1].update(imgpath=IMAGES[0]), "rows 1 and 2 name the same photograph", id="twice"),
+        pytest.param(lambda f: f[1].update(imgpath=IMAGES[0]), "rows 1 and 2 name the same face", id="twice"),
         pytest.param(lambda f: f.pop(), "3 rows for 4 faces of the dataset", id="a-face-missing"),
         pytest.param(lambda f: f[2].update(imgpath="x.png"), "row 3 names 'x.png', which is not among", id="unknown"),
         pytest.param(lambda f: f[1]["landmarks"].pop(), "68 ids, 67 landmarks", id="a-landmark-missing"),
@@ -64,8 +64,28 @@ def test_damaged_files_are_refused(tmp_path, change, message):
 def test_several_faces_in_a_photograph_are_refused(tmp_path):
     images = [IMAGES[0], IMAGES[0], *IMAGES[2:]]
     write_spiga(tmp_path / "results.json", spiga_faces(POINTS, images))
-    with pytest.raises(InputError, match=r"has 2 faces in the dataset; SPIGA's json doesn't tell them apart"):
+    with pytest.raises(InputError, match=r"has 2 faces in the dataset; give SPIGA's annotations to --data"):
         scoring.import_predictions(tmp_path / "results.json", images=images)
+
+
+def test_the_boxes_tell_the_faces_of_a_photograph_apart(tmp_path):
+    """SPIGA copies the annotations' boxes into its results; many photographs of WFLW have several faces."""
+    images = [IMAGES[0], IMAGES[0], *IMAGES[2:]]
+    faces = spiga_faces(POINTS, images)
+    predicted = spiga_faces(POINTS + 1, images)
+    for face, prediction in zip(faces, predicted, strict=True):
+        prediction["bbox"] = face["bbox"]
+    write_spiga(tmp_path / "results.json", predicted[::-1])
+    low, high = POINTS.min(1), POINTS.max(1)
+    boxes = np.concatenate([low, high], axis=1)
+    found = scoring.import_predictions(tmp_path / "results.json", images=images, rectangles=boxes)
+    np.testing.assert_array_equal(found.landmarks, POINTS + 1)
+    assert found.rows == (4, 3, 2, 1)
+    with pytest.raises(InputError, match="has 2 faces in the dataset, 0 of them with the row's box"):
+        scoring.import_predictions(tmp_path / "results.json", images=images, rectangles=boxes + 5)
+    boxes[1] = boxes[0]
+    with pytest.raises(InputError, match=r"has 2 faces in the dataset, [02] of them with the row's box"):
+        scoring.import_predictions(tmp_path / "results.json", images=images, rectangles=boxes)
 
 
 def test_other_files_are_refused(tmp_path):

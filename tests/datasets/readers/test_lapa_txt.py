@@ -15,6 +15,7 @@ from nmebench import datasets
 from nmebench.errors import InputError
 
 POINTS = random_points(3, 106).round(1)
+POINTS[0, [0, -1]] = (1.5, 230.0), (235.0, 2.5)  # the box is between the first and the last landmark
 NAMES = ("10_0", "9_1", "a")
 
 

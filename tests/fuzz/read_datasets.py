@@ -84,12 +84,16 @@ def _folder(name: str) -> Path:
 
 
 def _read_spiga(file: Path, name: str) -> None:
-    """Read SPIGA's json beside its subsets; one of the two is changed."""
+    """Read SPIGA's json beside its subsets, as annotations and as predictions; one of the two files is changed."""
     root = _folder("spiga")
     for other, content in spiga_files().items():
         (root / other).write_bytes(content)
     shutil.copyfile(file, root / name)
-    call_each(lambda: datasets.load(f"300w:{root}"), lambda: datasets.load(f"cofw68:{root / 'test.json'}"))
+    call_each(
+        lambda: datasets.load(f"300w:{root}"),
+        lambda: datasets.load(f"cofw68:{root / 'test.json'}"),
+        lambda: import_predictions(root / "test.json", images=("images/01345.jpg", "b.jpg", "c.jpg")),
+    )
 
 
 def _read_lapa(file: Path, _name: str) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from plausible_files import csv_rows, plausible, write_csv, write_points
+from plausible_files import csv_rows, plausible, write_csv, write_photographs, write_points
 
 from nmebench import datasets
 from nmebench.datasets.verify import verify
@@ -97,3 +98,56 @@ def test_drawn_faces_and_arrays_are_checked(tmp_path: Path) -> None:
     assert report.facts == {"faces": 12}
     found = verify(f"300w-private:{tmp_path / 'truth.npz'}::gt").findings
     assert [(finding.code, finding.severity) for finding in found] == [("partial", "note")]
+
+
+def _five(folder: Path, second: int) -> str:
+    """Five points of one's own, whose normaliser ends at the landmark ``second``."""
+    rng = np.random.default_rng(0)
+    face = np.array([[30.0, 40.0], [60.0, 40.0], [45.0, 55.0], [33.0, 70.0], [57.0, 70.0]])
+    faces = [
+        {"image": f"{number}.jpg", "landmarks": (face + rng.normal(0, 2, (5, 2)) + number).tolist()}
+        for number in range(12)
+    ]
+    (folder / "five.json").write_text(json.dumps({"faces": faces}))
+    (folder / "five.toml").write_text(
+        'name = "five"\ntitle = "Five"\n[scheme]\nname = "five5"\npoints = 5\ndefault_normaliser = "eyes"\n'
+        "flip = { pairs = [[0, 1], [3, 4]] }\ngroups = { eyes = [0, 1], nose = [2, 2], mouth = [3, 4] }\n"
+        f'normalisers.eyes = {{ kind = "distance", first = [0], second = [{second}], source = "ours" }}\n'
+        '[files.test]\nfaces-json = "five.json"\n'
+    )
+    write_photographs(folder / "images", [f"{number}.jpg" for number in range(12)])
+    return f"benchmark:{folder / 'five.toml'}"
+
+
+def test_points_of_ones_own_are_checked(tmp_path: Path) -> None:
+    assert verify(_five(tmp_path, 1)).findings == ()
+    found = verify(_five(tmp_path, 2)).findings
+    assert [finding.code for finding in found] == ["normaliser-points"]
+    assert found[0].message == (
+        "eyes is measured between the landmarks 0 and 2, which the flip does not exchange: are they the points of the "
+        "protocol?"
+    )
+
+
+def test_a_single_file_of_any_name_is_checked(tmp_path: Path) -> None:
+    write_csv(tmp_path / "mine.csv", csv_rows(plausible("ibug68")))
+    found = {finding.code for finding in verify(f"300w:{tmp_path / 'mine.csv'}").findings}
+    assert found == {"partial", "subset-missing", "no-photographs"}
+
+
+def test_python_code_that_makes_faces_is_checked(tmp_path: Path) -> None:
+    content = plausible("ibug68")
+    faces = [
+        {"image": f"{name}.jpg", "landmarks": face}
+        for name, face in zip(content.names, content.landmarks.tolist(), strict=True)
+    ]
+    (tmp_path / "faces.json").write_text(json.dumps(faces))
+    (tmp_path / "make.py").write_text(
+        "import json\n\n\ndef right(path):\n    return {'scheme': 'ibug68', 'faces': json.loads(path.read_text())}\n"
+        "\n\ndef swapped(path):\n    made = right(path)\n    for face in made['faces']:\n"
+        "        face['landmarks'] = [pair[::-1] for pair in face['landmarks']]\n    return made\n"
+    )
+    report = verify(f"python:{tmp_path / 'make.py'}:right::{tmp_path / 'faces.json'}")
+    assert {finding.code for finding in report.findings} <= {"reader"}  # there are no photographs
+    swapped = verify(f"python:{tmp_path / 'make.py'}:swapped::{tmp_path / 'faces.json'}")
+    assert "mirrored" in {finding.code for finding in swapped.findings}

@@ -110,13 +110,14 @@ def verify(
         str | None, typer.Option("--format", help="Annotation format, needed when it can't be detected.")
     ] = None,
     images: Annotated[bool, typer.Option("--images/--no-images", help="Also open every photograph.")] = True,
+    scheme: Annotated[str | None, typer.Option(help=SCHEME)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> int:
     """Check a dataset for errors in annotations and photographs. Exit code 1 when it has any."""
     from nmebench.cli.console import console, table
     from nmebench.datasets.verify import verify as verify_dataset
 
-    report = verify_dataset(data, format=data_format, images=images)
+    report = verify_dataset(data, format=data_format, images=images, scheme=scheme)
     if as_json:
         typer.echo(report.to_json())
         return report.exit_code

@@ -29,13 +29,20 @@ from nmebench.suggest import similar_path, unknown
 __all__ = ["verify"]
 
 
-def verify(data: str | Path, format: str | None = None, *, images: bool = True) -> Report:  # noqa: A002
+def verify(
+    data: str | Path,
+    format: str | None = None,  # noqa: A002
+    *,
+    images: bool = True,
+    scheme: str | None = None,
+) -> Report:
     """Check a data set: its annotation files, each other's consistency, and the photographs.
 
     Args:
         data: a spec, such as ``300w:PATH`` or ``benchmark:FILE.toml``; a path alone is WFLW's.
         format: check only this format's files.
         images: whether to read every photograph (milliseconds each).
+        scheme: the landmark scheme, its name or its TOML file, as for :func:`nmebench.datasets.load`.
 
     Returns:
         A report with all findings. Errors inside the annotation files of a benchmark are findings, not exceptions.
@@ -49,6 +56,8 @@ def verify(data: str | Path, format: str | None = None, *, images: bool = True) 
         if not path.exists():
             raise InputError(f"{shown(path)} does not exist{shown(similar_path(path))}{_spec_hint(str(data))}")
         return _verify_files(benchmarks.load("wflw"), path, format, images=images)
+    if scheme is not None:
+        return _verify_faces(datasets.load(str(data), format=format, scheme=scheme), images=images)
     if name in benchmarks.names() and not is_arrays(place):
         return _verify_files(benchmarks.load(name), existing_path(place, str(data)), format, images=images)
     if name == "benchmark":

@@ -151,3 +151,19 @@ def test_python_code_that_makes_faces_is_checked(tmp_path: Path) -> None:
     assert {finding.code for finding in report.findings} <= {"reader"}  # there are no photographs
     swapped = verify(f"python:{tmp_path / 'make.py'}:swapped::{tmp_path / 'faces.json'}")
     assert "mirrored" in {finding.code for finding in swapped.findings}
+
+
+def test_a_scheme_of_ones_own_names_the_landmarks_of_arrays(tmp_path: Path) -> None:
+    _five(tmp_path, 1)
+    table = (tmp_path / "five.toml").read_text().partition("[scheme]\n")[2].partition("[files")[0]
+    (tmp_path / "scheme.toml").write_text(table)
+    faces = json.loads((tmp_path / "five.json").read_text())["faces"]
+    landmarks = np.array([face["landmarks"] for face in faces])
+    np.savez(tmp_path / "truth.npz", landmarks=landmarks, swapped=landmarks[..., ::-1])
+    scheme = str(tmp_path / "scheme.toml")
+    assert verify(f"landmarks:{tmp_path / 'truth.npz'}", scheme=scheme).findings == ()
+    swapped = verify(f"landmarks:{tmp_path / 'truth.npz'}::swapped", scheme=scheme).findings
+    assert [finding.code for finding in swapped] == ["mirrored"]
+    write_csv(tmp_path / "mine.csv", csv_rows(plausible("ibug68")))
+    with pytest.raises(InputError, match="scheme"):
+        verify(f"300w:{tmp_path / 'mine.csv'}", scheme=scheme)

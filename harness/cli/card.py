@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nmebench.cli.option_help import SCHEME
 from nmebench.errors import InputError
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def probe(
     data_format: Annotated[
         str | None, typer.Option("--format", help="Annotation format, needed when it can't be detected.")
     ] = None,
+    scheme: Annotated[str | None, typer.Option(help=SCHEME)] = None,
     engine: Annotated[str, typer.Option(help="auto, torch, openvino, onnxruntime or cuda.")] = "auto",
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Write the best settings as a new card (a proposal).")
@@ -74,7 +76,7 @@ def probe(
     check_output(out, "--out")
     engines.check_spec(engine)
     given = models.card.load(card)
-    dataset = datasets.load(data, format=data_format, limit=limit)
+    dataset = datasets.load(data, format=data_format, limit=limit, scheme=scheme)
     built = models.build(given, weights=weights)
     found = search(built, dataset, engine=engine, progress=_show)
     _print(found, dataset.spec)

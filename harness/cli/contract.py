@@ -28,7 +28,7 @@ def command(
         ),
     ] = None,
     data: Annotated[str, typer.Option(help="With box: the dataset whose boxes are computed.")] = "synthface",
-    scheme: Annotated[str | None, typer.Option(help=f"With dataset: {SCHEME}")] = None,
+    scheme: Annotated[str | None, typer.Option(help=f"With dataset and box: {SCHEME}")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> int:
     """Test a decoder, dataset, box rule or landmark scheme against its requirements. Exit code 1 when one fails."""
@@ -53,7 +53,7 @@ def _results(kind: str, spec: str, data: str, scheme: str | None) -> Sequence[An
     if kind == "box":
         from nmebench.contracts.box_contract import run_checks as run_box_checks
 
-        return run_box_checks(spec, data)
+        return run_box_checks(spec, data, scheme)
     if kind == "scheme":
         from nmebench.contracts.scheme_contract import run_checks as run_scheme_checks
 

@@ -23,12 +23,13 @@ class _Subject:
     dataset: Dataset
 
 
-def run_checks(name: str, spec: str) -> list[ContractResult]:
+def run_checks(name: str, spec: str, scheme: str | None = None) -> list[ContractResult]:
     """Run every check of a box rule on a data set.
 
     Args:
         name: name of the rule.
         spec: the data set, as ``--data`` takes it; it must have the data that the rule needs.
+        scheme: name or TOML file of the landmark scheme, for data sets that have none of their own.
 
     Returns:
         One result per check, in the order of :data:`CHECKS`.
@@ -36,7 +37,7 @@ def run_checks(name: str, spec: str) -> list[ContractResult]:
     Raises:
         InputError: the rule is unknown, the data set can't be loaded, or it lacks what the rule needs.
     """
-    subject = _Subject(boxes.create(name), datasets.load(spec))
+    subject = _Subject(boxes.create(name), datasets.load(spec, scheme=scheme))
     subject.rule(subject.dataset)
     return run(CHECKS, subject)
 

@@ -76,6 +76,7 @@ def test_schemes_are_listed_and_tested_by_file(folder: Path, capsys: pytest.Capt
     assert main(["contract", "scheme", "two.toml"]) == 0
     assert "5 of 5 requirements passed" in capsys.readouterr().out
     assert main(["contract", "dataset", "landmarks:truth.npz", "--scheme", "two.toml"]) == 0
+    assert main(["contract", "box", "landmarks", "--data", "landmarks:truth.npz", "--scheme", "two.toml"]) == 0
 
 
 def test_faces_are_converted_with_an_own_scheme(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

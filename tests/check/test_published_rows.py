@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from face_files import random_points, spiga_faces, write_spiga
@@ -67,6 +69,16 @@ def test_spiga_on_300w_public(shared, tmp_path):
         "auc8": "reproduced",
     }
     assert {status for key, status in statuses.items() if key[2] != "test"} == {"not run"}
+
+
+def test_all_subsets_of_300w_public_from_the_files_of_spiga(shared, tmp_path):
+    """SPIGA's db_info.json has the rows of each subset: 0 to 553 are common, the others challenge (ibug)."""
+    subsets = {"common": list(range(554)), "ibug": list(range(554, 689))}
+    (tmp_path / "300w").mkdir()
+    (tmp_path / "300w" / "db_info.json").write_text(json.dumps({"test_subsets": subsets}))
+    file = shared / "oracle" / "metrics" / "spiga_real_300wpublic.npz"
+    verdict = check(spiga_run(tmp_path, file, dataset="300w"))
+    assert verdict.summary == "9 reported numbers: 9 reproduced"
 
 
 def test_subsets_and_the_readme_of_spiga_on_300w_public(shared, tmp_path):

@@ -24,6 +24,7 @@ from nmebench.sweep.network_sweep import NetworkSweep
 
 Sweep = Callable[..., SweepFolder]
 SETTINGS: dict[str, Any] = {"models": ["oracle"], "decoders": ["argmax", "dark"], "threads": 1, "engine": "torch"}
+"""The oracle reads no photographs, so that a sweep takes a fraction of a second."""
 
 
 @pytest.fixture
@@ -230,12 +231,11 @@ def test_a_damaged_index_is_refused(tmp_path: Path, index: Any, message: str) ->
     assert "restore it from a backup" in str(caught.value)
 
 
-def test_commands_on_one_run_name_the_run_folders(sweep: Sweep, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = sweep()
+def test_commands_on_one_run_name_the_run_folders(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(InputError, match="holds a sweep over several data sets"):
-        Run.open(folder.path)
+        Run.open(stored)
     for command in (["tables", "--format", "csv"], ["compare"], ["score"]):
-        assert main([*command, str(folder.path)]) == 2
+        assert main([*command, str(stored)]) == 2
         assert "give one of the run folders" in capsys.readouterr().err
 
 
@@ -263,9 +263,12 @@ def test_data_of_a_sweep_file_may_be_a_list(data: list[str], tmp_path: Path) -> 
         load(file)
 
 
-@pytest.fixture
-def stored(sweep: Sweep) -> Path:
-    return sweep().path
+@pytest.fixture(scope="module")
+def stored(few_faces: Path, faces300w: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sweep over both data sets, shared by the tests that read it."""
+    raw = {**SETTINGS, "data": [f"wflw:{few_faces}", f"300w:{faces300w}"], "pictures": False}
+    out = tmp_path_factory.mktemp("stored") / "sweep"
+    return execute_several(validate_several(raw, where="a test"), out).path
 
 
 def test_the_command_line_names_the_data_sets(

@@ -156,7 +156,11 @@ def archive_kind(path: Path) -> str | None:
 
 
 def members_of(limits: Limits) -> Generator[Member, None, None]:
-    """Yield the checked members of an archive in their order; each must be read before the next one is requested."""
+    """Yield the checked members of an archive in their order; each must be read before the next one is requested.
+
+    Raises:
+        InputError: the file is no archive, or a member breaks a rule of :class:`Limits`.
+    """
     kind = archive_kind(limits.archive)
     if kind is None:
         raise InputError(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nmebench.datasets.benchmark import Benchmark
 from nmebench.datasets.formats import COFW_MAT
+from nmebench.datasets.locate import find_file
 from nmebench.datasets.matlab_pictures import extracted
 from nmebench.datasets.readers import cofw_mat
 from nmebench.datasets.readers.cofw_numbers import spiga_picture
@@ -68,7 +69,7 @@ def picture_file(
 
     Args:
         benchmark: the definition of the data set.
-        root: the dataset's folder; the MATLAB file is in it or in the folder above.
+        root: the dataset's folder; the MATLAB file is in it, in the folder above or in a folder ``cofw`` beside it.
         split: ``test`` or ``train``.
         images: ``[N]`` names as the annotation files have them.
         format: the annotations' format.
@@ -78,14 +79,20 @@ def picture_file(
     """
     if format == COFW_MAT:
         return None
-    places = [folder / name for folder in (root, root.parent) for name in benchmark.picture_files.get(split, ())]
-    file = next((place for place in places if place.is_file()), None)
+    names = benchmark.picture_files.get(split, ())
+    if not names:
+        return None
+    beside = [root.parent / name for name in names if (root.parent / name).is_file()]
+    left_out = (*benchmark.image_folders, *benchmark.other_folders)
+    others = [root, root.parent / "cofw"]
+    searched = (find_file(folder, names, left_out) for folder in others if folder.is_dir())
+    file = next((one for one in (*beside, *searched) if one is not None), None)
     if file is None:
         return None
     digest = _hash(file, root)
     folder = extracted(file, digest.sha256)
-    names = tuple((spiga_picture(image) or image) if format == "spiga-json" else image for image in images)
-    return StoredPictures(folder, names, digest)
+    pictures = tuple((spiga_picture(image) or image) if format == "spiga-json" else image for image in images)
+    return StoredPictures(folder, pictures, digest)
 
 
 def _hash(file: Path, root: Path) -> FileHash:

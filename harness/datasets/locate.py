@@ -8,16 +8,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from nmebench.datasets.benchmark import Benchmark
-from nmebench.datasets.formats import detect_format
+from nmebench.datasets.formats import COFW_MAT, detect_format
 from nmebench.datasets.readers.fields import with_slashes
 from nmebench.datasets.readers.text import BYTE_ORDER_MARK
 from nmebench.errors import InputError
 from nmebench.printable import shown
 
-__all__ = ["NoAnnotationFileError", "existing_name", "find_annotation_file", "find_image_folder", "subset_file"]
+__all__ = [
+    "NoAnnotationFileError",
+    "existing_name",
+    "find_annotation_file",
+    "find_file",
+    "find_image_folder",
+    "subset_file",
+]
 
 MAX_DEPTH = 4
 """Levels of folders that are searched for annotation files."""
+
+MAX_DEPTH_OF_COFW = 7
+"""The same for COFW, whose archive has its MATLAB files five folders deep."""
 
 MAX_ENTRIES = 20_000
 """Files and folders that are examined before the search stops."""
@@ -53,7 +63,8 @@ def find_annotation_file(
         raise InputError(f"{shown(path)} is neither a folder nor an annotation file")
     usual = benchmark.files.get(split, {})
     left_out = (*benchmark.image_folders, *benchmark.other_folders)
-    files = sorted(_annotation_files(path, left_out), key=lambda file: (len(file.parts), file.parts))
+    depth = MAX_DEPTH_OF_COFW if COFW_MAT in usual else MAX_DEPTH
+    files = sorted(_annotation_files(path, left_out, depth), key=lambda file: (len(file.parts), file.parts))
     found: dict[str, Path] = {}
     for name, wanted in usual.items():
         hits = [file for file in files if file.name == wanted]
@@ -139,13 +150,28 @@ def existing_name(folder: Path | None, image: str, other_names: Mapping[str, str
     return with_slashes(image)
 
 
-def _annotation_files(folder: Path, left_out: Sequence[str]) -> Iterator[Path]:
+def find_file(folder: Path, names: Sequence[str], left_out: Sequence[str]) -> Path | None:
+    """Return the file in a folder that has one of the names, the least deep first; None without one.
+
+    Args:
+        folder: a folder.
+        names: names of files, the preferred one first.
+        left_out: names of folders that are not searched.
+    """
+    try:
+        files = sorted(_annotation_files(folder, left_out, MAX_DEPTH_OF_COFW), key=lambda file: (len(file.parts), file))
+    except InputError:  # too many files, or one that can't be listed
+        files = [folder / name for name in names if (folder / name).is_file()]
+    return next((file for name in names for file in files if file.name == name), None)
+
+
+def _annotation_files(folder: Path, left_out: Sequence[str], depth: int) -> Iterator[Path]:
     """Yield the text, csv, json and MATLAB files under a folder, without hidden files and the folders left out.
 
     ``nmebench data fetch`` leaves a hidden json in each folder that it unpacks.
     """
     left = MAX_ENTRIES
-    pending = [(folder, MAX_DEPTH)]
+    pending = [(folder, depth)]
     while pending:
         here, levels = pending.pop()
         try:

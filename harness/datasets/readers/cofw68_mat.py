@@ -40,13 +40,14 @@ def read(files: Sequence[Path], root: Path, points: int) -> Iterator[Entry]:
 
     Args:
         files: from :meth:`~nmebench.datasets.readers.face_files.FaceFiles.find`.
-        root: the dataset's folder, which may hold the boxes.
+        root: the dataset's folder.
         points: the number of landmarks K.
 
     Raises:
         InputError: a file can't be read, or the file of the boxes is damaged.
     """
-    boxes = _boxes(root / BOXES) if (root / BOXES).is_file() else None
+    beside = COFW68_MAT.also_there(files)
+    boxes = _boxes(beside[0]) if beside else None
     for position, file in enumerate(files, start=1):
         name = shown(file.relative_to(root).as_posix())
         try:

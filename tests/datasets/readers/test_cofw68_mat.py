@@ -81,6 +81,28 @@ def test_spigas_copy_gives_the_same_faces_and_photographs(
     assert [file.name for file in own.files] == ["11 _points.mat files", "COFW_test_color.mat"]
 
 
+def test_the_folders_of_a_download_are_read_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An archive adds a folder to COFW-68, and COFW's own archive has its files five folders deep."""
+    pytest.importorskip("h5py")
+    monkeypatch.setenv("NMEBENCH_CACHE", str(tmp_path / "cache"))
+    write_cofw68(tmp_path / "cofw68" / "cofw68-benchmark-master", POINTS, OCCLUDED, BOXES)
+    pictures = [np.full((20, 30, 3), n, np.uint8) for n in range(FACES)]
+    deep = tmp_path / "cofw" / "common" / "xpburgos" / "behavior" / "code" / "pose"
+    deep.mkdir(parents=True)
+    content = cofw_content(POINTS[:, :29], OCCLUDED[:, :29], BOXES, pictures)
+    (deep / "COFW_test_color.mat").write_bytes(content)
+    dataset = datasets.load(f"cofw68:{tmp_path / 'cofw68'}")
+    assert len(dataset) == FACES
+    assert dataset.rect is not None
+    assert dataset.image_root is not None
+    assert images.read(dataset.image_root / dataset.images[3])[0, 0].tolist() == [3, 3, 3]
+    assert datasets.load(f"cofw:{tmp_path / 'cofw'}").image_root == dataset.image_root
+    assert not any("there is no" in note for note in dataset.notes)
+    write_cofw68(tmp_path / "cofw68" / "copy", POINTS, OCCLUDED, BOXES)
+    with pytest.raises(InputError, match="holds the data set twice"):
+        datasets.load(f"cofw68:{tmp_path / 'cofw68'}")
+
+
 def _save(**variables: Any) -> Callable[[Path], None]:
     return lambda file: savemat(file, variables)
 

@@ -80,7 +80,9 @@ def find_annotation_file(
     if not found:
         # A list whose name mentions the other split is not used: training would see the test set.
         other = re.compile(r"(?:^|[\W_])" + ("train" if split == "test" else "test") + r"(?:[\W_]|$)")
+        listed = {name for one, names in benchmark.files.items() if one != split for name in names.values()}
         candidates = [file for file in files if file.parent == path and not other.search(file.stem)]
+        candidates = [file for file in candidates if file.name not in listed]
         # Nor is the list of a subset, which would pass for the whole set.
         words = tuple(f"_{word}" for word in benchmark.lists.values())
         candidates = [file for file in candidates if not (words and file.stem.endswith(words))]
@@ -184,11 +186,12 @@ def _annotation_files(folder: Path, left_out: Sequence[str], depth: int) -> Iter
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir():
+            place = Path(entry.path)  # its questions answer False for a loop of links, those of the entry raise
+            if place.is_dir():
                 if levels > 1 and entry.name not in left_out:
-                    pending.append((Path(entry.path), levels - 1))
-            elif entry.name.endswith((".txt", ".csv", ".json", ".mat")) and entry.is_file():  # a named pipe would wait
-                yield Path(entry.path)
+                    pending.append((place, levels - 1))
+            elif entry.name.endswith((".txt", ".csv", ".json", ".mat")) and place.is_file():  # a named pipe would wait
+                yield place
 
 
 def _is_annotation_file(file: Path) -> bool:

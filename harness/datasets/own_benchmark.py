@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nmebench.bounded_read import read_bounded
+from nmebench.bounded_read import read_toml
 from nmebench.datasets import benchmark as benchmarks
 from nmebench.datasets import benchmark_files
 from nmebench.datasets.benchmark import Benchmark
@@ -54,7 +54,7 @@ def read_definition(place: str | None, spec: str) -> tuple[Benchmark, str]:
     text, _, data = required_place(place, spec).partition("::")
     file = Path(text).expanduser()
     where = shown(file)
-    found = benchmarks.parse(read_bounded(file, _MAX_BYTES, kind="benchmark").decode("utf-8", "replace"), where)
+    found = benchmarks.validate(read_toml(file, limit=_MAX_BYTES, kind="benchmark"), where)
     benchmarks.check_own_name(found.name, where)
     if isinstance(found.scheme, str) and found.scheme.endswith(own_scheme.SUFFIX):
         read = own_scheme.read_own(file.parent / Path(found.scheme).expanduser())

@@ -11,9 +11,10 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from nmebench import metrics
+from nmebench.datasets.unlabelled import check_placeholders
 from nmebench.errors import InputError
 from nmebench.evaluation.evaluation import Evaluation
-from nmebench.evaluation.landmark_input import as_landmarks
+from nmebench.evaluation.landmark_input import as_landmarks, check_rows
 from nmebench.geometry import scheme as schemes
 from nmebench.geometry.scheme import Scheme
 from nmebench.printable import shown
@@ -40,8 +41,8 @@ def evaluate(
 
     Args:
         pred: ``[N, K, 2]`` image px: a numpy array, a torch tensor, or a DataFrame with the columns ``x0, y0, ...``.
-        gt: the ground truth in the same forms and units; NaN for landmarks that are not labelled, which count in no
-            score.
+        gt: the ground truth in the same forms and units; NaN (or masked) for landmarks that are not labelled, which
+            count in no score. Faces are paired by position, so two data frames need the same index.
         scheme: name of a landmark scheme (``wflw98``; see ``nmebench list schemes``), path of a scheme file, or a
             :class:`~nmebench.geometry.scheme.Scheme`.
         normaliser: one of the scheme's normalisers; None for its default, such as ``inter-ocular``.
@@ -53,7 +54,7 @@ def evaluate(
 
     Raises:
         InputError: the arrays don't fit the scheme or each other, a prediction is not finite, or the ground truth of a
-            face gives no normaliser.
+            face gives no normaliser or has landmarks at (0, 0), as files write for landmarks without a position.
 
     Example:
         >>> gt = np.random.Generator(np.random.PCG64(0)).uniform(0, 256, (4, 98, 2))
@@ -62,6 +63,8 @@ def evaluate(
         True
     """
     chosen = _scheme(scheme)
+    groups = _subsets(subsets)
+    check_rows(pred, gt, groups)
     landmarks = as_landmarks(pred, chosen.points, "pred")
     truth = as_landmarks(gt, chosen.points, "gt")
     if len(landmarks) != len(truth):
@@ -87,6 +90,7 @@ def evaluate(
     _refuse(
         ~(lengths > 0), faces, f"the normaliser {chosen_name!r} is not above 0; leave the face out, or choose another"
     )
+    check_placeholders(truth, lambda face: f"gt: face {shown(faces[face])}", "write NaN for both coordinates")
     labelled = metrics.labelled(truth)
     errors = metrics.point_errors(landmarks.astype(np.float32), truth)
     return Evaluation(
@@ -96,7 +100,7 @@ def evaluate(
         point_errors=100.0 * (errors / lengths[:, None]),
         per_face=metrics.nme(errors, lengths, labelled),
         images=faces,
-        subsets={key: _mask(key, mask, len(truth)) for key, mask in (subsets or {}).items()},
+        subsets={key: _mask(key, mask, len(truth)) for key, mask in groups.items()},
         numbered=images is None,
     )
 
@@ -104,9 +108,20 @@ def evaluate(
 def _scheme(scheme: str | Path | Scheme) -> Scheme:
     if isinstance(scheme, Scheme):
         return scheme
+    if not isinstance(scheme, str | Path):
+        raise InputError(f"scheme: is {type(scheme).__name__}, expected a name such as wflw98, a TOML file or a Scheme")
     if isinstance(scheme, Path) or scheme.endswith(".toml"):
         return schemes.read(Path(scheme))
     return schemes.load(scheme)
+
+
+def _subsets(subsets: Mapping[str, ArrayLike] | None) -> Mapping[str, ArrayLike]:
+    """Check the names of the subsets."""
+    if subsets is None:
+        return {}
+    if not isinstance(subsets, Mapping) or not all(isinstance(key, str) and key for key in subsets):
+        raise InputError("subsets: expected a dictionary of masks by the name of the subset")
+    return subsets
 
 
 def _names(images: Sequence[str] | None, faces: int) -> tuple[str, ...]:
@@ -138,4 +153,6 @@ def _mask(name: str, values: ArrayLike, faces: int) -> NDArray[np.bool_]:
             f"subset {name!r}: has type {mask.dtype} and shape {list(mask.shape)}; it must be bool [{faces}], true for "
             "the faces of the subset"
         )
+    if name == "test" and not mask.all():
+        raise InputError("subset 'test': is the name of all faces; choose another name")
     return np.asarray(mask, bool)

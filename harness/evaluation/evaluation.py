@@ -145,7 +145,8 @@ class Evaluation:
         Raises:
             InputError: a threshold is not from 0.2 to 100 percent.
         """
-        groups = [("test", self), *((name, self.subset(name)) for name, mask in self.subsets.items() if mask.any())]
+        named = {name: mask for name, mask in self.subsets.items() if name != "test" and mask.any()}
+        groups = [("test", self), *((name, self.subset(name)) for name in named)]
         rows = []
         for name, part in groups:
             row: dict[str, object] = {"subset": name, "faces": len(part), "nme": part.nme}

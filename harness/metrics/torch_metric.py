@@ -121,6 +121,9 @@ class NME(_Base):
         truth = target.detach().to("cpu", torch.float64).numpy()
         if not np.isfinite(predicted).all():
             raise InputError("preds: a landmark is not finite; the training has diverged, or a decoder returned none")
+        halves = np.isnan(truth).any(axis=2) != np.isnan(truth).all(axis=2)
+        if halves.any() or np.isinf(truth).any():
+            raise InputError("target: a landmark has one coordinate, or an infinite one; NaN for both is not labelled")
         lengths = schemes.normaliser(self.scheme, truth, self.normaliser)
         if not (lengths > 0).all():
             face = int(np.flatnonzero(~(lengths > 0))[0])

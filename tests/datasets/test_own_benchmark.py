@@ -128,3 +128,22 @@ def test_a_face_outside_its_split_is_refused(own: Path) -> None:
     (own.parent / "five.json").write_text(json.dumps(table))
     with pytest.raises(InputError, match="the subset 'test' is every face"):
         datasets.load(f"benchmark:{own}")
+
+
+def test_the_test_file_is_not_read_as_the_training_split(own: Path) -> None:
+    with pytest.raises(InputError, match="that split has no usual names"):
+        datasets.load(f"benchmark:{own}", split="train")
+
+
+def test_a_loop_of_links_is_no_annotation_file(own: Path) -> None:
+    file = own.parent / "five.json"
+    file.unlink()
+    file.symlink_to(file.name)
+    with pytest.raises(InputError, match=r"looked for five\.json"):
+        datasets.load(f"benchmark:{own}")
+
+
+def test_a_definition_that_is_not_utf8_is_refused(own: Path) -> None:
+    own.write_bytes(own.read_bytes().replace(b"Five points", b"F\xfcnf"))
+    with pytest.raises(InputError, match="a byte is not UTF-8"):
+        datasets.load(f"benchmark:{own}")

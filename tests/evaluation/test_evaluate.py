@@ -100,6 +100,44 @@ def test_forms_of_landmarks(form: Callable[[np.ndarray], Any]) -> None:
     assert np.array_equal(found, expected)
 
 
+def frame(array: np.ndarray) -> pd.DataFrame:
+    return pd.DataFrame({f"{axis}{k}": array[:, k, "xy".index(axis)] for k in range(98) for axis in "xy"})
+
+
+def test_masked_numbers_are_not_labelled() -> None:
+    gt = np.ma.array(TRUTH, mask=False)
+    gt[3, 10:50] = np.ma.masked
+    gt.data[3, 10:50] = 9999.0
+    expected = nb.evaluate(predictions(), gt.filled(np.nan), scheme="wflw98")
+    for form in (gt, list(gt)):
+        assert np.array_equal(nb.evaluate(predictions(), form, scheme="wflw98").per_face, expected.per_face)
+    with pytest.raises(nb.InputError, match="face 3: a coordinate of pred is not finite"):
+        nb.evaluate(gt, TRUTH, scheme="wflw98")
+
+
+@pytest.mark.parametrize("column", ["image", "face"])
+def test_rows_of_data_frames_must_name_the_same_faces(column: str) -> None:
+    names = [f"{number}" for number in range(60)]
+    pred, gt = frame(predictions()), frame(TRUTH)
+    with pytest.raises(nb.InputError, match="different indexes"):
+        nb.evaluate(pred.iloc[::-1], gt, scheme="wflw98")
+    pred, gt = pred.assign(**{column: names}), gt.assign(**{column: names[::-1]})
+    with pytest.raises(nb.InputError, match=f"different values in the column '{column}', first in row 0"):
+        nb.evaluate(pred, gt, scheme="wflw98")
+    pose = pd.Series(SUBSETS["pose"]).iloc[::-1]
+    for truth in (gt, TRUTH):
+        with pytest.raises(nb.InputError, match="subset 'pose' has another index"):
+            nb.evaluate(predictions(), truth, scheme="wflw98", subsets={"pose": pose})
+    filtered = pd.Series(SUBSETS["pose"], index=np.arange(100, 160))
+    assert len(nb.evaluate(predictions(), TRUTH, scheme="wflw98", subsets={"pose": filtered}).subset("pose")) == 15
+
+
+def placed(position: float) -> np.ndarray:
+    gt = TRUTH.copy()
+    gt[5, 10:13] = position
+    return gt
+
+
 def bad(change: Callable[[np.ndarray], Any]) -> tuple[Any, np.ndarray]:
     return change(predictions()), TRUTH
 
@@ -112,6 +150,14 @@ def bad(change: Callable[[np.ndarray], Any]) -> tuple[Any, np.ndarray]:
         (bad(lambda p: p[:59]), {}, "pred has 59 faces and gt 60"),
         (bad(lambda p: np.where(np.arange(60)[:, None, None] == 7, np.nan, p)), {}, "face 7: a coordinate of pred"),
         (bad(lambda p: p.astype(str)), {}, "pred: has type <U"),
+        (bad(lambda p: torch.tensor(p, device="meta")), {}, "pred: is no array of shape"),
+        (bad(lambda p: torch.tensor(p).to_sparse()), {}, "pred: is no array of shape"),
+        (bad(lambda p: pd.concat([frame(p), frame(p)[["x3"]]], axis=1)), {}, "has the column 'x3' twice"),
+        ((predictions(), placed(0.0)), {}, r"gt: face 5: landmark 10 is exactly \(0, 0\)"),
+        ((predictions(), placed(-1.0)), {}, r"gt: face 5: landmark 10 is exactly \(-1, -1\)"),
+        ((predictions(), TRUTH), {"subsets": {"test": SUBSETS["pose"]}}, "subset 'test': is the name of all faces"),
+        ((predictions(), TRUTH), {"subsets": ["pose"]}, "subsets: expected a dictionary"),
+        ((predictions(), TRUTH), {"scheme": None}, "scheme: is NoneType"),
         (bad(lambda p: pd.DataFrame({"x0": p[:, 0, 0]})), {}, "no column 'y0'"),
         ((predictions()[:0], TRUTH[:0]), {}, "no faces"),
         ((predictions(), np.zeros_like(TRUTH)), {}, "face 0 and 59 others: the normaliser 'inter-ocular'"),
@@ -154,7 +200,7 @@ def test_unknown_and_empty_subsets() -> None:
         predictions(),
         TRUTH,
         scheme="wflw98",
-        subsets={"pose": SUBSETS["pose"], "none": np.zeros(60, bool)},
+        subsets={"test": np.ones(60, bool), "pose": SUBSETS["pose"], "none": np.zeros(60, bool)},
     )
     with pytest.raises(nb.InputError, match="did you mean 'pose'"):
         result.subset("poes")

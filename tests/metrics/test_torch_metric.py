@@ -112,6 +112,8 @@ def test_unlabelled_landmarks_do_not_count(module: ModuleType) -> None:
         (TRUTH[:2], TRUTH[:3], "must both be"),
         (TRUTH[:2, :68], TRUTH[:2, :68], r"\[B, 98, 2\] for wflw98"),
         (TRUTH[:2] * float("nan"), TRUTH[:2], "not finite"),
+        (TRUTH[:2], TRUTH[:2] * torch.tensor([1.0, float("nan")]), "one coordinate, or an infinite one"),
+        (TRUTH[:2], TRUTH[:2] + float("inf"), "one coordinate, or an infinite one"),
         (TRUTH[:2], TRUTH[:2] * 0, "face 0 of the batch has no normaliser"),
     ],
 )

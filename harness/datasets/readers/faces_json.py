@@ -53,6 +53,12 @@ def read(text: str, name: str, points: int, *, unlabelled: bool = False) -> Iter
     faces = table.get("faces") if isinstance(table, dict) else None
     if not isinstance(faces, list):
         raise InputError(f"{name}: needs the list 'faces', one object per face (docs/datasets.md)")
+    for field in table:
+        if field != "faces":
+            raise InputError(
+                f"{name}: unknown field {shown(field)[:40]!r} beside 'faces'; what holds for all faces belongs into "
+                "the TOML file that defines the data set"
+            )
     for position, face in enumerate(faces, start=1):
         try:
             yield row(face, position, f"{name}: face {position}", points, unlabelled=unlabelled)

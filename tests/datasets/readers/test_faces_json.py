@@ -67,3 +67,8 @@ def test_a_wrong_face_is_an_error_with_its_position(face: Any, message: str) -> 
 def test_a_json_without_faces_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="needs the list 'faces'"):
         list(read(text, "f.json", 2))
+
+
+def test_a_field_beside_the_faces_is_refused() -> None:
+    with pytest.raises(InputError, match="unknown field 'origin' beside 'faces'"):
+        list(read(json.dumps({"faces": [FACE], "origin": 1}), "f.json", 2))

@@ -72,7 +72,7 @@ class OwnCode:
             names = sorted(one for one, thing in vars(module).items() if callable(thing) and not one.startswith("_"))
             what = "isn't a class or function" if hasattr(module, attribute) else "doesn't exist"
             listed = f"; {text} has {', '.join(names[:8])}" if names else ""
-            raise error(f"{name}: {attribute} {what}{did_you_mean(attribute, names)}{listed}")
+            raise error(f"{name}: {attribute} {what}{listed}{did_you_mean(attribute, names)}")
         self.target: Callable[..., Any] = value
         self.module: Any = module
 

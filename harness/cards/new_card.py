@@ -20,7 +20,7 @@ from nmebench.models.card import Card
 __all__ = ["new_card"]
 
 HEAD = """\
-# Model card of {file}; docs/models.md describes every field.
+# Model card of {file}; docs/cards.md and docs/models.md describe every field.
 # The file decides the lines without a question mark. A line with (?) is a guess: take it from the code with which the
 # network was trained, or try the choices with `nmebench card probe`. Lines that begin with # are further choices.
 """

@@ -108,7 +108,8 @@ def load(
     """
     name, colon, place = spec.partition(":")
     if name not in REGISTRY and Path(spec).exists():
-        raise InputError(f"{unknown('dataset', name, names())}; write NAME:PATH, such as wflw:{spec}")
+        example = "benchmark" if name.endswith(".toml") else "wflw"
+        raise InputError(f"{unknown('dataset', name, names())}; write NAME:PATH, such as {example}:{spec}")
     source = _source(name)
     if split not in SPLITS:
         raise InputError(unknown("split", split, SPLITS))

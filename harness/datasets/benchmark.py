@@ -17,7 +17,7 @@ from nmebench.geometry import scheme as schemes
 from nmebench.geometry.scheme import Scheme
 from nmebench.metric_names import Thresholds
 from nmebench.protocol import THRESHOLD
-from nmebench.suggest import unknown
+from nmebench.suggest import did_you_mean, unknown
 
 __all__ = ["Benchmark", "check_own_name", "load", "names", "parse", "validate"]
 
@@ -201,8 +201,12 @@ def validate(table: Mapping[str, Any], where: str) -> Benchmark:
     try:
         return Benchmark.model_validate(table)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        errors = error.errors(include_url=False)
+        first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
         field = ".".join(str(part) for part in first["loc"]) or "benchmark"
+        if first["type"] == "extra_forbidden":
+            hint = did_you_mean(str(first["loc"][-1]), Benchmark.model_fields)
+            raise InputError(f"{where}: unknown field {field!r}{hint} (docs/datasets.md shows a definition)") from error
         raise InputError(f"{where}: {field}: {first['msg'].removeprefix('Value error, ')}") from error
 
 

@@ -54,6 +54,8 @@ def read_definition(place: str | None, spec: str) -> tuple[Benchmark, str]:
     text, _, data = required_place(place, spec).partition("::")
     file = Path(text).expanduser()
     where = shown(file)
+    if file.is_dir():
+        raise InputError(f"benchmark {where} is a folder: write benchmark:FILE.toml with the definition in it")
     found = benchmarks.validate(read_toml(file, limit=_MAX_BYTES, kind="benchmark"), where)
     benchmarks.check_own_name(found.name, where)
     if isinstance(found.scheme, str) and found.scheme.endswith(own_scheme.SUFFIX):

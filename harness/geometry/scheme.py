@@ -16,7 +16,7 @@ from nmebench.errors import InputError
 from nmebench.geometry.scheme_table import SchemeTable
 from nmebench.printable import shown
 from nmebench.registry import Registry
-from nmebench.suggest import unknown
+from nmebench.suggest import did_you_mean, unknown
 
 __all__ = ["MAX_BYTES", "REGISTRY", "Normaliser", "Scheme", "build", "load", "names", "normaliser", "read"]
 
@@ -213,8 +213,12 @@ def build(table: Mapping[str, Any], where: str) -> Scheme:
     try:
         given = SchemeTable.model_validate(table)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        errors = error.errors(include_url=False)
+        first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
         field = ".".join(str(part) for part in first["loc"]) or "scheme"
+        if first["type"] == "extra_forbidden":
+            hint = did_you_mean(str(first["loc"][-1]), SchemeTable.model_fields)
+            raise InputError(f"{where}: unknown field {field!r}{hint} (docs/datasets.md shows a scheme)") from error
         raise InputError(f"{where}: {field}: {first['msg'].removeprefix('Value error, ')}") from error
     flip = np.arange(given.points)
     for left, right in given.flip.pairs:

@@ -59,7 +59,7 @@ def rescore(
             used; ``out`` is the run's own folder, holds another run or can't be written; or the run is damaged.
     """
     if out.exists() and out.resolve() == run.path.resolve():
-        raise InputError(f"-o {shown(out)}: is the run itself, whose scores stay; give another folder")
+        raise InputError(f"-o {shown(out)}: is the run itself, which stays as it is; give another folder")
     with writing(out, overwrite=overwrite) as work:
         staging = work / "run"
         shutil.rmtree(staging, ignore_errors=True)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from nmebench import datasets
+from nmebench.datasets.verify import verify
 from nmebench.errors import InputError
 from nmebench.runs.run_store import Run
 from nmebench.sweep import execute
@@ -90,7 +91,7 @@ def test_it_is_swept_with_the_oracle_and_reported(own: Path, tmp_path: Path) -> 
         ('"eyes"\nflip', '"pupils"\nflip', "no normaliser 'pupils'"),
         ("faces-json", "faces-jsn", "files.test: unknown format 'faces-jsn'; did you mean 'faces-json'?"),
         ("five.json", "six.json", "looked for six.json"),
-        ('title = "Five points"', "titel = 1", "title: Field required"),
+        ('title = "Five points"', "titel = 1", "unknown field 'titel'; did you mean 'title'?"),
     ],
     ids=["wflw", "synthface", "scheme", "pair", "groups", "normaliser", "format", "file", "title"],
 )
@@ -120,6 +121,15 @@ def test_the_scheme_may_be_a_file_of_its_own(own: Path) -> None:
 def test_a_missing_definition_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is missing"):
         datasets.load(f"benchmark:{tmp_path / 'none.toml'}")
+
+
+def test_a_path_that_is_no_spec_names_the_right_one(own: Path) -> None:
+    with pytest.raises(InputError, match=f"such as benchmark:{own}$"):
+        datasets.load(str(own))
+    with pytest.raises(InputError, match=f"write benchmark:{own}$"):
+        verify(own)
+    with pytest.raises(InputError, match=r"is a folder: write benchmark:FILE\.toml"):
+        datasets.load(f"benchmark:{own.parent}")
 
 
 def test_a_face_outside_its_split_is_refused(own: Path) -> None:

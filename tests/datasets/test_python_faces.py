@@ -203,10 +203,13 @@ def test_what_cannot_be_used_is_one_line(folder: Path, body: str, message: str) 
         ("python", "'python' does not say where the files are"),
         ("python:reader.py", "'python:reader.py' is incomplete: write \"python:reader.py:load\""),
         ("python:readr.py:load", "there is no file"),
-        ("python:reader.py:laod", "laod doesn't exist; did you mean 'load'?"),
+        ("python:reader.py:laod", "laod doesn't exist; reader.py has load; did you mean 'load'?"),
         ("python:reader.py:np", "np isn't a class or function"),
         ("python:no_such_module:load", "there is no module 'no_such_module'"),
-        ("python:reader.py:load", "load(path='None', split='test') failed: AttributeError"),
+        (
+            "python:reader.py:load",
+            "load(path=None, split='test') (the data set names no ::PATH) failed: Attribute",
+        ),
     ],
 )
 def test_a_wrong_spec_is_one_line(folder: Path, spec: str, message: str) -> None:

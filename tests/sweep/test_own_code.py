@@ -252,7 +252,7 @@ FAILURES = {
         "import argparse\nargparse.ArgumentParser().parse_args(['--lr'])\n",
         "SystemExit: the code ends the process (2) (net.py:2)",
     ),
-    "no such class": ("class MyNot:\n    pass\n", "MyNet doesn't exist; did you mean 'MyNot'?; net.py has MyNot"),
+    "no such class": ("class MyNot:\n    pass\n", "MyNet doesn't exist; net.py has MyNot; did you mean 'MyNot'?"),
     "constructor": (constructor("raise ValueError('odd\\nwidth')"), "MyNet() failed: ValueError: odd width (net.py:9)"),
     "constructor's options": (
         HEAD + "    def __init__(self, width):\n        super().__init__()\n",

@@ -101,7 +101,9 @@ class NpzArchive:
         """
         if name not in self.names:
             found = shown(", ".join(self.names) or "none")[:200]
-            raise InputError(f"{self._shown}: no array {name!r} (found: {found}); name one with ::NAME")
+            raise InputError(
+                f"{self._shown}: no array {name!r} (found: {found}); name one with ::NAME, as in {self._shown}::NAME"
+            )
         try:
             return _read_array(self._zip.read(f"{name}.npy"))
         except _DAMAGED as error:

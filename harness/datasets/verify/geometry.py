@@ -204,9 +204,9 @@ def _check_duplicates(faces: AnnotatedFaces, name: str, into: Collector) -> None
         first = seen.setdefault(key, (image, line))
         if first[1] != line:
             if first[0] == image:
-                repeated.append((line, f"the same face as line {first[1]}: it would count twice"))
+                repeated.append((line, f"the same face as {name}:{first[1]}: it would count twice"))
             else:
-                shared.append((line, f"the same landmarks as line {first[1]}, which names another image"))
+                shared.append((line, f"the same landmarks as {name}:{first[1]}, which names another image"))
     into.add_lines("error", "duplicate", name, repeated)
     into.add_lines("error", "duplicate-landmarks", name, shared)
 

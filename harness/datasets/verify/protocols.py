@@ -40,8 +40,8 @@ def served_protocols(
     bad_photographs = [finding for finding in findings if finding.code in _PHOTOGRAPHS]
     annotation_errors = [finding for finding in errors if finding.code not in _PHOTOGRAPHS]
     partial = f"{faces} of {total} faces" if total and faces != total else ""
-    photographs = f"{len(bad_photographs)} faults of photographs" if bad_photographs else ""
-    faults = f"{len(annotation_errors)} errors in the annotations" if annotation_errors else ""
+    photographs = f"photographs with faults: {len(bad_photographs)}" if bad_photographs else ""
+    faults = f"errors in the annotations: {len(annotation_errors)}" if annotation_errors else ""
 
     def row(name: str, *reasons: str) -> ServedProtocol:
         against = [reason for reason in reasons if reason]
@@ -51,7 +51,7 @@ def served_protocols(
     no_rect = "" if rect else "needs list_98pt_rect_attr_test.txt"
     no_scale = "" if scale else "needs the HRNet csv or the mmpose json"
     no_train = "" if train else "needs a training list"
-    floors = row("decoders' floors on the landmarks (no photographs)", faults)
+    floors = row("decoders' floors on the landmarks (needs no photographs)", faults)
     network = row("a network on these faces (not comparable with published values when partial)", faults, photographs)
     training = row(
         "training",

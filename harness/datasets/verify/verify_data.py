@@ -55,6 +55,8 @@ def verify(
         path = Path(data).expanduser()
         if not path.exists():
             raise InputError(f"{shown(path)} does not exist{shown(similar_path(path))}{_spec_hint(str(data))}")
+        if path.suffix == ".toml":
+            raise InputError(f"{shown(path)} is no annotation file: write benchmark:{shown(path)}")
         return _verify_files(benchmarks.load("wflw"), path, format, images=images)
     if scheme is not None:
         return _verify_faces(datasets.load(str(data), format=format, scheme=scheme), images=images)

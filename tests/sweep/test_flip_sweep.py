@@ -161,7 +161,7 @@ def test_a_landmark_that_one_pass_misses_is_the_other_passes(
     few_faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(models, "build", lambda card, **_: models.Built(HalfEmpty(), card))
-    monkeypatch.setattr(preflight, "check", lambda *_: None)  # refuses outputs that change from pass to pass
+    monkeypatch.setattr(preflight, "check", lambda *_, **__: None)  # refuses outputs that change from pass to pass
     card = tmp_path / "half.toml"
     card.write_text('name = "half"\narchitecture = "oracle"\n')
     sweep = configuration(few_faces, card, ["dark-udp"], ["flip-coords"], batch_size=11)

@@ -44,6 +44,7 @@ def new_card(network: Path, card: Path, name: str | None = None) -> tuple[str, l
         Entry(f"name = {json.dumps(name or _name(network))}"),
         Entry('architecture = "onnx"'),
         Entry(f"weights = {json.dumps(_relative(network, card), ensure_ascii=False)}"),
+        Entry('scheme = "..."', "of the landmarks, to measure the network on data of another one", is_choice=True),
         Entry('licence = "..."', "of the weights", is_choice=True),
         Entry('source = "..."', "where the network comes from", is_choice=True),
     ]

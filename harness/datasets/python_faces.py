@@ -112,9 +112,9 @@ def _arguments(code: OwnCode, path: str, split: str) -> dict[str, Any]:
 
 def _call(code: OwnCode, arguments: dict[str, Any], who: str) -> tuple[dict[str, Any], list[Any]]:
     """Call the function; return its fields without the faces, and its faces."""
-    given = {name: "None" if value is None else repr(str(value)) for name, value in arguments.items()}
-    step = f"{code.target.__name__}({', '.join(f'{name}={value}' for name, value in given.items())})"
-    if given.get("path") == "None":
+    texts = {name: "None" if value is None else repr(str(value)) for name, value in arguments.items()}
+    step = f"{code.target.__name__}({', '.join(f'{name}={value}' for name, value in texts.items())})"
+    if texts.get("path") == "None":
         step += " (the data set names no ::PATH)"
     with own_errors(who, step), code.active():
         result = code.target(**arguments)

@@ -33,9 +33,11 @@ class AnnotationBox:
             InputError: the format has no scales, or one is not positive.
         """
         if dataset.centre_scale is None:
+            has_neither = dataset.format in ("hrnet-csv", "mmpose-json")
+            missing = f"this {dataset.format} has none" if has_neither else f"this is {dataset.format}"
             raise InputError(
                 f"the box 'annotation' needs the centre and scale that hrnet-csv and mmpose-json carry; "
-                f"this is {dataset.format}: use --box landmarks or one of those files"
+                f"{missing}: use --box landmarks or one of those files"
             )
         side = dataset.centre_scale[:, 2] * PIXELS_PER_SCALE * self.padding
         return square_boxes(self, dataset, centre=dataset.centre_scale[:, :2], side=side)

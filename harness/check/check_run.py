@@ -15,6 +15,7 @@ from nmebench.check.declared_rows import declared_tables
 from nmebench.check.reported_tables import ReportedTable, tables_for
 from nmebench.check.rounded_value import RoundedValue
 from nmebench.check.verdict import Status, Verdict, VerdictRow
+from nmebench.datasets import SUSPECT
 from nmebench.metric_names import Metric
 from nmebench.runs.run_files import damaged
 from nmebench.runs.run_record import CellRecord, ModelRecord
@@ -101,7 +102,7 @@ def _table_rows(
             low, high, allowed = _allowed_range(metric, value, table.tolerance, run.record.dataset.expected.get(subset))
             own = table.dataset == run.record.dataset.name  # the faces of another data set have other numbers
             incomplete = _incomplete_subset(run, subset) if own else None
-            outcome = obstacle or incomplete
+            outcome = obstacle or incomplete or _suspect_input(run)
             if obstacle and incomplete and obstacle.status == incomplete.status:
                 outcome = replace(obstacle, reason=f"{incomplete.reason}; {obstacle.reason}")
             if outcome is None:
@@ -187,6 +188,16 @@ def _differences_text(run: Run, differences: Mapping[str, tuple[str, str]]) -> s
     """The settings in which a cell differs from a table; those of predictions are declared, not measured."""
     verb = "measured" if declared_protocol(run) is None else "declared"
     return "; ".join(f"{verb} with {n} {a}, reported with {n} {b}" for n, (a, b) in differences.items())
+
+
+def _suspect_input(run: Run) -> _Outcome | None:
+    """The outcome for annotations or predictions that are probably wrong; None where no note says so.
+
+    A note on a cell of a network begins with the cell's id. Such a cell deviates, and the causes say why.
+    """
+    of_cells = tuple(f"{SUSPECT}{cell.id}:" for cell in run.record.cells)
+    notes = [note for note in run.record.dataset.notes if note.startswith(SUSPECT) and not note.startswith(of_cells)]
+    return _Outcome("not comparable", notes[0]) if notes else None
 
 
 def _incomplete_subset(run: Run, subset: str) -> _Outcome | None:

@@ -156,3 +156,24 @@ def test_ids_of_the_tests_are_those_of_the_reader():
     from face_files import SPIGA_IDS
 
     assert spiga_json.IDS[68] == SPIGA_IDS
+
+
+def test_predictions_that_are_probably_wrong_are_not_compared(tmp_path):
+    """The faces are in another order: the run has a note, and its numbers neither confirm nor contradict the row."""
+    truth = random_points(600, 68)
+    images = [f"{'in' if place < 300 else 'out'}door_{place:03}.png" for place in range(600)]
+    subsets = {"subset_indoor": np.arange(600) < 300, "subset_outdoor": np.arange(600) >= 300}
+    np.savez(tmp_path / "truth.npz", landmarks=truth, images=np.array(images), **subsets)
+    np.savez(tmp_path / "mine.npz", landmarks=truth[::-1])
+    run = store_predictions(
+        tmp_path / "mine.npz",
+        f"300w-private:{tmp_path / 'truth.npz'}",
+        tmp_path / "run",
+        name="mine",
+        normaliser="box-size",
+        published="SPIGA",
+    )
+    verdict = check(run)
+    assert {row.status for row in verdict.rows} == {"not comparable"}
+    assert all(row.reason.startswith("suspect: predictions: the median NME") for row in verdict.rows)
+    assert verdict.exit_code == 3

@@ -180,7 +180,8 @@ def _other_normaliser(run: Run, table: ReportedTable) -> _Outcome | None:
     if reported is None:
         return _Outcome("not comparable", "not stated for the table, or not available in nmebench: normaliser")
     if measured != reported:
-        return _Outcome("not comparable", f"normalised by {measured}, reported by {reported}")
+        way = f"; `nmebench score RUN --normaliser {reported} -o OTHER`" if reported in run.faces.normalisers else ""
+        return _Outcome("not comparable", f"normalised by {measured}, reported by {reported}{way}")
     return None
 
 

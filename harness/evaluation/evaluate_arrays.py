@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from nmebench.evaluation.landmark_input import as_landmarks, check_rows
 from nmebench.geometry import scheme as schemes
 from nmebench.geometry.scheme import Scheme
 from nmebench.printable import shown
+from nmebench.scoring.plausibility import suspect_note
 from nmebench.scoring.read_predictions import MAX_COORDINATE
 
 __all__ = ["evaluate"]
@@ -51,6 +53,10 @@ def evaluate(
         images: ``[N]`` file names, for messages and :attr:`Evaluation.frame`; by default the faces are numbered. Faces
             of one photograph are resampled together in :meth:`Evaluation.interval`.
         name: name of the predictions in plots and tables.
+
+    Warns:
+        UserWarning: the predictions are probably in another unit, order or layout; the text is also in
+            :attr:`Evaluation.notes`.
 
     Raises:
         InputError: the arrays don't fit the scheme or each other, a prediction is not finite, or the ground truth of a
@@ -93,6 +99,9 @@ def evaluate(
     check_placeholders(truth, lambda face: f"gt: face {shown(faces[face])}", "write NaN for both coordinates")
     labelled = metrics.labelled(truth)
     errors = metrics.point_errors(landmarks.astype(np.float32), truth)
+    note = suspect_note(landmarks, truth, lengths, flip=chosen.flip, name=name)
+    if note is not None:
+        warnings.warn(note, stacklevel=2)
     return Evaluation(
         name=name,
         scheme=chosen,
@@ -102,6 +111,7 @@ def evaluate(
         images=faces,
         subsets={key: _mask(key, mask, len(truth)) for key, mask in groups.items()},
         numbered=images is None,
+        notes=() if note is None else (note,),
     )
 
 

@@ -54,6 +54,8 @@ class Evaluation:
     """bool ``[N]`` by name."""
     numbered: bool = field(default=True, repr=False)
     """True if ``images`` are the numbers of the faces, which have a photograph each."""
+    notes: tuple[str, ...] = field(default=(), repr=False)
+    """Remarks on predictions that are probably wrong: another unit, order or layout."""
 
     def __len__(self) -> int:
         """Return the number of faces."""

@@ -80,7 +80,7 @@ class Limit:
     def measure(self, nme: NDArray[np.float64]) -> str:
         """Describe the metric of a cell whose faces have this NME (percent ``[N]``), behind the limit."""
         metric = Metric.parse(self.metric)
-        return f"{self}: {metric.kind.upper()} is {self._value(nme):.4f}{' %' if metric.percent else ''}"
+        return f"{self}: {metric.title} is {self._value(nme):.4f}{' %' if metric.percent else ''}"
 
     def violation(self, nme: NDArray[np.float64]) -> str | None:
         """Describe how a cell whose faces have this NME (percent ``[N]``) breaks the limit; None if it doesn't."""

@@ -109,8 +109,12 @@ class NME(_Base):
             target: ``[B, K, 2]``, the ground truth in the same unit; NaN for landmarks that are not labelled.
 
         Raises:
-            InputError: the shapes don't fit, a prediction is not finite, or a face gives no normaliser.
+            InputError: an argument is no tensor, the shapes don't fit, a prediction is not finite, or a face gives no
+                normaliser.
         """
+        if not (isinstance(preds, Tensor) and isinstance(target, Tensor)):
+            kinds = f"{type(preds).__name__} and {type(target).__name__}"
+            raise InputError(f"preds and target are {kinds}; give tensors, such as torch.as_tensor(array)")
         shape = (self.scheme.points, 2)
         if preds.shape != target.shape or tuple(preds.shape[1:]) != shape:
             raise InputError(

@@ -123,7 +123,8 @@ def _partial(view: RunView) -> str:
 
 def _holds(view: RunView, verdict: VerdictSummary, neighbours: Neighbours | None) -> Answer:
     counts = dict(verdict.counts)
-    word = {"good": "Holds", "bad": "Deviates"}.get(verdict.tone, "Not comparable" if verdict.rows else "Not checked")
+    unchecked = "Not checked" if view.verdict_rows is None else "Nothing reported"
+    word = {"good": "Holds", "bad": "Deviates"}.get(verdict.tone, "Not comparable" if verdict.rows else unchecked)
     details = []
     if verdict.worst is not None:
         deviating = {row.cell.index: row.cell for row in verdict.deviations if row.cell is not None}

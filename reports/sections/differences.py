@@ -103,6 +103,8 @@ def outcome_words(paired: AdjustedDifference, ranks: RankTest, p_ranks: float) -
     by_ranks = most if p_ranks < ALPHA else ""
     if by_mean == by_ranks:
         return by_mean or "no significant difference"
+    if not by_ranks and not (ranks.lower and ranks.higher):  # all agree, and no smaller p is possible
+        return f"mean {by_mean}, too few faces for the ranks"
     if not by_ranks:
         return f"mean {by_mean}, ranks undecided: few faces decide"
     if not by_mean:

@@ -109,7 +109,10 @@ def test_another_normaliser_is_not_comparable(tmp_path, shared):
     file = shared / "benchmarks" / "spiga_300wprivate.npz"
     verdict = check(spiga_run(tmp_path, file, dataset="300w-private", normaliser="inter-ocular"))
     assert {(row.status, row.reason) for row in verdict.rows} == {
-        ("not comparable", "normalised by inter-ocular, reported by box-size")
+        (
+            "not comparable",
+            "normalised by inter-ocular, reported by box-size; `nmebench score RUN --normaliser box-size -o OTHER`",
+        )
     }
     assert verdict.exit_code == 3
 

@@ -175,6 +175,13 @@ def test_refuses(arguments: tuple[Any, Any], options: dict[str, Any], message: s
     assert "\n" not in str(caught.value)
 
 
+def test_warns_of_another_unit() -> None:
+    with pytest.warns(UserWarning, match=r"suspect: net: the median NME is .* %.*times 2"):
+        result = nb.evaluate(predictions() / 2, TRUTH, scheme="wflw98", name="net")
+    assert len(result.notes) == 1
+    assert nb.evaluate(predictions(), TRUTH, scheme="wflw98").notes == ()
+
+
 def test_photographs_are_resampled_together() -> None:
     alone = nb.evaluate(predictions(), TRUTH, scheme="wflw98").interval()
     shared = nb.evaluate(predictions(), TRUTH, scheme="wflw98", images=["a.jpg"] * 30 + ["b.jpg"] * 30)

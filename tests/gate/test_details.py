@@ -364,6 +364,6 @@ def test_parts_of_a_limit():
     limit = Limit.parse(" a*b?/fr10@large-pose  <= 2.50 ")
     assert (limit.cell, limit.metric, limit.subset, limit.value) == ("a*b?", "fr10", "large-pose", 2.5)
     assert (limit.applies("a_x_bc"), limit.applies("A_x_bc"), limit.applies("a*b")) == (True, False, False)
-    assert Limit.parse("auc10>=0.6").violation(np.array([6.0])) == "auc10>=0.6: AUC is 0.4000"
-    assert Limit.parse("fr10<=5").violation(np.array([6.0, 12.0])) == "fr10<=5: FR is 50.0000 %"
+    assert Limit.parse("auc10>=0.6").violation(np.array([6.0])) == "auc10>=0.6: AUC@10 is 0.4000"
+    assert Limit.parse("fr10<=5").violation(np.array([6.0, 12.0])) == "fr10<=5: FR@10 is 50.0000 %"
     assert Limit.parse("nme<=5").violation(np.array([6.0, 12.0])) == "nme<=5: NME is 9.0000 %"

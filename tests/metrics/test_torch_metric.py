@@ -110,6 +110,7 @@ def test_unlabelled_landmarks_do_not_count(module: ModuleType) -> None:
     ("preds", "target", "message"),
     [
         (TRUTH[:2], TRUTH[:3], "must both be"),
+        (FACES[:2], TRUTH[:2], r"are ndarray and Tensor; give tensors"),
         (TRUTH[:2, :68], TRUTH[:2, :68], r"\[B, 98, 2\] for wflw98"),
         (TRUTH[:2] * float("nan"), TRUTH[:2], "not finite"),
         (TRUTH[:2], TRUTH[:2] * torch.tensor([1.0, float("nan")]), "one coordinate, or an infinite one"),

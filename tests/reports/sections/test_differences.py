@@ -54,6 +54,7 @@ def test_ladders_are_sorted_and_one_per_network_is_shown(small_run: Run) -> None
         (0.2, 0.001, (10, 90), 0.001, "worse"),
         (-0.2, 0.2, (60, 40), 0.2, "no significant difference"),
         (-0.2, 0.001, (52, 48), 0.9, "mean better, ranks undecided: few faces decide"),
+        (-0.2, 0.001, (6, 0), 0.25, "mean better, too few faces for the ranks"),
         (900.0, 0.3, (99, 1), 0.001, "better on most faces, mean undecided"),
         (0.2, 0.001, (90, 10), 0.001, "mean worse, better on most faces: few faces decide"),
     ],

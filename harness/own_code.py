@@ -126,7 +126,7 @@ def own_errors(who: str, step: str, error: type[InputError] = InputError) -> Ite
         yield
     except (error, MemoryError):
         raise
-    except (Exception, SystemExit) as caught:
+    except (Exception, SystemExit, GeneratorExit) as caught:
         raise error(f"{who}: {step} failed: {described(caught)}") from caught
 
 

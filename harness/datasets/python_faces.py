@@ -15,8 +15,11 @@ import hashlib
 import inspect
 import json
 import re
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
 import numpy as np
@@ -25,6 +28,7 @@ from nmebench.datasets import benchmark as benchmarks
 from nmebench.datasets.assemble import FoundFaces, assemble, named_subsets
 from nmebench.datasets.benchmark import Benchmark
 from nmebench.datasets.dataset import Dataset
+from nmebench.datasets.plausibility import SUSPECT
 from nmebench.datasets.readers import faces_json
 from nmebench.datasets.readers.rows import AnnotationRow, gather
 from nmebench.datasets.source import DatasetSource, required_place
@@ -77,9 +81,10 @@ def load(
         raise InputError("python has no formats: leave out the format")
     text, _, path = required_place(place, spec).partition("::")
     who = f"{PREFIX}{text}"
-    code = OwnCode(who, Path().absolute(), form=_FORM)
-    returned, faces = _call(code, _arguments(code, path, split), who)
-    folder = Path(str(inspect.getsourcefile(code.target) or ".")).absolute().parent
+    with redirect_stdout(sys.stderr):  # what the code prints is no part of the command's output
+        code = OwnCode(who, Path().absolute(), form=_FORM)
+        returned, faces, notes = _call(code, _arguments(code, path, split), who)
+    folder = Path(str(code.module.__file__)).absolute().parent
     definition = _definition(returned, scheme, folder, who, text)
     images = _images(returned, folder, who)
     points = definition.landmark_scheme.points
@@ -87,7 +92,7 @@ def load(
     rows = [_row(face, position, who, points, unlabelled=unlabelled) for position, face in enumerate(faces, start=1)]
     annotated = gather(rows, who, points)
     subsets = {split: np.ones(len(rows), np.bool_)} | named_subsets(annotated, split, who)
-    found = FoundFaces(annotated, FORMAT, [_hash(code)], subsets, images, who, [])
+    found = FoundFaces(annotated, FORMAT, [_hash(code)], subsets, images, who, notes)
     return assemble(definition, found, root=folder, spec=spec, split=split)
 
 
@@ -110,10 +115,11 @@ def _arguments(code: OwnCode, path: str, split: str) -> dict[str, Any]:
     return {name: value for name, value in given.items() if name in names}
 
 
-def _call(code: OwnCode, arguments: dict[str, Any], who: str) -> tuple[dict[str, Any], list[Any]]:
-    """Call the function; return its fields without the faces, and its faces."""
+def _call(code: OwnCode, arguments: dict[str, Any], who: str) -> tuple[dict[str, Any], list[Any], list[str]]:
+    """Call the function; return its fields without the faces, its faces, and notes."""
     texts = {name: "None" if value is None else repr(str(value)) for name, value in arguments.items()}
-    step = f"{code.target.__name__}({', '.join(f'{name}={value}' for name, value in texts.items())})"
+    function = getattr(code.target, "__name__", who.rpartition(":")[2])
+    step = f"{function}({', '.join(f'{name}={value}' for name, value in texts.items())})"
     if texts.get("path") == "None":
         step += " (the data set names no ::PATH)"
     with own_errors(who, step), code.active():
@@ -127,12 +133,31 @@ def _call(code: OwnCode, arguments: dict[str, Any], who: str) -> tuple[dict[str,
         given = fields.pop("faces", None)
         if not isinstance(given, Iterable) or isinstance(given, (str, bytes, Mapping)):
             raise InputError(f"{who}: returns {type(given).__name__} for the faces, expected a list of dictionaries")
+        notes = _shared_notes(given, who)
         faces: list[Any] = []
         for face in given:
-            faces.append(face)
+            # A generator may fill the same dictionary or array again for its next face.
+            faces.append({field: _plain(value) for field, value in face.items()} if isinstance(face, Mapping) else face)
             if len(faces) > MAX_FACES:
                 raise InputError(f"{who}: returns more than {MAX_FACES:,} faces")
-    return fields, faces
+    return fields, faces, notes
+
+
+def _shared_notes(faces: Iterable[Any], who: str) -> list[str]:
+    """Return a note on faces that share one array, which a loop may have filled again and again."""
+    seen: set[int] = set()
+    shared = 0
+    for face in faces if isinstance(faces, Sequence) else ():
+        landmarks = face.get("landmarks") if isinstance(face, Mapping) else None
+        if landmarks is not None:
+            shared += id(landmarks) in seen
+            seen.add(id(landmarks))
+    if not shared:
+        return []
+    return [
+        f"{SUSPECT}{who}: the landmarks of {shared} faces are the same object as those of an earlier one: if a loop "
+        "fills it again for each face, copy it"
+    ]
 
 
 def _definition(returned: Mapping[str, Any], scheme: Scheme | None, folder: Path, who: str, text: str) -> Benchmark:
@@ -188,7 +213,7 @@ def _row(face: Any, position: int, who: str, points: int, *, unlabelled: bool) -
     """Check one face."""
     where = f"{who}: face {position}"
     if isinstance(face, Mapping):
-        face = {str(field): _plain(value) for field, value in face.items()}
+        face = {str(field): value for field, value in face.items()}
         landmarks = face.get("landmarks")
         if isinstance(landmarks, list):
             face["landmarks"] = [None if _is_missing(pair) else pair for pair in landmarks]
@@ -210,7 +235,10 @@ def _plain(value: Any) -> Any:
 
 def _hash(code: OwnCode) -> FileHash:
     """Return one hash over the source code and the versions of the packages that it imports."""
-    sources = plugin_sources([code.target])
+    # A functools.partial or a decorated function may belong to another module than the one that holds its name.
+    wrapped = inspect.unwrap(getattr(code.target, "func", code.target))
+    named = SimpleNamespace(__module__=code.module.__name__, __globals__=vars(code.module))
+    sources = plugin_sources([named, *([wrapped] if inspect.isfunction(wrapped) else [])])
     identity = json.dumps([source.identity for source in sources], sort_keys=True)
     files = {path for source in sources for path in source.files.values()}
     return FileHash(

@@ -232,3 +232,47 @@ def test_parameters_that_are_not_given_are_named(folder: Path) -> None:
 def test_a_scheme_that_a_data_set_does_not_have_is_refused(folder: Path) -> None:
     with pytest.raises(InputError, match="returns another scheme than wflw98; leave out --scheme"):
         datasets.load("python:reader.py:load::photos", scheme="wflw98")
+
+
+def test_a_generator_may_fill_one_array_or_dictionary_again(folder: Path) -> None:
+    body = f"""
+import numpy as np
+def faces():
+    points, face = np.empty((5, 2)), {{}}
+    for number in range(3):
+        points[:] = np.array({FACE}) + number
+        face.update(image=f"{{number}}", landmarks=points)
+        yield face
+return {{"scheme": "five.toml", "faces": KIND(faces())}}
+"""
+    _reader(folder, body.replace("KIND", ""))
+    dataset = datasets.load("python:reader.py:load")
+    assert dataset.images == ("0", "1", "2")
+    assert (dataset.landmarks - dataset.landmarks[0])[:, 0, 0].tolist() == [0, 1, 2]
+    assert not any("same object" in note for note in dataset.notes)
+    _reader(folder, body.replace("KIND", "list"))
+    assert any("of 2 faces are the same object" in note for note in datasets.load("python:reader.py:load").notes)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "load = functools.lru_cache(faces)",
+        "load = functools.partial(faces)",
+        "load = lambda: faces()",
+    ],
+)
+def test_callables_that_are_no_plain_function(folder: Path, made: str) -> None:
+    face = f"{{'image': 'a', 'landmarks': {FACE}}}"
+    text = f"import functools\ndef faces():\n    return {{'scheme': 'five.toml', 'faces': [{face}]}}\n{made}\n"
+    (folder / "reader.py").write_text(text)
+    before = datasets.load("python:reader.py:load")
+    (folder / "reader.py").write_text(text + "OTHER = 1\n")
+    assert datasets.load("python:reader.py:load").files[0].sha256 != before.files[0].sha256
+
+
+def test_what_the_code_prints_is_no_output_of_the_command(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    face = f"{{'image': 'a', 'landmarks': {FACE}}}"
+    _reader(folder, f"print('hello')\nreturn {{'scheme': 'five.toml', 'faces': [{face}]}}")
+    datasets.load("python:reader.py:load")
+    assert capsys.readouterr() == ("", "hello\n")

@@ -247,6 +247,7 @@ def constructor(line: str) -> str:
 FAILURES = {
     "import error": ("import absent_package\n", "ModuleNotFoundError: No module named 'absent_package' (net.py:1)"),
     "syntax error": ("class MyNet(:\n", "SyntaxError: invalid syntax (net.py:1)"),
+    "GeneratorExit on import": ("raise GeneratorExit\n", "GeneratorExit: no message (net.py:1)"),
     "exit on import": ("raise SystemExit(0)\n", "SystemExit: the code ends the process (0) (net.py:1)"),
     "command line read on import": (
         "import argparse\nargparse.ArgumentParser().parse_args(['--lr'])\n",

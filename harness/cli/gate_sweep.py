@@ -98,11 +98,17 @@ def read_baselines(sweep: SweepFolder, folder: Path) -> Mapping[str, Baseline]:
             sweep doesn't have.
     """
     from nmebench import gate
+    from nmebench.runs import run_files
     from nmebench.runs.sweep_folder import SweepFolder, is_sweep
 
     if folder.exists() and not folder.is_dir():
         raise InputError(
             f"--baseline {shown(folder)}: is a file; a sweep over several data sets needs a folder with a file per run"
+        )
+    if run_files.exists(folder / "run.json"):
+        raise InputError(
+            f"--baseline {shown(folder)}: is a run of one data set; a sweep over several data sets needs a folder with "
+            "a file per run, or an earlier sweep"
         )
     if is_sweep(folder):
         earlier = SweepFolder.open(folder).runs

@@ -83,8 +83,11 @@ def command(
     )
     floor_run = None if floor is None else Run.open(floor)
     if is_sweep(run) and update is None and out is None and wanted == "md":
-        for folder, opened in SweepFolder.open(run).runs.items():
-            table = tables.make_table(opened, options, floor=floor_run)
+        made = {
+            folder: tables.make_table(opened, options, floor=floor_run)
+            for folder, opened in SweepFolder.open(run).runs.items()
+        }
+        for folder, table in made.items():
             typer.echo(f"### {markdown_cell(folder)}\n\n{tables.render(table, wanted, link='', source=source)}")
         return 0
     table = tables.make_table(Run.open(run), options, floor=floor_run)

@@ -227,12 +227,15 @@ def make_baseline(run: Run, *, limits: Sequence[Limit | str] = ()) -> Baseline:
         limits: absolute limits to store in the baseline.
 
     Raises:
-        InputError: the run isn't scored or has no cell, or a limit can't be parsed.
+        InputError: the run isn't scored or has no cell, or a limit can't be parsed or names no cell or subset of it.
     """
     record = run.record
     if not record.cells:
         raise InputError(f"{run.path}: the run has no cell, so it can't become a baseline; run a sweep first")
     masks = {name: mask for name, mask in subset_masks(run).items() if mask.any()}
+    wanted = [limit if isinstance(limit, Limit) else Limit.parse(limit) for limit in limits]
+    for limit in wanted:
+        limit.check((cell.id for cell in record.cells), masks)
     cells = {}
     for cell in record.cells:
         nme = np.minimum(run.per_face[cell.id], _LARGEST_NME)
@@ -259,7 +262,7 @@ def make_baseline(run: Run, *, limits: Sequence[Limit | str] = ()) -> Baseline:
         normaliser=record.normaliser,
         faces=len(run.faces),
         faces_sha256=faces_sha256(run.faces),
-        limits=tuple(str(limit if isinstance(limit, Limit) else Limit.parse(limit)) for limit in limits),
+        limits=tuple(map(str, wanted)),
         made_by=_made_by(run),
         provenance=record.provenance.model_copy(update={"command": [], "host": {}}),
         cells=cells,

@@ -315,10 +315,7 @@ def _broken_limits(run: Run, masks: Masks, limits: Sequence[Limit], baseline: Ba
     measured = [cell.id for cell in run.record.cells]
     known = list(dict.fromkeys([*measured, *(baseline.cells if baseline else ())]))
     for limit in limits:
-        if not any(limit.applies(cell) for cell in known):
-            raise InputError(f"limit {limit}: matches no cell; cells: {', '.join(known)}")
-        if limit.subset not in masks:
-            raise InputError(f"limit {limit}: no subset {limit.subset!r} in the run, which has: {', '.join(masks)}")
+        limit.check(known, masks)
         for cell in measured:
             violation = limit.violation(run.per_face[cell][masks[limit.subset]]) if limit.applies(cell) else None
             if violation:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -76,6 +77,22 @@ class Limit:
     def applies(self, cell: str) -> bool:
         """Return True when the limit applies to a cell with this id."""
         return fnmatchcase(cell, self.cell)
+
+    def check(self, cells: Iterable[str], subsets: Iterable[str]) -> None:
+        """Check that the limit applies to some cell and names a subset of a run.
+
+        Args:
+            cells: ids of the run's cells, and of the baseline's.
+            subsets: names of the subsets with faces.
+
+        Raises:
+            InputError: it does not.
+        """
+        known, masks = list(cells), list(subsets)
+        if not any(self.applies(cell) for cell in known):
+            raise InputError(f"limit {self}: matches no cell; cells: {', '.join(known)}")
+        if self.subset not in masks:
+            raise InputError(f"limit {self}: no subset {self.subset!r} in the run, which has: {', '.join(masks)}")
 
     def measure(self, nme: NDArray[np.float64]) -> str:
         """Describe the metric of a cell whose faces have this NME (percent ``[N]``), behind the limit."""

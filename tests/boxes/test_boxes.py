@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,12 @@ def test_rule_without_its_data_names_the_format_that_has_it(
 ) -> None:
     with pytest.raises(InputError, match=message):
         boxes.create(name)(faces(points))
+
+
+def test_a_json_without_centre_and_scale_is_not_named_as_the_way_out(faces: Any, points: np.ndarray) -> None:
+    without = replace(faces(points), format="mmpose-json")  # as COFW's and LaPa's
+    with pytest.raises(InputError, match="; this mmpose-json has none: use --box landmarks"):
+        boxes.create("annotation")(without)
 
 
 @pytest.mark.parametrize(

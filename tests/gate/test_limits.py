@@ -49,6 +49,8 @@ def test_limits_are_stored_in_the_baseline(run, tmp_path):
 def test_bad_limits(run, baseline, limit, message):
     with pytest.raises(InputError, match=message):
         gate(run, baseline, limits=[limit])
+    with pytest.raises(InputError, match=message):
+        make_baseline(run, limits=[limit])
 
 
 @pytest.mark.parametrize("text", ["nme<=4", "a*/nme@pose<=7.5", "auc10>=0.6", "nme<=4.123456789", "fr10<=1e-09"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -239,6 +240,16 @@ def test_commands_on_one_run_name_the_run_folders(stored: Path, capsys: pytest.C
         assert "give one of the run folders" in capsys.readouterr().err
 
 
+def test_tables_print_nothing_if_one_run_is_damaged(
+    stored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(stored, copy)
+    (copy / "300w" / "scores.csv").write_text("x")
+    assert main(["tables", str(copy)]) == 2
+    assert capsys.readouterr().out == ""
+
+
 def test_tables_and_history_take_all_runs(stored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tables", str(stored)]) == 0
     printed = capsys.readouterr().out
@@ -324,5 +335,7 @@ def test_gate_compares_each_run_with_its_own_baseline(
     assert "has a baseline of cofw, which the sweep" in capsys.readouterr().err
     assert main(["gate", str(stored), "--baseline", str(baselines / "wflw.json")]) == 2
     assert "needs a folder with a file per run" in capsys.readouterr().err
+    assert main(["gate", str(stored), "--baseline", str(stored / "wflw")]) == 2
+    assert "is a run of one data set" in capsys.readouterr().err
     assert main(["gate", str(stored), "--baseline", str(stored)]) == 0  # an earlier sweep is a baseline too
     assert main(["gate", str(stored), "--limit", "nme<=1"]) == 1

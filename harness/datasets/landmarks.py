@@ -9,6 +9,7 @@ and ``centre_scale`` ``[N, 3]`` (centre x, y in image px, scale in units of 200 
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from nmebench.datasets.dataset import Dataset
 from nmebench.datasets.plausibility import suspect_notes
 from nmebench.datasets.readers.arrays import NpzArchive
+from nmebench.datasets.readers.fields import MAX_COORDINATE, image_name
 from nmebench.datasets.source import DatasetSource, check_single_format, required_place
 from nmebench.datasets.unlabelled import check_labelled, check_placeholders, leave_out_notes, measurable
 from nmebench.errors import InputError
@@ -30,6 +32,12 @@ __all__ = ["DEFAULT_ARRAY", "LANDMARKS", "load"]
 DEFAULT_ARRAY = "landmarks"
 
 _SUBSET = "subset_"
+
+#: Names of arrays that change which landmarks count.
+_MASKS = ("labelled", "occluded")
+
+#: Other words for them: without the mask, landmarks that have no position would be scored as truth.
+_OTHER_WORDS = ("visible", "visibility", "occlusion", "occlusions")
 
 
 def load(
@@ -62,6 +70,7 @@ def load(
     file, key = Path(text).expanduser(), key or DEFAULT_ARRAY
     name = shown(file)
     archive = NpzArchive(file)
+    _check_names(archive, name, key)
     landmarks = archive.read(key)
     if landmarks.ndim != 3 or landmarks.shape[2] != 2 or landmarks.dtype.kind != "f" or not len(landmarks):
         raise InputError(f"{name}: {key} is {landmarks.dtype} {list(landmarks.shape)}, expected floats of [N, K, 2]")
@@ -76,6 +85,10 @@ def load(
             f"{name}: face {face} of {key} has a coordinate that is not finite; correct or remove the face, or mark "
             f"its landmarks in the array labelled (bool [N, {landmarks.shape[1]}])"
         )
+    far = np.argwhere(np.abs(landmarks) > MAX_COORDINATE)
+    if len(far):
+        value = landmarks[tuple(far[0])]
+        raise InputError(f"{name}: face {far[0, 0]} of {key} has {value:g}, beyond {MAX_COORDINATE:g} px")
     scheme = _scheme_of(landmarks, f"{name}: {key}", scheme)
     if complete:
         check_labelled(landmarks, lambda face: f"{name}: face {face} of {key}")
@@ -99,6 +112,8 @@ def load(
     for one, array in {"images": images, **subsets}.items():
         if array.shape != (faces,) or (one != "images" and array.dtype != np.bool_):
             raise InputError(f"{name}: {one} is {array.dtype} {list(array.shape)}, expected [{faces}] to fit {key}")
+    for face, image in enumerate(images):
+        image_name(str(image), f"{name}: face {face} of {key}")
     usual = usual or scheme.default_normaliser
     keep = measurable(landmarks, scheme, usual)
     if not keep.any():
@@ -126,6 +141,24 @@ def load(
         notes=tuple(notes),
         occluded=None if occluded is None else occluded[keep],
     )
+
+
+def _check_names(archive: NpzArchive, name: str, key: str) -> None:
+    """Check that no array has a name that is nearly one of those that are read.
+
+    Raises:
+        InputError: an array would be left out although it probably says which landmarks or faces count.
+    """
+    for one in archive.names:
+        near = [] if one in (*_MASKS, key) else get_close_matches(one.lower(), _MASKS, n=1, cutoff=0.8)
+        if near or one.lower() in _OTHER_WORDS:
+            wanted = f"{near[0]!r}" if near else "'labelled' or 'occluded'"
+            raise InputError(
+                f"{name}: the array {shown(one)!r} would not be read: rename it to {wanted} (bool [N, K], "
+                "docs/datasets.md), or leave it out"
+            )
+        if one == _SUBSET or one.startswith("subsets_"):
+            raise InputError(f"{name}: the array {shown(one)!r} names no subset; write {_SUBSET}NAME")
 
 
 def _scheme_of(landmarks: NDArray[Any], where: str, scheme: Scheme | None) -> Scheme:

@@ -143,3 +143,29 @@ def test_landmarks_that_are_not_labelled_may_be_nan_and_occlusion_is_read(tmp_pa
     np.savez(tmp_path / "other.npz", **arrays | {"labelled": known[:, :68]})
     with pytest.raises(InputError, match=r"labelled is bool \[3, 68\], expected bool \[3, 98\]"):
         datasets.load(f"landmarks:{tmp_path}/other.npz")
+
+
+@pytest.mark.parametrize("name", ["labeled", "Labelled", "ocluded", "occlusion", "visible", "subsets_pose", "subset_"])
+def test_arrays_that_would_be_left_out_by_a_slip_are_refused(tmp_path: Path, name: str) -> None:
+    mask = np.ones(3 if name.startswith("subset") else (3, 98), np.bool_)
+    np.savez(tmp_path / "truth.npz", landmarks=POINTS, **{name: mask})
+    with pytest.raises(InputError, match=f"the array '{name}' (would not be read|names no subset)"):
+        datasets.load(f"landmarks:{tmp_path / 'truth.npz'}")
+
+
+def test_arrays_of_other_names_stay_unread(tmp_path: Path) -> None:
+    np.savez(tmp_path / "truth.npz", landmarks=POINTS, pred=POINTS, bbox=np.zeros((3, 4)), scores=np.ones(3))
+    assert len(datasets.load(f"landmarks:{tmp_path / 'truth.npz'}").landmarks) == 3
+
+
+@pytest.mark.parametrize("image", ["../secret.png", "/etc/passwd", "a/../../b.png", "C:\\b.png", " "])
+def test_a_photograph_outside_the_folder_is_refused(tmp_path: Path, image: str) -> None:
+    np.savez(tmp_path / "truth.npz", landmarks=POINTS, images=np.array([image, "b", "c"]))
+    with pytest.raises(InputError, match=r"face 0 of landmarks: the image's (path .* leads out|name is missing)"):
+        datasets.load(f"landmarks:{tmp_path / 'truth.npz'}")
+
+
+def test_coordinates_beyond_all_photographs_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "truth.npz", landmarks=POINTS * 1e9)
+    with pytest.raises(InputError, match=r"beyond 1e\+06 px"):
+        datasets.load(f"landmarks:{tmp_path / 'truth.npz'}")

@@ -14,7 +14,7 @@ from typing import Final
 
 from nmebench import gate
 from nmebench.errors import InputError
-from nmebench.metric_names import is_metric
+from nmebench.metric_names import Metric, is_metric
 from nmebench.runs.cell_selection import find_cell
 from nmebench.runs.run_store import Run
 from nmebench.suggest import unknown
@@ -52,11 +52,11 @@ def assert_scores(run: Run | str | PathLike[str], cell: str, metric: str, **subs
         run: a run or its folder.
         cell: the cell's id or an unambiguous part of it.
         metric: a column of the run's ``scores.csv``: ``nme`` or ``fr10`` (percent), ``auc10`` (fraction).
-        **subsets: the bound by subset; a number alone is an upper limit.
+        **subsets: the bound by subset; a number alone is an upper limit, and is refused for AUC.
 
     Raises:
         AssertionError: a bound does not hold.
-        InputError: the cell, the metric, a subset or a relation is unknown, or no bound is given.
+        InputError: the cell, the metric, a subset or a relation is unknown, or no bound is given or it has another form.
     """
     opened = _opened(run)
     if not subsets:
@@ -68,9 +68,7 @@ def assert_scores(run: Run | str | PathLike[str], cell: str, metric: str, **subs
         raise InputError(unknown("metric", metric, known))
     failed = []
     for subset, bound in subsets.items():
-        relation, limit = ("<=", bound) if isinstance(bound, int | float) else bound
-        if relation not in _RELATIONS:
-            raise InputError(unknown("relation", relation, tuple(_RELATIONS)))
+        relation, limit = _bound(metric, subset, bound)
         if subset not in scores:
             raise InputError(unknown("subset", subset, tuple(scores)))
         value = float(scores[subset][metric])
@@ -107,6 +105,24 @@ def assert_gate(
     result = gate.gate(opened, gate.Baseline.read(file), margin=gate.Margin.parse(str(margin)))
     if result.exit_code:
         raise AssertionError("\n".join(gate.lines(result)))
+
+
+def _bound(metric: str, subset: str, bound: object) -> tuple[str, float]:
+    """Return the relation and the number of a bound."""
+    number = isinstance(bound, int | float) and not isinstance(bound, bool)
+    if number and Metric.parse(metric).kind == "auc":
+        raise InputError(
+            f'{subset}={bound}: {metric} is better when larger; give the relation: {subset}=(">=", {bound})'
+        )
+    pair = ("<=", bound) if number else bound
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise InputError(f'{subset}={bound!r}: give a number, or a relation and a number such as ("<=", 4.0)')
+    relation, limit = pair
+    if relation not in _RELATIONS:
+        raise InputError(unknown("relation", str(relation), tuple(_RELATIONS)))
+    if not isinstance(limit, int | float) or isinstance(limit, bool):
+        raise InputError(f"{subset}={bound!r}: {limit!r} is not a number")
+    return relation, float(limit)
 
 
 def _opened(run: Run | str | PathLike[str]) -> Run:

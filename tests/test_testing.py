@@ -41,6 +41,11 @@ def test_bounds_that_fail_name_every_value(make_run: Callable[..., Run]) -> None
         ("dark", "fr9", {"test": 4.0}, "fr10"),
         ("dark", "nme", {"poes": 4.0}, "pose"),
         ("dark", "nme", {"test": ("=<", 4.0)}, "<="),
+        ("dark", "nme", {"test": "4"}, "give a number, or a relation and a number"),
+        ("dark", "nme", {"test": None}, "give a number, or a relation and a number"),
+        ("dark", "nme", {"test": True}, "give a number, or a relation and a number"),
+        ("dark", "nme", {"test": ("<=", "4")}, "'4' is not a number"),
+        ("dark", "auc10", {"test": 0.6}, "is better when larger; give the relation"),
     ],
 )
 def test_mistakes_are_no_failed_assertions(

@@ -54,17 +54,16 @@ def as_landmarks(value: Any, points: int, what: str) -> NDArray[np.float64]:
     try:
         if isinstance(value, list | tuple):
             value = [_from_tensor(one) for one in value]
-        array = np.ma.array(_from_tensor(value)) if _is_masked(value) else np.asarray(_from_tensor(value))
+        array: NDArray[Any] = np.ma.array(value) if _is_masked(value) else np.asarray(_from_tensor(value))
     except (ValueError, TypeError, RuntimeError) as error:
         why = str(error).partition("\n")[0][:200]
         raise InputError(f"{what}: is no array of shape [N, {points}, 2] ({why})") from error
-    if isinstance(array, np.ma.MaskedArray) and array.dtype.kind in "fiu":
-        array = array.astype(np.float64).filled(np.nan)
     if array.dtype.kind not in "fiu":
         raise InputError(f"{what}: has type {array.dtype}; landmarks must be numbers, in image px")
     if array.ndim != 3 or array.shape[1:] != (points, 2):
         raise InputError(f"{what}: has shape {list(array.shape)}; landmarks must be [N, {points}, 2], in image px")
-    return np.ascontiguousarray(array, np.float64)  # the order of additions depends on the layout in memory
+    numbers: NDArray[np.float64] = np.ma.filled(array.astype(np.float64), np.nan)  # an array without a mask stays
+    return np.ascontiguousarray(numbers)  # the order of additions depends on the layout in memory
 
 
 def _from_tensor(value: Any) -> Any:

@@ -112,7 +112,7 @@ class NME(_Base):
             InputError: an argument is no tensor, the shapes don't fit, a prediction is not finite, or a face gives no
                 normaliser.
         """
-        if not (isinstance(preds, Tensor) and isinstance(target, Tensor)):
+        if not all(isinstance(given, Tensor) for given in (preds, target)):
             kinds = f"{type(preds).__name__} and {type(target).__name__}"
             raise InputError(f"preds and target are {kinds}; give tensors, such as torch.as_tensor(array)")
         shape = (self.scheme.points, 2)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, SupportsFloat
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from nmebench.errors import InputError
 from nmebench.printable import shown
@@ -180,7 +180,7 @@ def _checked(values: tuple[float, ...]) -> tuple[float, ...]:
         raise ValueError(str(error)) from error
 
 
-Thresholds = Annotated[tuple[float, ...], AfterValidator(_checked)]
+Thresholds = Annotated[tuple[Annotated[float, Field(strict=True)], ...], AfterValidator(_checked)]
 """Thresholds of FR and AUC, percent, as a pydantic field."""
 
 

@@ -56,7 +56,7 @@ def assert_scores(run: Run | str | PathLike[str], cell: str, metric: str, **subs
 
     Raises:
         AssertionError: a bound does not hold.
-        InputError: the cell, the metric, a subset or a relation is unknown, or no bound is given or it has another form.
+        InputError: the cell, the metric, a subset or a relation is unknown, or a bound is missing or has another form.
     """
     opened = _opened(run)
     if not subsets:

@@ -12,7 +12,7 @@ import numpy as np
 import tomli_w
 from numpy.typing import NDArray
 
-from nmebench.datasets.benchmark import names as benchmark_names
+from nmebench.datasets import benchmark as benchmarks
 from nmebench.datasets.dataset import Dataset
 from nmebench.errors import InputError
 from nmebench.files import write_atomically
@@ -40,12 +40,11 @@ def write(dataset: Dataset, folder: Path, name: str, *, arrays: bool = False) ->
         The path of the TOML file.
 
     Raises:
-        InputError: the name belongs to nmebench, or a file of that name exists.
+        InputError: the name has other characters than a-z, 0-9 and -, or belongs to nmebench; a subset's name can't be
+            written; or a file of that name exists.
     """
-    if name in benchmark_names():
-        raise InputError(
-            f"the name {name!r} belongs to a data set of nmebench, and so do its published numbers; choose another"
-        )
+    table = _definition(dataset, name, f"{name}.json")
+    benchmarks.check_own_name(benchmarks.validate(table, f"{shown(name)}.toml").name, f"{name}.toml")
     definition, annotations, archive = (folder / f"{name}{ending}" for ending in (".toml", ".json", ".npz"))
     for file in (definition, annotations, *([archive] if arrays else [])):
         if file.exists():
@@ -56,7 +55,7 @@ def write(dataset: Dataset, folder: Path, name: str, *, arrays: bool = False) ->
         stream = io.BytesIO()
         np.savez(stream, allow_pickle=False, **_arrays(dataset))
         write_atomically(archive, stream.getvalue())
-    write_atomically(definition, tomli_w.dumps(_definition(dataset, name, annotations.name)))
+    write_atomically(definition, tomli_w.dumps(table))
     return definition
 
 

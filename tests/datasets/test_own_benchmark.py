@@ -157,3 +157,10 @@ def test_a_definition_that_is_not_utf8_is_refused(own: Path) -> None:
     own.write_bytes(own.read_bytes().replace(b"Five points", b"F\xfcnf"))
     with pytest.raises(InputError, match="a byte is not UTF-8"):
         datasets.load(f"benchmark:{own}")
+
+
+@pytest.mark.parametrize("value", ["[true]", '["8"]'])
+def test_thresholds_are_numbers(own: Path, value: str) -> None:
+    own.write_text(f"thresholds = {value}\n{own.read_text()}")
+    with pytest.raises(InputError, match=r"thresholds\.0: Input should be a valid number"):
+        datasets.load(f"benchmark:{own}")

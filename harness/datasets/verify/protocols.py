@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from nmebench.datasets.benchmark import names
 from nmebench.datasets.verify.report import ServedProtocol, VerifyFinding
 
 __all__ = ["served_protocols"]
@@ -13,7 +14,7 @@ _PHOTOGRAPHS = frozenset({"image-missing", "image-unreadable", "image-size", "ou
 
 def served_protocols(
     *,
-    wflw: bool,
+    name: str,
     faces: int,
     total: int,
     missing_subsets: Collection[str],
@@ -26,7 +27,8 @@ def served_protocols(
     """Return each published protocol, whether these files can serve it, and the reason if they can't.
 
     Args:
-        wflw: whether the data set is WFLW, whose published protocols differ in their boxes.
+        name: name of the data set; the published protocols of WFLW differ in their boxes, and a data set of the user's
+            has none.
         faces: the number of faces in the test list.
         total: the number of faces in the complete test set; 0 if it is not known.
         missing_subsets: subsets that no file defines.
@@ -43,9 +45,9 @@ def served_protocols(
     photographs = f"photographs with faults: {len(bad_photographs)}" if bad_photographs else ""
     faults = f"errors in the annotations: {len(annotation_errors)}" if annotation_errors else ""
 
-    def row(name: str, *reasons: str) -> ServedProtocol:
+    def row(protocol: str, *reasons: str) -> ServedProtocol:
         against = [reason for reason in reasons if reason]
-        return ServedProtocol(name, served=not against, reason="; ".join(against) or "yes")
+        return ServedProtocol(protocol, served=not against, reason="; ".join(against) or "yes")
 
     absent = f"no subset {', '.join(missing_subsets)}" if missing_subsets else ""
     no_rect = "" if rect else "needs list_98pt_rect_attr_test.txt"
@@ -58,8 +60,9 @@ def served_protocols(
         no_train,
         f"{train} of {all_train} faces" if train and all_train and train != all_train else "",
     )
-    if not wflw:
+    if name != "wflw":
         known = "" if total else "the size of the complete set is not known"
+        known = known if name in names() else "no published values are known"
         return (
             floors,
             network,

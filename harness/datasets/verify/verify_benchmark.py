@@ -102,7 +102,7 @@ def verify_benchmark(
         facts=dict(into.facts),
         findings=tuple(into.findings),
         protocols=served_protocols(
-            wflw=benchmark.name == "wflw",
+            name=benchmark.name,
             faces=len(checked[0].faces.images) if checked else 0,
             total=expected.get("test", 0),
             missing_subsets=[subset for subset in expected if subset != "test" and subset not in defined],

@@ -127,7 +127,7 @@ def _verify_faces(dataset: Dataset, *, images: bool) -> Report:
         facts=dict(into.facts),
         findings=tuple(into.findings),
         protocols=served_protocols(
-            wflw=False,
+            name=dataset.name,
             faces=len(dataset),
             total=dataset.expected.get(dataset.split, 0),
             missing_subsets=[subset for subset in dataset.expected if subset not in dataset.subsets],

@@ -13,6 +13,7 @@ from plausible_files import csv_rows, plausible, write_csv, write_photographs, w
 
 from nmebench import datasets
 from nmebench.datasets.verify import verify
+from nmebench.datasets.write_faces import write
 from nmebench.errors import InputError
 
 
@@ -167,3 +168,12 @@ def test_a_scheme_of_ones_own_names_the_landmarks_of_arrays(tmp_path: Path) -> N
     write_csv(tmp_path / "mine.csv", csv_rows(plausible("ibug68")))
     with pytest.raises(InputError, match="scheme"):
         verify(f"300w:{tmp_path / 'mine.csv'}", scheme=scheme)
+
+
+def test_no_published_number_belongs_to_a_data_set_of_ones_own(tiny: Any, tmp_path: Path) -> None:
+    definition = write(datasets.load(f"wflw:{tiny.root}"), tmp_path, "mine", arrays=True)
+    for place in ("", f"::{tmp_path / 'mine.npz'}"):
+        protocols = verify(f"benchmark:{definition}{place}").protocols
+        reasons = [one.reason for one in protocols if one.name.startswith("published values")]
+        assert len(reasons) == 2
+        assert all("no published values are known" in reason for reason in reasons)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,11 @@ from nmebench.runs.run_record import CellRecord, DatasetRecord, ModelRecord, Pro
 from nmebench.runs.run_store import Run
 from nmebench.runs.thumbnail import Thumbnail
 
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+ARGUMENTS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
 GROUPS = {
     "contour": (0, 33), "right-brow": (33, 42), "left-brow": (42, 51), "nose-line": (51, 55), "nose-base": (55, 60),
     "right-eye": (60, 68), "left-eye": (68, 76), "outer-lip": (76, 88), "inner-lip": (88, 96), "pupils": (96, 98),
@@ -300,3 +306,37 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         boxes=("landmarks", "rect"),
         faces=60,
     )
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium; tests that need it are skipped without it."""
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed: pip install '.[browser]'"
+    )
+    if not Path(CHROMIUM).is_file():
+        pytest.skip(f"no browser at {CHROMIUM}: install Chromium, or name one in the variable CHROMIUM")
+    with playwright.sync_playwright() as driver:
+        found = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def open_file(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Open a page; afterwards check that it requested no other file and logged no error."""
+    pages, wrong = [], []
+
+    def opened(file: Path, **options: Any) -> Any:
+        page = browser.new_page(**{"viewport": {"width": 1280, "height": 900}, **options})
+        page.on("request", lambda r: r.url.startswith(("file:", "data:")) or wrong.append(r.url))
+        page.on("console", lambda m: m.type in ("error", "warning") and wrong.append(m.text))
+        page.on("pageerror", lambda e: wrong.append(str(e)))
+        page.goto(file.as_uri())
+        pages.append(page)
+        return page
+
+    yield opened
+    for page in pages:
+        page.close()
+    assert wrong == []

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +13,6 @@ from nmebench.runs.run_store import Run
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-ARGUMENTS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not Path(CHROMIUM).is_file():
-        pytest.skip(f"no browser at {CHROMIUM}: install Chromium, or name one in the variable CHROMIUM")
-    with playwright.sync_playwright() as driver:
-        found = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield found
-        found.close()
-
 
 @pytest.fixture(scope="module")
 def file(small_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -38,23 +20,13 @@ def file(small_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def open_page(browser: Any, file: Path) -> Iterator[Callable[..., Any]]:
-    """Open the page; afterwards check that it requested no other file and logged no error."""
-    pages, wrong = [], []
+def open_page(open_file: Callable[..., Any], file: Path) -> Callable[..., Any]:
+    """Open the page of two runs."""
 
     def opened(**options: Any) -> Any:
-        page = browser.new_page(**{"viewport": {"width": 1280, "height": 900}, **options})
-        page.on("request", lambda r: r.url.startswith(("file:", "data:")) or wrong.append(r.url))
-        page.on("console", lambda m: m.type in ("error", "warning") and wrong.append(m.text))
-        page.on("pageerror", lambda e: wrong.append(str(e)))
-        page.goto(file.as_uri())
-        pages.append(page)
-        return page
+        return open_file(file, **options)
 
-    yield opened
-    for page in pages:
-        page.close()
-    assert wrong == []
+    return opened
 
 
 def test_each_part_has_its_own_faces_curves_and_filters(open_page: Callable[..., Any]) -> None:

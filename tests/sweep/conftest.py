@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,6 +13,9 @@ import pytest
 from safetensors.torch import save_file
 
 from nmebench import models
+from nmebench.runs.run_store import Run
+from nmebench.sweep import execute
+from nmebench.sweep.configuration import validate
 
 FACES = 11
 FACES_300W = 5
@@ -72,3 +77,18 @@ def faces300w(tmp_path_factory: pytest.TempPathFactory) -> Path:
             cv2.imwrite(str(root / "images" / name), pixels)
             writer.writerow([name, 0.5, 70, 70, *points[face].ravel().tolist()])
     return root
+
+
+@pytest.fixture
+def sweep(few_faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
+    """Sweep cards over the eleven faces with plain torch: ``sweep(CARD, ..., out=NAME)``."""
+    monkeypatch.setenv("NMEBENCH_CACHE", str(tmp_path / "cache"))
+
+    def run(*cards: Path, out: str, progress: Any = None, **changes: object) -> Run:
+        raw = {
+            "data": f"wflw:{few_faces}", "models": [str(card) for card in cards], "engine": "torch", "threads": 1,
+            "batch_size": 4, "pictures": False,
+        }  # fmt: skip
+        return execute(validate(raw | changes, where="a test"), tmp_path / out, progress=progress)
+
+    return run

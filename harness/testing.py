@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from nmebench import gate
+from nmebench import gates
 from nmebench.errors import InputError
 from nmebench.metric_names import Metric, is_metric
 from nmebench.runs.cell_selection import find_cell
@@ -100,11 +100,11 @@ def assert_gate(
     """
     opened, file = _opened(run), Path(fspath(baseline))
     if update:
-        gate.make_baseline(opened).write(file)
+        gates.make_baseline(opened).write(file)
         return
-    result = gate.gate(opened, gate.Baseline.read(file), margin=gate.Margin.parse(str(margin)))
+    result = gates.gate(opened, gates.Baseline.read(file), margin=gates.Margin.parse(str(margin)))
     if result.exit_code:
-        raise AssertionError("\n".join(gate.lines(result)))
+        raise AssertionError("\n".join(gates.lines(result)))
 
 
 def _bound(metric: str, subset: str, bound: object) -> tuple[str, float]:

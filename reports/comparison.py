@@ -15,7 +15,7 @@ from nmebench.reports.render.difference_scale import DifferenceScale
 from nmebench.reports.render.text import adaptive_decimals, count, display, number, p_value, sentence_list
 
 if TYPE_CHECKING:
-    from nmebench.compare import CellDifference, CellScores, Comparison
+    from nmebench.comparisons import CellDifference, CellScores, Comparison
 
 __all__ = ["ComparisonLine", "comparison_html", "write_comparison"]
 

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from nmebench.errors import InputError
 from nmebench.files import write_atomically
-from nmebench.gate import Baseline
+from nmebench.gates import Baseline
 from nmebench.protocol import DIRECT
 from nmebench.reports.render.page_files import asset, environment, styles
 from nmebench.reports.render.text import count, display
@@ -160,8 +160,8 @@ def html(
         run: a scored run.
         pictures: False leaves the pictures of the faces out, for data that may not be redistributed.
         timings: True adds times and the machine, which differ between two equal runs.
-        baseline: an earlier run with which the page compares this one, from :func:`nmebench.gate.make_baseline` or
-            :meth:`nmebench.gate.Baseline.read`.
+        baseline: an earlier run with which the page compares this one, from :func:`nmebench.gates.make_baseline` or
+            :meth:`nmebench.gates.Baseline.read`.
         baseline_name: name of the earlier run, such as its folder's.
 
     Returns:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from nmebench.errors import InputError
-from nmebench.gate import Baseline
+from nmebench.gates import Baseline
 from nmebench.metric_names import Metric, threshold_text
 from nmebench.reports.page import RunSections, Section, assemble_page, render, sections_of, write_page
 from nmebench.reports.render.page_files import environment

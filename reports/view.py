@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from nmebench.check.reported_tables import card_protocol
+from nmebench.checks.reported_tables import card_protocol
 from nmebench.reports.render.text import display, flip_text
 from nmebench.runs.run_record import OTHER_GRID, ModelRecord
 from nmebench.runs.run_store import Run

@@ -34,8 +34,8 @@ RESULTS = ROOT / "docs" / "results" / "mutation"
 PACKAGES = {
     "metrics": ("harness/metrics/*.py", "tests/metrics"),
     "statistics": ("harness/statistics/*.py", "tests/statistics"),
-    "gate": ("harness/gate/*.py", "tests/gate"),
-    "check": ("harness/check/*.py", "tests/check"),
+    "gate": ("harness/gates/*.py", "tests/gates"),
+    "check": ("harness/checks/*.py", "tests/checks"),
     "geometry": ("harness/geometry/*.py", "tests/geometry"),
     "flip-test": ("harness/sweep/flip_test.py", "tests/sweep/test_flip_test*.py"),
     "scoring": ("harness/scoring/*.py", "tests/scoring"),

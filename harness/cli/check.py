@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from nmebench.check import Verdict
+    from nmebench.checks import Verdict
     from nmebench.runs.run_store import Run
 
 __all__ = ["command"]
@@ -56,11 +56,11 @@ def command(
 
 def _check(run: Run, *, explain: bool) -> Verdict:
     """Check a run and store the verdict in its folder."""
-    from nmebench import check
+    from nmebench import checks
     from nmebench.cli.verdict_table import write_verdict
 
-    verdict = check.check(run)
+    verdict = checks.check(run)
     if explain and verdict.exit_code == 1:
-        verdict = check.explain(run, verdict, check.make_rerun(run))
+        verdict = checks.explain(run, verdict, checks.make_rerun(run))
     write_verdict(run, verdict)
     return verdict

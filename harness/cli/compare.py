@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from nmebench.compare import Comparison
+    from nmebench.comparisons import Comparison
 
 __all__ = ["command"]
 
@@ -38,7 +38,7 @@ def command(
       nmebench compare RUN --all-pairs
       nmebench compare RUN:hrnet,dark PREDICTIONS -o page.html
     """
-    from nmebench import compare, reports
+    from nmebench import comparisons, reports
     from nmebench.cli.json_output import print_json
     from nmebench.cli.outputs import check_output
     from nmebench.files import write_atomically
@@ -47,12 +47,12 @@ def command(
     check_output(markdown, "--markdown")
     comparison = _compare(runs, all_pairs)
     if markdown is not None:
-        write_atomically(markdown, compare.markdown(comparison))
+        write_atomically(markdown, comparisons.markdown(comparison))
     page = None if out is None else reports.write_comparison(comparison, out)
     if as_json:
-        print_json(compare.as_json(comparison))
+        print_json(comparisons.as_json(comparison))
         return comparison.exit_code
-    for line in compare.lines(comparison):
+    for line in comparisons.lines(comparison):
         typer.echo(line)
     if page is not None:
         typer.echo(f"page: {page}")
@@ -61,18 +61,18 @@ def command(
 
 def _compare(arguments: list[str], all_pairs: bool) -> Comparison:
     """Compare runs cell by cell, or the named cells."""
-    from nmebench import compare
+    from nmebench import comparisons
     from nmebench.errors import InputError
     from nmebench.printable import shown
 
-    chosen = compare.select(arguments)
+    chosen = comparisons.select(arguments)
     if not all_pairs and all(one.cell is None for one in chosen):
         if len(chosen) < 2:
             raise InputError(
                 f"{shown(arguments[0])}: only one run given; give two or more to compare, or --all-pairs to compare "
                 "its cells"
             )
-        return compare.compare([one.run for one in chosen])
+        return comparisons.compare([one.run for one in chosen])
     cells = [
         (one.run, cell)
         for one in chosen
@@ -80,4 +80,4 @@ def _compare(arguments: list[str], all_pairs: bool) -> Comparison:
     ]
     if len(cells) < 2:
         raise InputError(f"{shown(arguments[0])}: only one cell given; give two or more to compare")
-    return compare.compare_cells(cells, all_pairs=all_pairs)
+    return comparisons.compare_cells(cells, all_pairs=all_pairs)

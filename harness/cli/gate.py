@@ -12,7 +12,7 @@ import typer
 from nmebench.cli.option_help import ENGINE
 
 if TYPE_CHECKING:
-    from nmebench.gate import GateResult
+    from nmebench.gates import GateResult
     from nmebench.runs.run_store import Run
 
 __all__ = ["command"]
@@ -57,7 +57,7 @@ def command(
 
     A sweep over several data sets has the exit code of its worst run: 1, then 3, then 0.
     """
-    from nmebench import gate, reports
+    from nmebench import gates, reports
     from nmebench.cli.json_output import print_json
     from nmebench.cli.outputs import check_output
     from nmebench.errors import InputError
@@ -88,25 +88,25 @@ def command(
         return gate_sweep.command(
             run, file, update=update, margin=margin, limits=limit or (), outputs=outputs, to_json=_as_json
         )
-    reference = None if update or file is None else gate.Baseline.read(file)
-    wanted = tuple(gate.Limit.parse(text) for text in limit or ())
-    allowed = gate.Margin() if margin is None else gate.Margin.parse(margin)
+    reference = None if update or file is None else gates.Baseline.read(file)
+    wanted = tuple(gates.Limit.parse(text) for text in limit or ())
+    allowed = gates.Margin() if margin is None else gates.Margin.parse(margin)
     opened = Run.open(run) if run is not None else _run_embedded(out, engine)
     if update and file is not None:
-        gate.make_baseline(opened, limits=wanted).write(file)
+        gates.make_baseline(opened, limits=wanted).write(file)
         typer.echo(f"baseline: {file}, {len(opened.record.cells)} cells of {opened.record.dataset.describe()}")
         return 0
-    result = gate.gate(opened, reference, margin=allowed, limits=wanted)
+    result = gates.gate(opened, reference, margin=allowed, limits=wanted)
     if junit is not None:
-        write_atomically(junit, gate.junit(result))
+        write_atomically(junit, gates.junit(result))
     if markdown is not None:
-        write_atomically(markdown, gate.markdown(result))
+        write_atomically(markdown, gates.markdown(result))
     if report is not None:
         reports.write(opened, report, baseline=reference, baseline_name=file.name if file else "")
     if as_json:
         print_json(_as_json(result))
         return result.exit_code
-    for line in gate.lines(result):
+    for line in gates.lines(result):
         typer.echo(line)
     return result.exit_code
 

@@ -14,7 +14,7 @@ from nmebench.errors import InputError
 from nmebench.printable import shown
 
 if TYPE_CHECKING:
-    from nmebench.gate import Baseline, GateResult
+    from nmebench.gates import Baseline, GateResult
     from nmebench.runs.sweep_folder import SweepFolder
 
 __all__ = ["Outputs", "command", "read_baselines"]
@@ -57,26 +57,26 @@ def command(
     Raises:
         InputError: a baseline or run is missing or damaged, or a baseline has no run.
     """
-    from nmebench import gate, reports
+    from nmebench import gates, reports
     from nmebench.cli.json_output import print_json
     from nmebench.files import write_atomically
     from nmebench.runs.sweep_folder import SweepFolder
 
     sweep = SweepFolder.open(path)
-    wanted = tuple(gate.Limit.parse(text) for text in limits)
+    wanted = tuple(gates.Limit.parse(text) for text in limits)
     if update and baselines is not None:
         return _update(sweep, baselines, wanted)
     references = {} if baselines is None else read_baselines(sweep, baselines)
-    allowed = gate.Margin() if margin is None else gate.Margin.parse(margin)
+    allowed = gates.Margin() if margin is None else gates.Margin.parse(margin)
     results = {
-        folder: gate.gate(run, references.get(folder), margin=allowed, limits=wanted)
+        folder: gates.gate(run, references.get(folder), margin=allowed, limits=wanted)
         for folder, run in sweep.runs.items()
     }
     codes = {folder: result.exit_code for folder, result in results.items()}
     if outputs.junit is not None:
-        write_atomically(outputs.junit, gate.junit(*results.values()))
+        write_atomically(outputs.junit, gates.junit(*results.values()))
     if outputs.markdown is not None:
-        write_atomically(outputs.markdown, "\n".join(gate.markdown(result) for result in results.values()))
+        write_atomically(outputs.markdown, "\n".join(gates.markdown(result) for result in results.values()))
     if outputs.report is not None:
         reports.write_several(sweep.runs, outputs.report, title=sweep.record.title, baselines=references)
     if outputs.as_json:
@@ -84,7 +84,7 @@ def command(
         print_json({"schema_version": 1, "kind": "nmebench gate of a sweep", "exit_code": worst(codes), "runs": runs})
         return worst(codes)
     for folder, result in results.items():
-        for text in gate.lines(result):
+        for text in gates.lines(result):
             typer.echo(f"{folder}: {text}")
     typer.echo(line("gate", codes))
     return worst(codes)
@@ -97,7 +97,7 @@ def read_baselines(sweep: SweepFolder, folder: Path) -> Mapping[str, Baseline]:
         InputError: ``folder`` is no folder, a baseline is missing or damaged, or it has a baseline of a run that the
             sweep doesn't have.
     """
-    from nmebench import gate
+    from nmebench import gates
     from nmebench.runs import run_files
     from nmebench.runs.sweep_folder import SweepFolder, is_sweep
 
@@ -112,10 +112,10 @@ def read_baselines(sweep: SweepFolder, folder: Path) -> Mapping[str, Baseline]:
         )
     if is_sweep(folder):
         earlier = SweepFolder.open(folder).runs
-        found = {name: gate.make_baseline(run) for name, run in earlier.items()}
+        found = {name: gates.make_baseline(run) for name, run in earlier.items()}
     else:
         files = sorted(folder.glob("*.json")) if folder.is_dir() else []
-        found = {file.stem: gate.Baseline.read(file) for file in files}
+        found = {file.stem: gates.Baseline.read(file) for file in files}
     for name in sweep.runs:
         if name not in found:
             raise InputError(
@@ -132,9 +132,9 @@ def read_baselines(sweep: SweepFolder, folder: Path) -> Mapping[str, Baseline]:
 
 def _update(sweep: SweepFolder, folder: Path, limits: Sequence[Any]) -> int:
     """Write the baseline of each run."""
-    from nmebench import gate
+    from nmebench import gates
 
-    made = {name: gate.make_baseline(run, limits=limits) for name, run in sweep.runs.items()}
+    made = {name: gates.make_baseline(run, limits=limits) for name, run in sweep.runs.items()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -49,7 +49,7 @@ def published_table(dataset: str, rows: Sequence[PublishedRow]) -> ResultTable:
 
 def _printed(row: PublishedRow, metric: str, subset: str) -> str:
     """Return a number as the source prints it, those of logs with fewer digits."""
-    from nmebench.check.rounded_value import rounded_values
+    from nmebench.checks.rounded_value import rounded_values
 
     found = rounded_values(metric, row.values(metric)).get(subset)
     return "-" if found is None else str(found)

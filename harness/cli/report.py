@@ -12,7 +12,7 @@ from nmebench.errors import InputError
 from nmebench.printable import shown
 
 if TYPE_CHECKING:
-    from nmebench.gate import Baseline
+    from nmebench.gates import Baseline
 
 __all__ = ["command", "read_baseline"]
 
@@ -112,7 +112,7 @@ def read_baseline(path: Path) -> Baseline:
     Raises:
         InputError: the file or run is missing or damaged.
     """
-    from nmebench import gate
+    from nmebench import gates
     from nmebench.runs.run_store import Run
 
-    return gate.make_baseline(Run.open(path)) if path.is_dir() else gate.Baseline.read(path)
+    return gates.make_baseline(Run.open(path)) if path.is_dir() else gates.Baseline.read(path)

@@ -13,7 +13,7 @@ import typer
 from nmebench.cli.option_help import ENGINE
 
 if TYPE_CHECKING:
-    from nmebench.check import Verdict
+    from nmebench.checks import Verdict
     from nmebench.runs.run_store import Run
     from nmebench.sweep import SweepConfiguration
 
@@ -96,7 +96,7 @@ def _reproduce_embedded(
     out: Path, engine: str, pictures: bool, advance: Advance, *, without_wflw: bool
 ) -> Iterator[int]:
     """Run the embedded sweeps and yield the exit code of each."""
-    from nmebench import check, reproduction, synthface
+    from nmebench import checks, reproduction, synthface
 
     folder = synthface.cached(progress=lambda done, total: advance("drawing synthface", done, total))
     sweeps = {
@@ -106,7 +106,7 @@ def _reproduce_embedded(
     for name, configuration in sweeps.items():
         run = _sweep(configuration, out / name, advance, not_run=(_WFLW_HELP,) if without_wflw else ())
         expected = reproduction.read_expected([request.card for request in configuration.models])
-        verdict = check.Verdict(rows=(*check.check(run).rows, *reproduction.check_expected(run, expected)))
+        verdict = checks.Verdict(rows=(*checks.check(run).rows, *reproduction.check_expected(run, expected)))
         typer.echo(
             f"{configuration.title}: {run.record.dataset.describe()} of synthface ({folder.name}), "
             f"{len(run.record.cells)} cells"
@@ -119,7 +119,7 @@ def _reproduce_embedded(
 def _reproduce_wflw(
     root: Path, out: Path, model: list[str] | None, engine: str, pictures: bool, advance: Advance
 ) -> int:
-    from nmebench import check
+    from nmebench import checks
     from nmebench.errors import InputError
     from nmebench.models import card as cards
     from nmebench.models.errors import ModelError
@@ -142,9 +142,9 @@ def _reproduce_wflw(
         title="The published tables",
     )
     run = _sweep(configuration, out, advance, not_run=missing)
-    verdict = check.check(run)
+    verdict = checks.check(run)
     if verdict.exit_code == 1:
-        verdict = check.explain(run, verdict, check.make_rerun(run))
+        verdict = checks.explain(run, verdict, checks.make_rerun(run))
     typer.echo(f"ran: {run.record.dataset.describe()} of WFLW, {len(run.record.cells)} cells")
     for sentence in missing:
         typer.echo(f"not run: {sentence}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nmebench.check import Verdict
+    from nmebench.checks import Verdict
     from nmebench.runs.run_store import Run
 
 __all__ = ["print_verdict", "write_verdict"]

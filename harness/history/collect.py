@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nmebench.errors import InputError
-from nmebench.gate.baseline import RATE_DECIMALS, faces_sha256
+from nmebench.gates.baseline import RATE_DECIMALS, faces_sha256
 from nmebench.history.entry import Entry, HistoryCell, HistoryRun, Mean, check_commit, entry_name, read_entry
 from nmebench.history.git import Repository
 from nmebench.metric_names import NME, Metric, metric_names

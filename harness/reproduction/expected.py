@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from nmebench.check import Status, VerdictRow
+from nmebench.checks import Status, VerdictRow
 from nmebench.errors import InputError
 from nmebench.files import write_atomically
 from nmebench.runs.run_store import Run

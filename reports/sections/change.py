@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nmebench.gate import DEFAULT_MARGIN, Baseline, compared_faces, gate, newly_diverged
+from nmebench.gates import DEFAULT_MARGIN, Baseline, compared_faces, gate, newly_diverged
 from nmebench.reports.render.text import count, display, p_value, signed
 from nmebench.reports.sections.differences import outcome_words
 from nmebench.reports.view import CellView, RunView
@@ -121,11 +121,11 @@ class ChangeSection:
 def section(view: RunView, baseline: Baseline, name: str) -> ChangeSection:
     """Compare a run with a baseline, cell by cell and subset by subset.
 
-    :func:`nmebench.gate.gate` decides which cells are comparable.
+    :func:`nmebench.gates.gate` decides which cells are comparable.
 
     Args:
         view: the run.
-        baseline: the earlier run, from :func:`nmebench.gate.make_baseline` or a baseline file.
+        baseline: the earlier run, from :func:`nmebench.gates.make_baseline` or a baseline file.
         name: name of the earlier run; empty if it has none.
     """
     result = gate(view.run, baseline)

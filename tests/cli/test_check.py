@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nmebench.check import Verdict
+from nmebench.checks import Verdict
 from nmebench.runs.run_store import Run
 
 Call = Callable[..., Any]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nmebench.gate import make_baseline
+from nmebench.gates import make_baseline
 from nmebench.runs.run_store import Run
 from nmebench.runs.thumbnail import Thumbnail
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nmebench.gate import make_baseline
+from nmebench.gates import make_baseline
 from nmebench.runs.run_store import Run
 
 Call = Callable[..., Any]

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nmebench import decoders, gate, history, scoring
-from nmebench.check.check_run import check
-from nmebench.gate.baseline import Baseline
+from nmebench import decoders, gates, history, scoring
+from nmebench.checks.check_run import check
+from nmebench.gates.baseline import Baseline
 from nmebench.published import rows as published
 from nmebench.runs.run_store import Run
 from nmebench.runs.sweep_folder import SweepFolder
@@ -79,15 +79,15 @@ def _read_run(file: Path, name: str) -> None:
 
 
 def _judge_run(file: Path, name: str) -> None:
-    from nmebench.compare import compare
+    from nmebench.comparisons import compare
     from nmebench.reports import html
 
     base = Run.open(once("run", make_run))
     run = Run.open(_changed_run(file, name))
     call_each(
         lambda: check(run),
-        lambda: gate.gate(run, gate.make_baseline(base)),
-        lambda: gate.make_baseline(run),
+        lambda: gates.gate(run, gates.make_baseline(base)),
+        lambda: gates.make_baseline(run),
         lambda: compare([base, run]),
         lambda: html(run),
         lambda: scoring.score(run, resamples=20),
@@ -104,12 +104,12 @@ def _rescore(run: Run) -> None:
 def _read_baseline(file: Path, _name: str) -> None:
     run = Run.open(once("run", make_run))
     found = Baseline.read(file)
-    call_each(*(lambda cell=cell: found.face_nme(cell) for cell in found.cells), lambda: gate.gate(run, found))
+    call_each(*(lambda cell=cell: found.face_nme(cell) for cell in found.cells), lambda: gates.gate(run, found))
 
 
 def _baseline_seeds() -> dict[str, bytes]:
     file = Path(os.environ["FUZZ_FOLDER"]) / "baseline.json"
-    gate.make_baseline(Run.open(once("run", make_run))).write(file)
+    gates.make_baseline(Run.open(once("run", make_run))).write(file)
     return {"baseline.json": file.read_bytes()}
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import PIL.Image
 import torch
 
-from nmebench.check.check_run import check
+from nmebench.checks.check_run import check
 from nmebench.runs.run_store import Run
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "support"))

@@ -8,8 +8,8 @@ import import_benchmark_rows as importer
 import pytest
 
 from nmebench import boxes, decoders, published
-from nmebench.check.auc_methods import AUC_METHODS
-from nmebench.check.rounded_value import rounded_values
+from nmebench.checks.auc_methods import AUC_METHODS
+from nmebench.checks.rounded_value import rounded_values
 from nmebench.datasets import benchmark
 from nmebench.errors import InputError
 from nmebench.metric_names import NME, Metric

@@ -10,7 +10,7 @@ import pytest
 
 from nmebench import published
 from nmebench.boxes import names as boxes
-from nmebench.check.rounded_value import rounded_values
+from nmebench.checks.rounded_value import rounded_values
 from nmebench.errors import InputError
 from nmebench.protocol import SUBSETS
 from nmebench.published import rows

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nmebench.check.verdict import CauseFinding, Verdict, VerdictRow
+from nmebench.checks.verdict import CauseFinding, Verdict, VerdictRow
 from nmebench.files import FileHash
 from nmebench.runs.cell_id import cell_id
 from nmebench.runs.face_table import FaceTable

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from nmebench import reports
-from nmebench.compare import compare
-from nmebench.gate import make_baseline
+from nmebench.comparisons import compare
+from nmebench.gates import make_baseline
 from nmebench.runs.run_store import Run
 
 pytestmark = pytest.mark.browser

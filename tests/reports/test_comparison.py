@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from nmebench import reports
-from nmebench.compare import Comparison, compare, compare_cells
+from nmebench.comparisons import Comparison, compare, compare_cells
 from nmebench.runs.run_store import Run
 
 

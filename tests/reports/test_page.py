@@ -18,7 +18,7 @@ import pytest
 
 from nmebench import reports
 from nmebench.errors import InputError
-from nmebench.gate import make_baseline
+from nmebench.gates import make_baseline
 from nmebench.runs.run_store import Run
 
 

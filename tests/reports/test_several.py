@@ -15,7 +15,7 @@ from markupsafe import Markup
 from nmebench import reports, scoring
 from nmebench.__main__ import main
 from nmebench.errors import InputError
-from nmebench.gate import make_baseline
+from nmebench.gates import make_baseline
 from nmebench.reports.render.prefixed import with_prefix
 from nmebench.reports.sections import gallery
 from nmebench.reports.view import RunView

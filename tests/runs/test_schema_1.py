@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 from nmebench import scoring
-from nmebench.check import check
-from nmebench.compare import compare
+from nmebench.checks import check
+from nmebench.comparisons import compare
 from nmebench.errors import InputError
-from nmebench.gate import gate
-from nmebench.gate.baseline import Baseline, make_baseline
+from nmebench.gates import gate
+from nmebench.gates.baseline import Baseline, make_baseline
 from nmebench.history.collect import entry_of
 from nmebench.history.entry import read_entries
 from nmebench.history.git import Repository

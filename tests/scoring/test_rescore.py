@@ -13,9 +13,9 @@ import pytest
 from numpy.typing import NDArray
 
 from nmebench import datasets
-from nmebench.check import check
+from nmebench.checks import check
 from nmebench.errors import InputError
-from nmebench.gate import gate, make_baseline
+from nmebench.gates import gate, make_baseline
 from nmebench.runs.run_store import Run
 from nmebench.scoring.rescore import describe_rescore, rescore, rescored
 from nmebench.scoring.store_predictions import store_predictions

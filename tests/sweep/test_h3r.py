@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nmebench.check import check
+from nmebench.checks import check
 from nmebench.runs.run_store import Run
 from nmebench.scoring.diverged import diverged_cells
 from nmebench.sweep import execute

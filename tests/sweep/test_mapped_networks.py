@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from nmebench import check, reports
+from nmebench import checks, reports
 from nmebench.__main__ import main
-from nmebench.compare.settings import changes
+from nmebench.comparisons.settings import changes
 from nmebench.errors import InputError
 from nmebench.geometry import point_mapping, scheme
 from nmebench.models.card import Card
@@ -184,7 +184,7 @@ def test_check_compares_no_table_of_a_mapped_network(
 ) -> None:
     table = REPORTED.replace("wflw.paper", '300w."other people"')
     run = sweep(card(reported=REPORTED + table), faces300w, tmp_path / "run")
-    verdict = check.check(run)
+    verdict = checks.check(run)
     assert {row.dataset for row in verdict.rows} == {"wflw", "300w"}
     assert {row.status for row in verdict.rows} == {"not comparable"}
     assert all("through the mapping wflw98 -> ibug68" in row.reason for row in verdict.rows)

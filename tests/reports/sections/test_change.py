@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nmebench import gate, reports
+from nmebench import gates, reports
 from nmebench.reports.sections import answers, change
 from nmebench.reports.sections import verdict as verdict_section
 from nmebench.reports.view import RunView
@@ -16,8 +16,8 @@ from nmebench.runs.run_store import Run
 
 
 @pytest.fixture(scope="module")
-def baseline(small_run: Run) -> gate.Baseline:
-    return gate.make_baseline(small_run)
+def baseline(small_run: Run) -> gates.Baseline:
+    return gates.make_baseline(small_run)
 
 
 def _changed(run: Run, subset: str, points: float) -> Run:
@@ -38,7 +38,7 @@ def _answer(view: RunView, found: change.ChangeSection) -> answers.Answer:
     return answers.section(view, verdict_section.summary(view), None, found, None).change
 
 
-def test_same_run_is_unchanged(small_run: Run, baseline: gate.Baseline) -> None:
+def test_same_run_is_unchanged(small_run: Run, baseline: gates.Baseline) -> None:
     view = RunView(small_run)
     found = change.section(view, baseline, "old")
     assert found.cells == found.unchanged == len(view.cells)
@@ -52,7 +52,7 @@ def test_same_run_is_unchanged(small_run: Run, baseline: gate.Baseline) -> None:
 
 @pytest.mark.parametrize(("points", "word", "tone"), [(0.5, "Worse", "bad"), (-0.5, "Better", "good")])
 def test_change_in_one_subset_is_found(
-    small_run: Run, baseline: gate.Baseline, points: float, word: str, tone: str
+    small_run: Run, baseline: gates.Baseline, points: float, word: str, tone: str
 ) -> None:
     view = RunView(_changed(small_run, "blur", points))
     found = change.section(view, baseline, "old")
@@ -69,7 +69,7 @@ def test_change_in_one_subset_is_found(
     assert "blur" in answer.details[1]
 
 
-def test_other_subsets_are_those_of_the_named_cell(small_run: Run, baseline: gate.Baseline) -> None:
+def test_other_subsets_are_those_of_the_named_cell(small_run: Run, baseline: gates.Baseline) -> None:
     run = _changed(small_run, "blur", 0.5)
     _change(run, 3, "occlusion", 0.4)
     view = RunView(run)
@@ -86,19 +86,19 @@ def test_other_subsets_are_those_of_the_named_cell(small_run: Run, baseline: gat
     assert "occlusion (up to +0.39" in others
 
 
-def test_unnamed_reference_is_an_earlier_run(small_run: Run, baseline: gate.Baseline) -> None:
+def test_unnamed_reference_is_an_earlier_run(small_run: Run, baseline: gates.Baseline) -> None:
     view = RunView(small_run)
     assert "compared with an earlier run" in _answer(view, change.section(view, baseline, "")).sentence
 
 
-def test_result_agrees_with_the_gate(small_run: Run, baseline: gate.Baseline) -> None:
+def test_result_agrees_with_the_gate(small_run: Run, baseline: gates.Baseline) -> None:
     run = _changed(small_run, "pose", 0.4)
     found = change.section(RunView(run), baseline, "old")
-    regressed = {row.cell for row in gate.gate(run, baseline).rows if row.outcome == "regressed"}
+    regressed = {row.cell for row in gates.gate(run, baseline).rows if row.outcome == "regressed"}
     assert {row.cell.id for row in found.changed if row.changed == "worse"} == regressed != set()
 
 
-def test_other_faces_are_not_comparable(small_run: Run, baseline: gate.Baseline) -> None:
+def test_other_faces_are_not_comparable(small_run: Run, baseline: gates.Baseline) -> None:
     found = change.section(RunView(small_run), baseline.model_copy(update={"faces_sha256": "0"}), "old")
     assert found.cells == 0
     answer = _answer(RunView(small_run), found)
@@ -106,7 +106,7 @@ def test_other_faces_are_not_comparable(small_run: Run, baseline: gate.Baseline)
     assert "faces" in answer.sentence
 
 
-def test_newly_diverged_cell_is_worse(small_run: Run, baseline: gate.Baseline) -> None:
+def test_newly_diverged_cell_is_worse(small_run: Run, baseline: gates.Baseline) -> None:
     copy = Run(small_run.path, small_run.record)
     first = small_run.record.cells[0].id
     per_face = {cell: nme.copy() for cell, nme in small_run.per_face.items()}
@@ -131,24 +131,24 @@ def test_cell_that_diverged_before_is_not_newly_diverged(small_run: Run) -> None
     copy.__dict__["landmarks"] = lambda cell: stray if cell == first else landmarks(cell)
     view = RunView(copy)
     assert view.cells[0].diverged == "diverged on 1 face"
-    assert change.section(view, gate.make_baseline(copy), "old").newly_diverged == ()
+    assert change.section(view, gates.make_baseline(copy), "old").newly_diverged == ()
 
 
-def test_grid_has_every_comparison(small_run: Run, baseline: gate.Baseline) -> None:
+def test_grid_has_every_comparison(small_run: Run, baseline: gates.Baseline) -> None:
     found = change.section(RunView(small_run), baseline, "old")
     rows = [row for _, line in found.grid for row in line if row is not None]
     assert sorted(map(id, rows)) == sorted(map(id, found.rows))
     assert [cell.index for cell, _ in found.grid] == list(range(len(small_run.record.cells)))
 
 
-def test_change_outside_the_subset_is_shown(small_run: Run, baseline: gate.Baseline) -> None:
+def test_change_outside_the_subset_is_shown(small_run: Run, baseline: gates.Baseline) -> None:
     view = RunView(_changed(small_run, "blur", 0.5))
     found = change.section(view, baseline, "old")
     assert found.outside == "0.000"
     assert "Outside blur, this cell differs by 0.000." in _answer(view, found).details[1]
 
 
-def test_page_shows_the_change(small_run: Run, baseline: gate.Baseline, tmp_path: Path) -> None:
+def test_page_shows_the_change(small_run: Run, baseline: gates.Baseline, tmp_path: Path) -> None:
     text = reports.html(_changed(small_run, "blur", 0.5), pictures=False, baseline=baseline, baseline_name="<b>old")
     assert 'id="change"' in text
     assert text.count('<bdi class="name">‘&lt;b&gt;old’</bdi>') == 2  # on the first screen and in its section

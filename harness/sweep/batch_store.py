@@ -15,7 +15,7 @@ from nmebench.bounded_read import read_bounded
 from nmebench.errors import InputError
 from nmebench.files import write_atomically
 
-__all__ = ["BatchStore", "check_budget"]
+__all__ = ["BatchStore", "check_budget", "is_sealed"]
 
 _DIGEST_BYTES = 32
 _LARGEST = 64 * 2**30
@@ -71,15 +71,31 @@ class BatchStore:
         """Return True where the batch has a file. Only :meth:`read` checks its hash."""
         return self._file(batch).is_file()
 
-    def read(self, batch: int) -> dict[str, np.ndarray] | None:
-        """Return the arrays of a batch, or None where the file is missing, damaged or not a regular file."""
+    def read_sealed(self, batch: int) -> bytes | None:
+        """Return the bytes of a batch's file, or None where it is missing, damaged or not a regular file."""
         try:
-            sealed = memoryview(read_bounded(self._file(batch), _LARGEST))
+            sealed = read_bounded(self._file(batch), _LARGEST)
         except InputError:
             return None
-        digest, archive = sealed[:_DIGEST_BYTES], sealed[_DIGEST_BYTES:]
-        if hashlib.sha256(archive).digest() != digest:
+        return sealed if is_sealed(sealed) else None
+
+    def write_sealed(self, batch: int, sealed: bytes) -> None:
+        """Store the bytes of a batch's file that another process computed; replaces the file where there is one.
+
+        Raises:
+            ValueError: the bytes don't match their hash.
+            OSError: the disk is full or the folder can't be written.
+        """
+        if not is_sealed(sealed):
+            raise ValueError(f"batch {batch}: the bytes don't match their hash")
+        write_atomically(self._file(batch), sealed)
+
+    def read(self, batch: int) -> dict[str, np.ndarray] | None:
+        """Return the arrays of a batch, or None where the file is missing, damaged or not a regular file."""
+        sealed = self.read_sealed(batch)
+        if sealed is None:
             return None
+        archive = memoryview(sealed)[_DIGEST_BYTES:]
         try:
             with np.load(io.BytesIO(archive), allow_pickle=False) as arrays:
                 return dict(arrays)
@@ -96,6 +112,11 @@ class BatchStore:
         np.savez(buffer, allow_pickle=False, **dict(arrays))
         archive = buffer.getbuffer()
         write_atomically(self._file(batch), hashlib.sha256(archive).digest() + archive)
+
+
+def is_sealed(sealed: bytes) -> bool:
+    """Return True where the bytes of a batch's file match the SHA-256 with which they begin."""
+    return hashlib.sha256(memoryview(sealed)[_DIGEST_BYTES:]).digest() == sealed[:_DIGEST_BYTES]
 
 
 def check_budget(kind: str, expected_bytes: int, budget: int) -> None:

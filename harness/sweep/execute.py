@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,7 +28,7 @@ from nmebench.sweep.keys import network_code
 from nmebench.sweep.network_sweep import NetworkSweep, Progress
 from nmebench.sweep.plan import NetworkPlan, Plan, make
 
-__all__ = ["Prepared", "Progress", "execute", "prepare", "run_prepared"]
+__all__ = ["Prepared", "Progress", "compute_batches", "execute", "prepare", "run_prepared", "set_threads"]
 
 
 def execute(
@@ -120,7 +120,7 @@ def run_prepared(
     """
     plan, clocks = prepared.plan, prepared.clocks
     started = perf_counter()
-    torch.set_num_threads(plan.configuration.threads or psutil.cpu_count(logical=False) or 1)
+    set_threads(plan)
     computed = _compute(plan, work, progress, keep_networks=keep_networks)
     staging = work / "run"
     with clocks.stages.wall("store"):
@@ -158,19 +158,59 @@ class _Computed:
     """The way each engine was prepared in this process, by model name."""
 
 
-def _compute(plan: Plan, work: Path, progress: Progress | None, *, keep_networks: bool) -> _Computed:
-    """Run every network; afterwards each batch is stored under ``work``. Thumbnails are those of the first network."""
+def compute_batches(
+    prepared: Prepared, work: Path, chosen: Mapping[int, Collection[int]], progress: Progress | None = None
+) -> dict[str, Clocks]:
+    """Compute some batches of a planned sweep and store them under ``work``, without writing a run.
+
+    :func:`run_prepared` on a work folder that holds every batch computes nothing again.
+
+    Args:
+        prepared: the plan.
+        work: the work folder that receives the batches.
+        chosen: the batches by the network's position in the plan.
+        progress: called after every batch.
+
+    Returns:
+        The times of each network by its name.
+
+    Raises:
+        InputError: a photograph can't be read, or a network's outputs are wrong.
+    """
+    set_threads(prepared.plan)
+    return _compute(prepared.plan, work, progress, keep_networks=False, chosen=chosen).clocks
+
+
+def set_threads(plan: Plan) -> None:
+    """Give torch the threads of the sweep: those that it requests, otherwise one per physical core."""
+    torch.set_num_threads(plan.configuration.threads or psutil.cpu_count(logical=False) or 1)
+
+
+def _compute(
+    plan: Plan,
+    work: Path,
+    progress: Progress | None,
+    *,
+    keep_networks: bool,
+    chosen: Mapping[int, Collection[int]] | None = None,
+) -> _Computed:
+    """Run every network; afterwards each batch is stored under ``work``. Thumbnails are those of the first network.
+
+    ``chosen`` restricts this to some batches, by the network's position.
+    """
     computed = _Computed()
     threads = torch.get_num_threads()
     with ThreadPoolExecutor(threads, "decode", initializer=torch.set_num_threads, initargs=(1,)) as pool:
         for number, network in enumerate(plan.networks):
+            if chosen is not None and not chosen.get(number):
+                continue
             name = network.built.card.name
             clocks = computed.clocks.setdefault(name, Clocks())
             store = None
             if number == 0 and plan.configuration.pictures and network.reads_images:
                 store = computed.thumbnail_store = BatchStore.open(work, "thumbnails", network.crops_key)
             sweep = NetworkSweep(plan, network, work, clocks, pool, thumbnail_store=store)
-            computed.results.append((network, sweep.run(progress)))
+            computed.results.append((network, sweep.run(progress, None if chosen is None else chosen[number])))
             computed.records.setdefault(name, sweep.record())
             computed.cell_seconds.update(sweep.cells_clock.rounded())
             if sweep.forward.engine is not None and sweep.forward.engine.prepared:

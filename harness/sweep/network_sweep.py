@@ -63,13 +63,19 @@ class NetworkSweep:
         self.forward = Forward(plan, network, work, clocks, pool, thumbnail_store)
         self.results = CellResults(BatchStore.open(work, "results", network.key), network.batches)
 
-    def run(self, progress: Progress | None) -> CellResults:
+    def run(self, progress: Progress | None, only: Collection[int] | None = None) -> CellResults:
         """Compute the batches that aren't stored yet and return the results of all batches.
+
+        A network stays ready between two calls. The first batch that it computes is checked against plain torch.
+
+        Args:
+            progress: called after every batch.
+            only: the batches to compute; None for all.
 
         Raises:
             InputError: a photograph can't be read, or the network's outputs are wrong.
         """
-        todo = self._unfinished_batches()
+        todo = [number for number in self._unfinished_batches() if only is None or number in only]
         total = len(self.plan.dataset)
         done = total - sum(len(self.network.batches[number]) for number in todo)
         label = f"{self.network.built.card.name} ({self.network.box})"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 
@@ -14,11 +13,9 @@ import torch
 
 from nmebench import models, scoring
 from nmebench.runs import provenance
-from nmebench.runs.face_table import FaceTable
 from nmebench.runs.run_record import ModelRecord, RunRecord, SourceRecord
 from nmebench.runs.run_store import Run
-from nmebench.runs.run_writer import CellWriter, dataset_record, publish, writing
-from nmebench.scoring.plausibility import suspect_cells
+from nmebench.runs.run_writer import dataset_record, publish, writing
 from nmebench.sweep import thumbnails
 from nmebench.sweep.batch_store import BatchStore
 from nmebench.sweep.cell_results import CellResults
@@ -27,8 +24,19 @@ from nmebench.sweep.configuration import SweepConfiguration
 from nmebench.sweep.keys import network_code
 from nmebench.sweep.network_sweep import NetworkSweep, Progress
 from nmebench.sweep.plan import NetworkPlan, Plan, make
+from nmebench.sweep.store_run import FinishedNetwork, store_run
 
-__all__ = ["Prepared", "Progress", "compute_batches", "execute", "prepare", "run_prepared", "set_threads"]
+__all__ = [
+    "Computed",
+    "Prepared",
+    "Progress",
+    "compute",
+    "compute_batches",
+    "execute",
+    "prepare",
+    "run_prepared",
+    "set_threads",
+]
 
 
 def execute(
@@ -121,10 +129,10 @@ def run_prepared(
     plan, clocks = prepared.plan, prepared.clocks
     started = perf_counter()
     set_threads(plan)
-    computed = _compute(plan, work, progress, keep_networks=keep_networks)
+    computed = compute(plan, work, progress, keep_networks=keep_networks)
     staging = work / "run"
     with clocks.stages.wall("store"):
-        run = _store(plan, computed, staging, command, not_run, prepared.plugins)
+        run = _store(prepared, computed, staging, command, not_run)
     with clocks.stages.wall("score"):
         scoring.score(run)
     for of_network in computed.clocks.values():
@@ -144,8 +152,8 @@ def run_prepared(
 
 
 @dataclass
-class _Computed:
-    """Results, records and times of every network, in the order of the plan."""
+class Computed:
+    """Results, records and times of the networks that were run, in the order of the plan."""
 
     results: list[tuple[NetworkPlan, CellResults]] = field(default_factory=list)
     records: dict[str, ModelRecord] = field(default_factory=dict)
@@ -178,7 +186,7 @@ def compute_batches(
         InputError: a photograph can't be read, or a network's outputs are wrong.
     """
     set_threads(prepared.plan)
-    return _compute(prepared.plan, work, progress, keep_networks=False, chosen=chosen).clocks
+    return compute(prepared.plan, work, progress, keep_networks=False, chosen=chosen).clocks
 
 
 def set_threads(plan: Plan) -> None:
@@ -186,19 +194,27 @@ def set_threads(plan: Plan) -> None:
     torch.set_num_threads(plan.configuration.threads or psutil.cpu_count(logical=False) or 1)
 
 
-def _compute(
+def compute(
     plan: Plan,
     work: Path,
     progress: Progress | None,
     *,
     keep_networks: bool,
     chosen: Mapping[int, Collection[int]] | None = None,
-) -> _Computed:
+) -> Computed:
     """Run every network; afterwards each batch is stored under ``work``. Thumbnails are those of the first network.
 
-    ``chosen`` restricts this to some batches, by the network's position.
+    Args:
+        plan: the sweep; :func:`set_threads` was called.
+        work: the work folder.
+        progress: called after every batch.
+        keep_networks: keep the networks in memory for the next data set.
+        chosen: restricts this to some batches, by the network's position in the plan.
+
+    Raises:
+        InputError: a photograph can't be read, or a network's outputs are wrong.
     """
-    computed = _Computed()
+    computed = Computed()
     threads = torch.get_num_threads()
     with ThreadPoolExecutor(threads, "decode", initializer=torch.set_num_threads, initargs=(1,)) as pool:
         for number, network in enumerate(plan.networks):
@@ -231,63 +247,34 @@ def _plugins(plan: Plan) -> dict[str, list[object]]:
 
 
 def _store(
-    plan: Plan,
-    computed: _Computed,
-    staging: Path,
-    command: Sequence[str],
-    not_run: Sequence[str],
-    plugins: Sequence[SourceRecord],
+    prepared: Prepared, computed: Computed, staging: Path, command: Sequence[str], not_run: Sequence[str]
 ) -> Run:
     """Write the run folder ``staging``, all but its scores."""
-    shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir()
-    for network, results in computed.results:
-        _write_cells(staging, network, results, len(plan.dataset), plan.dataset.scheme.points)
+    plan = prepared.plan
     dataset, boxes = plan.dataset, plan.networks[0].boxes
-    planned = [cell.record for network in plan.networks for cell in network.cells]
-    notes = suspect_cells(staging, planned, dataset, plan.normaliser)
     record = RunRecord(
         kind="sweep",
         title=plan.configuration.title,
         configuration=plan.configuration.model_dump(mode="json"),
         normaliser=plan.normaliser_name,
         thresholds=plan.configuration.thresholds or dataset.thresholds,
-        dataset=dataset_record(replace(dataset, notes=(*dataset.notes, *notes))),
+        dataset=dataset_record(dataset),
         models=list(computed.records.values()),
-        cells=[
-            cell.record.model_copy(update={"counts": results.counts(cell.key)})
-            for network, results in computed.results
-            for cell in network.cells
-        ],
+        cells=[],
         provenance=provenance.collect(
             command=command,
             threads=torch.get_num_threads(),
             deterministic=torch.are_deterministic_algorithms_enabled(),
             seed=plan.configuration.seed,
-            plugins=plugins,
+            plugins=prepared.plugins,
         ),
         not_run=[*plan.not_run, *not_run],
-    )
-    faces = FaceTable(
-        image=dataset.images,
-        line=dataset.lines,
-        landmarks=dataset.landmarks,
-        normaliser=plan.normaliser,
-        subsets=dataset.subsets,
-        centre=boxes.centre,
-        size=boxes.size,
-        occluded=dataset.occluded,
-        normalisers=dataset.normalisers(),
     )
     pictures = None
     if computed.thumbnail_store is not None:
         pictures = thumbnails.read_all(computed.thumbnail_store, plan.networks[0].batches, plan.networks[0].geometry)
-    return Run.create(staging, record, faces, thumbnails=pictures)
-
-
-def _write_cells(staging: Path, network: NetworkPlan, results: CellResults, faces: int, points: int) -> None:
-    """Write ``landmarks/`` and ``confidence/`` of a network's cells, one batch in memory at a time."""
-    writers = {cell.key: CellWriter(staging, cell.record.id, faces, points) for cell in network.cells}
-    for rows, by_cell in results.read(writers):
-        for key, result in by_cell.items():
-            writers[key].write(rows, result.landmarks, result.confidence)
+    finished = [
+        FinishedNetwork(results, {cell.key: cell.record for cell in network.cells})
+        for network, results in computed.results
+    ]
+    return store_run(staging, record, finished, dataset, plan.normaliser, boxes, pictures)

@@ -12,7 +12,9 @@ result.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,9 +24,15 @@ from nmebench.metric_names import Metric
 from nmebench.metrics import per_face
 from nmebench.statistics.clusters import cluster_sums
 
-__all__ = ["Interval", "bootstrap"]
+__all__ = ["Interval", "bootstrap", "bootstrap_metrics"]
 
 Array = NDArray[np.float64]
+
+_BLOCK_BYTES: Final = 8 << 20
+"""Bytes of the counts of a block of resamples; 2000 resamples of 100,000 photographs at once would take 1.6 GB."""
+
+_SUMS_BYTES: Final = 64 << 20
+"""Bytes of the sums over photographs of the cells and metrics that are resampled together."""
 
 
 @dataclass(frozen=True)
@@ -40,33 +48,91 @@ class Interval:
     level: float
 
 
-def _resampling_counts(clusters: int, resamples: int, seed: int) -> Array:
-    """Number of times each cluster is drawn in each resample, ``[R, C]``; every row sums to C."""
+def _resampling_blocks(clusters: int, resamples: int, seed: int) -> Iterator[Array]:
+    """Yield how often each cluster is drawn in each resample, ``[B, C]`` for B resamples at a time; rows sum to C.
+
+    The generator's stream goes from row to row, so that the draws don't depend on the size of a block.
+    """
     rng = np.random.Generator(np.random.PCG64(seed))
-    drawn = rng.integers(0, clusters, size=(resamples, clusters))
-    drawn += np.arange(resamples)[:, None] * clusters
-    counts = np.bincount(drawn.ravel(), minlength=resamples * clusters)
-    return counts.reshape(resamples, clusters).astype(np.float64)
+    most = max(1, _BLOCK_BYTES // (8 * clusters))
+    for start in range(0, resamples, most):
+        rows = min(most, resamples - start)
+        drawn = rng.integers(0, clusters, size=(rows, clusters))
+        drawn += np.arange(rows)[:, None] * clusters
+        counts = np.bincount(drawn.ravel(), minlength=rows * clusters)
+        yield counts.reshape(rows, clusters).astype(np.float64)
 
 
-def _exact_product(counts: Array, sums: Array) -> Array:
-    """``counts @ sums.T``, ``[R, M]``, without rounding errors: sums ``[M, C]`` are first rounded to a power of two."""
-    largest = np.abs(sums).max(axis=1, keepdims=True) * counts.shape[1]
-    with np.errstate(divide="ignore"):
-        exponent = np.where(largest > 0, 52 - np.ceil(np.log2(largest)), 0.0)
-    grid = np.ldexp(1.0, exponent.astype(np.int64))
-    product: Array = (counts @ np.rint(sums * grid).T) / grid.T
-    return product
+@dataclass(frozen=True)
+class _Sums:
+    """Sums ``[M, C]`` on a grid so fine that products with counts have no rounding errors."""
+
+    on_grid: Array
+    """``[M, C]``: the sums times ``grid``, whole numbers."""
+    grid: Array
+    """``[M, 1]``: powers of two."""
+
+    @classmethod
+    def rounded(cls, sums: Array) -> _Sums:
+        """Round sums ``[M, C]``, whose memory is reused."""
+        largest = np.abs(sums).max(axis=1, keepdims=True) * sums.shape[1]
+        with np.errstate(divide="ignore"):
+            exponent = np.where(largest > 0, 52 - np.ceil(np.log2(largest)), 0.0)
+        grid = np.ldexp(1.0, exponent.astype(np.int64))
+        sums *= grid
+        return cls(np.rint(sums, out=sums), grid)
+
+    def product(self, counts: Array) -> Array:
+        """``counts @ sums.T``, ``[B, M]``, exactly, for counts ``[B, C]``."""
+        exact: Array = (counts @ self.on_grid.T) / self.grid.T
+        return exact
 
 
-def _bca(estimate: Array, resampled: Array, influence: Array, level: float) -> tuple[Array, Array]:
-    """BCa limits ``[M]`` from resampled estimates ``[R, M]`` and the influence of each cluster ``[M, C]``."""
+@dataclass(frozen=True)
+class _Sample:
+    """A metric of M cells, summed over each of C photographs."""
+
+    sums: _Sums
+    faces: Array
+    """``[C]``: faces of each photograph."""
+    estimate: Array
+    """``[M]``"""
+    acceleration: Array
+    """``[M]``: Efron's acceleration."""
+
+    @classmethod
+    def of(cls, values: Array, clusters: ArrayLike) -> _Sample:
+        """Sum values ``[M, N]``, whose mean over faces is the metric."""
+        sums, faces = cluster_sums(values, clusters)
+        estimate = sums.sum(axis=1) / faces.sum()
+        acceleration = _acceleration(row - mean * faces for row, mean in zip(sums, estimate, strict=True))
+        return cls(_Sums.rounded(sums), faces, estimate, acceleration)
+
+    @property
+    def centre(self) -> Array:
+        """The estimates ``[M]``, rounded like the resamples.
+
+        Where few faces contribute, many resamples equal the estimate, and the side on which they count must not depend
+        on the last bit.
+        """
+        centre: Array = self.sums.on_grid.sum(axis=1) / self.sums.grid[:, 0] / self.faces.sum()
+        return centre
+
+
+def _acceleration(influences: Iterable[Array]) -> Array:
+    """Efron's acceleration ``[M]`` of estimates, from the influence of each cluster ``[C]`` on each of them."""
+    moments = [((influence**2).sum(), (influence**3).sum()) for influence in influences]
+    spread, skew = np.array(moments).reshape(-1, 2).T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        acceleration: Array = np.where(spread > 0, skew / (6 * spread**1.5), 0.0)
+    return acceleration
+
+
+def _bca(estimate: Array, resampled: Array, acceleration: Array, level: float) -> tuple[Array, Array]:
+    """BCa limits ``[M]`` from resampled estimates ``[R, M]`` and the acceleration ``[M]``."""
     resamples = len(resampled)
     below = ((resampled < estimate).mean(axis=0) + (resampled <= estimate).mean(axis=0)) / 2
     bias = ndtri(np.clip(below, 0.5 / resamples, 1 - 0.5 / resamples))
-    spread = (influence**2).sum(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        acceleration = np.where(spread > 0, (influence**3).sum(axis=1) / (6 * spread**1.5), 0.0)
     ordered = np.sort(resampled, axis=0)
     columns = np.arange(len(estimate))
 
@@ -118,23 +184,83 @@ def bootstrap(
         >>> print(f"{found.estimate:.2f} [{found.low:.2f}, {found.high:.2f}]")
         6.00 [3.50, 9.75]
     """
+    return bootstrap_metrics(values, clusters, [metric], resamples=resamples, seed=seed, level=level)[metric]
+
+
+def bootstrap_metrics(
+    values: ArrayLike,
+    clusters: ArrayLike,
+    metrics: Sequence[str],
+    *,
+    resamples: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> dict[str, Interval]:
+    """Bootstrap intervals of several metrics from the same resamples.
+
+    Each interval equals that of :func:`bootstrap`; the resamples are drawn once for all of them. Memory grows with the
+    values alone: resamples are drawn and counted in blocks, and of many cells a part at a time is summed.
+
+    Args:
+        values: NME per face, percent, ``[N]``, or ``[M, N]`` for M cells on the same faces.
+        clusters: int ``[N]``, the number of each face's photograph.
+        metrics: names, see :func:`bootstrap`.
+        resamples: number of bootstrap samples.
+        seed: seed of the resampling.
+        level: confidence level.
+
+    Returns:
+        Estimate and limits by metric.
+
+    Raises:
+        ValueError: as for :func:`bootstrap`.
+
+    Example:
+        >>> found = bootstrap_metrics([3.0, 4.0, 5.0, 12.0], [0, 1, 2, 3], ["nme", "fr10"], resamples=200)
+        >>> float(found["nme"].estimate), float(found["fr10"].estimate)
+        (6.0, 25.0)
+    """
     if not 0 < level < 1 or resamples < 2:
         raise ValueError(f"level {level} must be between 0 and 1, and resamples {resamples} at least 2")
     v = np.asarray(values, np.float64)
-    sums, faces = cluster_sums(per_face(np.atleast_2d(v), metric), clusters)
-    estimate = sums.sum(axis=1) / faces.sum()
-    if len(faces) == 1:
-        low = high = np.full_like(estimate, np.nan)
-    else:
-        counts = _resampling_counts(len(faces), resamples, seed)
-        resampled = _exact_product(counts, sums) / (counts @ faces)[:, None]
-        # The centre is rounded like the resamples. Where few faces contribute, many resamples equal the estimate, and
-        # the side on which they count must not depend on the last bit.
-        centre = _exact_product(np.ones((1, len(faces))), sums)[0] / faces.sum()
-        low, high = _bca(centre, resampled, sums - estimate[:, None] * faces, level)
-    if Metric.parse(metric).kind == "fr":
-        reach = 100 * (1 - ((1 - level) / 2) ** (1 / len(faces)))
-        low = np.where(estimate == 0, 0.0, np.where(estimate == 100, 100 - reach, low))
-        high = np.where(estimate == 0, reach, np.where(estimate == 100, 100.0, high))
+    cells = np.atleast_2d(v)
+    part = max(1, _SUMS_BYTES // (8 * max(1, len(metrics) * cells.shape[-1])))
+    found: dict[str, list[tuple[Array, Array, Array]]] = {metric: [] for metric in metrics}
+    for start in range(0, max(1, len(cells)), part):
+        limits = _limits(cells[start : start + part], clusters, metrics, resamples, seed, level)
+        for metric, interval in limits.items():
+            found[metric].append(interval)
     shape = v.shape[:-1]
-    return Interval(estimate.reshape(shape), low.reshape(shape), high.reshape(shape), level)
+    return {
+        metric: Interval(*(np.concatenate(numbers).reshape(shape) for numbers in zip(*parts, strict=True)), level)
+        for metric, parts in found.items()
+    }
+
+
+def _limits(
+    values: Array, clusters: ArrayLike, metrics: Sequence[str], resamples: int, seed: int, level: float
+) -> dict[str, tuple[Array, Array, Array]]:
+    """Estimate, low and high ``[M]`` of values ``[M, N]`` by metric."""
+    samples = {metric: _Sample.of(per_face(values, metric), clusters) for metric in metrics}
+    photographs = np.asarray(next(iter(samples.values())).faces if samples else [])
+    resampled = {metric: np.empty((resamples, len(values))) for metric in metrics}
+    if len(photographs) > 1:
+        done = 0
+        for counts in _resampling_blocks(len(photographs), resamples, seed):
+            faces = counts @ photographs
+            for metric, sample in samples.items():
+                resampled[metric][done : done + len(counts)] = sample.sums.product(counts) / faces[:, None]
+            done += len(counts)
+    found = {}
+    for metric, sample in samples.items():
+        estimate = sample.estimate
+        if len(photographs) == 1:
+            low = high = np.full_like(estimate, np.nan)
+        else:
+            low, high = _bca(sample.centre, resampled[metric], sample.acceleration, level)
+        if Metric.parse(metric).kind == "fr":
+            reach = 100 * (1 - ((1 - level) / 2) ** (1 / len(photographs)))
+            low = np.where(estimate == 0, 0.0, np.where(estimate == 100, 100 - reach, low))
+            high = np.where(estimate == 0, reach, np.where(estimate == 100, 100.0, high))
+        found[metric] = (estimate, low, high)
+    return found

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from scipy.special import ndtr, ndtri
 
 from nmebench import metrics
 from nmebench.statistics import bootstrap
-from nmebench.statistics.bootstrap import _exact_product, _resampling_counts
+from nmebench.statistics.bootstrap import _resampling_blocks, _Sums, bootstrap_metrics
+from nmebench.statistics.clusters import cluster_sums
 
 METRICS = {
     "nme": lambda v: float(np.mean(v)),
@@ -30,7 +35,7 @@ def simulate(rng, images, mean=4.5, *, between=0.25, within=0.4):
 @pytest.mark.parametrize("metric", METRICS)
 def test_limits_match_a_slow_bca(metric):
     values, clusters = simulate(np.random.default_rng(1), 40, 7.0)
-    counts = _resampling_counts(40, 500, 3)
+    (counts,) = _resampling_blocks(40, 500, 3)
     function = METRICS[metric]
     resampled = np.array(
         [
@@ -144,15 +149,15 @@ def test_constant_values_have_a_zero_width_interval():
 def test_exact_product_does_not_depend_on_order(seed, scale, clusters):
     rng = np.random.default_rng(seed)
     sums = rng.lognormal(0, 2, (3, clusters)) * scale
-    counts = _resampling_counts(clusters, 20, seed % 100)
+    (counts,) = _resampling_blocks(clusters, 20, seed % 100)
     order = rng.permutation(clusters)
-    product = _exact_product(counts, sums)
-    np.testing.assert_array_equal(product, _exact_product(counts[:, order], sums[:, order]))
+    product = _Sums.rounded(sums.copy()).product(counts)
+    np.testing.assert_array_equal(product, _Sums.rounded(sums[:, order]).product(counts[:, order]))
     np.testing.assert_allclose(product, counts @ sums.T, rtol=1e-9)
 
 
 def test_resampling_counts_are_draws_with_replacement():
-    counts = _resampling_counts(7, 4000, 0)
+    (counts,) = _resampling_blocks(7, 4000, 0)
     assert (counts.sum(axis=1) == 7).all()
     assert counts.mean(axis=0) == pytest.approx(np.ones(7), abs=0.06)
     assert counts.var() == pytest.approx(6 / 7, abs=0.03)
@@ -175,3 +180,62 @@ def test_bad_input_is_refused(values, clusters, options, message):
 def test_unknown_metric_is_refused():
     with pytest.raises(ValueError, match=r"unknown metric 'median'.*\(known: nme, fr10, auc10, and other"):
         bootstrap([1.0, 2.0], [0, 1], "median")
+
+
+def whole_matrix(values, clusters, metric, resamples, seed):
+    """The limits from one matrix ``[R, C]`` of all resamples, the way that needs no block."""
+    per_face = np.stack([METRICS_PER_FACE[metric](row) for row in values])
+    sums, faces = cluster_sums(per_face, clusters)
+    drawn = np.random.Generator(np.random.PCG64(seed)).integers(0, len(faces), size=(resamples, len(faces)))
+    counts = np.stack([np.bincount(row, minlength=len(faces)) for row in drawn]).astype(float)
+    grid = np.ldexp(1.0, (52 - np.ceil(np.log2(sums.max(1) * len(faces)))).astype(int))[:, None]
+    resampled = (counts @ np.rint(sums * grid).T) / grid.T / (counts @ faces)[:, None]
+    estimate = np.rint(sums * grid).sum(1) / grid[:, 0] / faces.sum()
+    influence = sums - (sums.sum(1) / faces.sum())[:, None] * faces
+    acceleration = (influence**3).sum(1) / (6 * (influence**2).sum(1) ** 1.5)
+    share = ((resampled < estimate).mean(0) + (resampled <= estimate).mean(0)) / 2
+    bias = ndtri(np.clip(share, 0.5 / resamples, 1 - 0.5 / resamples))
+    ends = []
+    for tail in ((1 - 0.95) / 2, (1 + 0.95) / 2):
+        z = bias + ndtri(tail)
+        position = ndtr(bias + z / (1 - acceleration * z)) * (resamples - 1)
+        below = np.clip(np.floor(position).astype(int), 0, resamples - 2)
+        ordered, column = np.sort(resampled, axis=0), np.arange(len(values))
+        weight = position - below
+        ends.append(ordered[below, column] * (1 - weight) + ordered[below + 1, column] * weight)
+    return ends
+
+
+METRICS_PER_FACE = {
+    "nme": lambda v: v,
+    "fr10": lambda v: np.where(v > 10, 100.0, 0.0),
+    "auc10": lambda v: metrics.auc_per_face(v, 10),
+}
+
+
+@pytest.mark.parametrize("block", [1, 3, 8 << 20], ids=["single rows", "three rows", "one block"])
+@pytest.mark.parametrize("cells", [1, 64 << 20], ids=["single cells", "all cells"])
+def test_blocks_give_the_bits_of_the_whole_matrix(monkeypatch, block, cells):
+    """An odd number of photographs: the generator makes two numbers of 32 bits at a time, across rows and blocks."""
+    rng = np.random.default_rng(6)
+    clusters = rng.integers(0, 61, 101)
+    values = np.exp(rng.normal(2, 0.6, (5, 101)))
+    module = sys.modules["nmebench.statistics.bootstrap"]
+    monkeypatch.setattr(module, "_BLOCK_BYTES", block if block > 3 else block * 8 * 61)
+    monkeypatch.setattr(module, "_SUMS_BYTES", cells)
+    found = bootstrap_metrics(values, clusters, list(METRICS), resamples=199, seed=11)
+    for metric, interval in found.items():
+        low, high = whole_matrix(values, clusters, metric, 199, 11)
+        assert interval.low.tobytes() == low.tobytes()
+        assert interval.high.tobytes() == high.tobytes()
+        assert bootstrap(values, clusters, metric, resamples=199, seed=11).low.tobytes() == low.tobytes()
+
+
+def test_memory_does_not_grow_with_the_resamples():
+    """300 resamples of 20,000 photographs at once take 48 MB for each of three arrays."""
+    values = np.exp(np.random.default_rng(1).normal(1, 0.5, (3, 20_000)))
+    tracemalloc.start()
+    bootstrap_metrics(values, np.arange(20_000), list(METRICS), resamples=300)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 40e6, f"{peak / 1e6:.0f} MB"

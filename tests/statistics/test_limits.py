@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 from nmebench.statistics import best_and_ties, bootstrap, holm, paired_difference, paired_differences, ranking
-from nmebench.statistics.bootstrap import _bca, _exact_product, _resampling_counts
+from nmebench.statistics.bootstrap import _acceleration, _bca, _resampling_blocks, _Sums
 from nmebench.statistics.clusters import cluster_sums
 from nmebench.statistics.paired import paired_with_holm
 
@@ -99,18 +99,22 @@ def test_a_difference_at_alpha_is_a_tie(monkeypatch, p, mark):
 def test_resampling_counts_equal_the_counted_draws(seed):
     drawn = np.random.Generator(np.random.PCG64(seed)).integers(0, 4, size=(3, 4))
     expected = [[float((row == cluster).sum()) for cluster in range(4)] for row in drawn]
-    found = _resampling_counts(4, 3, seed)
+    (found,) = _resampling_blocks(4, 3, seed)
     assert found.tolist() == expected
     assert found.dtype == np.float64
+
+
+def exact_product(counts, sums):
+    return _Sums.rounded(sums.copy()).product(counts)
 
 
 def test_product_of_rows_of_other_magnitudes_and_of_zeros():
     """Each row has its own grid, and a row of zeros has none."""
     rng = np.random.default_rng(1)
     sums = rng.uniform(0.1, 1, (4, 50)) * np.array([[1e12], [1.0], [1e-12], [0.0]])
-    counts = _resampling_counts(50, 7, 0)
-    np.testing.assert_allclose(_exact_product(counts, sums), counts @ sums.T, rtol=1e-12)
-    assert not _exact_product(counts, sums)[:, 3].any()
+    (counts,) = _resampling_blocks(50, 7, 0)
+    np.testing.assert_allclose(exact_product(counts, sums), counts @ sums.T, rtol=1e-12)
+    assert not exact_product(counts, sums)[:, 3].any()
 
 
 def test_product_is_exact_for_many_photographs():
@@ -118,9 +122,9 @@ def test_product_is_exact_for_many_photographs():
     rng = np.random.default_rng(2)
     sums = rng.uniform(0.9, 1, (1, 3000))
     ones = np.ones((1, 3000))
-    expected = _exact_product(ones, sums)
+    expected = exact_product(ones, sums)
     for _ in range(20):
-        assert _exact_product(ones, rng.permuted(sums, axis=1)) == expected
+        assert exact_product(ones, rng.permuted(sums, axis=1)) == expected
 
 
 def slow_bca(estimate, resampled, influence, level):
@@ -154,7 +158,7 @@ def test_limits_match_a_slow_bca_at_the_ends(level, resamples, shift, scale):
     resampled = shift + rng.normal(0, 1, (resamples, 2))
     resampled[0, 1] = 0.0  # equal to the estimate
     influence = scale * rng.gamma(1.0, 1.0, (2, 9))
-    low, high = _bca(np.zeros(2), resampled, influence, level)
+    low, high = _bca(np.zeros(2), resampled, _acceleration(influence), level)
     for cell in range(2):
         expected = slow_bca(0.0, resampled[:, cell], influence[cell], level)
         assert [low[cell], high[cell]] == pytest.approx(expected, rel=1e-6, abs=1e-9)

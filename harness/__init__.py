@@ -17,18 +17,57 @@ from typing import TYPE_CHECKING, Any
 from nmebench.errors import InputError
 
 if TYPE_CHECKING:
+    from nmebench.api.checked_run import CheckedRun, check
+    from nmebench.api.compared_runs import ComparedRuns, compare
+    from nmebench.api.gated_run import GatedRun, gate
+    from nmebench.api.run_sweep import run
+    from nmebench.api.write_report import report
     from nmebench.evaluation.evaluate_arrays import evaluate
     from nmebench.evaluation.evaluation import Evaluation
-    from nmebench.runs.load import load
+    from nmebench.models.model_in_memory import Model
+    from nmebench.runs.load import load, load_sweep
+    from nmebench.runs.run_store import Run
+    from nmebench.runs.sweep_folder import SweepFolder
 
-__all__ = ["Evaluation", "InputError", "__version__", "evaluate", "load"]
+__all__ = [
+    "CheckedRun",
+    "ComparedRuns",
+    "Evaluation",
+    "GatedRun",
+    "InputError",
+    "Model",
+    "Run",
+    "SweepFolder",
+    "__version__",
+    "check",
+    "compare",
+    "evaluate",
+    "gate",
+    "load",
+    "load_sweep",
+    "report",
+    "run",
+]
 
 __version__: str
+"""The installed version."""
 
 _PLACES = {
+    "CheckedRun": "nmebench.api.checked_run",
+    "ComparedRuns": "nmebench.api.compared_runs",
     "Evaluation": "nmebench.evaluation.evaluation",
+    "GatedRun": "nmebench.api.gated_run",
+    "Model": "nmebench.models.model_in_memory",
+    "Run": "nmebench.runs.run_store",
+    "SweepFolder": "nmebench.runs.sweep_folder",
+    "check": "nmebench.api.checked_run",
+    "compare": "nmebench.api.compared_runs",
     "evaluate": "nmebench.evaluation.evaluate_arrays",
+    "gate": "nmebench.api.gated_run",
     "load": "nmebench.runs.load",
+    "load_sweep": "nmebench.runs.load",
+    "report": "nmebench.api.write_report",
+    "run": "nmebench.api.run_sweep",
 }
 """The module of each name that is imported on first use."""
 

@@ -11,18 +11,24 @@ packages that it imports. :func:`plugin_sources` collects all of them:
 * the same for every module that these files import, if it comes from an editable install or from no distribution;
 * name, version and content of every other distribution that they import or require.
 
+A class that was defined in a notebook or an interpreter has no file. :func:`interpreter_source` hashes the text of its
+cell, which is less: the functions and values of other cells that it reads are not part of it.
+
 Modules that are imported by a computed name only, and data files next to a single module, are not found.
 """
 
 from __future__ import annotations
 
+import hashlib
+import linecache
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import Distribution
 from importlib.util import find_spec
 from pathlib import Path
+from types import CodeType
 
 from nmebench.code_folder import CodeFolder, folder_of
 from nmebench.distributions import (
@@ -47,7 +53,14 @@ from nmebench.source_files import (
     python_files,
 )
 
-__all__ = ["WORKING_DIRECTORY", "PluginSource", "folder_source", "plugin_sources"]
+__all__ = [
+    "WORKING_DIRECTORY",
+    "PluginSource",
+    "folder_source",
+    "has_source_file",
+    "interpreter_source",
+    "plugin_sources",
+]
 
 WORKING_DIRECTORY = "working directory"
 """Name of the source that :func:`folder_source` returns."""
@@ -151,6 +164,48 @@ def folder_source(folder: Path) -> PluginSource | None:
         if not is_skipped(package.parent):
             files |= {f"{package.parent.name}/{name}": path for name, path in package_files(package.parent).items()}
     return PluginSource(WORKING_DIRECTORY, None, None, files_hash(files), {}, files) if files else None
+
+
+def has_source_file(thing: object) -> bool:
+    """Return whether a class or function belongs to a file, and not to a notebook or an interpreter.
+
+    Example:
+        >>> has_source_file(Path), has_source_file(type("Net", (), {"__module__": "no_such_module"}))
+        (True, False)
+    """
+    module = str(getattr(thing, "__module__", None))
+    covered = _top(module) in COVERED or _is_standard(_top(module))
+    return covered or folder_of(thing) is not None or _module_file(module) is not None
+
+
+def interpreter_source(things: Iterable[object]) -> PluginSource:
+    """Return the source of classes that a notebook or an interpreter defined: the text of their cells.
+
+    Where the text is gone, it is the compiled code.
+
+    Args:
+        things: classes or functions without a file, see :func:`has_source_file`.
+    """
+    texts = {text for thing in things for text in _texts_of(thing)}
+    names = sorted({str(getattr(thing, "__module__", None)) for thing in things})
+    digest = hashlib.sha256("\0".join(sorted(texts)).encode("utf-8", "surrogateescape")).hexdigest()
+    return PluginSource(", ".join(names), None, None, digest, {}, {})
+
+
+def _texts_of(thing: object) -> Iterator[str]:
+    """The name of a class or function, and the text of each cell that holds a part of its code."""
+    yield str(getattr(thing, "__qualname__", None))
+    members = vars(thing).values() if isinstance(thing, type) else [thing]
+    for member in members:
+        function = getattr(member, "__func__", getattr(member, "fget", member))
+        code = getattr(function, "__code__", None)
+        if isinstance(code, CodeType):
+            yield "".join(linecache.getlines(code.co_filename)) or _code_text(code)
+
+
+def _code_text(code: CodeType) -> str:
+    constants = [_code_text(one) if isinstance(one, CodeType) else repr(one) for one in code.co_consts]
+    return f"{code.co_name} {code.co_code.hex()} {code.co_names} {constants}"
 
 
 def _top(module: str) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from nmebench.models.checkpoint import LoadedCheckpoint
 
-__all__ = ["Built", "build"]
+__all__ = ["Built", "build", "check_input_size"]
 
 #: Fields of a card's ``[output]`` table that a factory may declare as options.
 _OUTPUT_OPTIONS = ("kind", "unit", "layout", "grid")
@@ -173,7 +173,7 @@ def _build(
             image_layout=card.input.layout,
             own_code=own_code,
         )
-    _check_input_size(card, module)
+    check_input_size(card, module)
     return Built(module, card, path, loaded, make=make, again=again)
 
 
@@ -228,7 +228,17 @@ def _expected_hashes(card: Card) -> tuple[str | None, str | None]:
     return None, None
 
 
-def _check_input_size(card: Card, module: nn.Module) -> None:
+def check_input_size(card: Card, module: nn.Module) -> None:
+    """Check that a network reads the images that its card describes.
+
+    Args:
+        card: the network's card.
+        module: the network.
+
+    Raises:
+        ModelError: the network reads another size.
+        CardError: the network reads pixel values, and the card normalises them.
+    """
     reads = getattr(module, "input_size", None)
     wanted = tuple(card.input.size)
     if reads is not None and tuple(reads) != wanted:

@@ -35,6 +35,7 @@ from nmebench.protocol import SUBSETS, THRESHOLD
 from nmebench.suggest import did_you_mean, similar_path, unknown
 
 __all__ = [
+    "MEMORY",
     "Card",
     "Input",
     "Output",
@@ -43,9 +44,13 @@ __all__ = [
     "Training",
     "Weights",
     "default_card",
+    "from_table",
     "load",
     "shipped",
 ]
+
+MEMORY = "memory:"
+"""Begin of the architecture of a network that was in memory (:class:`nmebench.models.model_in_memory.Model`)."""
 
 SHIPPED_FOLDER = Path(__file__).parent / "cards"
 _WEIGHTS = "a file of weights, not a card; give the network's card to --model and this file to --weights"
@@ -249,6 +254,26 @@ def _read(path: Path) -> Card:
         raise CardError(f"card {path}: {_first_problem(error)}") from error
     card._path = path.resolve()
     return card
+
+
+def from_table(table: Mapping[str, Any], owner: str) -> Card:
+    """Check the content of a card that is not in a file.
+
+    Args:
+        table: the fields of :class:`Card`.
+        owner: what the card describes, for messages.
+
+    Raises:
+        CardError: a field is unknown or wrong.
+
+    Example:
+        >>> from_table({"name": "net", "architecture": "onnx", "input": {"size": [112, 112]}}, "net").input.size
+        (112, 112)
+    """
+    try:
+        return Card.model_validate(table)
+    except ValidationError as error:
+        raise CardError(f"{owner}: {_first_problem(error)}") from error
 
 
 def load(name_or_path: str | Path) -> Card:

@@ -41,7 +41,8 @@ def from_layout(value: Tensor, layout: Layout, owner: str) -> Tensor:
     given = value.shape
     sizes = [int(side) for side in given[1:]]
     if len(sizes) > 1:  # one landmark [N, 1, 2] and [N, 2, 1] are the same two numbers
-        value = value.squeeze([dim for dim in range(1, value.ndim) if value.shape[dim] == 1])
+        ones = [dim for dim in range(1, value.ndim) if value.shape[dim] == 1]
+        value = value.squeeze(ones) if ones else value  # OpenVINO can't convert a squeeze of no dimension
         sizes = [size for size in sizes if size != 1] or [1]
     text = f"{owner} gives [N, {', '.join(map(str, given[1:]))}]"
     depth = 3 if layout == "xyz" else 2

@@ -33,6 +33,9 @@ class PythonCode(OwnCode):
     packages, in this order.
     """
 
+    has_reserved_options = False
+    """The options are the code's own, whatever their names are."""
+
     def __init__(self, architecture: str, folder: Path | None = None) -> None:
         """Find the code and import it.
 

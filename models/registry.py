@@ -85,6 +85,8 @@ def factory(name: str, folder: Path | None = None) -> Callable[..., nn.Module]:
         from nmebench.models.python_code import PythonCode
 
         return PythonCode(name, folder)
+    if name.startswith("memory:"):
+        raise ModelError(f"{name} was in memory when it was measured; give the module itself to nmebench.run")
     if name not in REGISTRY:
         from_timm = _timm_factory(name)
         if from_timm is not None:
@@ -100,9 +102,7 @@ def accepts(make: Callable[..., nn.Module], option: str) -> bool:
 
 def has_reserved_options(make: Callable[..., nn.Module]) -> bool:
     """Return whether the reserved option names have their meaning; in a user's own code they are options like any."""
-    from nmebench.models.python_code import PythonCode
-
-    return not isinstance(make, PythonCode)
+    return bool(getattr(make, "has_reserved_options", True))
 
 
 def reads_weights(make: Callable[..., nn.Module]) -> bool:

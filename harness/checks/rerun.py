@@ -9,6 +9,7 @@ from typing import Any
 
 from nmebench.checks.causes import Overrides
 from nmebench.checks.diagnose import Rerun
+from nmebench.models.card import MEMORY
 from nmebench.protocol import DIRECT
 from nmebench.runs.run_record import CellRecord
 from nmebench.runs.run_store import Run
@@ -27,9 +28,10 @@ def make_rerun(run: Run) -> Rerun | None:
 
     Returns:
         The function, for :func:`nmebench.checks.explain`; None for a run made by ``nmebench score``, because it has no
-        network to run.
+        network to run, and for a run of a network in memory, which no file can bring back.
     """
-    if run.record.kind != "sweep":
+    in_memory = any(model.architecture.startswith(MEMORY) for model in run.record.models)
+    if run.record.kind != "sweep" or in_memory:
         return None
 
     def rerun(cell: CellRecord, overrides: Overrides) -> dict[str, float]:

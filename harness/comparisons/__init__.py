@@ -5,7 +5,7 @@ from nmebench.comparisons.compare_runs import compare
 from nmebench.comparisons.comparison import CellDifference, CellScores, ComparedPair, ComparedRow, Comparison
 from nmebench.comparisons.match_faces import CommonFaces, common_faces
 from nmebench.comparisons.output import as_json, lines, markdown
-from nmebench.comparisons.selection import Selection, select
+from nmebench.comparisons.selection import Selection, compare_selected, select
 
 __all__ = [
     "CellDifference",
@@ -19,6 +19,7 @@ __all__ = [
     "common_faces",
     "compare",
     "compare_cells",
+    "compare_selected",
     "lines",
     "markdown",
     "select",

@@ -9,9 +9,9 @@ from nmebench.comparisons.check_runs import require_one_scheme, run_notes, short
 from nmebench.comparisons.comparison import CellDifference, ComparedPair, ComparedRow, Comparison
 from nmebench.comparisons.match_faces import common_faces
 from nmebench.comparisons.paired_scores import common_masks, face_nme, rates_of, scores_of
-from nmebench.comparisons.settings import cell_notes, changes
+from nmebench.comparisons.settings import cell_notes, changes, weights_note
 from nmebench.errors import InputError
-from nmebench.runs.run_record import OTHER_GRID, CellRecord
+from nmebench.runs.run_record import OTHER_GRID, CellRecord, ModelRecord
 from nmebench.runs.run_store import Run
 from nmebench.scoring import diverged_cells
 from nmebench.statistics import holm, paired_difference, ranking
@@ -116,7 +116,8 @@ def _names(runs: Sequence[Run], records: Sequence[CellRecord], run_names: dict[i
 
 def _same_name_notes(cells: Sequence[tuple[Run, str]], records: Sequence[CellRecord]) -> list[str]:
     """Notes on models that have one name and different weights."""
-    weights: dict[str, set[str | None]] = {}
+    models: dict[str, list[ModelRecord]] = {}
     for (run, _), record in zip(cells, records, strict=True):
-        weights.setdefault(record.model, set()).add(run.model(record.model).weights_sha256)
-    return [f"{model}: the weights differ" for model, hashes in weights.items() if len(hashes) > 1]
+        models.setdefault(record.model, []).append(run.model(record.model))
+    notes = {model: weights_note(found) for model, found in models.items()}
+    return [f"{model}: {note}" for model, note in notes.items() if note]

@@ -8,7 +8,7 @@ from nmebench.comparisons.check_runs import require_one_scheme, run_notes, short
 from nmebench.comparisons.comparison import CellDifference, ComparedRow, Comparison
 from nmebench.comparisons.match_faces import common_faces
 from nmebench.comparisons.paired_scores import common_masks, face_nme, rates_of, scores_of
-from nmebench.comparisons.settings import cell_notes, changes
+from nmebench.comparisons.settings import cell_notes, changes, weights_note
 from nmebench.errors import InputError
 from nmebench.runs.run_record import CellRecord
 from nmebench.runs.run_store import Run
@@ -142,8 +142,8 @@ def _cell_notes(runs: Sequence[Run], names: Sequence[str], table: Sequence[Seque
     diverged = [diverged_cells(run) for run in runs]  # reads the landmarks of all cells, so once per run
     for cells in table:
         measured = [(i, cell) for i, cell in enumerate(cells) if cell is not None]
-        if len({runs[i].model(cell.model).weights_sha256 for i, cell in measured}) > 1:
-            notes.append(f"{_label(cells)}: the weights differ")
+        if note := weights_note([runs[i].model(cell.model) for i, cell in measured]):
+            notes.append(f"{_label(cells)}: {note}")
         for i, cell in measured:
             notes.extend(cell_notes(cell, _label(cells), names[i], diverged[i]))
     return notes

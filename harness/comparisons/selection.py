@@ -1,4 +1,4 @@
-"""Reads the arguments of ``nmebench compare``: runs and cells of runs."""
+"""Reads the arguments of ``nmebench compare``, runs and cells of runs, and compares what they name."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from nmebench.comparisons.compare_cells import compare_cells
+from nmebench.comparisons.compare_runs import compare
+from nmebench.comparisons.comparison import Comparison
+from nmebench.errors import InputError
+from nmebench.printable import shown
 from nmebench.runs.cell_selection import find_cell
 from nmebench.runs.run_store import Run
 
-__all__ = ["Selection", "select"]
+__all__ = ["Selection", "compare_selected", "select"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,34 @@ def select(arguments: Sequence[str]) -> list[Selection]:
         run = opened[key]
         found.append(Selection(run, None if cell is None else find_cell(run, cell).id))
     return found
+
+
+def compare_selected(chosen: Sequence[Selection], *, all_pairs: bool = False, level: float = 0.95) -> Comparison:
+    """Compare runs cell by cell, or the named cells.
+
+    Args:
+        chosen: runs, or cells, of which a run without a cell stands for all of its cells.
+        all_pairs: compare every pair of cells and rank them.
+        level: level of the intervals.
+
+    Raises:
+        InputError: there are fewer than two runs, or cells, or they can't be compared.
+    """
+    if not all_pairs and all(one.cell is None for one in chosen):
+        if len(chosen) == 1:
+            raise InputError(
+                f"{shown(chosen[0].run.path)}: only one run given; give two or more to compare, or compare all pairs "
+                "of its cells (--all-pairs, all_pairs=True)"
+            )
+        return compare([one.run for one in chosen], level=level)
+    cells = [
+        (one.run, cell)
+        for one in chosen
+        for cell in ([one.cell] if one.cell is not None else [record.id for record in one.run.record.cells])
+    ]
+    if len(cells) == 1:
+        raise InputError(f"{shown(chosen[0].run.path)}: only one cell given; give two or more to compare")
+    return compare_cells(cells, all_pairs=all_pairs, level=level)
 
 
 def _split(argument: str) -> tuple[Path, str | None]:

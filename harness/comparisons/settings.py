@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from nmebench.runs.run_record import CellRecord
+from nmebench.models.card import MEMORY
+from nmebench.runs.run_record import CellRecord, ModelRecord
 from nmebench.runs.run_store import Run
 from nmebench.scoring import DivergedCell, bad_maps, cell_settings, declared_protocol, setting_differences
 
-__all__ = ["cell_notes", "changes"]
+__all__ = ["cell_notes", "changes", "weights_note"]
 
 
 def changes(first_run: Run, first: CellRecord, run: Run, cell: CellRecord) -> tuple[str, ...]:
@@ -72,3 +73,15 @@ def cell_notes(cell: CellRecord, label: str, name: str, diverged: Mapping[str, D
             yield f"{label}: {count} heatmaps are {kind} in {name}"
     if cell.id in diverged:
         yield f"{label}: {diverged[cell.id].text} in {name}, so its mean says little about the other faces"
+
+
+def weights_note(models: Sequence[ModelRecord]) -> str:
+    """Return a note on networks of one name whose weights have different hashes; empty where they are equal.
+
+    The weights of a network in memory have the hash of their safetensors file, whatever file they came from.
+    """
+    if len({model.weights_sha256 for model in models}) < 2:
+        return ""
+    if len({model.architecture.startswith(MEMORY) for model in models}) > 1:
+        return "the hashes of the weights differ, one of a file and one of a network in memory"
+    return "the weights differ"

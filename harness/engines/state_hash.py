@@ -13,7 +13,7 @@ import re
 import threading
 import weakref
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -26,7 +26,7 @@ from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 from nmebench.code_folder import CodeFolder
 from nmebench.errors import InputError
 
-__all__ = ["StateError", "network_state"]
+__all__ = ["StateError", "class_state", "network_state"]
 
 
 class StateError(InputError):
@@ -44,6 +44,9 @@ _PLAIN = (
     *(bool, int, float, complex, str, bytes, bytearray),
     *(torch.dtype, torch.device, torch.layout, torch.memory_format, torch.qscheme),
 )
+
+#: Packages whose code is part of the keys by its version, and of Python itself.
+_UNCHANGED = frozenset({"torch", "torchvision", "timm", "nmebench", "builtins", "abc", "typing", "collections"})
 
 #: Types without content.
 _EMPTY = (type(threading.Lock()), type(threading.RLock()))
@@ -78,6 +81,40 @@ def network_state(module: nn.Module) -> list[object]:
         raise StateError(
             f"the state of {type(module).__name__} can't be read: {type(error).__name__}: {text}"
         ) from error
+
+
+def class_state(classes: Iterable[object]) -> list[object]:
+    """Describe the compiled code of classes, their base classes outside torch included.
+
+    Args:
+        classes: classes; other objects are left out.
+
+    Returns:
+        Nested lists of texts.
+
+    Raises:
+        StateError: a value that the code uses has no exact description.
+    """
+    chosen = {
+        base: None
+        for kind in classes
+        if isinstance(kind, type)
+        for base in kind.__mro__
+        if base.__module__.partition(".")[0] not in _UNCHANGED
+    }
+    return [[kind.__module__, kind.__qualname__, *_members(kind)] for kind in chosen]
+
+
+def _members(kind: type) -> list[object]:
+    """The functions and plain values of a class, by name."""
+    found: list[object] = []
+    for name, member in vars(kind).items():
+        parts = [member.fget, member.fset] if isinstance(member, property) else [member]
+        functions = [getattr(part, "__func__", part) for part in parts]
+        plain = isinstance(member, _PLAIN) and not name.startswith("__")
+        if plain or any(isinstance(function, FunctionType) for function in functions):
+            found.append([name, *(_value(function, {}) for function in functions)])
+    return found
 
 
 def _network(module: nn.Module, seen: dict[int, object]) -> list[object]:

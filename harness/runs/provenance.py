@@ -12,11 +12,18 @@ from pathlib import Path
 
 import psutil
 
-from nmebench.plugin_source import WORKING_DIRECTORY, PluginSource, folder_source, plugin_sources
+from nmebench.plugin_source import (
+    WORKING_DIRECTORY,
+    PluginSource,
+    folder_source,
+    has_source_file,
+    interpreter_source,
+    plugin_sources,
+)
 from nmebench.runs.run_record import Provenance, SourceRecord
 from nmebench.source_hash import code_hash
 
-__all__ = ["collect", "sources", "versions"]
+__all__ = ["collect", "processor", "sources", "versions"]
 
 #: Distributions whose version can change a landmark.
 PACKAGES = (
@@ -74,8 +81,11 @@ def _records(plugins: Mapping[str, Iterable[object]]) -> list[SourceRecord]:
     # Two folders of a user's may have files of the same name, so the name alone is no key.
     used_by: dict[tuple[str, str], list[str]] = {}
     sources: dict[tuple[str, str], PluginSource] = {}
-    for user, code in plugins.items():
-        for source in plugin_sources(code):
+    for user, things in plugins.items():
+        code = list(things)
+        without_file = [one for one in code if not has_source_file(one)]
+        of_files = plugin_sources(one for one in code if one not in without_file)
+        for source in (*of_files, *([interpreter_source(without_file)] if without_file else [])):
             key = (source.name, source.sha256)
             sources[key] = source
             used_by.setdefault(key, []).append(user)
@@ -84,7 +94,7 @@ def _records(plugins: Mapping[str, Iterable[object]]) -> list[SourceRecord]:
 
 def _record(source: PluginSource, used_by: Sequence[str]) -> SourceRecord:
     files = list(source.files.values())
-    commit, dirty = _git_state(_common_folder(files), files)
+    commit, dirty = _git_state(_common_folder(files), files) if files else (None, None)
     return SourceRecord(
         name=source.name,
         used_by=sorted(used_by),
@@ -114,7 +124,8 @@ def _working_directory() -> list[SourceRecord]:
     return [] if commit is None else [SourceRecord(name=WORKING_DIRECTORY, git_commit=commit, git_dirty=dirty)]
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Return the name of the processor's model."""
     info = Path("/proc/cpuinfo")
     if info.is_file():
         for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -129,8 +140,7 @@ def sources(plugins: Mapping[str, Iterable[object]]) -> list[SourceRecord]:
     Args:
         plugins: classes and functions by their user, such as ``model my-network``; those of this project are left out.
 
-    Raises:
-        InputError: a class has no source file.
+    A class that a notebook or an interpreter defined is described by the text of its cell.
     """
     return [*_records(plugins), *_working_directory()]
 
@@ -169,7 +179,7 @@ def collect(
         deterministic=deterministic,
         seed=seed,
         host={
-            "processor": _processor(),
+            "processor": processor(),
             "cores": str(psutil.cpu_count(logical=False) or psutil.cpu_count() or 1),
             "memory_gib": str(round(psutil.virtual_memory().total / 2**30)),
             "system": f"{platform.system()} {platform.machine()}",

@@ -21,6 +21,7 @@ __all__ = [
     "Provenance",
     "RescoreRecord",
     "RunRecord",
+    "ShardSource",
     "SourceRecord",
 ]
 
@@ -95,6 +96,8 @@ class ModelRecord(_Record):
     """File name of the card; None for a model without a card."""
     weights_sha256: str | None = None
     weights_name: str | None = None
+    state_sha256: str | None = None
+    """Hash of everything that a network in memory holds; None for a network of a card, or without an exact hash."""
     checkpoint: CheckpointRecord | None = None
     """Set where the sweep measured several checkpoints of one training."""
     parameters: int | None = None
@@ -221,6 +224,21 @@ class RescoreRecord(_Record):
     command: list[str] = Field(default_factory=list)
 
 
+class ShardSource(_Record):
+    """A shard that a merged run was made of."""
+
+    index: int
+    """The number of the shard, from 1."""
+    count: int
+    """Shards of the sweep."""
+    sha256: str
+    """Hash of its ``shard.json``, which holds the hash of every batch."""
+    command: list[str] = Field(default_factory=list)
+    """The command line that computed it."""
+    host: dict[str, str] = Field(default_factory=dict)
+    """The machine that computed it, as :attr:`Provenance.host`."""
+
+
 class RunRecord(_Record):
     """The content of ``run.json``."""
 
@@ -241,5 +259,7 @@ class RunRecord(_Record):
     models: list[ModelRecord]
     cells: list[CellRecord]
     provenance: Provenance
+    shards: list[ShardSource] = Field(default_factory=list)
+    """The shards that `nmebench merge` made the run of; empty for a run of one command."""
     not_run: list[str] = Field(default_factory=list)
     """One sentence per part that was left out, with the way to get it."""

@@ -20,7 +20,7 @@ Two runs of the same code, data and weights write the same bytes, except for ``t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,20 +28,26 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from pydantic import ValidationError
 
+from nmebench.datasets.readers.arrays import NpyRows
 from nmebench.errors import InputError
 from nmebench.files import write_atomically
 from nmebench.printable import shown
 from nmebench.runs import run_files
 from nmebench.runs.cell_frame import cell_frame
 from nmebench.runs.face_table import FaceTable, read_faces, write_faces
+from nmebench.runs.faces_frame import faces_frame
+from nmebench.runs.run_display import run_html, run_line
+from nmebench.runs.per_face import read_per_face, write_per_face
 from nmebench.runs.run_record import READABLE, CellRecord, ModelRecord, RunRecord
 from nmebench.runs.thumbnail import Thumbnail, read_thumbnails, write_thumbnails
 from nmebench.suggest import similar_path
 
-__all__ = ["Run"]
+__all__ = ["BLOCK_FACES", "Run"]
+
+BLOCK_FACES = 4096
+"""Faces of a cell that are read at a time: 3 MB of landmarks."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +117,7 @@ class Run:
         record: RunRecord,
         faces: FaceTable,
         *,
-        thumbnails: Sequence[Thumbnail] | None = None,
+        thumbnails: Iterable[Thumbnail] | None = None,
         timings: Mapping[str, Any] | None = None,
     ) -> Run:
         """Write ``faces.parquet``, ``thumbnails.parquet``, ``timings.json`` and, last of all, ``run.json``.
@@ -155,17 +161,7 @@ class Run:
             scores: one row per cell and subset.
             per_face: NME in percent, ``[N]`` by cell id.
         """
-        table = pa.table(
-            {
-                "cell": pa.array(
-                    [c for c, nme in per_face.items() for _ in range(len(nme))],
-                    pa.dictionary(pa.int32(), pa.string()),
-                ),
-                "face": np.concatenate([np.arange(len(nme)) for nme in per_face.values()] or [np.empty(0, np.int64)]),
-                "nme": np.concatenate([np.asarray(nme, np.float64) for nme in per_face.values()] or [np.empty(0)]),
-            }
-        )
-        run_files.write_table(self.path, "per_face.parquet", table)
+        write_per_face(self.path, per_face)
         write_atomically(
             self.path / "scores.csv", scores.to_csv(index=False, lineterminator="\n", float_format="%.10g")
         )
@@ -215,6 +211,27 @@ class Run:
         """
         return run_files.read_array(self.path, f"landmarks/{cell}.npy", (self.record.dataset.faces, -1, 2))
 
+    def landmark_blocks(self, cell: str, rows: int = BLOCK_FACES) -> Iterator[tuple[slice, np.ndarray]]:
+        """Yield the landmarks of a cell with their positions, ``rows`` faces in memory at a time.
+
+        Raises:
+            InputError: the file can't be read.
+        """
+        with self._open_landmarks(cell) as stored:
+            yield from stored.blocks(rows)
+
+    def landmarks_of(self, cell: str, faces: Sequence[int]) -> np.ndarray:
+        """Return the landmarks of some faces under a cell, float32 ``[M, K, 2]`` image px; only they are read.
+
+        Raises:
+            InputError: the file can't be read.
+        """
+        with self._open_landmarks(cell) as stored:
+            return stored.take(faces)
+
+    def _open_landmarks(self, cell: str) -> NpyRows:
+        return run_files.open_array(self.path, f"landmarks/{cell}.npy", (self.record.dataset.faces, -1, 2))
+
     def confidence(self, cell: str) -> np.ndarray:
         """Return the decoder's scores of a cell, float32 ``[N, K]``.
 
@@ -230,20 +247,7 @@ class Run:
         Raises:
             InputError: ``per_face.parquet`` can't be read.
         """
-        name = "per_face.parquet"
-        columns = {"cell": run_files.is_text, "face": pa.types.is_int64, "nme": pa.types.is_float64}
-        table = run_files.read_table(self.path, name, columns)
-        cells = np.asarray(table.column("cell").to_pylist(), dtype=object)
-        face, nme = table.column("face").to_numpy(), table.column("nme").to_numpy()
-        by_cell = {}
-        for record in self.record.cells:
-            rows = cells == record.id
-            if not np.array_equal(face[rows], np.arange(self.record.dataset.faces)):
-                raise run_files.damaged(self.path, name, f"has other faces than run.json for the cell {record.id}")
-            if not np.isfinite(nme[rows]).all():
-                raise run_files.damaged(self.path, name, f"an NME of the cell {record.id} is not a finite number")
-            by_cell[record.id] = nme[rows]
-        return by_cell
+        return read_per_face(self.path, [cell.id for cell in self.record.cells], self.record.dataset.faces)
 
     @cached_property
     def scores(self) -> pd.DataFrame:
@@ -264,6 +268,17 @@ class Run:
             InputError: a cell is unknown or ambiguous, or a file of the run can't be read.
         """
         return cell_frame(self, cells)
+
+    def faces_frame(self, *, landmarks: bool = False) -> pd.DataFrame:
+        """Return the faces as one row each: :func:`~nmebench.runs.faces_frame.faces_frame`.
+
+        Args:
+            landmarks: add the ground truth as the columns ``x0``, ``y0``, ``x1``, ... (image px).
+
+        Raises:
+            InputError: ``faces.parquet`` can't be read.
+        """
+        return faces_frame(self.faces, landmarks=landmarks)
 
     def score_rows(self) -> list[dict[str, Any]]:
         """Return ``scores.csv`` as one dictionary per row."""
@@ -297,3 +312,10 @@ class Run:
     def write_json(self, name: str, value: Any) -> None:
         """Write a JSON file, such as ``verdict.json``, into the run folder."""
         run_files.write_stored_json(self.path, name, value)
+
+    def __repr__(self) -> str:
+        return run_line(self)
+
+    def _repr_html_(self) -> str:
+        """Return the scores of all faces as a table, for notebooks."""
+        return run_html(self)

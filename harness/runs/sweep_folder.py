@@ -31,6 +31,7 @@ from nmebench.locks import locked
 from nmebench.printable import shown
 from nmebench.runs import run_files
 from nmebench.runs.cell_id import with_id_characters
+from nmebench.runs.run_display import run_html
 from nmebench.runs.run_store import Run
 
 __all__ = ["INDEX", "SweepFolder", "SweepRecord", "SweepRun", "folder_names", "is_sweep", "writing_sweep"]
@@ -108,6 +109,13 @@ class SweepFolder:
             InputError: a run is missing or damaged.
         """
         return {run.folder: Run.open(self.path / run.folder) for run in self.record.runs}
+
+    def __repr__(self) -> str:
+        return f"<SweepFolder {shown(self.path.name)}: {', '.join(run.folder for run in self.record.runs)}>"
+
+    def _repr_html_(self) -> str:
+        """Return the scores of each run as a table, for notebooks."""
+        return "".join(run_html(run) for run in self.runs.values())
 
 
 def is_sweep(path: Path) -> bool:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 
 from nmebench import models
 from nmebench.bounded_read import read_toml
 from nmebench.errors import InputError
 from nmebench.metric_names import check_thresholds
+from nmebench.models.card import Card
 from nmebench.protocol import FLIPS, Flip
 from nmebench.suggest import unknown
 from nmebench.sweep import checkpoint_series
+
+if TYPE_CHECKING:
+    from nmebench.models.model_in_memory import Model
 
 __all__ = ["ModelRequest", "SweepConfiguration", "load", "validate", "validate_several"]
 
@@ -35,6 +39,43 @@ class ModelRequest(BaseModel):
     """Name of the network; None for the card's."""
     series: str | None = None
     """Name that the checkpoints of one training share; set for the files of a pattern."""
+
+    _given: Card | Model | None = PrivateAttr(default=None)
+
+    @classmethod
+    def of(cls, given: Card | Model) -> ModelRequest:
+        """Return the request of a card or a network in memory, which no file or name stands for.
+
+        ``run.json`` stores the request as any other, and the card of every network; to repeat the sweep, the caller
+        must give the same object.
+        """
+        card = given if isinstance(given, Card) else given.card
+        request = cls(card=str(card.path) if card.path is not None else card.architecture, name=card.name)
+        request._given = given
+        return request
+
+    def load_card(self) -> Card:
+        """Return the card, with the requested name.
+
+        Raises:
+            CardError: the card can't be read.
+        """
+        given = self._given
+        card = given if isinstance(given, Card) else given.card if given is not None else models.card.load(self.card)
+        return card if self.name is None else card.model_copy(update={"name": self.name})
+
+    def build(self, card: Card) -> models.Built:
+        """Return the network.
+
+        Args:
+            card: the result of :meth:`load_card`, with the changes of the sweep.
+
+        Raises:
+            ModelError: the network can't be made.
+        """
+        if self._given is None or isinstance(self._given, Card):
+            return models.build(card, weights=self.weights)
+        return self._given.build(card)
 
 
 def _request(value: Any) -> Any:
@@ -171,7 +212,7 @@ def _expanded(configuration: SweepConfiguration) -> SweepConfiguration:
     requests = []
     for request in configuration.models:
         files = checkpoint_series.expand(request.weights)
-        series = request.name or (models.card.load(request.card).name if files[0][1] is not None else None)
+        series = request.name or (request.load_card().name if files[0][1] is not None else None)
         for weights, name in files:
             if name is None:
                 requests.append(request)

@@ -26,17 +26,18 @@ from nmebench.datasets import photographs_sha256
 from nmebench.datasets.dataset import Dataset
 from nmebench.decoders.interface import Decoder
 from nmebench.engines import model_cache
+from nmebench.engines.state_hash import StateError, class_state, network_state
 from nmebench.files import file_sha256
 from nmebench.geometry.point_mapping import PointMapping
 from nmebench.models import Built
-from nmebench.models.card import Card, Weights
-from nmebench.plugin_source import plugin_sources
+from nmebench.models.card import MEMORY, Card, Weights
+from nmebench.plugin_source import has_source_file, plugin_sources
 from nmebench.protocol import DIRECT
 from nmebench.runs import provenance
 from nmebench.source_hash import code_hash, package_hash
 from nmebench.sweep.configuration import SweepConfiguration
 
-__all__ = ["cell_key", "crops_key", "data_key", "network_code", "network_key"]
+__all__ = ["cell_key", "crops_key", "data_key", "is_in_memory", "network_code", "network_key", "state_sha256"]
 
 #: Packages whose code produces the crops.
 _CROP_SOURCES = ("nmebench.geometry", "nmebench.sweep")
@@ -91,8 +92,10 @@ def network_key(data: str, boxes: Boxes, built: Built, batch_size: int, configur
 
     The batch size and the number of threads are included because they change the order of floating-point sums.
     ``keep_heatmaps`` is included because it rounds the outputs to float16. Of code that a card names by a file, the
-    state of the network is included too, because its constructor may have read a data file. If this state has no hash,
-    the key is another one each time.
+    state of the network is included too, because its constructor may have read a data file. Of a network in memory, the
+    state and the compiled code of its classes are included, because the file may have been edited since it was
+    imported. If this state has no hash, or a class has no file because a notebook defined it, the key is another one
+    each time.
 
     Args:
         data: the result of :func:`data_key`.
@@ -149,12 +152,38 @@ def _state(built: Built) -> str | None:
     """
     if not built.is_own_code:
         return None
-    return model_cache.cache_key(built.module) or secrets.token_hex(32)
+    try:
+        facts = class_state(built.code) if is_in_memory(built) else []
+    except StateError:
+        return secrets.token_hex(32)
+    return model_cache.cache_key(built.module, *facts) or secrets.token_hex(32)
+
+
+def state_sha256(built: Built) -> str | None:
+    """Return the hash of everything that a network in memory holds: weights and attributes of any kind.
+
+    Returns:
+        64 hexadecimal digits; None for another network, or where the state has no exact description.
+    """
+    if not is_in_memory(built):
+        return None
+    try:
+        return hashlib.sha256(repr(network_state(built.module)).encode("utf-8", "surrogateescape")).hexdigest()
+    except StateError:
+        return None
+
+
+def is_in_memory(built: Built) -> bool:
+    """Return whether the caller of :func:`nmebench.run` gave the network itself."""
+    return built.card.architecture.startswith(MEMORY)
 
 
 def _plugins(code: Iterable[object]) -> list[object]:
-    """Identify the sources outside this project; a plug-in may import any module of it, so its code is included."""
-    sources = [source.identity for source in plugin_sources(code)]
+    """Identify the sources outside this project; a plug-in may import any module of it, so its code is included.
+
+    Classes without a file are left out: the key of a network that has one is another one each time.
+    """
+    sources = [source.identity for source in plugin_sources(one for one in code if has_source_file(one))]
     return [*sources, code_hash()] if sources else []
 
 

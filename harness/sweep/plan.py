@@ -13,6 +13,7 @@ from nmebench import boxes as box_rules
 from nmebench import datasets, decoders, engines, models
 from nmebench.boxes import Boxes
 from nmebench.datasets.dataset import Dataset
+from nmebench.datasets.photographs import PhotographSurvey
 from nmebench.decoders.interface import Decoder
 from nmebench.errors import InputError
 from nmebench.geometry import Geometry
@@ -104,13 +105,20 @@ class Plan:
     """One sentence per decoder of ``all`` that a network can't feed."""
 
 
-def make(configuration: SweepConfiguration, loaded: dict[int, models.Built] | None = None) -> Plan:
+def make(
+    configuration: SweepConfiguration,
+    loaded: dict[int, models.Built] | None = None,
+    *,
+    survey: PhotographSurvey | None = None,
+) -> Plan:
     """Resolve and check everything that a sweep names; one face runs through every network.
 
     Args:
         configuration: the sweep.
         loaded: networks by their position in ``configuration.models``; it is added to. A sweep over several data sets
             gives the same dictionary for each, so that every network is built once.
+        survey: the photographs' survey of another process that has planned this sweep. With it, no photograph is read
+            and no network runs; None does both.
 
     Raises:
         InputError: an input can't be used; :class:`~nmebench.decoders.DecoderError` and
@@ -125,6 +133,8 @@ def make(configuration: SweepConfiguration, loaded: dict[int, models.Built] | No
     dataset = datasets.load(
         configuration.data, format=configuration.format, limit=configuration.limit, scheme=configuration.scheme
     )
+    if survey is not None:
+        dataset = dataset.surveyed(survey)
     for subset in dataset.subsets:
         check_name(subset, f"{configuration.data}: the subset's name")
     normaliser_name = configuration.normaliser or dataset.default_normaliser
@@ -138,7 +148,7 @@ def make(configuration: SweepConfiguration, loaded: dict[int, models.Built] | No
     loaded = {} if loaded is None else loaded
     for position, (request, card, own) in enumerate(zip(configuration.models, cards, given, strict=True)):
         if position not in loaded:
-            loaded[position] = models.build(card, weights=request.weights)
+            loaded[position] = request.build(card)
         built = loaded[position]
         protocols = tuple(card.protocols(dataset.name).values())
         chosen, skipped = _decoders(built, configuration, protocols)
@@ -157,7 +167,7 @@ def make(configuration: SweepConfiguration, loaded: dict[int, models.Built] | No
                     box,
                     chosen,
                     _flips(configuration, protocols, built),
-                    check=number == 0,
+                    check=number == 0 and survey is None,
                 )
             )
         kept_bytes += built.bytes
@@ -170,10 +180,7 @@ def make(configuration: SweepConfiguration, loaded: dict[int, models.Built] | No
 
 def _cards(configuration: SweepConfiguration) -> list[Card]:
     """Return the card of each requested model."""
-    cards = [
-        card if request.name is None else card.model_copy(update={"name": request.name})
-        for request, card in ((request, models.card.load(request.card)) for request in configuration.models)
-    ]
+    cards = [request.load_card() for request in configuration.models]
     names = [card.name for card in cards]
     repeated = sorted(name for name in names if names.count(name) > 1)
     if repeated:

@@ -1,4 +1,4 @@
-"""The exit code of a command on a sweep over several data sets: that of its worst run."""
+"""The exit code of a check or gate of a sweep over several data sets: that of its worst run."""
 
 from __future__ import annotations
 

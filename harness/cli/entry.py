@@ -24,6 +24,7 @@ from nmebench.cli import (
     gate,
     history,
     listing,
+    merge,
     report,
     reproduce,
     run,
@@ -54,6 +55,7 @@ def _help(function: Callable[..., int]) -> str:
 
 _COMMANDS: Mapping[str, Callable[..., int]] = {
     "run": run.command,
+    "merge": merge.command,
     "score": score.command,
     "report": report.command,
     "check": check.command,

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from nmebench.cli.json_output import Json, print_json
 from nmebench.cli.option_help import ENGINE, NORMALISER, SCHEME, THRESHOLD
 from nmebench.errors import InputError
 from nmebench.protocol import FLIPS
@@ -78,14 +79,25 @@ def command(
         float | None, typer.Option(help="Size limit of the kept crops, and of the kept outputs, GiB.")
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Random seed.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run in the output folder.")] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NUMBER/COUNT",
+            help="Compute one of COUNT equal parts, such as 2/8, in a job of its own; `nmebench merge` makes the run "
+            "of all parts.",
+        ),
+    ] = None,
+    as_json: Json = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a run or shard in the output folder.")
+    ] = False,
     out: Annotated[Path, typer.Option("-o", "--out", help="Output folder of the run.")] = ...,  # type: ignore[assignment]
 ) -> int:
     """Measure networks and decoders on one or several datasets and store the runs."""
     from nmebench.cli.console import progress
-    from nmebench.cli.json_output import print_json
     from nmebench.cli.scores_table import print_scores, print_sweep, print_time, scores_json, sweep_json
+    from nmebench.cli.shard_lines import print_shard, shard_json
+    from nmebench.shards import Shard, compute_shard
     from nmebench.sweep import execute, execute_several
     from nmebench.sweep.checkpoint_series import SUFFIXES
     from nmebench.sweep.configuration import load, validate_several
@@ -129,6 +141,16 @@ def command(
                 )
         configurations = validate_several(changes, where="command line")
     command = ["nmebench", *sys.argv[1:]]
+    if shard is not None:
+        with progress() as advance:
+            part = compute_shard(
+                configurations, Shard.parse(shard), out, command=command, overwrite=overwrite, progress=advance
+            )
+        if as_json:
+            print_json(shard_json(part))
+        else:
+            print_shard(part)
+        return 0
     if len(configurations) > 1:
         with progress() as advance:
             folder = execute_several(configurations, out, command=command, overwrite=overwrite, progress=advance)

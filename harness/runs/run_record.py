@@ -23,6 +23,7 @@ __all__ = [
     "RunRecord",
     "ShardSource",
     "SourceRecord",
+    "WorkerRecord",
 ]
 
 SCHEMA_VERSION = 2
@@ -187,6 +188,25 @@ class SourceRecord(_Record):
     """True if the repository has changes that aren't committed, or if it doesn't track one of the files."""
 
 
+class WorkerRecord(_Record):
+    """A machine whose workers computed a part of a distributed sweep; its software was that of the driver."""
+
+    host: str
+    """Name of the machine."""
+    arithmetic: dict[str, str] = Field(default_factory=dict)
+    """Processor, instructions, GPU, threads per worker and environment; equal ones compute in the same way."""
+    processes: int = 0
+    """Worker processes that computed a range."""
+    ranges: int = 0
+    """Ranges of batches that were stored."""
+    faces: int = 0
+    """Faces of these ranges, counted once per network and box rule."""
+    compared: int = 0
+    """Batches that were computed a second time, to compare their bits with those of another machine."""
+    engine_differences: dict[str, float] = Field(default_factory=dict)
+    """Largest absolute difference of the engine to plain float32 torch, by network."""
+
+
 class Provenance(_Record):
     """Code, packages and settings that a number may depend on besides data and weights."""
 
@@ -207,6 +227,8 @@ class Provenance(_Record):
     seed: int = 0
     host: dict[str, str] = Field(default_factory=dict)
     """Processor, system and memory of the machine; informative, never compared."""
+    workers: list[WorkerRecord] = Field(default_factory=list)
+    """The machines of a distributed sweep; empty where this process computed everything."""
 
 
 class RescoreRecord(_Record):

@@ -14,10 +14,10 @@ from nmebench.runs.run_writer import writing
 from nmebench.runs.sweep_folder import SweepFolder, SweepRecord, SweepRun, folder_names, writing_sweep
 from nmebench.source_hash import code_hash
 from nmebench.sweep.configuration import SweepConfiguration
-from nmebench.sweep.execute import Prepared, Progress, prepare, run_prepared
+from nmebench.sweep.execute import Fill, Prepared, Progress, prepare, run_prepared
 from nmebench.sweep.plan import MAX_KEPT_BYTES
 
-__all__ = ["execute_several"]
+__all__ = ["execute_several", "prepare_one"]
 
 
 def execute_several(
@@ -27,6 +27,7 @@ def execute_several(
     command: Sequence[str] = (),
     overwrite: bool = False,
     progress: Progress | None = None,
+    fill: Fill | None = None,
 ) -> SweepFolder:
     """Run the same networks over several data sets.
 
@@ -41,6 +42,7 @@ def execute_several(
         command: the command line; stored in the provenance of each run.
         overwrite: replace a complete sweep of the same data sets in ``out``.
         progress: called after every batch.
+        fill: computes the batches elsewhere, see :func:`nmebench.sweep.execute.execute`.
 
     Returns:
         the stored sweep.
@@ -50,7 +52,7 @@ def execute_several(
     """
     with writing_sweep(out, overwrite=overwrite) as writer:
         loaded: dict[int, Built] = {}
-        prepared = [_prepare(configuration, loaded) for configuration in configurations]
+        prepared = [prepare_one(configuration, loaded) for configuration in configurations]
         folders = folder_names([one.plan.dataset.name for one in prepared])
         writer.begin(folders)
         keep = sum(built.bytes for built in loaded.values()) <= MAX_KEPT_BYTES
@@ -66,6 +68,7 @@ def execute_several(
                     command=command,
                     progress=_named(folder, progress),
                     keep_networks=keep and one is not prepared[-1],
+                    fill=fill,
                 )
             writer.finish(folder, key)
         runs = tuple(
@@ -77,8 +80,16 @@ def execute_several(
         return writer.write(SweepRecord(title=configurations[0].title, runs=runs))
 
 
-def _prepare(configuration: SweepConfiguration, loaded: dict[int, Built]) -> Prepared:
-    """Plan the run of one data set; an error names it."""
+def prepare_one(configuration: SweepConfiguration, loaded: dict[int, Built]) -> Prepared:
+    """Plan the run of one data set; an error names the data set.
+
+    Args:
+        configuration: the sweep on this data set.
+        loaded: see :func:`nmebench.sweep.execute.prepare`.
+
+    Raises:
+        InputError: an input can't be used.
+    """
     try:
         return prepare(configuration, loaded)
     except InputError as error:

@@ -7,7 +7,7 @@ import os
 import stat
 import tomllib
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from nmebench.errors import InputError
 from nmebench.printable import shown
@@ -16,6 +16,7 @@ __all__ = [
     "MAX_CONFIGURATION",
     "MAX_NESTING",
     "check_regular",
+    "open_bounded",
     "parse_json",
     "parse_toml",
     "read_bounded",
@@ -80,6 +81,43 @@ def read_bounded(path: Path, limit: int, *, kind: str = "") -> bytes:
         raise InputError(f"{name} can't be read: {getattr(error, 'strerror', None) or error}") from error
     except MemoryError as error:
         raise InputError(f"{name} can't be read: not enough memory") from error
+
+
+def open_bounded(path: Path, limit: int, *, kind: str = "") -> BinaryIO:
+    """Open a regular file of at most ``limit`` bytes for a reader that reads parts of it.
+
+    The file's type and size are checked before and after it is opened, as in :func:`read_bounded`.
+
+    Args:
+        path: the file.
+        limit: the largest size in bytes.
+        kind: a word before the file's name in messages, such as ``image``.
+
+    Raises:
+        InputError: the file is missing, a folder, not a regular file, larger than ``limit`` or can't be opened.
+
+    Example:
+        >>> open_bounded(Path("/dev/zero"), 100)
+        Traceback (most recent call last):
+            ...
+        nmebench.errors.InputError: /dev/zero is not a regular file
+    """
+    name = f"{kind} {shown(path)}".lstrip()
+    try:
+        _check_status(path.stat(), name, limit)
+        stream = os.fdopen(os.open(path, _OPEN_FLAGS), "rb")
+    except FileNotFoundError as error:
+        raise InputError(f"{name} is missing") from error
+    except InputError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise InputError(f"{name} can't be read: {getattr(error, 'strerror', None) or error}") from error
+    try:
+        _check_status(os.fstat(stream.fileno()), name, limit)
+    except BaseException:
+        stream.close()
+        raise
+    return stream
 
 
 def check_regular(path: Path, limit: int, *, kind: str = "") -> int:

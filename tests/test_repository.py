@@ -206,11 +206,11 @@ def importable(path: str) -> bool:
 
 
 def test_every_table_is_read_in_one_place() -> None:
-    """Reading parquet with pyarrow's threads can end the process with SIGABRT; run_files reads without them."""
+    """Reading parquet with pyarrow's threads can end the process with SIGABRT; stored_table reads without them."""
     readers = {
         str(file.relative_to(ROOT))
         for folder in ("harness", "models", "decoders", "reports", "docs/tools")
         for file in (ROOT / folder).rglob("*.py")
         if re.search(r"read_table\(io|read_parquet\(|ParquetFile\(|pq\.read", file.read_text(encoding="utf-8"))
     }
-    assert readers == {"harness/runs/run_files.py"}
+    assert readers == {"harness/runs/stored_table.py"}

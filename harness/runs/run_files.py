@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from nmebench.bounded_read import read_bounded, read_json
-from nmebench.datasets.readers.arrays import read_npy
+from nmebench.datasets.readers.arrays import NpyRows, read_npy
 from nmebench.errors import InputError
 from nmebench.files import write_atomically
 from nmebench.metric_names import metric_names
@@ -27,25 +26,25 @@ from nmebench.runs.run_record import RunRecord
 
 __all__ = [
     "LARGEST",
+    "MOST_ROWS",
     "check_record",
     "damaged",
     "exists",
-    "is_integer",
-    "is_text",
+    "open_array",
     "read_array",
     "read_record",
     "read_scores",
     "read_stored_json",
-    "read_table",
+    "way_out",
     "write_array",
     "write_stored_json",
-    "write_table",
 ]
 
 LARGEST: Final = 8 * 2**30
 """Bytes of the largest file of a run that is read."""
 
-_MOST_ROWS: Final = 100_000_000
+MOST_ROWS: Final = 100_000_000
+"""Rows of the longest table that is read."""
 
 #: Columns of ``scores.csv``: pandas needs quadratic time to tell many equal names apart.
 _MOST_COLUMNS: Final = 1000
@@ -66,10 +65,9 @@ _REPEAT: Final = (
     "restore it from a backup, or repeat the command that made the run with --overwrite; scoring can't replace it"
 )
 
-_Kind = Callable[[pa.DataType], bool]
 
-
-def _way_out(run: Path, name: str) -> str:
+def way_out(run: Path, name: str) -> str:
+    """Return what can be done about a part of a run that can't be read."""
     return _WAYS_OUT.get(name, _REPEAT).format(run=shown(run))
 
 
@@ -86,14 +84,14 @@ def damaged(run: Path, name: str, why: str) -> InputError:
         RUN/scores.csv: damaged (has no column 'nme'); write it again with `nmebench score RUN`
     """
     reason = (why.strip().splitlines() or ["no reason given"])[0][:200]
-    return InputError(f"{shown(run / name)}: damaged ({shown(reason)}); {_way_out(run, name)}")
+    return InputError(f"{shown(run / name)}: damaged ({shown(reason)}); {way_out(run, name)}")
 
 
 def _read(run: Path, name: str) -> bytes:
     try:
         return read_bounded(run / name, LARGEST)
     except InputError as error:
-        raise InputError(f"{error}; {_way_out(run, name)}") from error
+        raise InputError(f"{error}; {way_out(run, name)}") from error
 
 
 def read_record(run: Path) -> Any:
@@ -119,45 +117,7 @@ def read_stored_json(run: Path, name: str) -> Any | None:
     try:
         return read_json(run / name, errors="surrogateescape")
     except InputError as error:
-        raise InputError(f"{error}; {_way_out(run, name)}") from error
-
-
-def read_table(run: Path, name: str, columns: Mapping[str, _Kind]) -> pa.Table:
-    """Return a parquet file of a run, in one thread.
-
-    pyarrow's threads may still run when the interpreter exits, and then end the process with SIGABRT on a busy machine.
-    Every parquet file is therefore read here, without them.
-
-    Args:
-        run: the run folder.
-        name: path of the file in the folder.
-        columns: the columns that it must have, and the test of each one's type, such as ``pa.types.is_float64``.
-
-    Raises:
-        InputError: the file can't be read, or a column is missing, of another type or incomplete.
-    """
-    data = _read(run, name)
-    try:
-        file = pq.ParquetFile(io.BytesIO(data), pre_buffer=False)
-        if file.metadata.num_rows > _MOST_ROWS:
-            raise damaged(run, name, f"claims {file.metadata.num_rows:,} rows")
-        table = file.read(use_threads=False)  # pq.read_table would start threads of a scanner
-        table.validate(full=True)
-    except InputError:
-        raise
-    except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
-        raise damaged(run, name, str(error)) from error
-    repeated = next((column for column in table.column_names if table.column_names.count(column) > 1), None)
-    if repeated is not None:
-        raise damaged(run, name, f"has the column {shown(repeated)[:40]!r} twice")
-    for column, is_right in columns.items():
-        if column not in table.column_names:
-            raise damaged(run, name, f"has no column {column!r}")
-        if not is_right(table.schema.field(column).type):
-            raise damaged(run, name, f"column {column!r} has the type {table.schema.field(column).type}")
-        if table.column(column).null_count:
-            raise damaged(run, name, f"column {column!r} has missing values")
-    return table
+        raise InputError(f"{error}; {way_out(run, name)}") from error
 
 
 def read_array(run: Path, name: str, shape: Sequence[int]) -> np.ndarray:
@@ -169,12 +129,33 @@ def read_array(run: Path, name: str, shape: Sequence[int]) -> np.ndarray:
     try:
         array = read_npy(run / name)
     except InputError as error:
-        raise InputError(f"{error}; {_way_out(run, name)}") from error
-    fits = array.ndim == len(shape) and all(n in (-1, m) for n, m in zip(shape, array.shape, strict=True))
-    if not fits or array.dtype.kind != "f":
-        expected = ", ".join("K" if n < 0 else str(n) for n in shape)
-        raise damaged(run, name, f"holds {array.dtype} {list(array.shape)}, expected floats [{expected}]")
+        raise InputError(f"{error}; {way_out(run, name)}") from error
+    _check_form(run, name, array.dtype, array.shape, shape)
     return array
+
+
+def open_array(run: Path, name: str, shape: Sequence[int]) -> NpyRows:
+    """Open an array of a run to read some of its rows; see :func:`read_array`.
+
+    Raises:
+        InputError: the file can't be read or holds something else.
+    """
+    try:
+        rows = NpyRows(run / name, LARGEST)
+    except InputError as error:
+        raise InputError(f"{error}; {way_out(run, name)}") from error
+    with ExitStack() as stack:
+        stack.push(rows)
+        _check_form(run, name, rows.dtype, rows.shape, shape)
+        stack.pop_all()
+    return rows
+
+
+def _check_form(run: Path, name: str, dtype: np.dtype[Any], found: Sequence[int], shape: Sequence[int]) -> None:
+    fits = len(found) == len(shape) and all(n in (-1, m) for n, m in zip(shape, found, strict=True))
+    if not fits or dtype.kind != "f":
+        expected = ", ".join("K" if n < 0 else str(n) for n in shape)
+        raise damaged(run, name, f"holds {dtype} {list(found)}, expected floats [{expected}]")
 
 
 def _score_numbers(thresholds: Iterable[float]) -> tuple[str, ...]:
@@ -223,19 +204,6 @@ def read_scores(run: Path, cells: Sequence[str], thresholds: Iterable[float]) ->
     return table
 
 
-def write_table(run: Path, name: str, table: pa.Table) -> None:
-    """Write a parquet file of a run.
-
-    Args:
-        run: the run folder; it must exist.
-        name: path of the file in the folder.
-        table: the content.
-    """
-    sink = io.BytesIO()
-    pq.write_table(table, sink, compression="zstd", store_schema=False)
-    write_atomically(run / name, sink.getvalue())
-
-
 def write_array(run: Path, name: str, array: np.ndarray) -> None:
     """Write an array of a run as float32.
 
@@ -261,16 +229,6 @@ def write_stored_json(run: Path, name: str, value: Any) -> None:
     write_atomically(run / name, text + "\n")
 
 
-def is_text(kind: pa.DataType) -> bool:
-    """Return whether a column holds texts, with or without a dictionary."""
-    return bool(pa.types.is_string(kind.value_type if pa.types.is_dictionary(kind) else kind))
-
-
-def is_integer(kind: pa.DataType) -> bool:
-    """Return whether a column holds whole numbers."""
-    return bool(pa.types.is_integer(kind))
-
-
 def exists(path: Path) -> bool:
     """Return whether there is something at a path; False for one that the file system can't have."""
     try:
@@ -289,7 +247,7 @@ def check_record(path: Path, record: RunRecord) -> None:
     Raises:
         InputError: an id is not a file name, or a cell or model is there twice or without its record.
     """
-    if not 0 <= record.dataset.faces <= _MOST_ROWS:
+    if not 0 <= record.dataset.faces <= MOST_ROWS:
         raise damaged(path, "run.json", f"dataset.faces is {record.dataset.faces:.3g}")
     models = {model.name for model in record.models}
     seen: set[str] = set()

@@ -38,8 +38,8 @@ from nmebench.runs import run_files
 from nmebench.runs.cell_frame import cell_frame
 from nmebench.runs.face_table import FaceTable, read_faces, write_faces
 from nmebench.runs.faces_frame import faces_frame
-from nmebench.runs.run_display import run_html, run_line
 from nmebench.runs.per_face import read_per_face, write_per_face
+from nmebench.runs.run_display import run_html, run_line
 from nmebench.runs.run_record import READABLE, CellRecord, ModelRecord, RunRecord
 from nmebench.runs.thumbnail import Thumbnail, read_thumbnails, write_thumbnails
 from nmebench.suggest import similar_path

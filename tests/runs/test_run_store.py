@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from nmebench.errors import InputError
-from nmebench.runs import run_files
+from nmebench.runs import stored_table
 from nmebench.runs.face_table import FaceTable
 from nmebench.runs.run_record import RunRecord
 from nmebench.runs.run_store import Run
@@ -91,24 +91,26 @@ def test_tables_are_read_without_threads(run: Run, monkeypatch: pytest.MonkeyPat
     """pyarrow's threads may outlive the interpreter, which then ends with SIGABRT."""
     given = []
 
-    class Recorded(run_files.pq.ParquetFile):
+    class Recorded(stored_table.pq.ParquetFile):
         def __init__(self, *arguments: object, **options: object) -> None:
             given.append(options)
             super().__init__(*arguments, **options)
 
-        def read(self, **options: object) -> object:
-            given.append(options)
-            return super().read(**options)
+        def read_row_group(self, number: int, **options: object) -> object:
+            given.append({name: options[name] for name in ("use_threads",)})
+            return super().read_row_group(number, **options)
 
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("read_table starts threads of a scanner, even with use_threads=False")
 
-    monkeypatch.setattr(run_files.pq, "ParquetFile", Recorded)
-    monkeypatch.setattr(run_files.pq, "read_table", refuse)
+    monkeypatch.setattr(stored_table.pq, "ParquetFile", Recorded)
+    monkeypatch.setattr(stored_table.pq, "read_table", refuse)
     assert len(run.faces) == 6
     assert run.per_face
     assert run.thumbnails
-    assert given == [{"pre_buffer": False}, {"use_threads": False}] * 3
+    assert run.thumbnails[0].jpeg
+    assert [options["pre_buffer"] for options in given[::2]] == [False] * 4
+    assert given[1::2] == [{"use_threads": False}] * 4
 
 
 @pytest.mark.slow

@@ -11,18 +11,20 @@ import tokenize
 import zipfile
 import zlib
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from types import TracebackType
+from typing import Any, BinaryIO, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nmebench.bounded_read import read_bounded
+from nmebench.bounded_read import open_bounded, read_bounded
 from nmebench.errors import InputError
 from nmebench.files import FileHash
 from nmebench.printable import shown
 
-__all__ = ["MAX_BYTES", "NpzArchive", "read_npy"]
+__all__ = ["MAX_BYTES", "NpyRows", "NpzArchive", "read_npy"]
 
 MAX_BYTES = 2**30
 """The largest file that is read, packed and unpacked; 2500 faces of 98 landmarks take 4 MB."""
@@ -134,20 +136,106 @@ def read_npy(path: Path) -> NDArray[Any]:
         ) from error
 
 
+class NpyRows:
+    """The rows of an npy file, read when they are needed; use it as a context manager.
+
+    Attributes:
+        shape: the shape of the array.
+        dtype: its type.
+    """
+
+    def __init__(self, path: Path, limit: int) -> None:
+        """Open the file and read its header.
+
+        Args:
+            path: the file.
+            limit: bytes of the largest file that is read.
+
+        Raises:
+            InputError: the file can't be read, is larger, is no npy file, holds Python objects, or has its numbers in
+                Fortran's order.
+        """
+        self._path = path
+        self._stream = open_bounded(path, limit)
+        try:
+            size = self._stream.seek(0, io.SEEK_END)
+            self._stream.seek(0)
+            self.shape, fortran, self.dtype = _read_header(self._stream, size)
+            if fortran and len(self.shape) > 1:
+                raise ValueError("its numbers are in Fortran's order")
+            if self.dtype.hasobject or not self.shape:
+                raise ValueError(f"it holds {self.dtype!s:.40} {list(self.shape)}")
+        except _DAMAGED as error:
+            self._stream.close()
+            raise self._unreadable(error) from error
+        self._offset = self._stream.tell()
+        self._row_bytes = math.prod(self.shape[1:]) * self.dtype.itemsize
+
+    def __enter__(self) -> Self:
+        """Return the open file."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Close the file."""
+        self._stream.close()
+
+    def read(self, start: int, stop: int) -> NDArray[Any]:
+        """Return the rows from ``start`` to before ``stop``.
+
+        Raises:
+            InputError: the file is shorter than its header claimed.
+        """
+        wanted = (stop - start) * self._row_bytes
+        try:
+            self._stream.seek(self._offset + start * self._row_bytes)
+            data = self._stream.read(wanted)
+        except OSError as error:
+            raise self._unreadable(error) from error
+        if len(data) != wanted:
+            raise self._unreadable(ValueError(f"it ends before row {stop}"))
+        return np.frombuffer(data, self.dtype).reshape(stop - start, *self.shape[1:])
+
+    def blocks(self, rows: int) -> Iterator[tuple[slice, NDArray[Any]]]:
+        """Yield at most ``rows`` rows at a time with their positions."""
+        for start in range(0, self.shape[0], rows):
+            stop = min(start + rows, self.shape[0])
+            yield slice(start, stop), self.read(start, stop)
+
+    def take(self, rows: Sequence[int]) -> NDArray[Any]:
+        """Return some rows, in the given order."""
+        found = [self.read(row, row + 1) for row in rows]
+        return np.concatenate(found) if found else np.empty((0, *self.shape[1:]), self.dtype)
+
+    def _unreadable(self, error: Exception) -> InputError:
+        return InputError(
+            f"{shown(self._path)} is not an npy array that can be read ({_first_line(error)}); write it with numpy.save"
+        )
+
+
+def _read_header(stream: BinaryIO, size: int) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Read the header of an npy file of ``size`` bytes: shape, whether it is in Fortran's order, and type.
+
+    Raises:
+        ValueError: the file holds fewer bytes than its header claims; others as numpy's reader.
+    """
+    version = np.lib.format.read_magic(stream)
+    if version not in _HEADERS:
+        raise ValueError(f"format version {version[0]}.{version[1]}")
+    shape, fortran, dtype = _HEADERS[version](stream)
+    claimed, found = math.prod(shape) * dtype.itemsize, size - stream.tell()
+    if (min(shape, default=0) < 0 or claimed > found) and not dtype.hasobject:
+        raise ValueError(f"its header claims {list(shape)!r:.60} values of type {dtype!s:.40}, it has {found:,} bytes")
+    return shape, fortran, dtype
+
+
 def _read_array(data: bytes) -> NDArray[Any]:
     """Return the array of an npy file's bytes; its header is checked before memory is reserved for what it claims.
 
     Raises:
-        ValueError: the file holds another number of bytes than its header claims; others as numpy's reader.
+        ValueError: as for :func:`_read_header`.
     """
     stream = io.BytesIO(data)
-    version = np.lib.format.read_magic(stream)
-    if version not in _HEADERS:
-        raise ValueError(f"format version {version[0]}.{version[1]}")
-    shape, _, dtype = _HEADERS[version](stream)
-    claimed, found = math.prod(shape) * dtype.itemsize, len(data) - stream.tell()
-    if (min(shape, default=0) < 0 or claimed > found) and not dtype.hasobject:
-        raise ValueError(f"its header claims {list(shape)!r:.60} values of type {dtype!s:.40}, it has {found:,} bytes")
+    _read_header(stream, len(data))
     stream.seek(0)
     return np.lib.format.read_array(stream, allow_pickle=False)
 

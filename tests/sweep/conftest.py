@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from few_faces import write_few_faces
 from safetensors.torch import save_file
 
 from nmebench import models
@@ -17,29 +18,13 @@ from nmebench.runs.run_store import Run
 from nmebench.sweep import execute
 from nmebench.sweep.configuration import validate
 
-FACES = 11
 FACES_300W = 5
 
 
 @pytest.fixture(scope="session")
 def few_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eleven faces in seven photographs, in WFLW's layout."""
-    root = tmp_path_factory.mktemp("few") / "WFLW"
-    listing = root / "WFLW_annotations/list_98pt_rect_attr_train_test/list_98pt_rect_attr_test.txt"
-    listing.parent.mkdir(parents=True)
-    (root / "WFLW_images").mkdir()
-    generator = np.random.default_rng(5)
-    lines = []
-    for face in range(FACES):
-        name = f"{(face * 5) % 7}.jpg"
-        pixels = generator.integers(0, 255, (150, 160, 3), np.uint8)
-        cv2.imwrite(str(root / "WFLW_images" / name), cv2.GaussianBlur(pixels, (9, 9), 0))
-        points = generator.uniform(30, 110, (98, 2))
-        attributes = [int((face + bit) % 3 == 0) for bit in range(6)]
-        tokens = [*(f"{v:.6f}" for v in points.ravel()), "28", "27", "115", "113", *map(str, attributes), name]
-        lines.append(" ".join(tokens))
-    listing.write_text("\n".join(lines) + "\n")
-    return root
+    return write_few_faces(tmp_path_factory.mktemp("few") / "WFLW")
 
 
 @pytest.fixture(scope="session")

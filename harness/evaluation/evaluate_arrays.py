@@ -18,7 +18,9 @@ from nmebench.evaluation.evaluation import Evaluation
 from nmebench.evaluation.landmark_input import as_landmarks, check_rows
 from nmebench.geometry import scheme as schemes
 from nmebench.geometry.scheme import Scheme
+from nmebench.metric_names import check_thresholds
 from nmebench.printable import shown
+from nmebench.protocol import THRESHOLD
 from nmebench.scoring.plausibility import suspect_note
 from nmebench.scoring.read_predictions import MAX_COORDINATE
 
@@ -34,6 +36,7 @@ def evaluate(
     box_side: ArrayLike | None = None,
     subsets: Mapping[str, ArrayLike] | None = None,
     images: Sequence[str] | None = None,
+    thresholds: float | Sequence[float] = THRESHOLD,
     name: str = "predictions",
 ) -> Evaluation:
     """Score predicted landmarks.
@@ -52,7 +55,12 @@ def evaluate(
         subsets: bool ``[N]`` by name: groups of faces that :meth:`Evaluation.subset` gives scores of.
         images: ``[N]`` file names, for messages and :attr:`Evaluation.frame`; by default the faces are numbered. Faces
             of one photograph are resampled together in :meth:`Evaluation.interval`.
+        thresholds: of FR and AUC in :attr:`Evaluation.scores`, percent; 10 for "NME above 0.10".
         name: name of the predictions in plots and tables.
+
+    Returns:
+        The scores: ``nme``, ``fr(8)``, ``auc(10)``, ``ced(...)``, ``frame`` (one row per face), ``scores`` (one row per
+        subset), ``plot_ced()``.
 
     Warns:
         UserWarning: the predictions are probably in another unit, order or layout; the text is also in
@@ -112,6 +120,7 @@ def evaluate(
         subsets={key: _mask(key, mask, len(truth)) for key, mask in groups.items()},
         numbered=images is None,
         notes=() if note is None else (note,),
+        thresholds=check_thresholds([thresholds] if isinstance(thresholds, int | float) else thresholds),
     )
 
 

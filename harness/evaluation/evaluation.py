@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
 from typing import TYPE_CHECKING
@@ -52,6 +52,8 @@ class Evaluation:
     """``[N]``: name of each face's image, or its number."""
     subsets: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict, repr=False)
     """bool ``[N]`` by name."""
+    thresholds: tuple[float, ...] = (THRESHOLD,)
+    """Thresholds of FR and AUC in :attr:`scores`, percent; the first is the default elsewhere."""
     numbered: bool = field(default=True, repr=False)
     """True if ``images`` are the numbers of the faces, which have a photograph each."""
     notes: tuple[str, ...] = field(default=(), repr=False)
@@ -66,24 +68,46 @@ class Evaluation:
         """Mean NME of the faces, percent."""
         return float(self.per_face.mean())
 
-    def fr(self, threshold: float = THRESHOLD) -> float:
-        """Failure rate: the share of faces with an NME above the threshold (percent), percent.
+    def fr(self, threshold: float | None = None) -> float:
+        """Failure rate: the share of faces with an NME above the threshold, percent.
+
+        Args:
+            threshold: percent; None for the first of :attr:`thresholds`.
+
+        Returns:
+            Percent.
 
         Raises:
             InputError: the threshold is not from 0.2 to 100 percent.
         """
-        return metrics.failure_rate(self.per_face, check_threshold(threshold))
+        return metrics.failure_rate(self.per_face, self._threshold(threshold))
 
-    def auc(self, threshold: float = THRESHOLD) -> float:
-        """Exact area under the CED up to the threshold (percent), a fraction of the largest possible area.
+    def auc(self, threshold: float | None = None) -> float:
+        """Exact area under the CED up to the threshold, a fraction of the largest possible area.
+
+        Args:
+            threshold: percent; None for the first of :attr:`thresholds`.
+
+        Returns:
+            A fraction.
 
         Raises:
             InputError: the threshold is not from 0.2 to 100 percent.
         """
-        return metrics.auc(self.per_face, check_threshold(threshold))
+        return metrics.auc(self.per_face, self._threshold(threshold))
+
+    def _threshold(self, threshold: float | None) -> float:
+        return self.thresholds[0] if threshold is None else check_threshold(threshold)
 
     def ced(self, thresholds: ArrayLike) -> NDArray[np.float64]:
-        """Share of faces with an NME of at most each threshold (percent): fractions, in the shape of ``thresholds``."""
+        """Cumulative error distribution: the share of faces with an NME of at most each threshold.
+
+        Args:
+            thresholds: percent, of any shape.
+
+        Returns:
+            Fractions, in the shape of ``thresholds``.
+        """
         return metrics.ced(self.per_face, thresholds)
 
     def interval(self, metric: str = "nme", *, level: float = 0.95, resamples: int = 2000, seed: int = 0) -> Interval:
@@ -95,6 +119,9 @@ class Evaluation:
             resamples: number of bootstrap samples.
             seed: seed of the resampling.
 
+        Returns:
+            The interval; its ``low`` and ``high`` are in the metric's unit.
+
         Raises:
             InputError: the metric is unknown.
             ValueError: a setting is out of range.
@@ -104,6 +131,12 @@ class Evaluation:
 
     def subset(self, name: str) -> Evaluation:
         """Return the scores of the faces of a subset.
+
+        Args:
+            name: one of :attr:`subsets`.
+
+        Returns:
+            The evaluation of these faces alone.
 
         Raises:
             InputError: the name is unknown, or the subset has no faces.
@@ -141,29 +174,29 @@ class Evaluation:
             {"landmark": points, "group": [group[int(point)] for point in points], "faces": counts, "nme": means}
         )
 
-    def scores(self, thresholds: Sequence[float] = (THRESHOLD,)) -> pd.DataFrame:
+    @property
+    def scores(self) -> pd.DataFrame:
         """One row for all faces and one per subset: ``subset``, ``faces``, ``nme``, ``frT`` and ``aucT``.
 
-        Raises:
-            InputError: a threshold is not from 0.2 to 100 percent.
+        T are the :attr:`thresholds`; NME and FR are percent, AUC is a fraction, as in :attr:`nmebench.Run.scores`.
         """
         named = {name: mask for name, mask in self.subsets.items() if name != "test" and mask.any()}
         groups = [("test", self), *((name, self.subset(name)) for name in named)]
         rows = []
         for name, part in groups:
             row: dict[str, object] = {"subset": name, "faces": len(part), "nme": part.nme}
-            for threshold in thresholds:
+            for threshold in self.thresholds:
                 text = threshold_text(threshold)
                 row |= {f"fr{text}": part.fr(threshold), f"auc{text}": part.auc(threshold)}
             rows.append(row)
         return pd.DataFrame(rows)
 
-    def plot_ced(self, ax: Axes | None = None, *, end: float = THRESHOLD, **line: object) -> Axes:
+    def plot_ced(self, ax: Axes | None = None, *, end: float | None = None, **line: object) -> Axes:
         """Draw the CED up to ``end`` percent NME.
 
         Args:
             ax: matplotlib axes to draw on, so that several predictions share a plot; None for a new figure.
-            end: right end of the curve, percent.
+            end: right end of the curve, percent; None for the first of :attr:`thresholds`.
             line: options of ``Axes.step``; ``label`` is the name and the AUC by default.
 
         Returns:
@@ -174,7 +207,7 @@ class Evaluation:
         """
         from matplotlib import pyplot
 
-        end = check_threshold(end)
+        end = self._threshold(end)
         if ax is None:
             _, ax = pyplot.subplots()
         inside = np.unique(self.per_face[self.per_face <= end])
@@ -186,7 +219,7 @@ class Evaluation:
 
     def __str__(self) -> str:
         """Return the headline scores in a line."""
-        text = threshold_text(THRESHOLD)
+        text = threshold_text(self.thresholds[0])
         return (
             f"{self.name}: NME {self.nme:.3f} %, FR@{text} {self.fr():.2f} %, AUC@{text} {self.auc():.4f} "
             f"({len(self)} faces, {self.scheme.name}, {self.normaliser})"
@@ -194,5 +227,5 @@ class Evaluation:
 
     def _repr_html_(self) -> str:
         """Return the scores as a table, for notebooks."""
-        table = self.scores().to_html(index=False, float_format=lambda value: f"{value:.4f}", escape=True, border=0)
+        table = self.scores.to_html(index=False, float_format=lambda value: f"{value:.4f}", escape=True, border=0)
         return f"<p>{escape(str(self))}</p>{table}"

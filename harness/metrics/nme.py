@@ -16,6 +16,11 @@ def _normalised(errors: ArrayLike, normaliser: ArrayLike) -> Array:
     """Errors ``[N, K]`` divided by the normaliser ``[N]``, in percent ``[N, K]``."""
     e = np.asarray(errors, np.float64)
     d = np.asarray(normaliser, np.float64)
+    if e.ndim == 3:
+        raise ValueError(
+            f"errors {e.shape} are landmarks, not errors [N, K]: call nme(point_errors(pred, gt), normaliser), or "
+            "nmebench.evaluate(pred, gt, scheme=...), which takes landmarks"
+        )
     if e.ndim != 2 or d.shape != e.shape[:1]:
         raise ValueError(f"errors {e.shape} must be [N, K] and normaliser {d.shape} must be [N]")
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -26,7 +31,8 @@ def _normalised(errors: ArrayLike, normaliser: ArrayLike) -> Array:
 def nme(errors: ArrayLike, normaliser: ArrayLike, mask: ArrayLike | None = None) -> Array:
     """NME of each face: the mean over its landmarks of error / normaliser, in percent.
 
-    The NME of a set is the mean over its faces, ``nme(...).mean()``.
+    The NME of a set is the mean over its faces, ``nme(...).mean()``. :func:`nmebench.evaluate` does every step from
+    landmarks to scores.
 
     Source: HRNet/HRNet-Facial-Landmark-Detection, ``lib/core/evaluation.py`` (``compute_nme``).
 

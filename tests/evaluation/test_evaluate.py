@@ -213,7 +213,9 @@ def test_unknown_and_empty_subsets() -> None:
         result.subset("poes")
     with pytest.raises(nb.InputError, match="has no faces"):
         result.subset("none")
-    assert result.scores([8, 7.5]).columns.tolist() == ["subset", "faces", "nme", "fr8", "auc8", "fr7.5", "auc7.5"]
-    assert result.scores()["subset"].tolist() == ["test", "pose"]
+    again = nb.evaluate(predictions(), TRUTH, scheme="wflw98", thresholds=[8, 7.5])
+    assert (again.fr(), again.auc()) == (result.fr(8), result.auc(8))
+    assert again.scores.columns.tolist() == ["subset", "faces", "nme", "fr8", "auc8", "fr7.5", "auc7.5"]
+    assert result.scores["subset"].tolist() == ["test", "pose"]
     with pytest.raises(nb.InputError, match=r"write 8 for 0\.08"):
         result.fr(0.08)

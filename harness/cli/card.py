@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nmebench.cli.console import console, table
+from nmebench.cli.json_output import Json, document, print_json
 from nmebench.cli.option_help import SCHEME
 from nmebench.errors import InputError
 
@@ -31,6 +34,7 @@ def new(
     network: Annotated[Path, typer.Argument(help="ONNX file.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Card to write (TOML); an existing file is not replaced.")],
     name: Annotated[str | None, typer.Option(help="Name of the network; by default from the file's name.")] = None,
+    as_json: Json = False,
 ) -> int:
     """Inspect an ONNX file and write a commented model card."""
     from nmebench.cards.new_card import new_card
@@ -42,10 +46,14 @@ def new(
     text, undecided = new_card(network, out, name)
     _refuse_existing(out)
     write_atomically(out, text)
-    typer.echo(f"card: {out}")
+    if as_json:
+        print_json(document("card new", card=out, undecided=list(undecided)))
+        return 0
+    lines = console()
+    lines.print(f"card: {out}")
     if undecided:
-        typer.echo(f"the file doesn't decide: {'; '.join(undecided)}")
-        typer.echo(f"try the choices: nmebench card probe {out} --data wflw:PATH")
+        lines.print(f"the file doesn't decide: {'; '.join(undecided)}")
+        lines.print(f"try the choices: nmebench card probe {out} --data wflw:PATH")
     return 0
 
 
@@ -63,6 +71,7 @@ def probe(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Write the best settings as a new card (a proposal).")
     ] = None,
+    as_json: Json = False,
 ) -> int:
     """Search colour order, range, box, crop and output settings of a card on some faces."""
     from nmebench import datasets, engines, models
@@ -79,13 +88,33 @@ def probe(
     dataset = datasets.load(data, format=data_format, limit=limit, scheme=scheme)
     built = models.build(given, weights=weights)
     found = search(built, dataset, engine=engine, progress=_show)
-    _print(found, dataset.spec)
-    typer.echo(GUESS)
+    if not as_json:
+        _print(found, dataset.spec)
+        console().print(GUESS)
     if out is not None:
         _refuse_existing(out)
         write_atomically(out, proposal(given, found, dataset.spec, out))
-        typer.echo(f"card: {out}")
+        if not as_json:
+            console().print(f"card: {out}")
+    if as_json:
+        print_json(_as_json(found, dataset.spec, out))
     return 0
+
+
+def _as_json(found: Probe, data: str, card: Path | None) -> dict[str, Any]:
+    """The settings that were tried: NME in percent, differences in percent points."""
+    tried = [
+        {
+            "setting": row.stage,
+            "value": row.value,
+            "nme": row.nme,
+            "chosen": row.chosen,
+            "difference": None if row.difference is None else asdict(row.difference),
+        }
+        for row in found.tried
+    ]
+    numbers = {"nme_before": found.before, "nme_after": found.after, "passes": found.passes, "rounds": found.rounds}
+    return document("card probe", data=data, faces=found.faces, tried=tried, **numbers, card=card, note=GUESS)
 
 
 def _show(stage: str) -> None:
@@ -93,8 +122,6 @@ def _show(stage: str) -> None:
 
 
 def _print(found: Probe, data: str) -> None:
-    from nmebench.cli.console import console, table
-
     body = table(f"{found.faces} faces of {data}, NME in percent", "setting", "value", "NME", "difference")
     for row in found.tried:
         if row.chosen:
@@ -106,9 +133,10 @@ def _print(found: Probe, data: str) -> None:
             same = "" if one.low > 0 or one.high < 0 else " (no significant difference)"
             note = f"{one.difference:+.3f} [{one.low:+.3f}, {one.high:+.3f}]{same}"
         body.add_row(row.stage, row.value, f"{row.nme:.3f}", note)
-    console().print(body)
+    out = console()
+    out.print(body)
     given = "can't be read" if found.before != found.before else f"{found.before:.3f}"
-    typer.echo(
+    out.print(
         f"NME with the card as given: {given}; with the chosen settings: {found.after:.3f}; "
         f"{found.passes} forward passes of one face, {found.rounds} rounds"
     )

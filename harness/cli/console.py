@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from time import monotonic
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -34,6 +35,15 @@ class Output:
         lines = item.lines(self._width) if isinstance(item, ResultTable) else wrapped(shown(item), self._width)
         for line in lines:
             typer.echo(line)
+
+    def fits(self, text: str) -> bool:
+        """Return True if no line of a text is wider than the output."""
+        return self._width is None or all(cell_len(line) <= self._width for line in text.splitlines())
+
+    def print_all(self, lines: Iterable[str]) -> None:
+        """Print lines."""
+        for line in lines:
+            self.print(line)
 
 
 def console() -> Output:

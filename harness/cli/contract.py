@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from nmebench.cli.json_output import Json, document, print_json
 from nmebench.cli.option_help import SCHEME
 
 __all__ = ["command"]
@@ -29,7 +30,7 @@ def command(
     ] = None,
     data: Annotated[str, typer.Option(help="With box: the dataset whose boxes are computed.")] = "synthface",
     scheme: Annotated[str | None, typer.Option(help=f"With dataset and box: {SCHEME}")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: Json = False,
 ) -> int:
     """Test a decoder, dataset, box rule or landmark scheme against its requirements. Exit code 1 when one fails."""
     from nmebench.errors import InputError
@@ -65,15 +66,15 @@ def _results(kind: str, spec: str, data: str, scheme: str | None) -> Sequence[An
 
 def _print(spec: str, results: Sequence[Any], as_json: bool) -> int:
     from nmebench.cli.console import console, table
-    from nmebench.cli.json_output import print_json
 
     body = table(f"contract of {spec}", "requirement", "result", "detail")
     for result in results:
         body.add_row(result.check, result.outcome, result.detail)
     failed = sum(result.outcome == "failed" for result in results)
     if as_json:
-        print_json({"contract": spec, "requirements": body.records(), "failed": failed})
+        print_json(document("contract", contract=spec, requirements=body.records(), failed=failed))
         return 1 if failed else 0
-    console().print(body)
-    typer.echo(f"{len(results) - failed} of {len(results)} requirements passed")
+    out = console()
+    out.print(body)
+    out.print(f"{len(results) - failed} of {len(results)} requirements passed")
     return 1 if failed else 0

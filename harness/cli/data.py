@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from nmebench.cli.console import console, progress, table
+from nmebench.cli.json_output import Json, document, print_json
 from nmebench.cli.option_help import SCHEME
 
 __all__ = ["app"]
@@ -25,10 +27,10 @@ def make(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Number of processes; by default one per physical core.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Draw a synthetic dataset with exactly known landmarks."""
     from nmebench import synthface
-    from nmebench.cli.console import progress
     from nmebench.errors import InputError
 
     if name != "synthface":
@@ -40,7 +42,11 @@ def make(
             out, faces=faces, seed=seed, split=split, workers=workers,
             progress=lambda done, total: advance("drawing synthface", done, total),
         )  # fmt: skip
-    typer.echo(f"synthface: {faces} faces in {folder}; run them with --data synthface:{folder}")
+    if as_json:
+        print_json(document("data make", name=name, folder=folder, faces=faces, seed=seed, split=split))
+        return
+    drawn = "1 face" if faces == 1 else f"{faces} faces"
+    console().print(f"synthface: {drawn} in {folder}; run them with --data synthface:{folder}")
 
 
 _ACCEPT = typer.Option("--accept-licence", help="Confirm that you have read and accept the licence notice.")
@@ -57,10 +63,10 @@ def fetch(
     ],
     accept_licence: Annotated[bool, _ACCEPT] = False,
     cache: Annotated[Path | None, _CACHE] = None,
+    as_json: Json = False,
 ) -> None:
     """Download a data set or published weights. Only this command and `reproduce --wflw` open a network connection."""
     from nmebench import fetch as fetching
-    from nmebench.cli.console import progress
 
     with progress() as advance:
         path = fetching.fetch(
@@ -70,9 +76,13 @@ def fetch(
             progress=download_progress(advance),
             note=print_retry,
         )
-    typer.echo(f"{name}: {path}")
-    for line in fetching.manual_downloads(name):
-        typer.echo(f"by hand: {line}")
+    by_hand = fetching.manual_downloads(name)
+    if as_json:
+        print_json(document("data fetch", name=name, path=path, by_hand=list(by_hand)))
+        return
+    out = console()
+    out.print(f"{name}: {path}")
+    out.print_all(f"by hand: {line}" for line in by_hand)
 
 
 @app.command()
@@ -80,11 +90,16 @@ def add(
     path: Annotated[Path, typer.Argument(help="File that you downloaded by hand.")],
     name: Annotated[str | None, typer.Option(help="Name of its source, needed when the file isn't recognised.")] = None,
     cache: Annotated[Path | None, _CACHE] = None,
+    as_json: Json = False,
 ) -> None:
     """Check a file that you downloaded by hand and copy it to the cache folder."""
     from nmebench import fetch as fetching
 
-    typer.echo(f"added: {fetching.add(path, name=name, cache=cache)}")
+    added = fetching.add(path, name=name, cache=cache)
+    if as_json:
+        print_json(document("data add", file=path, added=str(added)))
+    else:
+        console().print(f"added: {added}")
 
 
 def download_progress(advance: Callable[[str, int, int], None]) -> Callable[[str, int, int], None]:
@@ -111,15 +126,14 @@ def verify(
     ] = None,
     images: Annotated[bool, typer.Option("--images/--no-images", help="Also open every photograph.")] = True,
     scheme: Annotated[str | None, typer.Option(help=SCHEME)] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    as_json: Json = False,
 ) -> int:
     """Check a dataset for errors in annotations and photographs. Exit code 1 when it has any."""
-    from nmebench.cli.console import console, table
     from nmebench.datasets.verify import verify as verify_dataset
 
     report = verify_dataset(data, format=data_format, images=images, scheme=scheme)
     if as_json:
-        typer.echo(report.to_json())
+        print_json(document("data verify", **report.as_dict()))
         return report.exit_code
     out = console()
     body = table(data, "severity", "finding", "where", "detail")
@@ -143,6 +157,7 @@ def convert(
     split: Annotated[str, typer.Option(help="Split: test or train.")] = "test",
     scheme: Annotated[str | None, typer.Option(help=SCHEME)] = None,
     arrays: Annotated[bool, typer.Option("--npz", help="Also write NAME.npz with the same faces as arrays.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Write a dataset in nmebench's own format: NAME.json with the faces, NAME.toml with their definition."""
     from nmebench import datasets
@@ -150,6 +165,11 @@ def convert(
 
     dataset = datasets.load(data, format=data_format, split=split, scheme=scheme)
     definition = write(dataset, out, name, arrays=arrays)
-    typer.echo(f"{len(dataset)} faces: {definition}; run them with --data benchmark:{definition}")
+    if as_json:
+        places = {"photographs": dataset.image_root, "expected_at": out / "images"}
+        print_json(document("data convert", faces=len(dataset), definition=definition, **places))
+        return
+    lines = console()
+    lines.print(f"{len(dataset)} faces: {definition}; run them with --data benchmark:{definition}")
     if dataset.image_root is not None:
-        typer.echo(f"photographs: link or copy {dataset.image_root} to {out / 'images'}")
+        lines.print(f"photographs: link or copy {dataset.image_root} to {out / 'images'}")

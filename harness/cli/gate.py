@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nmebench.cli.json_output import Json, document, print_json
 from nmebench.cli.option_help import ENGINE
 
 if TYPE_CHECKING:
@@ -51,14 +52,14 @@ def command(
     ] = None,
     out: Annotated[Path, typer.Option("-o", "--out", help="With --embedded: folder of the run.")] = Path("out/gate"),
     engine: Annotated[str, typer.Option(help=f"With --embedded: the engine; {ENGINE}.")] = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: Json = False,
 ) -> int:
     """Compare a run with a baseline. Exit code: 0 passed, 1 failed, 3 nothing was comparable.
 
     A sweep over several data sets has the exit code of its worst run: 1, then 3, then 0.
     """
     from nmebench import gates, reports
-    from nmebench.cli.json_output import print_json
+    from nmebench.cli.console import console
     from nmebench.cli.outputs import check_output
     from nmebench.errors import InputError
     from nmebench.files import write_atomically
@@ -94,7 +95,10 @@ def command(
     opened = Run.open(run) if run is not None else _run_embedded(out, engine)
     if update and file is not None:
         gates.make_baseline(opened, limits=wanted).write(file)
-        typer.echo(f"baseline: {file}, {len(opened.record.cells)} cells of {opened.record.dataset.describe()}")
+        if as_json:
+            print_json(document("gate --update", baselines={str(opened.path): str(file)}))
+            return 0
+        console().print(f"baseline: {file}, {len(opened.record.cells)} cells of {opened.record.dataset.describe()}")
         return 0
     result = gates.gate(opened, reference, margin=allowed, limits=wanted)
     if junit is not None:
@@ -106,22 +110,20 @@ def command(
     if as_json:
         print_json(_as_json(result))
         return result.exit_code
-    for line in gates.lines(result):
-        typer.echo(line)
+    console().print_all(gates.lines(result))
     return result.exit_code
 
 
 def _as_json(result: GateResult) -> dict[str, Any]:
     """The result as plain data for JSON."""
-    return {
-        "schema_version": 1,
-        "kind": "nmebench gate",
+    fields = {
         **asdict(result),
         "margin": str(result.margin),
         "commits": result.commits,
         "summary": result.summary,
         "exit_code": result.exit_code,
     }
+    return document("gate", **fields)
 
 
 def _run_embedded(out: Path, engine: str) -> Run:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
-from nmebench.cli.worst_run import line, worst
+from nmebench.cli.console import console
+from nmebench.cli.json_output import document, print_json
 from nmebench.errors import InputError
 from nmebench.printable import shown
+from nmebench.runs.worst_run import line, worst
 
 if TYPE_CHECKING:
-    from nmebench.gates import Baseline, GateResult
+    from nmebench.gates import GateResult
     from nmebench.runs.sweep_folder import SweepFolder
 
-__all__ = ["Outputs", "command", "read_baselines"]
+__all__ = ["Outputs", "command"]
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,14 @@ def command(
         InputError: a baseline or run is missing or damaged, or a baseline has no run.
     """
     from nmebench import gates, reports
-    from nmebench.cli.json_output import print_json
     from nmebench.files import write_atomically
+    from nmebench.gates.sweep_baselines import read_baselines
     from nmebench.runs.sweep_folder import SweepFolder
 
     sweep = SweepFolder.open(path)
     wanted = tuple(gates.Limit.parse(text) for text in limits)
     if update and baselines is not None:
-        return _update(sweep, baselines, wanted)
+        return _update(sweep, baselines, wanted, as_json=outputs.as_json)
     references = {} if baselines is None else read_baselines(sweep, baselines)
     allowed = gates.Margin() if margin is None else gates.Margin.parse(margin)
     results = {
@@ -81,56 +81,16 @@ def command(
         reports.write_several(sweep.runs, outputs.report, title=sweep.record.title, baselines=references)
     if outputs.as_json:
         runs = {folder: to_json(result) for folder, result in results.items()}
-        print_json({"schema_version": 1, "kind": "nmebench gate of a sweep", "exit_code": worst(codes), "runs": runs})
+        print_json(document("gate of a sweep", exit_code=worst(codes), runs=runs))
         return worst(codes)
+    out = console()
     for folder, result in results.items():
-        for text in gates.lines(result):
-            typer.echo(f"{folder}: {text}")
-    typer.echo(line("gate", codes))
+        out.print_all(f"{folder}: {text}" for text in gates.lines(result))
+    out.print(line("gate", codes))
     return worst(codes)
 
 
-def read_baselines(sweep: SweepFolder, folder: Path) -> Mapping[str, Baseline]:
-    """Read the baseline of each run of a sweep: ``NAME.json`` in a folder, or the run ``NAME`` of an earlier sweep.
-
-    Raises:
-        InputError: ``folder`` is no folder, a baseline is missing or damaged, or it has a baseline of a run that the
-            sweep doesn't have.
-    """
-    from nmebench import gates
-    from nmebench.runs import run_files
-    from nmebench.runs.sweep_folder import SweepFolder, is_sweep
-
-    if folder.exists() and not folder.is_dir():
-        raise InputError(
-            f"--baseline {shown(folder)}: is a file; a sweep over several data sets needs a folder with a file per run"
-        )
-    if run_files.exists(folder / "run.json"):
-        raise InputError(
-            f"--baseline {shown(folder)}: is a run of one data set; a sweep over several data sets needs a folder with "
-            "a file per run, or an earlier sweep"
-        )
-    if is_sweep(folder):
-        earlier = SweepFolder.open(folder).runs
-        found = {name: gates.make_baseline(run) for name, run in earlier.items()}
-    else:
-        files = sorted(folder.glob("*.json")) if folder.is_dir() else []
-        found = {file.stem: gates.Baseline.read(file) for file in files}
-    for name in sweep.runs:
-        if name not in found:
-            raise InputError(
-                f"--baseline {shown(folder)}: has no baseline of the run {name}; write all of them with --update"
-            )
-    left = sorted(set(found) - set(sweep.runs))
-    if left:
-        raise InputError(
-            f"--baseline {shown(folder)}: has a baseline of {left[0]}, which the sweep {shown(sweep.path)} did not "
-            "measure; give the missing --data, or remove the baseline"
-        )
-    return found
-
-
-def _update(sweep: SweepFolder, folder: Path, limits: Sequence[Any]) -> int:
+def _update(sweep: SweepFolder, folder: Path, limits: Sequence[Any], *, as_json: bool) -> int:
     """Write the baseline of each run."""
     from nmebench import gates
 
@@ -141,6 +101,10 @@ def _update(sweep: SweepFolder, folder: Path, limits: Sequence[Any]) -> int:
         raise InputError(f"--baseline {shown(folder)}: can't be made ({error.strerror}); give another") from error
     for name, baseline in made.items():
         baseline.write(folder / f"{name}.json")
-        cells = f"{len(baseline.cells)} cells of {sweep.runs[name].record.dataset.describe()}"
-        typer.echo(f"baseline: {folder / name}.json, {cells}")
+        if not as_json:
+            cells = f"{len(baseline.cells)} cells of {sweep.runs[name].record.dataset.describe()}"
+            console().print(f"baseline: {folder / name}.json, {cells}")
+    if as_json:
+        written = {str(sweep.runs[name].path): f"{folder / name}.json" for name in made}
+        print_json(document("gate --update", baselines=written))
     return 0

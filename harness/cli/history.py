@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nmebench.cli.console import console
+from nmebench.cli.json_output import Json, document, print_json
+
 if TYPE_CHECKING:
     from nmebench.history import Trend
+    from nmebench.history.trend import Series, SeriesStep
 
 __all__ = ["app"]
 
@@ -38,6 +43,7 @@ def add(
         bool, typer.Option("--allow-dirty", help="Accept a run that was measured with uncommitted changes.")
     ] = False,
     repository: Repository = Path(),
+    as_json: Json = False,
 ) -> int:
     """Add the scores of a run to the history: one file per commit and machine, which git merges."""
     from nmebench import history
@@ -61,7 +67,10 @@ def add(
         merged = history.merged(to, entry)
         path = history.write_entry(to, merged)
     cells = sum(len(r.cells) for r in merged.runs)
-    typer.echo(f"history: {path}, {cells} cells of commit {merged.commit[:12]}")
+    if as_json:
+        print_json(document("history add", file=path, commit=merged.commit, machine=merged.machine, cells=cells))
+    else:
+        console().print(f"history: {path}, {cells} cells of commit {merged.commit[:12]}")
     return 0
 
 
@@ -97,6 +106,7 @@ def report(
         str | None, typer.Option(help="Address of a commit, with {commit}: https://HOST/OWNER/NAME/commit/{commit}.")
     ] = None,
     repository: Repository = Path(),
+    as_json: Json = False,
 ) -> int:
     """Write the trend page: NME per cell and subset over commits, and the steps."""
     from nmebench.cli.outputs import check_output
@@ -112,11 +122,19 @@ def report(
     page = write_history(found, out, folder=folder, commit_url=commit_url)
     steps = found.steps
     moved = len({step.after.commit for _, step in steps})
-    typer.echo(
+    if as_json:
+        print_json(
+            document(
+                "history report", page=page, commits=list(found.commits), series=len(found.series), **_steps(steps)
+            )
+        )
+        return 0
+    out_lines = console()
+    out_lines.print(
         f"history: {count(len(found.commits), 'commit')}, {len(found.series)} series, {count(len(steps), 'step')} at "
         f"{count(moved, 'commit')}"
     )
-    typer.echo(f"page: {page}")
+    out_lines.print(f"page: {page}")
     return 0
 
 
@@ -127,14 +145,45 @@ def bisect(
     subset: Annotated[str | None, typer.Option(help="One subset; all by default.")] = None,
     machine: Machine = None,
     repository: Repository = Path(),
+    as_json: Json = False,
 ) -> int:
     """Name the commits between which a cell moved."""
     from nmebench import history
+    from nmebench.history.bisect import matching_series
 
     found = _trend(folder, repository, machine)
-    for line in history.bisect(found, history.Repository(repository), cell, subset):
-        typer.echo(line)
+    place = history.Repository(repository)
+    lines = history.bisect(found, place, cell, subset)
+    if not as_json:
+        console().print_all(lines)
+        return 0
+    mine = matching_series(found, cell, subset)
+    steps = [(series, step) for series in mine for step in series.steps]
+    print_json(document("history bisect", cell=cell, subset=subset, **_steps(steps, place)))
     return 0
+
+
+def _steps(steps: Sequence[tuple[Series, SeriesStep]], place: Any = None) -> dict[str, Any]:
+    """The steps as plain data: NME in percent; ``suspects`` are the commits in between, where a repository is given."""
+    rows = []
+    for series, step in steps:
+        row: dict[str, Any] = {
+            "dataset": series.dataset,
+            "cell": series.cell,
+            "subset": series.subset,
+            "before": step.before.commit,
+            "after": step.after.commit,
+            "nme_before": step.step.before,
+            "nme_after": step.step.after,
+            "difference": step.step.size,
+            "p": step.step.p,
+            "also_changed": list(step.causes),
+        }
+        if place is not None:
+            between = place.between(step.before.commit, step.after.commit)
+            row["suspects"] = [{"commit": commit, "subject": subject} for commit, subject in between]
+        rows.append(row)
+    return {"steps": rows}
 
 
 def _trend(folder: Path, repository: Path, machine: str | None) -> Trend:

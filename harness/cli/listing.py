@@ -9,7 +9,7 @@ import typer
 
 from nmebench.cli import verbosity
 from nmebench.cli.console import console, table
-from nmebench.cli.json_output import print_json
+from nmebench.cli.json_output import Json, document, key, print_json
 from nmebench.cli.result_table import ResultTable
 
 if TYPE_CHECKING:
@@ -18,12 +18,11 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="List models, decoders, box rules, datasets, schemes, point mappings, normalisers, engines, recipes or "
-    "published results. The sources are shown with --verbose.",
+    help="List models, decoders, box rules, datasets, benchmarks, annotation formats, schemes, point mappings, "
+    "normalisers, engines, recipes or published results. The sources are shown with --verbose.",
 )
 
 Own = Annotated[str | None, typer.Option("--scheme", help="Only this scheme, by name or as a TOML file of your own.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 #: Columns of long references, which are shown with ``--verbose``.
 _SOURCES = ("source",)
@@ -37,10 +36,21 @@ def _schemes(scheme: str | None) -> list[Scheme]:
     return [known.load(name) for name in known.names()] if scheme is None else [own_scheme.find(scheme)]
 
 
-def _print(*bodies: ResultTable, as_json: bool, notes: Sequence[str] = ()) -> None:
-    """Print tables with their sources left out, or everything as JSON."""
+def _print(kind: str, *bodies: ResultTable, as_json: bool, notes: Sequence[str] = ()) -> None:
+    """Print tables with their sources left out, or everything as JSON: a list of records by the title of each table.
+
+    Args:
+        kind: the name of the command.
+        bodies: the tables.
+        as_json: print JSON.
+        notes: lines below the tables.
+    """
     if as_json:
-        print_json({body.title: body.records() for body in bodies})
+        tables = {
+            key(body.title): [{key(column): text for column, text in row.items()} for row in body.records()]
+            for body in bodies
+        }
+        print_json(document(f"list {kind}", **tables))
         return
     out = console()
     for body in bodies:
@@ -65,7 +75,7 @@ def models(as_json: Json = False) -> None:
         weights = "none" if card.weights is None else "shipped" if isinstance(card.weights, str) else "to download"
         tables = ", ".join(f"{dataset} ({title})" for dataset, rows in card.reported.items() for title in rows)
         shipped.add_row(name, card.architecture, weights, tables or "-")
-    _print(body, shipped, as_json=as_json)
+    _print("models", body, shipped, as_json=as_json)
 
 
 @app.command()
@@ -79,7 +89,7 @@ def decoders(as_json: Json = False) -> None:
         options = ", ".join(f"{key}={option.default}" for key, option in info.options.items())
         landmark_map = info.chain.map if info.chain else "grid of the card"
         body.add_row(name, options or "-", ", ".join(info.needs), landmark_map, info.summary, info.source)
-    _print(body, as_json=as_json)
+    _print("decoders", body, as_json=as_json)
 
 
 @app.command()
@@ -91,7 +101,7 @@ def boxes(as_json: Json = False) -> None:
     for name in rules.names():
         summary, source = rules.describe(name)
         body.add_row(name, summary, source)
-    _print(body, as_json=as_json)
+    _print("boxes", body, as_json=as_json)
 
 
 @app.command()
@@ -102,7 +112,7 @@ def datasets(as_json: Json = False) -> None:
     body = table("datasets", "name", "summary")
     for name in readers.names():
         body.add_row(name, readers.describe(name))
-    _print(body, as_json=as_json)
+    _print("datasets", body, as_json=as_json)
 
 
 @app.command()
@@ -111,7 +121,40 @@ def schemes(scheme: Own = None, as_json: Json = False) -> None:
     body = table("landmark schemes", "name", "points", "default normaliser")
     for found in _schemes(scheme):
         body.add_row(found.name, str(found.points), found.default_normaliser)
-    _print(body, as_json=as_json)
+    _print("schemes", body, as_json=as_json)
+
+
+@app.command()
+def benchmarks(as_json: Json = False) -> None:
+    """List the benchmarks: their landmark scheme, the normaliser and thresholds that papers use, their test faces."""
+    from nmebench.datasets import benchmark
+    from nmebench.geometry import scheme as known
+
+    body = table("benchmarks", "name", "title", "scheme", "normaliser", "thresholds", "test faces")
+    for name in benchmark.names():
+        found = benchmark.load(name)
+        normaliser = found.normaliser or known.load(str(found.scheme)).default_normaliser
+        thresholds = ", ".join(f"{threshold:g}" for threshold in found.thresholds)
+        faces = found.counts.get("test", {}).get("test")
+        body.add_row(name, found.title, str(found.scheme), normaliser, thresholds, "-" if faces is None else str(faces))
+    _print("benchmarks", body, as_json=as_json)
+
+
+@app.command()
+def formats(as_json: Json = False) -> None:
+    """List the annotation formats, for --format, and the benchmarks that come in each."""
+    from nmebench.datasets import benchmark
+    from nmebench.datasets.face_file_formats import FACE_FILES
+    from nmebench.datasets.formats import COFW_MAT, FORMATS
+
+    body = table("annotation formats", "name", "benchmarks")
+    loaded = [benchmark.load(name) for name in benchmark.names()]
+    for form in (*FORMATS, COFW_MAT, *FACE_FILES):
+        users = [
+            one.name for one in loaded if form in one.files["test"] or (one.points_files and one.points_format == form)
+        ]
+        body.add_row(form, ", ".join(users) or "data sets of your own")
+    _print("formats", body, as_json=as_json)
 
 
 @app.command()
@@ -123,7 +166,7 @@ def mappings(as_json: Json = False) -> None:
     for name in point_mapping.names():
         found = point_mapping.load(name)
         body.add_row(found.origin.name, found.target.name, found.source)
-    _print(body, as_json=as_json)
+    _print("mappings", body, as_json=as_json)
 
 
 @app.command()
@@ -134,7 +177,7 @@ def normalisers(scheme: Own = None, as_json: Json = False) -> None:
         for normaliser in found.normalisers:
             default = "yes" if normaliser == found.default_normaliser else ""
             body.add_row(found.name, normaliser, default, found.normalisers[normaliser].length)
-    _print(body, as_json=as_json)
+    _print("normalisers", body, as_json=as_json)
 
 
 @app.command()
@@ -146,7 +189,7 @@ def engines(as_json: Json = False) -> None:
     body.add_row("auto", "yes")
     for name, usable in runtimes.available().items():
         body.add_row(name, "yes" if usable else "no")
-    _print(body, as_json=as_json)
+    _print("engines", body, as_json=as_json)
 
 
 @app.command()
@@ -158,7 +201,7 @@ def recipes(as_json: Json = False) -> None:
     for name in recipe.shipped():
         found = recipe.load(name)
         body.add_row(name, found.model, f"{found.train.faces} faces of {found.train.source}", found.note or "-")
-    _print(body, as_json=as_json)
+    _print("recipes", body, as_json=as_json)
 
 
 @app.command()
@@ -179,4 +222,8 @@ def published(
     from nmebench.cli.published_table import notes, published_table
 
     found = rows.select(dataset=dataset, method=method, kind=kind, subset=subset, metric=metric)
-    _print(published_table(dataset, found), as_json=as_json, notes=notes(dataset, found))
+    if as_json:
+        fields = [row.model_dump(mode="json") for row in found]
+        print_json(document("list published", dataset=dataset, rows=fields, notes=notes(dataset, found)))
+        return
+    _print("published", published_table(dataset, found), as_json=False, notes=notes(dataset, found))

@@ -59,9 +59,8 @@ def notes(dataset: str, rows: Sequence[PublishedRow]) -> list[str]:
     """Return the lines below the table: contradictory numbers, tables that disagree, other data sets."""
     from nmebench.published import load
     from nmebench.published.disagreements import disagreements
-    from nmebench.published.rows import FOLDER
 
-    lines = [f"(!): the source has a known error, described in {FOLDER / f'{dataset}.toml'}"]
+    lines = [f"(!): the source has a known error: `nmebench list published --dataset {dataset} --json` describes it"]
     lines += [f"contradiction in {row.method}: {key}: {why}" for row in rows for key, why in row.suspect.items()]
     lines += [f"tables of the same weights disagree: {found}" for found in disagreements(rows)]
     others = sorted({row.dataset for row in load()} - {dataset})

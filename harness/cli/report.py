@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nmebench.cli.console import console
+from nmebench.cli.json_output import Json, document, print_json
 from nmebench.errors import InputError
 from nmebench.printable import shown
 
@@ -41,6 +43,7 @@ def command(
             "sweep: an earlier sweep, or a folder with a baseline file per run."
         ),
     ] = None,
+    as_json: Json = False,
 ) -> int:
     """Write the report of a run, or of several, as one self-contained HTML page.
 
@@ -56,7 +59,7 @@ def command(
 
     check_output(out, "--out")
     if len(runs) > 1 or is_sweep(runs[0]):
-        return _several(runs, out, pictures=pictures, timings=timings, baseline=baseline)
+        return _several(runs, out, pictures=pictures, timings=timings, baseline=baseline, as_json=as_json)
     page = reports.write(
         Run.open(runs[0]),
         out or runs[0] / "report.html",
@@ -65,14 +68,30 @@ def command(
         baseline=None if baseline is None else read_baseline(baseline),
         baseline_name="" if baseline is None else baseline.resolve().name,
     )
-    typer.echo(f"report: {page}")
+    return _print(page, [runs[0]], as_json=as_json)
+
+
+def _print(page: Path, runs: Sequence[Path], *, as_json: bool) -> int:
+    """Print the path of a page."""
+    if as_json:
+        print_json(document("report", page=page, runs=list(runs)))
+    else:
+        console().print(f"report: {page}")
     return 0
 
 
-def _several(folders: Sequence[Path], out: Path | None, *, pictures: bool, timings: bool, baseline: Path | None) -> int:
+def _several(
+    folders: Sequence[Path],
+    out: Path | None,
+    *,
+    pictures: bool,
+    timings: bool,
+    baseline: Path | None,
+    as_json: bool,
+) -> int:
     """Write one page of several runs, or of a sweep over several data sets."""
     from nmebench import reports
-    from nmebench.cli.gate_sweep import read_baselines
+    from nmebench.gates.sweep_baselines import read_baselines
     from nmebench.runs.run_store import Run
     from nmebench.runs.sweep_folder import SweepFolder, folder_names, is_sweep
 
@@ -102,8 +121,7 @@ def _several(folders: Sequence[Path], out: Path | None, *, pictures: bool, timin
         baselines=None if baseline is None or sweep is None else read_baselines(sweep, baseline),
         baseline_name="" if baseline is None else baseline.resolve().name,
     )
-    typer.echo(f"report: {page}")
-    return 0
+    return _print(page, [run.path for run in runs.values()], as_json=as_json)
 
 
 def read_baseline(path: Path) -> Baseline:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nmebench.cli.console import console
+from nmebench.cli.json_output import Json, document, print_json
 from nmebench.cli.option_help import ENGINE
 
 if TYPE_CHECKING:
@@ -26,6 +29,24 @@ _WFLW_HELP = (
 )
 
 Advance = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class _Result:
+    """A sweep's run with its verdict and its page."""
+
+    heading: str
+    run: Run
+    verdict: Verdict
+    page: Path
+
+    @property
+    def scores(self) -> Path:
+        return self.run.path / "scores.csv"
+
+    def as_json(self) -> dict[str, Any]:
+        verdict = self.verdict.model_dump(mode="json")
+        return {"run": self.run.path, "scores": self.scores, "report": self.page, "verdict": verdict}
 
 
 def command(
@@ -48,6 +69,7 @@ def command(
     pictures: Annotated[
         bool, typer.Option("--pictures/--no-pictures", help="Store thumbnails for the reports.")
     ] = True,
+    as_json: Json = False,
 ) -> int:
     """Sweep, check and report the embedded benchmark, and the published WFLW tables where WFLW is available.
 
@@ -57,20 +79,37 @@ def command(
     from nmebench.errors import InputError
 
     root = wflw_root or (Path(os.environ["NMEBENCH_WFLW"]) if os.environ.get("NMEBENCH_WFLW") else None)
-    codes: list[int] = []
+    results: list[_Result] = []
+    notes: list[str] = []
     with progress() as advance:
         if wflw and root is None:
             root = _fetch_wflw(model, accept_licence, advance)
         if root is not None and not root.is_dir():
             raise InputError(f"{root}: no such folder; give the folder that holds WFLW_annotations and WFLW_images")
         if embedded:
-            codes += _reproduce_embedded(out, engine, pictures, advance, without_wflw=root is None)
+            for result in _reproduce_embedded(out, engine, pictures, advance, without_wflw=root is None):
+                results.append(result)
+                if not as_json:
+                    _print(result)
+            if root is None:
+                notes.append(_WFLW_HELP)
         if root is not None:
-            codes.append(_reproduce_wflw(root, out / "wflw", model, engine, pictures, advance))
-    if not codes:
+            result, missing = _reproduce_wflw(root, out / "wflw", model, engine, pictures, advance)
+            results.append(result)
+            notes += missing
+            if not as_json:
+                _print(result)
+    if not results:
         raise InputError("nothing to run: --no-embedded without WFLW; add --wflw or --wflw-root FOLDER")
+    codes = [result.verdict.exit_code for result in results]
     code = 1 if 1 in codes else 0 if 0 in codes else 3
-    typer.echo({0: "reproduced", 1: "NOT reproduced: something deviates", 3: "nothing was comparable"}[code])
+    if as_json:
+        sweeps = [result.as_json() for result in results]
+        print_json(document("reproduce", exit_code=code, sweeps=sweeps, not_run=notes))
+        return code
+    lines = console()
+    lines.print_all(f"not run: {note}" for note in notes)
+    lines.print({0: "reproduced", 1: "NOT reproduced: something deviates", 3: "nothing was comparable"}[code])
     return code
 
 
@@ -94,8 +133,8 @@ def _sweep(configuration: SweepConfiguration, out: Path, advance: Advance, not_r
 
 def _reproduce_embedded(
     out: Path, engine: str, pictures: bool, advance: Advance, *, without_wflw: bool
-) -> Iterator[int]:
-    """Run the embedded sweeps and yield the exit code of each."""
+) -> Iterator[_Result]:
+    """Run the embedded sweeps and yield the result of each."""
     from nmebench import checks, reproduction, synthface
 
     folder = synthface.cached(progress=lambda done, total: advance("drawing synthface", done, total))
@@ -107,18 +146,13 @@ def _reproduce_embedded(
         run = _sweep(configuration, out / name, advance, not_run=(_WFLW_HELP,) if without_wflw else ())
         expected = reproduction.read_expected([request.card for request in configuration.models])
         verdict = checks.Verdict(rows=(*checks.check(run).rows, *reproduction.check_expected(run, expected)))
-        typer.echo(
-            f"{configuration.title}: {run.record.dataset.describe()} of synthface ({folder.name}), "
-            f"{len(run.record.cells)} cells"
-        )
-        yield _write_results(run, verdict)
-    if without_wflw:
-        typer.echo(f"not run: {_WFLW_HELP}")
+        yield _write_results(f"{configuration.title}: ", f"synthface ({folder.name})", run, verdict)
 
 
 def _reproduce_wflw(
     root: Path, out: Path, model: list[str] | None, engine: str, pictures: bool, advance: Advance
-) -> int:
+) -> tuple[_Result, list[str]]:
+    """Run WFLW; returns the result, and why networks were not run."""
     from nmebench import checks
     from nmebench.errors import InputError
     from nmebench.models import card as cards
@@ -145,20 +179,25 @@ def _reproduce_wflw(
     verdict = checks.check(run)
     if verdict.exit_code == 1:
         verdict = checks.explain(run, verdict, checks.make_rerun(run))
-    typer.echo(f"ran: {run.record.dataset.describe()} of WFLW, {len(run.record.cells)} cells")
-    for sentence in missing:
-        typer.echo(f"not run: {sentence}")
-    return _write_results(run, verdict)
+    return _write_results("ran: ", "WFLW", run, verdict), missing
 
 
-def _write_results(run: Run, verdict: Verdict) -> int:
-    """Store and print a verdict, write the report, and return the exit code."""
+def _write_results(title: str, data: str, run: Run, verdict: Verdict) -> _Result:
+    """Store a verdict and write the report."""
     from nmebench import reports
-    from nmebench.cli.verdict_table import print_verdict, write_verdict
+    from nmebench.cli.verdict_table import write_verdict
 
     write_verdict(run, verdict)  # before the report, which shows it
-    print_verdict(verdict, only_deviating=True)
-    page = reports.write(run, run.path / "report.html", pictures=True)
-    typer.echo(f"scores: {run.path / 'scores.csv'}")
-    typer.echo(f"report: {page}")
-    return verdict.exit_code
+    heading = f"{title}{run.record.dataset.describe()} of {data}, {len(run.record.cells)} cells"
+    return _Result(heading, run, verdict, reports.write(run, run.path / "report.html", pictures=True))
+
+
+def _print(result: _Result) -> None:
+    """Print the numbers that deviate, the summary and the paths."""
+    from nmebench.cli.verdict_table import print_verdict
+
+    out = console()
+    out.print(result.heading)
+    print_verdict(result.verdict, only_deviating=True)
+    out.print(f"scores: {result.scores}")
+    out.print(f"report: {result.page}")

@@ -17,6 +17,12 @@ __all__ = ["ResultTable", "wrapped"]
 _NUMBER: Final = re.compile(r"[-+]?[\d.,:%×x ()\[\]e+-]*\d[\d.,:%×x ()\[\]e+-]*")
 """Texts that are numbers, such as ``5.286``, ``6.294 (9)`` and ``+0.1 [0.0, 0.2]``; ``-`` alone is a missing one."""
 
+_TOGETHER: Final = re.compile(r"[-+]?\d[\d.]*(?:e[-+]?\d+)?(?: \[[-+\d.e]+, [-+\d.e]+\]| (?:%|px|ms|s|GiB)(?![\w]))+")
+"""A number with its interval and unit, which stay on one line."""
+
+_JOINED: Final = "\x00"
+"""Stands for a space at which a line isn't broken; a printed text has no such character."""
+
 _GAP: Final = "  "
 
 _NARROWEST: Final = 16
@@ -183,18 +189,30 @@ def _remark(left_out: Sequence[str], width: int) -> list[str]:
 def _wrapped_cell(text: str, width: int) -> list[str]:
     if cell_len(text) <= width or _NUMBER.fullmatch(text):
         return [text]
-    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
+    return _broken(text, width, "") or [""]
+
+
+def _broken(text: str, width: int, indent: str) -> list[str]:
+    """Break a text between words; later lines are indented."""
+    joined = _TOGETHER.sub(lambda found: found[0].replace(" ", _JOINED), text)
+    lines = textwrap.wrap(joined, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return [line.replace(_JOINED, " ") for line in lines]
 
 
 def wrapped(text: str, width: int | None) -> list[str]:
-    """Return text as lines of at most ``width`` characters; words, numbers and paths are never broken.
+    """Return text as lines of at most ``width`` characters; words, numbers with their unit and paths are never broken.
+
+    Lines after the first are indented by two spaces more than the first.
 
     Example:
         >>> wrapped("NME 5.286 % of RUN", 12)
         ['NME 5.286 %', '  of RUN']
+        >>> wrapped("  net: +0.3 [0.1, 0.5] points", 20)
+        ['  net:', '    +0.3 [0.1, 0.5]', '    points']
         >>> wrapped("one line", None)
         ['one line']
     """
     if width is None or cell_len(text) <= width:
         return [text]
-    return textwrap.wrap(text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    indent = text[: len(text) - len(text.lstrip(" "))]
+    return _broken(text, width, indent + "  ")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nmebench.cli.json_output import Json, print_json
 from nmebench.cli.option_help import NORMALISER, SCHEME, THRESHOLD
 from nmebench.protocol import FLIPS
 
@@ -59,7 +60,7 @@ def command(
             help="Published row whose predictions these are (`nmebench list published`); `check` compares with it.",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: Json = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run in the output folder.")] = False,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Output folder of the run.")] = None,
 ) -> int:
@@ -136,7 +137,6 @@ def command(
 
 def _print(run: Run, *, as_json: bool, of: Path | None = None) -> None:
     """Print the scores of a run; ``of`` is the run that it was rescored from, if it isn't stored."""
-    from nmebench.cli.json_output import print_json
     from nmebench.cli.scores_table import print_scores, scores_json
 
     if as_json:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from nmebench.cli.console import console, table
+from nmebench.cli.json_output import document
 from nmebench.metric_names import NME, Metric, metric_names
 from nmebench.printable import shown
 from nmebench.protocol import in_table_order
@@ -97,9 +98,7 @@ def scores_json(run: Run, *, of: Path | None = None) -> dict[str, Any]:
         for row in run.score_rows()
     ]
     model_notes = dict.fromkeys(note for model in record.models for note in model.notes)
-    return {
-        "schema_version": 1,
-        "kind": "nmebench scores",
+    fields = {
         "run": str(run.path if of is None else of),
         "stored": of is None,
         "dataset": record.dataset.name,
@@ -112,6 +111,7 @@ def scores_json(run: Run, *, of: Path | None = None) -> dict[str, Any]:
         "notes": [*record.dataset.notes, *model_notes, *_notes_of_cells(run)],
         "not_run": list(record.not_run),
     }
+    return document("scores", **fields)
 
 
 def print_sweep(sweep: SweepFolder) -> None:
@@ -124,12 +124,8 @@ def print_sweep(sweep: SweepFolder) -> None:
 
 def sweep_json(sweep: SweepFolder) -> dict[str, Any]:
     """Return the scores of a sweep as plain data for JSON: those of each run by its folder."""
-    return {
-        "schema_version": 1,
-        "kind": "nmebench scores of a sweep",
-        "sweep": str(sweep.path),
-        "runs": {folder: scores_json(run) for folder, run in sweep.runs.items()},
-    }
+    runs = {folder: scores_json(run) for folder, run in sweep.runs.items()}
+    return document("scores of a sweep", sweep=str(sweep.path), runs=runs)
 
 
 def _notes_of_cells(run: Run) -> list[str]:

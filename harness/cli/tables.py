@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from nmebench.cli.console import console
+from nmebench.cli.json_output import Json, document, print_json
+
 if TYPE_CHECKING:
-    from nmebench.reports.tables import Selection
+    from nmebench.reports.tables import Selection, Table, Value
 
 __all__ = ["command"]
 
@@ -23,7 +26,13 @@ def command(
     run: Annotated[
         Path, typer.Argument(help="Folder of the run; of a sweep over several data sets, to print all of its tables.")
     ],
-    form: Annotated[str, typer.Option("--format", help="md, latex or csv.")] = "md",
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            help="md, latex or csv. By default md; on a terminal that is too narrow for it, a table that fits.",
+        ),
+    ] = None,
     layout: Annotated[
         str, typer.Option(help="subsets: a row per cell, a column per subset; decoders: a row per decoder.")
     ] = "subsets",
@@ -53,6 +62,7 @@ def command(
     check: Annotated[
         bool, typer.Option("--check", help="With --update: write nothing; exit with 1 if the block is stale.")
     ] = False,
+    as_json: Json = False,
 ) -> int:
     """Print the scores of a run as a table, or keep the table of a README up to date. Exit code 1: stale."""
     from nmebench.cli.outputs import check_output
@@ -65,7 +75,7 @@ def command(
     from nmebench.runs.run_store import Run
     from nmebench.runs.sweep_folder import SweepFolder, is_sweep
 
-    wanted = _one_of("--format", form, tables.FORMATS)
+    wanted = _one_of("--format", form or "md", tables.FORMATS)
     if check and update is None:
         raise InputError("--check: needs --update FILE, the file whose block it checks")
     if out is not None and update is not None:
@@ -87,19 +97,59 @@ def command(
             folder: tables.make_table(opened, options, floor=floor_run)
             for folder, opened in SweepFolder.open(run).runs.items()
         }
+        if as_json:
+            print_json(document("tables of a sweep", runs={folder: _as_json(one) for folder, one in made.items()}))
+            return 0
         for folder, table in made.items():
-            typer.echo(f"### {markdown_cell(folder)}\n\n{tables.render(table, wanted, link='', source=source)}")
+            text = f"### {markdown_cell(folder)}\n\n{tables.render(table, wanted, link='', source=source)}"
+            _print(table, text + "\n", form, source=source, title=folder)
         return 0
     table = tables.make_table(Run.open(run), options, floor=floor_run)
     text = tables.render(table, wanted, link=_link(run, update or out), source=source)
     if update is not None:
-        return _update(update, section, text, check=check)
+        return _update(update, section, text, check=check, as_json=as_json)
     if out is not None:
         write_atomically(out, text)
-        typer.echo(f"table: {out}")
+    if as_json:
+        print_json(document("tables", file=out, **_as_json(table)))
+    elif out is not None:
+        console().print(f"table: {out}")
     else:
-        typer.echo(text, nl=False)
+        _print(table, text, form, source=source)
     return 0
+
+
+def _as_json(table: Table) -> dict[str, Any]:
+    """A table as plain data: its columns, and a list of texts and numbers by row."""
+
+    def cell(value: str | Value) -> Any:
+        if isinstance(value, str):
+            return value
+        return {"value": value.value, "low": value.low, "high": value.high, "text": value.text}
+
+    columns = [column.name for column in table.columns]
+    return {"columns": columns, "rows": [[cell(value) for value in row] for row in table.rows], "source": table.source}
+
+
+def _print(table: Table, text: str, form: str | None, *, source: bool, title: str = "") -> None:
+    """Print the text of a table, or one that fits a narrow terminal if no format was asked for."""
+    from nmebench.cli.result_table import ResultTable
+
+    out = console()
+    if form is not None or out.fits(text):
+        typer.echo(text, nl=False)
+        return
+    body = ResultTable(title, tuple(column.name for column in table.columns))
+    for row in table.rows:
+        body.add_row(*(value if isinstance(value, str) else _with_interval(value) for value in row))
+    out.print(body)
+    if source:
+        out.print(table.source)
+
+
+def _with_interval(value: Value) -> str:
+    ends = value.interval
+    return value.text if ends is None else f"{value.text} [{ends[0]}, {ends[1]}]"
 
 
 def _one_of(option: str, word: str, allowed: tuple[_Word, ...]) -> _Word:
@@ -127,7 +177,7 @@ def _link(run: Path, document: Path | None) -> str:
     return "" if link.startswith("..") else link
 
 
-def _update(file: Path, section: str, text: str, *, check: bool) -> int:
+def _update(file: Path, section: str, text: str, *, check: bool, as_json: bool) -> int:
     """Replace the block of a document, or check it; nothing else in the file changes."""
     from nmebench.bounded_read import read_bounded
     from nmebench.errors import InputError
@@ -148,18 +198,26 @@ def _update(file: Path, section: str, text: str, *, check: bool) -> int:
         raise InputError(f"document {shown(file)}:{number}: a byte is not UTF-8: save the file as UTF-8") from error
     present = tables.block_content(document, section, shown(file))
     if present == text:
-        typer.echo(f"{shown(file)}: the section {section} is up to date")
+        _print_update(file, section, "is up to date", as_json)
         return 0
     if check:
         changes = difflib.unified_diff(present.splitlines(), text.splitlines(), "stored", "from the run", lineterm="")
-        for position, line in enumerate(changes):
+        for position, line in enumerate(() if as_json else changes):
             if position == _MOST_DIFFERENCES:
                 typer.echo("...")
                 break
             typer.echo(shown(line))
-        typer.echo(f"{shown(file)}: the section {section} is stale; run the same command without --check")
+        _print_update(file, section, "is stale; run the same command without --check", as_json)
         return 1
     new = tables.replace_block(document, section, text, shown(file))
     write_atomically(file.resolve(), new.encode("utf-8"))
-    typer.echo(f"{shown(file)}: the section {section} was updated")
+    _print_update(file, section, "was updated", as_json)
     return 0
+
+
+def _print_update(file: Path, section: str, state: str, as_json: bool) -> None:
+    """Print the state of a section: up to date, stale or updated."""
+    if as_json:
+        print_json(document("tables --update", file=file, section=section, state=state.partition(";")[0]))
+    else:
+        console().print(f"{file}: the section {section} {state}")

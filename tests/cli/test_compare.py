@@ -41,7 +41,7 @@ def test_json(nmebench: Call, make_run: Callable[..., Run], nme: np.ndarray) -> 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        pytest.param(["RUN"], "--all-pairs to compare its cells", id="one run"),
+        pytest.param(["RUN"], "compare all pairs of its cells (--all-pairs", id="one run"),
         pytest.param(["RUN:dark"], "only one cell given", id="one cell"),
         pytest.param(["RUN:none", "RUN:dark"], "2 cells fit", id="ambiguous"),
         pytest.param(["RUN:dark", "RUN:dark"], "given twice", id="twice"),

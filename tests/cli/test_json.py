@@ -1,4 +1,4 @@
-"""``--json`` of the commands that print results: valid JSON on standard output and nothing else."""
+"""The content of ``--json``; ``test_every_command.py`` tests the form for every command."""
 
 from __future__ import annotations
 
@@ -18,14 +18,6 @@ Call = Callable[..., Any]
 def parse(result: Any) -> Any:
     """The parsed output; NaN and Infinity are no JSON."""
     return json.loads(result.out, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
-
-
-@pytest.mark.parametrize(
-    "name", ["models", "decoders", "boxes", "datasets", "schemes", "normalisers", "engines", "recipes", "published"]
-)
-def test_list(nmebench: Call, name: str) -> None:
-    tables = parse(nmebench("list", name, "--json"))
-    assert all(rows and all(isinstance(row, dict) for row in rows) for rows in tables.values())
 
 
 def test_check_gate_and_score(nmebench: Call, make_run: Callable[..., Run], tmp_path: Path) -> None:

@@ -40,14 +40,14 @@ def test_list_of_a_data_set_names_contradictions_and_disagreements(nmebench: Cal
 
 def test_list_filters_and_prints_json(nmebench: Call) -> None:
     found = nmebench("list", "published", "--dataset", "cofw", "--metric", "auc10", "--json")
-    ((title, rows),) = json.loads(found.out).items()
-    assert title == "published COFW rows, NME in percent"
-    assert [row["method"] for row in rows] == ["DCFE (ADNet table) (!)", "AWing (ADNet table) (!)", "ADNet"]
-    assert {row["normaliser"] for row in rows} == {"inter-pupil"}
-    default = json.loads(nmebench("list", "published", "--json").out)
-    assert [len(rows) for rows in default.values()] == [90], "WFLW's rows by default"
-    log = json.loads(nmebench("list", "published", "--dataset", "aflw", "--method", "log), last", "--json").out)
-    assert all(len(row["test"]) <= 6 for rows in log.values() for row in rows), "logs are shown with four decimals"
+    document = json.loads(found.out)
+    assert document["dataset"] == "cofw"
+    assert [row["method"] for row in document["rows"]] == ["DCFE (ADNet table)", "AWing (ADNet table)", "ADNet"]
+    assert [bool(row["faults"] or row["suspect"]) for row in document["rows"]] == [True, True, False]
+    assert {row["protocol"]["normaliser"] for row in document["rows"]} == {"inter-pupil"}
+    assert len(json.loads(nmebench("list", "published", "--json").out)["rows"]) == 90, "WFLW's rows by default"
+    log = nmebench("list", "published", "--dataset", "aflw", "--method", "log), last").out
+    assert "  1.0004  " in log, "logs are shown with four decimals"
 
 
 def test_unknown_data_sets_are_refused(nmebench: Call) -> None:

@@ -87,6 +87,29 @@ def command(
             "of all parts.",
         ),
     ] = None,
+    workers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NUMBER|gpu",
+            help="Compute in this many processes on this machine, which share its cores, or in one per GPU; the run "
+            "has the same bytes as without.",
+        ),
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Compute on a running Dask cluster, tcp://HOST:8786.")
+    ] = None,
+    cluster: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Compute in jobs of a queueing system, which the file (TOML) names: slurm, pbs, sge, lsf, htcondor, "
+            "moab or oar.",
+        ),
+    ] = None,
+    range_timeout: Annotated[
+        float | None,
+        typer.Option(min=1, metavar="SECONDS", help="Restart a worker whose range takes longer; 600 by default."),
+    ] = None,
     as_json: Json = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a run or shard in the output folder.")
@@ -97,6 +120,7 @@ def command(
     from nmebench.cli.console import progress
     from nmebench.cli.scores_table import print_scores, print_sweep, print_time, scores_json, sweep_json
     from nmebench.cli.shard_lines import print_shard, shard_json
+    from nmebench.cli.workers import distributed
     from nmebench.shards import Shard, compute_shard
     from nmebench.sweep import execute, execute_several
     from nmebench.sweep.checkpoint_series import SUFFIXES
@@ -142,6 +166,10 @@ def command(
         configurations = validate_several(changes, where="command line")
     command = ["nmebench", *sys.argv[1:]]
     if shard is not None:
+        if workers is not None or scheduler is not None or cluster is not None:
+            raise InputError(
+                "--shard computes its part in this process; leave out --workers, --scheduler and --cluster, or --shard"
+            )
         with progress() as advance:
             part = compute_shard(
                 configurations, Shard.parse(shard), out, command=command, overwrite=overwrite, progress=advance
@@ -152,15 +180,17 @@ def command(
             print_shard(part)
         return 0
     if len(configurations) > 1:
-        with progress() as advance:
-            folder = execute_several(configurations, out, command=command, overwrite=overwrite, progress=advance)
+        with distributed(workers, scheduler, cluster, range_timeout) as fill, progress() as advance:
+            folder = execute_several(
+                configurations, out, command=command, overwrite=overwrite, progress=advance, fill=fill
+            )
         if as_json:
             print_json(sweep_json(folder))
         else:
             print_sweep(folder)
         return 0
-    with progress() as advance:
-        run = execute(configurations[0], out, command=command, overwrite=overwrite, progress=advance)
+    with distributed(workers, scheduler, cluster, range_timeout) as fill, progress() as advance:
+        run = execute(configurations[0], out, command=command, overwrite=overwrite, progress=advance, fill=fill)
     if as_json:
         print_json(scores_json(run))
         return 0

@@ -147,6 +147,16 @@ class Dataset:
         """The hash of the photographs and remarks on them; the first access reads every photograph."""
         return survey_photographs(self.image_root, self.images)
 
+    def surveyed(self, survey: PhotographSurvey) -> Dataset:
+        """Return the dataset with a survey that another process made, so that this one reads no photograph for it.
+
+        Args:
+            survey: the :attr:`photographs` of the same dataset.
+        """
+        copy = replace(self)
+        copy.__dict__["photographs"] = survey  # where functools.cached_property looks for it
+        return copy
+
     def with_photograph_notes(self) -> Dataset:
         """Return the dataset with the remarks on its photographs among its notes; it reads every photograph."""
         survey = self.photographs

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +19,8 @@ __all__ = ["PhotographSurvey", "survey_photographs"]
 #: Threads that read and hash; the processor and the disk work at the same time.
 _WORKERS: Final = 2
 
+_UNREADABLE: Final = "unreadable"
+
 
 @dataclass(frozen=True)
 class PhotographSurvey:
@@ -28,6 +30,8 @@ class PhotographSurvey:
     """Hash of every photograph's name and content, 64 hexadecimal digits; empty without photographs."""
     notes: tuple[str, ...]
     """Remarks for the run, one line each."""
+    contents: Mapping[str, bytes] = field(default_factory=dict)
+    """SHA-256 of each photograph's content by name; empty bytes for one that can't be read."""
 
 
 def survey_photographs(folder: Path | None, names: Iterable[str]) -> PhotographSurvey:
@@ -56,12 +60,14 @@ def survey_photographs(folder: Path | None, names: Iterable[str]) -> PhotographS
         return PhotographSurvey("", ())
     unique = list(dict.fromkeys(names))
     digest = hashlib.sha256()
+    contents: dict[str, bytes] = {}
     without_end: list[str] = []
     with ThreadPoolExecutor(_WORKERS, "hash") as pool:
         for name, (content, lacks_end) in zip(
             unique, pool.map(lambda one: _inspect(folder / one), unique), strict=True
         ):
             digest.update(f"{len(name)}\0{name}\0{content}\n".encode("utf-8", "surrogateescape"))
+            contents[name] = b"" if content == _UNREADABLE else bytes.fromhex(content)
             if lacks_end:
                 without_end.append(name)
     notes = []
@@ -70,7 +76,7 @@ def survey_photographs(folder: Path | None, names: Iterable[str]) -> PhotographS
             f"{len(without_end)} photographs have no end marker, the first is {shown(without_end[0])}: their pictures "
             "are complete, but other readers may refuse them"
         )
-    return PhotographSurvey(digest.hexdigest(), tuple(notes))
+    return PhotographSurvey(digest.hexdigest(), tuple(notes), contents)
 
 
 def _inspect(path: Path) -> tuple[str, bool]:
@@ -78,5 +84,5 @@ def _inspect(path: Path) -> tuple[str, bool]:
     try:
         data = read_bounded(path, images.MAX_BYTES)
     except InputError:
-        return "unreadable", False
+        return _UNREADABLE, False
     return hashlib.sha256(data).hexdigest(), images.lacks_end_marker(data)

@@ -39,6 +39,8 @@ __all__ = [
     "device_of",
     "names",
     "plain_outputs",
+    "same_bits_for_any_threads",
+    "selected",
 ]
 
 REGISTRY = Registry(
@@ -101,8 +103,37 @@ def device_of(spec: str) -> str:
         >>> device_of("torch")
         'cpu'
     """
+    return "cuda" if selected(spec) == "cuda" else "cpu"
+
+
+def selected(spec: str) -> str:
+    """Return the name of the engine that a spec gives on this machine; a network with its own runtime ignores it.
+
+    Raises:
+        InputError: the name is unknown, or the options in ``spec`` are not of the form key=value.
+
+    Example:
+        >>> selected("cuda:precision=bf16")
+        'cuda'
+    """
     name = _parse_spec(spec)[0]
-    return "cuda" if (_fastest_available() if name == "auto" else name) == "cuda" else "cpu"
+    return _fastest_available() if name == "auto" else name
+
+
+def same_bits_for_any_threads(spec: str, module: nn.Module) -> bool:
+    """Return True if an engine gives the same bits with any number of threads (:attr:`Engine.same_bits`).
+
+    Args:
+        spec: the engine's name, with options.
+        module: the network; one with its own runtime keeps it.
+
+    Raises:
+        InputError: as :func:`device_of`.
+    """
+    if getattr(module, "runtime", None) is not None:
+        return OwnRuntimeEngine.same_bits
+    name = selected(spec)
+    return not _missing_packages(name) and bool(REGISTRY.load(name).value.same_bits)
 
 
 def create(spec: str, module: nn.Module, *, threads: int | None = None, **options: Any) -> Engine:

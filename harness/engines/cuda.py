@@ -26,6 +26,7 @@ class CudaEngine(Engine):
     """
 
     device = "cuda"
+    same_bits = True
 
     def __init__(
         self,

@@ -38,6 +38,8 @@ class Engine(abc.ABC):
     """The engine and its options, as stored in a run."""
     exact: bool = True
     """True if all arithmetic is float32."""
+    same_bits: bool = False
+    """True if the outputs are the same bits for any number of threads, so that workers may divide the threads."""
     device: str = "cpu"
     """Device of the outputs: ``cpu`` or ``cuda``."""
     details: dict[str, Any]

@@ -27,6 +27,7 @@ class OnnxRuntimeEngine(Engine):
     """
 
     name = "onnxruntime"
+    same_bits = True
 
     def __init__(self, module: nn.Module, *, threads: int | None = None) -> None:
         """Keep the network; the first batch exports it, because the export needs the size of the images.

@@ -59,6 +59,7 @@ class OpenVinoEngine(Engine):
     """
 
     name = "openvino"
+    same_bits = True
 
     def __init__(self, module: nn.Module, *, threads: int | None = None) -> None:
         """Keep the network; the first batch converts it, because the conversion needs the size of the images.
@@ -175,6 +176,7 @@ def _reason(error: Exception) -> str:
     """The line of an error that tells the reason: the unknown operations, else the first line about the network."""
     lines = [line.strip(" -") for line in str(error).splitlines() if line.strip()]
     unknown = [line for line in lines if line.startswith("No conversion rule found")]
+    unknown += [line for line in lines if line.startswith("Conversion is failed for")]
     about = [line for line in lines if not line.startswith(("Check '", "Exception from ", "FrontEnd API failed"))]
     return [*unknown, *about, *lines, type(error).__name__][0][:200]
 

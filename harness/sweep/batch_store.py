@@ -15,7 +15,7 @@ from nmebench.bounded_read import read_bounded
 from nmebench.errors import InputError
 from nmebench.files import write_atomically
 
-__all__ = ["BatchStore", "check_budget", "is_sealed"]
+__all__ = ["BatchStore", "check_budget", "is_sealed", "unseal"]
 
 _DIGEST_BYTES = 32
 _LARGEST = 64 * 2**30
@@ -90,17 +90,14 @@ class BatchStore:
             raise ValueError(f"batch {batch}: the bytes don't match their hash")
         write_atomically(self._file(batch), sealed)
 
+    def remove(self, batch: int) -> None:
+        """Remove a batch's file, if there is one."""
+        self._file(batch).unlink(missing_ok=True)
+
     def read(self, batch: int) -> dict[str, np.ndarray] | None:
         """Return the arrays of a batch, or None where the file is missing, damaged or not a regular file."""
         sealed = self.read_sealed(batch)
-        if sealed is None:
-            return None
-        archive = memoryview(sealed)[_DIGEST_BYTES:]
-        try:
-            with np.load(io.BytesIO(archive), allow_pickle=False) as arrays:
-                return dict(arrays)
-        except (EOFError, OSError, ValueError, zipfile.BadZipFile):  # sealed by another program
-            return None
+        return None if sealed is None else unseal(sealed)
 
     def write(self, batch: int, arrays: Mapping[str, np.ndarray]) -> None:
         """Store the arrays of a batch; replaces the batch's file where there is one.
@@ -112,6 +109,15 @@ class BatchStore:
         np.savez(buffer, allow_pickle=False, **dict(arrays))
         archive = buffer.getbuffer()
         write_atomically(self._file(batch), hashlib.sha256(archive).digest() + archive)
+
+
+def unseal(sealed: bytes) -> dict[str, np.ndarray] | None:
+    """Return the arrays in the bytes of a batch's file, whose hash was checked; None where there are none."""
+    try:
+        with np.load(io.BytesIO(memoryview(sealed)[_DIGEST_BYTES:]), allow_pickle=False) as arrays:
+            return dict(arrays)
+    except (EOFError, OSError, ValueError, zipfile.BadZipFile):  # sealed by another program
+        return None
 
 
 def is_sealed(sealed: bytes) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 from nmebench.errors import InputError
 from nmebench.sweep.batch_store import BatchStore
 
-__all__ = ["CellResults", "Result"]
+__all__ = ["CellResults", "Result", "results_in"]
 
 
 class Result(NamedTuple):
@@ -68,6 +68,19 @@ class CellResults:
         )
         self._counts[batch] = counts
 
+    def take_sealed(self, batch: int) -> bytes:
+        """Remove the results of a batch and return the bytes of its file.
+
+        Raises:
+            ValueError: the batch isn't stored, or is damaged.
+        """
+        sealed = self.store.read_sealed(batch)
+        if sealed is None:
+            raise ValueError(f"{self.store.folder}: batch {batch} is missing or damaged")
+        self.store.remove(batch)
+        self._counts[batch] = {}
+        return sealed
+
     def read(self, cells: Collection[str]) -> Iterator[tuple[np.ndarray, dict[str, Result]]]:
         """Yield, per batch, the positions of its faces and the results of ``cells`` by cell key.
 
@@ -93,10 +106,13 @@ class CellResults:
     def _read(self, batch: int) -> dict[str, Result]:
         """Return the stored results of a batch by cell key; none where its file is missing or damaged."""
         stored = self.store.read(batch)
-        if stored is None:
-            return {}
-        counts: dict[str, dict[str, int]] = json.loads(stored["cells"].item())
-        return {
-            cell: Result(landmarks, confidence, counts[cell])
-            for cell, landmarks, confidence in zip(counts, stored["landmarks"], stored["confidence"], strict=True)
-        }
+        return {} if stored is None else results_in(stored)
+
+
+def results_in(stored: Mapping[str, np.ndarray]) -> dict[str, Result]:
+    """Return the results in the arrays of a batch, by cell key."""
+    counts: dict[str, dict[str, int]] = json.loads(stored["cells"].item())
+    return {
+        cell: Result(landmarks, confidence, counts[cell])
+        for cell, landmarks, confidence in zip(counts, stored["landmarks"], stored["confidence"], strict=True)
+    }

@@ -54,6 +54,11 @@ class ModelRequest(BaseModel):
         request._given = given
         return request
 
+    @property
+    def in_memory(self) -> bool:
+        """True for a card or a network that another process can't load."""
+        return self._given is not None
+
     def load_card(self) -> Card:
         """Return the card, with the requested name.
 

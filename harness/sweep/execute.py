@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import psutil
 import torch
 
 from nmebench import models, scoring
+from nmebench.bounded_read import read_json
 from nmebench.runs import provenance
-from nmebench.runs.run_record import ModelRecord, RunRecord, SourceRecord
+from nmebench.runs.run_record import ModelRecord, RunRecord, SourceRecord, WorkerRecord
 from nmebench.runs.run_store import Run
 from nmebench.runs.run_writer import dataset_record, publish, writing
 from nmebench.sweep import thumbnails
@@ -27,7 +29,10 @@ from nmebench.sweep.plan import NetworkPlan, Plan, make
 from nmebench.sweep.store_run import FinishedNetwork, store_run
 
 __all__ = [
+    "WORKERS_FILE",
     "Computed",
+    "Fill",
+    "Filled",
     "Prepared",
     "Progress",
     "compute",
@@ -47,6 +52,7 @@ def execute(
     overwrite: bool = False,
     not_run: Sequence[str] = (),
     progress: Progress | None = None,
+    fill: Fill | None = None,
 ) -> Run:
     """Run a sweep and write the run folder ``out``.
 
@@ -61,6 +67,7 @@ def execute(
         overwrite: replace a complete run in ``out``.
         not_run: sentences for ``run.json`` about parts that the caller left out.
         progress: called after every batch.
+        fill: computes the batches elsewhere, such as :func:`nmebench.distribution.driver.distribute`.
 
     Returns:
         the stored run.
@@ -69,7 +76,27 @@ def execute(
         InputError: an input can't be used, ``out`` holds another run, or another process writes there.
     """
     with writing(out, overwrite=overwrite) as work:
-        return run_prepared(prepare(configuration), work, out, command=command, not_run=not_run, progress=progress)
+        prepared = prepare(configuration)
+        return run_prepared(prepared, work, out, command=command, not_run=not_run, progress=progress, fill=fill)
+
+
+@dataclass
+class Filled:
+    """What computing the batches elsewhere took."""
+
+    clocks: dict[str, Clocks] = field(default_factory=dict)
+    """The clocks of all workers by model name; their stages overlap."""
+    cell_seconds: dict[str, float] = field(default_factory=dict)
+    """Processor seconds of decoding by cell."""
+    summary: dict[str, Any] = field(default_factory=dict)
+    """Counts and times for ``timings.json``."""
+
+
+Fill = Callable[["Prepared", Path], Filled]
+"""Stores batches of a planned sweep in its work folder."""
+
+WORKERS_FILE = "workers.json"
+"""The file of the work folder with a list of :class:`nmebench.runs.run_record.WorkerRecord`."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +138,7 @@ def run_prepared(
     not_run: Sequence[str] = (),
     progress: Progress | None = None,
     keep_networks: bool = False,
+    fill: Fill | None = None,
 ) -> Run:
     """Run a planned sweep and write the run folder ``out``.
 
@@ -122,6 +150,7 @@ def run_prepared(
         not_run: sentences for ``run.json`` about parts that the caller left out.
         progress: called after every batch.
         keep_networks: keep the networks in memory for the next data set.
+        fill: computes the batches elsewhere; those that it leaves out are computed here.
 
     Raises:
         InputError: a photograph can't be read, or a network's outputs are wrong.
@@ -129,14 +158,21 @@ def run_prepared(
     plan, clocks = prepared.plan, prepared.clocks
     started = perf_counter()
     set_threads(plan)
+    filled = Filled()
+    if fill is not None:
+        with clocks.stages.wall("workers"):
+            filled = fill(prepared, work)
     computed = compute(plan, work, progress, keep_networks=keep_networks)
     staging = work / "run"
     with clocks.stages.wall("store"):
-        run = _store(prepared, computed, staging, command, not_run)
+        run = _store(prepared, computed, staging, command, not_run, _workers(work))
     with clocks.stages.wall("score"):
         scoring.score(run)
     for of_network in computed.clocks.values():
         clocks.add(of_network)
+    for name, of_workers in filled.clocks.items():
+        clocks.workers.add(of_workers.workers)
+        computed.clocks[name].workers.add(of_workers.workers)
     run.write_json(
         "timings.json",
         {
@@ -144,8 +180,9 @@ def run_prepared(
             "total": round(prepared.seconds + perf_counter() - started, 4),
             **clocks.rounded(),
             "models": {name: of_network.rounded() for name, of_network in computed.clocks.items()},
-            "cells": computed.cell_seconds,
+            "cells": computed.cell_seconds | filled.cell_seconds,
             "prepared": computed.prepared,
+            **({"distribution": filled.summary} if filled.summary else {}),
         },
     )
     return publish(staging, out)
@@ -246,8 +283,19 @@ def _plugins(plan: Plan) -> dict[str, list[object]]:
     return used
 
 
+def _workers(work: Path) -> list[WorkerRecord]:
+    """The machines that computed batches of the work folder, in this process or an earlier one."""
+    file = work / WORKERS_FILE
+    return [WorkerRecord.model_validate(one) for one in read_json(file)] if file.is_file() else []
+
+
 def _store(
-    prepared: Prepared, computed: Computed, staging: Path, command: Sequence[str], not_run: Sequence[str]
+    prepared: Prepared,
+    computed: Computed,
+    staging: Path,
+    command: Sequence[str],
+    not_run: Sequence[str],
+    workers: list[WorkerRecord],
 ) -> Run:
     """Write the run folder ``staging``, all but its scores."""
     plan = prepared.plan
@@ -267,7 +315,7 @@ def _store(
             deterministic=torch.are_deterministic_algorithms_enabled(),
             seed=plan.configuration.seed,
             plugins=prepared.plugins,
-        ),
+        ).model_copy(update={"workers": workers}),
         not_run=[*plan.not_run, *not_run],
     )
     pictures = None

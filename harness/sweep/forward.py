@@ -45,6 +45,8 @@ class FirstBatch(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    engine: str = ""
+    """Name of the engine; empty for ground truth."""
     engine_details: dict[str, Any] = Field(default_factory=dict)
     """Versions, threads and changes to the network, as the engine reports them."""
     heatmap_size: tuple[int, int] | None = None
@@ -67,7 +69,7 @@ class Forward:
         pool: ThreadPoolExecutor,
         thumbnail_store: BatchStore | None,
     ) -> None:
-        """Create the engine and open the stores of kept crops and heatmaps.
+        """Open the stores of kept crops and heatmaps; the engine is created for the first batch.
 
         Args:
             plan: the sweep.
@@ -78,7 +80,7 @@ class Forward:
             thumbnail_store: where thumbnails of the crops are stored; None draws none.
 
         Raises:
-            InputError: the engine isn't available, or kept crops or heatmaps would exceed the cache budget.
+            InputError: kept crops or heatmaps would exceed the cache budget.
         """
         self.plan, self.network = plan, network
         self.card = network.built.card
@@ -91,9 +93,6 @@ class Forward:
         kept_crops = None
         if network.reads_images:
             configuration = plan.configuration
-            threads = torch.get_num_threads()
-            with preflight.engine_errors(self.card.name, configuration.engine):
-                self.engine = engines.create(configuration.engine, network.built.module, threads=threads)
             kept_crops = self._open_kept_crops() if configuration.keep_crops else None
             if configuration.keep_heatmaps and self.card.output.kind == "heatmaps":
                 self.kept_outputs = self._open_kept_outputs()
@@ -133,8 +132,11 @@ class Forward:
         earlier process did that.
 
         Raises:
-            InputError: a photograph can't be read, or the network's outputs are wrong; ``wait`` raises it too.
+            InputError: the engine isn't available, a photograph can't be read, or the network's outputs are wrong;
+                ``wait`` raises it too.
         """
+        if numbers and self.network.reads_images and self.engine is None:
+            self._create_engine()
         unchecked = numbers[0] if numbers and self.first_batch is None else None
         loading = {number for number in numbers if number == unchecked or self._needs_crops(number)}
         inputs = self._inputs([number for number in numbers if number in loading])
@@ -147,6 +149,21 @@ class Forward:
             previous = started
         if previous is not None:
             yield previous
+
+    def _create_engine(self) -> None:
+        """Create the engine. A sweep whose batches are all stored needs none, so its machine may lack the GPU."""
+        spec = self.plan.configuration.engine
+        with preflight.engine_errors(self.card.name, spec):
+            self.engine = engines.create(spec, self.network.built.module, threads=torch.get_num_threads())
+
+    @property
+    def engine_name(self) -> str:
+        """The name of the engine that ran the first batch, or would run it."""
+        if not self.network.reads_images:
+            return "none (ground truth)"
+        if self.engine is None and not (self.first_batch and self.first_batch.engine):
+            self._create_engine()
+        return self.engine.name if self.engine is not None else self.first_batch.engine  # type: ignore[union-attr]
 
     def needs_thumbnails(self, number: int) -> bool:
         """Return True if thumbnails are requested and those of this batch aren't stored yet."""
@@ -252,6 +269,7 @@ class Forward:
         self._check_split(outputs)
         heatmaps = outputs.get("heatmaps")
         self.first_batch = FirstBatch(
+            engine=self.engine.name if self.engine else "",
             engine_details=dict(self.engine.details) if self.engine else {},
             heatmap_size=None if heatmaps is None else (heatmaps.shape[-1], heatmaps.shape[-2]),
             engine_difference=difference,

@@ -13,7 +13,7 @@ import torch
 from nmebench.decoders.interface import Decoded
 from nmebench.protocol import Flip
 from nmebench.runs.run_record import CheckpointRecord, ModelRecord
-from nmebench.sweep import flip_test
+from nmebench.sweep import flip_test, keys
 from nmebench.sweep.batch_store import BatchStore
 from nmebench.sweep.cell_results import CellResults, Result
 from nmebench.sweep.checkpoint_series import step
@@ -45,7 +45,7 @@ class NetworkSweep:
         *,
         thumbnail_store: BatchStore | None,
     ) -> None:
-        """Create the engine and read which results an earlier process has stored.
+        """Read which results an earlier process has stored; the engine is created for the first batch.
 
         Args:
             plan: the sweep.
@@ -56,7 +56,7 @@ class NetworkSweep:
             thumbnail_store: where thumbnails of the crops are stored; None draws none.
 
         Raises:
-            InputError: the engine isn't available, or kept crops or heatmaps would exceed the cache budget.
+            InputError: kept crops or heatmaps would exceed the cache budget.
         """
         self.plan, self.network, self.pool = plan, network, pool
         self.clock, self.workers, self.cells_clock = clocks.stages, clocks.workers, Clock()
@@ -73,7 +73,7 @@ class NetworkSweep:
             only: the batches to compute; None for all.
 
         Raises:
-            InputError: a photograph can't be read, or the network's outputs are wrong.
+            InputError: the engine isn't available, a photograph can't be read, or the network's outputs are wrong.
         """
         todo = [number for number in self._unfinished_batches() if only is None or number in only]
         total = len(self.plan.dataset)
@@ -220,7 +220,7 @@ class NetworkSweep:
 
     def record(self) -> ModelRecord:
         """Return the network's record for ``run.json``."""
-        built, card, engine = self.network.built, self.network.built.card, self.forward.engine
+        built, card = self.network.built, self.network.built.card
         return ModelRecord(
             name=card.name,
             architecture=card.architecture,
@@ -228,12 +228,13 @@ class NetworkSweep:
             card_file=card.path.name if card.path else None,
             weights_sha256=built.weights_sha256,
             weights_name=built.weights.name if built.weights else None,
+            state_sha256=keys.state_sha256(built),
             checkpoint=_checkpoint(self.network),
             parameters=sum(parameter.numel() for parameter in built.module.parameters()) or None,
             renamed=sum(built.renamed.values()),
             input_size=card.input.size,
             heatmap_size=self._first_batch.heatmap_size,
-            engine=engine.name if engine else "none (ground truth)",
+            engine=self.forward.engine_name,
             engine_details=self._first_batch.engine_details,
             engine_difference=self._first_batch.engine_difference,
             batch_size=self.network.batch_size,

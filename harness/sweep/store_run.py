@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def store_run(
     dataset: Dataset,
     normaliser: np.ndarray,
     boxes: Boxes,
-    pictures: Sequence[Thumbnail] | None,
+    pictures: Iterable[Thumbnail] | None,
 ) -> Run:
     """Write the run folder ``staging``, all but its scores.
 

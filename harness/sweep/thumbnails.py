@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from tempfile import TemporaryFile
 
 import cv2
 import numpy as np
@@ -43,8 +44,11 @@ def encode(crops: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def read_all(store: BatchStore, batches: Sequence[np.ndarray], geometry: Geometry) -> list[Thumbnail]:
-    """Return the thumbnail of every face in the dataset's order, each with its map from image px.
+def read_all(store: BatchStore, batches: Sequence[np.ndarray], geometry: Geometry) -> Iterator[Thumbnail]:
+    """Yield the thumbnail of every face in the dataset's order, each with its map from image px.
+
+    The pictures pass through a temporary file beside the store, because batches are in the order of the photographs:
+    one batch is in memory at a time.
 
     Args:
         store: what :func:`encode` returned for each batch.
@@ -54,18 +58,23 @@ def read_all(store: BatchStore, batches: Sequence[np.ndarray], geometry: Geometr
     Raises:
         InputError: a batch was removed or damaged during the sweep.
     """
-    thumbnails: dict[int, Thumbnail] = {}
-    for number, rows in enumerate(batches):
-        stored = store.read(number)
-        if stored is None:
-            raise InputError(
-                f"{store.folder}: batch {number} was removed or damaged during the sweep; run the same command again, "
-                "which computes it again"
-            )
-        width, height = (int(side) for side in stored["size"])
-        jpegs = np.split(stored["bytes"], np.cumsum(stored["lengths"])[:-1])
-        for row, jpeg in zip(rows.tolist(), jpegs, strict=True):
-            # cv2.resize aligns the edges of pixels, as a grid with half-pixel centres.
-            frame = replace(geometry, grid="half-pixel", heatmap_size=(width, height))
-            thumbnails[row] = Thumbnail(jpeg.tobytes(), (width, height), frame.heatmap_matrix(row))
-    return [thumbnails[row] for row in sorted(thumbnails)]
+    faces = sum(len(rows) for rows in batches)
+    places, lengths = np.zeros(faces, np.int64), np.zeros(faces, np.int64)
+    size = (1, 1)
+    with TemporaryFile(dir=store.folder) as pictures:
+        for number, rows in enumerate(batches):
+            stored = store.read(number)
+            if stored is None:
+                raise InputError(
+                    f"{store.folder}: batch {number} was removed or damaged during the sweep; run the same command "
+                    "again, which computes it again"
+                )
+            size = (int(stored["size"][0]), int(stored["size"][1]))
+            lengths[rows] = stored["lengths"]
+            places[rows] = pictures.tell() + np.cumsum(stored["lengths"]) - stored["lengths"]
+            pictures.write(stored["bytes"].tobytes())
+        # cv2.resize aligns the edges of pixels, as a grid with half-pixel centres.
+        frame = replace(geometry, grid="half-pixel", heatmap_size=size)
+        for face in range(faces):
+            pictures.seek(places[face])
+            yield Thumbnail(pictures.read(lengths[face]), size, frame.heatmap_matrix(face))

@@ -1,0 +1,172 @@
+"""Which worker computes which batches next: ranges that take some seconds, and a network stays where it is loaded."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["Assignment", "Range"]
+
+#: Seconds that a range is meant to take: long against the way of a message, short against the loss of a worker.
+SECONDS = 10.0
+
+#: Seconds that the last ranges take, so that all workers end at nearly the same time.
+SHORTEST = 1.0
+
+#: The part of the faces left that one range may hold is 1 / (this number x workers), so that ranges become shorter.
+_PARTS = 2
+
+#: Faces of a network's first ranges, which show how fast it is.
+_FIRST_FACES = 64
+
+
+@dataclass(eq=False)
+class Range:
+    """Some batches of one network that one worker computes."""
+
+    network: int
+    """Position in the plan."""
+    batches: tuple[int, ...]
+    faces: int
+    failures: list[tuple[str, str]] = field(default_factory=list)
+    """The process and the cause of each failed attempt."""
+
+
+@dataclass
+class _Network:
+    """The batches of one network that nobody computes yet."""
+
+    waiting: deque[int]
+    faces: Mapping[int, int]
+    """Faces by batch."""
+    returned: deque[Range] = field(default_factory=deque)
+    """Ranges that were lost or failed."""
+    seconds_per_face: float | None = None
+    """Of one worker, from the ranges so far."""
+
+    @property
+    def faces_left(self) -> int:
+        return sum(self.faces[number] for number in self.waiting) + sum(one.faces for one in self.returned)
+
+
+class Assignment:
+    """The batches that are left, and the networks that the workers have loaded.
+
+    Example:
+        >>> work = Assignment({0: {0: 64, 1: 64, 2: 40}})
+        >>> first = work.take("a", workers=1, networks=[0])
+        >>> first.batches
+        (0,)
+        >>> work.finish(first, seconds=1.0)
+        >>> work.faces_left
+        104
+    """
+
+    def __init__(self, batches: Mapping[int, Mapping[int, int]]) -> None:
+        """Store the batches to compute.
+
+        Args:
+            batches: the number of faces by batch, by the network's position in the plan.
+        """
+        self._networks = {network: _Network(deque(sorted(faces)), faces) for network, faces in batches.items() if faces}
+        self._loaded: dict[str, int] = {}
+        self._out: Counter[int] = Counter()
+        self._faces_out = 0
+
+    @property
+    def faces_left(self) -> int:
+        """Faces of the batches that nobody computes yet."""
+        return sum(one.faces_left for one in self._networks.values())
+
+    @property
+    def faces_unfinished(self) -> int:
+        """Faces of the batches that aren't finished."""
+        return self.faces_left + self._faces_out
+
+    @property
+    def networks_left(self) -> list[int]:
+        """The networks with such batches."""
+        return [network for network, one in self._networks.items() if one.waiting or one.returned]
+
+    @property
+    def finished(self) -> bool:
+        """True when every range was finished."""
+        return not self.networks_left and not sum(self._out.values())
+
+    def is_computed(self, network: int) -> bool:
+        """Return True while a worker computes a range of a network."""
+        return self._out[network] > 0
+
+    def take(
+        self, process: str, *, workers: int, networks: Iterable[int], others: Collection[str] = ()
+    ) -> Range | None:
+        """Return the next range of a worker; None if there is none for it.
+
+        A worker stays with the network that it has loaded. Otherwise it gets the one with the most faces left for each
+        worker that has it.
+
+        Args:
+            process: the worker's process.
+            workers: the number of workers.
+            networks: the networks that the worker may compute.
+            others: further processes; a range that failed in this one waits for one of them.
+        """
+        allowed = [n for n in networks if n in self._networks and self._next_of(n, process, others) is not None]
+        if not allowed:
+            return None
+        loaded = self._loaded.get(process)
+        if loaded not in allowed:
+            having = Counter(self._loaded.values())
+            loaded = max(allowed, key=lambda n: (self._networks[n].faces_left / (1 + having[n]), -n))
+        self._loaded[process] = loaded
+        one = self._networks[loaded]
+        returned = self._next_of(loaded, process, others)
+        if isinstance(returned, Range):
+            one.returned.remove(returned)
+        else:
+            returned = self._cut(loaded, workers)
+        self._out[loaded] += 1
+        self._faces_out += returned.faces
+        return returned
+
+    def _next_of(self, network: int, process: str, others: Collection[str]) -> Range | int | None:
+        one = self._networks[network]
+        for back in one.returned:
+            failed = {where for where, _ in back.failures}
+            if process not in failed or not set(others) - failed:
+                return back
+        return one.waiting[0] if one.waiting else None
+
+    def _cut(self, network: int, workers: int) -> Range:
+        """Take consecutive batches from the start of those that wait."""
+        one = self._networks[network]
+        wanted = float(_FIRST_FACES)
+        if one.seconds_per_face is not None:
+            part = sum(each.faces_left for each in self._networks.values()) / (_PARTS * max(1, workers))
+            per_face = max(one.seconds_per_face, 1e-6)
+            wanted = min(SECONDS / per_face, max(SHORTEST / per_face, part))
+        batches = [one.waiting.popleft()]
+        faces = one.faces[batches[0]]
+        while one.waiting and one.waiting[0] == batches[-1] + 1 and faces < wanted:
+            batches.append(one.waiting.popleft())
+            faces += one.faces[batches[-1]]
+        return Range(network, tuple(batches), faces)
+
+    def finish(self, done: Range, seconds: float) -> None:
+        """Count a range as finished and learn from its time."""
+        one = self._networks[done.network]
+        self._out[done.network] -= 1
+        self._faces_out -= done.faces
+        measured = seconds / done.faces
+        one.seconds_per_face = measured if one.seconds_per_face is None else 0.5 * (one.seconds_per_face + measured)
+
+    def give_back(self, lost: Range) -> None:
+        """Let another worker compute a range."""
+        self._out[lost.network] -= 1
+        self._faces_out -= lost.faces
+        self._networks[lost.network].returned.append(lost)
+
+    def forget(self, process: str) -> None:
+        """Count a worker's network as loaded no longer, because the process has ended."""
+        self._loaded.pop(process, None)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from nmebench.bounded_read import read_bounded
+from nmebench.datasets import photograph_hashes
+from nmebench.datasets.photograph_hashes import Content
 from nmebench.errors import InputError
 from nmebench.geometry import images
 from nmebench.printable import shown
@@ -35,10 +36,11 @@ class PhotographSurvey:
 
 
 def survey_photographs(folder: Path | None, names: Iterable[str]) -> PhotographSurvey:
-    """Read every photograph once and hash its content.
+    """Hash the content of every photograph once.
 
     Size and modification time do not identify a photograph: copies, restored backups and converters keep both. Reading
-    and hashing takes 0.5 ms per photograph of WFLW; decoding it takes 10 ms.
+    and hashing takes 0.5 ms per photograph of WFLW; decoding it takes 10 ms. From a thousand photographs on, hashes of
+    files that the kernel hasn't changed since are remembered (:mod:`nmebench.datasets.photograph_hashes`).
 
     A photograph that can't be read is part of the hash as such. It is no error here, because ``oracle`` needs no
     photograph; the crop loader names it.
@@ -62,14 +64,13 @@ def survey_photographs(folder: Path | None, names: Iterable[str]) -> PhotographS
     digest = hashlib.sha256()
     contents: dict[str, bytes] = {}
     without_end: list[str] = []
-    with ThreadPoolExecutor(_WORKERS, "hash") as pool:
-        for name, (content, lacks_end) in zip(
-            unique, pool.map(lambda one: _inspect(folder / one), unique), strict=True
-        ):
-            digest.update(f"{len(name)}\0{name}\0{content}\n".encode("utf-8", "surrogateescape"))
-            contents[name] = b"" if content == _UNREADABLE else bytes.fromhex(content)
-            if lacks_end:
-                without_end.append(name)
+    found = photograph_hashes.contents(folder, unique, _inspect, workers=_WORKERS)
+    for name, content in zip(unique, found, strict=True):
+        text = content.sha256.hex() or _UNREADABLE
+        digest.update(f"{len(name)}\0{name}\0{text}\n".encode("utf-8", "surrogateescape"))
+        contents[name] = content.sha256
+        if content.lacks_end:
+            without_end.append(name)
     notes = []
     if without_end:
         notes.append(
@@ -79,10 +80,10 @@ def survey_photographs(folder: Path | None, names: Iterable[str]) -> PhotographS
     return PhotographSurvey(digest.hexdigest(), tuple(notes), contents)
 
 
-def _inspect(path: Path) -> tuple[str, bool]:
-    """Return the SHA-256 of a photograph, and whether it is a JPEG without an end marker."""
+def _inspect(path: Path) -> Content:
+    """Read a photograph."""
     try:
         data = read_bounded(path, images.MAX_BYTES)
     except InputError:
-        return _UNREADABLE, False
-    return hashlib.sha256(data).hexdigest(), images.lacks_end_marker(data)
+        return Content(b"", lacks_end=False)
+    return Content(hashlib.sha256(data).digest(), images.lacks_end_marker(data))

@@ -114,12 +114,13 @@ def store_diverged(run: Run) -> None:
 def _faces_of_cells(run: Run) -> dict[str, list[int]]:
     """Positions of the diverged faces of every cell, from the stored landmarks."""
     faces = run.faces
-    return {
-        cell.id: np.flatnonzero(
-            diverged_faces(run.per_face[cell.id], run.landmarks(cell.id), faces.centre, faces.size)
-        ).tolist()
-        for cell in run.record.cells
-    }
+    found: dict[str, list[int]] = {}
+    for cell in run.record.cells:
+        nme, members = run.per_face[cell.id], found.setdefault(cell.id, [])
+        for rows, landmarks in run.landmark_blocks(cell.id):
+            marked = diverged_faces(nme[rows], landmarks, faces.centre[rows], faces.size[rows])
+            members += (rows.start + np.flatnonzero(marked)).tolist()
+    return found
 
 
 def _checked(run: Run, stored: Any) -> Mapping[str, list[int]]:

@@ -18,6 +18,8 @@ Array = NDArray[np.float64]
 POINT_SUBSETS: Final = ("visible", "occluded")
 """Subsets of the landmarks, not of the faces. The NME of a run counts both."""
 
+_ALL: Final = slice(None)
+
 
 def point_columns(run: Run) -> tuple[str, ...]:
     """Return the further columns of ``scores.csv``: NME and number of landmarks by subset; empty without occlusions."""
@@ -26,16 +28,20 @@ def point_columns(run: Run) -> tuple[str, ...]:
     return tuple(f"{start}_{name}" for name in POINT_SUBSETS for start in ("nme", "points"))
 
 
-def point_masks(run: Run) -> Mapping[str, NDArray[np.bool_]]:
+def point_masks(run: Run, rows: slice = _ALL) -> Mapping[str, NDArray[np.bool_]]:
     """Return the landmarks of each subset of a run, bool ``[N, K]`` by name; empty where nothing tells them apart.
 
     A landmark that is not labelled is in neither.
+
+    Args:
+        run: an open run.
+        rows: the faces, all by default.
     """
     faces = run.faces
     if faces.occluded is None:
         return {}
-    labelled = ~np.isnan(faces.landmarks).any(axis=2)
-    occluded = np.asarray(faces.occluded, bool) & labelled
+    labelled = ~np.isnan(faces.landmarks[rows]).any(axis=2)
+    occluded = np.asarray(faces.occluded[rows], bool) & labelled
     return {"visible": labelled & ~occluded, "occluded": occluded}
 
 
@@ -50,8 +56,15 @@ def point_nme(run: Run, cell: str) -> dict[str, Array]:
         run: an open run.
         cell: the cell's id.
     """
-    errors = metrics.point_errors(run.landmarks(cell), run.faces.landmarks)
-    return {name: metrics.nme(errors, run.faces.normaliser, mask) for name, mask in point_masks(run).items()}
+    faces = run.faces
+    if faces.occluded is None:
+        return {}
+    found = {name: np.empty(len(faces)) for name in POINT_SUBSETS}
+    for rows, landmarks in run.landmark_blocks(cell):
+        errors = metrics.point_errors(landmarks, faces.landmarks[rows])
+        for name, mask in point_masks(run, rows).items():
+            found[name][rows] = metrics.nme(errors, faces.normaliser[rows], mask)
+    return found
 
 
 def point_scores(

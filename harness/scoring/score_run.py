@@ -16,7 +16,7 @@ from nmebench.protocol import in_table_order
 from nmebench.runs.run_store import Run
 from nmebench.scoring.diverged import store_diverged
 from nmebench.scoring.point_subsets import point_columns, point_masks, point_nme, point_scores
-from nmebench.statistics import bootstrap
+from nmebench.statistics.bootstrap import bootstrap_metrics
 
 __all__ = ["columns", "score", "subset_masks"]
 
@@ -74,15 +74,17 @@ def subset_masks(run: Run) -> dict[str, NDArray[np.bool_]]:
 
 
 def _cell_nme(run: Run, cell: str) -> Array:
-    """NME of each face under a cell, percent ``[N]``."""
-    landmarks = run.landmarks(cell)
-    truth = run.faces.landmarks
-    if landmarks.shape != truth.shape:
-        raise InputError(
-            f"{run.path}: cell {cell} has landmarks of shape {list(landmarks.shape)}, the ground truth has "
-            f"{list(truth.shape)}; the run is damaged, so run the sweep again"
-        )
-    nme = metrics.nme(metrics.point_errors(landmarks, truth), run.faces.normaliser, metrics.labelled(truth))
+    """NME of each face under a cell, percent ``[N]``; a block of faces is in memory at a time."""
+    truth, normaliser = run.faces.landmarks, run.faces.normaliser
+    nme = np.empty(len(truth))
+    for rows, landmarks in run.landmark_blocks(cell):
+        if landmarks.shape[1:] != truth.shape[1:]:
+            raise InputError(
+                f"{run.path}: cell {cell} has landmarks of shape {[len(truth), *landmarks.shape[1:]]}, the ground "
+                f"truth has {list(truth.shape)}; the run is damaged, so run the sweep again"
+            )
+        errors = metrics.point_errors(landmarks, truth[rows])
+        nme[rows] = metrics.nme(errors, normaliser[rows], metrics.labelled(truth[rows]))
     bad = np.flatnonzero(~np.isfinite(nme))
     if len(bad):
         face = int(bad[0])
@@ -125,7 +127,7 @@ def score(run: Run, *, resamples: int = 2000, seed: int = 0) -> pd.DataFrame:
         if not mask.any() or not per_face:
             continue
         values, clusters = all_nme[:, mask], run.faces.clusters[mask]
-        intervals = {name: bootstrap(values, clusters, name, resamples=resamples, seed=seed) for name in names}
+        intervals = bootstrap_metrics(values, clusters, names, resamples=resamples, seed=seed)
         for index, cell in enumerate(record.cells):
             rows.append(
                 {

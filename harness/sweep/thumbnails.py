@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from tempfile import TemporaryFile
 
 import cv2
@@ -44,16 +45,19 @@ def encode(crops: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def read_all(store: BatchStore, batches: Sequence[np.ndarray], geometry: Geometry) -> Iterator[Thumbnail]:
+def read_all(
+    store: BatchStore, batches: Sequence[np.ndarray], geometry: Geometry, *, scratch: Path | None = None
+) -> Iterator[Thumbnail]:
     """Yield the thumbnail of every face in the dataset's order, each with its map from image px.
 
-    The pictures pass through a temporary file beside the store, because batches are in the order of the photographs:
+    The pictures pass through a temporary file, because batches are in the order of the photographs:
     one batch is in memory at a time.
 
     Args:
         store: what :func:`encode` returned for each batch.
         batches: the positions of each batch's faces.
         geometry: the geometry of the crops.
+        scratch: the folder of the temporary file; None for the system's.
 
     Raises:
         InputError: a batch was removed or damaged during the sweep.
@@ -61,7 +65,7 @@ def read_all(store: BatchStore, batches: Sequence[np.ndarray], geometry: Geometr
     faces = sum(len(rows) for rows in batches)
     places, lengths = np.zeros(faces, np.int64), np.zeros(faces, np.int64)
     size = (1, 1)
-    with TemporaryFile(dir=store.folder) as pictures:
+    with TemporaryFile(dir=scratch) as pictures:
         for number, rows in enumerate(batches):
             stored = store.read(number)
             if stored is None:

@@ -201,7 +201,7 @@ def section(view: RunView, *, pictures: bool = True, share: int = 1) -> Gallery 
             break
     uses = Counter(face for members in needed for face in members)
     stored = view.run.thumbnails if pictures else None
-    thumbnails = {} if stored is None else {face: stored[face] for face in uses if face < len(stored)}
+    thumbnails = {} if stored is None else {face: stored[face] for face in sorted(uses) if face < len(stored)}
     subsets = list(view.masks)
     shown: dict[str, Any] = {}
     spent, with_picture = 0, 0
@@ -221,10 +221,11 @@ def section(view: RunView, *, pictures: bool = True, share: int = 1) -> Gallery 
         }
     for entry, members, cell in zip(lists, needed, view.cells, strict=True):
         # A landmark without ground truth is drawn nowhere: both its places are outside the frame.
-        predicted = np.where(np.isnan(faces.landmarks), np.nan, view.run.landmarks(cell.id))
+        truth = faces.landmarks[members]
+        predicted = np.where(np.isnan(truth), np.nan, view.run.landmarks_of(cell.id, members))
         entry["points"] = {
-            str(face): pack_offsets(_warped(predicted[face], warps[face]), _warped(faces.landmarks[face], warps[face]))
-            for face in members
+            str(face): pack_offsets(_warped(found, warps[face]), _warped(known, warps[face]))
+            for face, found, known in zip(members, predicted, truth, strict=True)
         }
         entry["nme"] = {str(face): adaptive_number(float(view.nme[cell.index][face])) for face in members}
         entry["label"] = cell.label

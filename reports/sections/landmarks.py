@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from nmebench import metrics
 from nmebench.reports.render.text import DASH, adaptive_number, display
 from nmebench.reports.view import CellView, RunView
+from nmebench.runs.run_store import BLOCK_FACES, Run
 from nmebench.scoring.point_subsets import point_masks, point_nme, point_scores
 
 __all__ = ["GroupRow", "LandmarkDot", "LandmarkErrors", "MeanFace", "mean_face", "per_landmark", "section"]
@@ -101,16 +102,24 @@ def per_landmark(view: RunView, mask: NDArray[np.bool_] | None = None) -> Array:
         view: the run.
         mask: bool ``[N, K]``, the landmarks to count; None for all that are labelled.
     """
-    faces = view.run.faces
-    known = metrics.labelled(faces.landmarks) if mask is None else mask
-    return np.stack(
-        [
-            metrics.nme_per_landmark(
-                metrics.point_errors(view.run.landmarks(cell.id), faces.landmarks), faces.normaliser, known
-            )
-            for cell in view.cells
-        ]
-    )
+    known = metrics.labelled(view.run.faces.landmarks) if mask is None else mask
+    return np.stack([_of_cell(view.run, cell.id, known) for cell in view.cells])
+
+
+def _of_cell(run: Run, cell: str, known: NDArray[np.bool_]) -> Array:
+    """NME by landmark ``[K]`` of one cell, percent; a block of faces is in memory at a time."""
+    faces = run.faces
+    counts, means = [], []
+    for rows, landmarks in run.landmark_blocks(cell):
+        errors = metrics.point_errors(landmarks, faces.landmarks[rows])
+        means.append(metrics.nme_per_landmark(errors, faces.normaliser[rows], known[rows]))
+        counts.append(known[rows].sum(axis=0))
+    if len(means) == 1:
+        return means[0]
+    total = sum((np.where(count > 0, mean * count, 0.0) for mean, count in zip(means, counts, strict=True)), 0.0)
+    with np.errstate(invalid="ignore"):
+        mean: Array = total / sum(counts)
+    return mean
 
 
 def _point_subsets(view: RunView) -> tuple[PointSubset, ...]:
@@ -136,9 +145,14 @@ def mean_face(landmarks: Array, centre: Array, size: Array) -> Array:
     Returns:
         ``[K, 2]`` as fractions of the box; (0, 0) is its centre.
     """
-    inside = (landmarks - centre[:, None]) / size[:, None]
-    known = np.isfinite(inside)
-    mean: Array = np.where(known, inside, 0).sum(0) / np.maximum(known.sum(0), 1)
+    total, count = np.zeros(landmarks.shape[1:]), np.zeros(landmarks.shape[1:], np.int64)
+    for start in range(0, len(landmarks), BLOCK_FACES):
+        rows = slice(start, start + BLOCK_FACES)
+        inside = (landmarks[rows] - centre[rows, None]) / size[rows, None]
+        known = np.isfinite(inside)
+        total += np.where(known, inside, 0).sum(0)
+        count += known.sum(0)
+    mean: Array = total / np.maximum(count, 1)
     return mean
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -216,7 +216,7 @@ def _boxes(shard: ShardFolder, part: ShardPart, faces: int) -> Boxes:
     return Boxes(part.networks[0].box, "", 1.0, centre=stored["centre"], size=stored["size"], sampling="affine")
 
 
-def _pictures(shards: Sequence[ShardFolder], number: int, dataset: Dataset, boxes: Boxes) -> list[Thumbnail] | None:
+def _pictures(shards: Sequence[ShardFolder], number: int, dataset: Dataset, boxes: Boxes) -> Iterator[Thumbnail] | None:
     """The thumbnail of every face; None where the sweep stores none."""
     part = shards[0].record.parts[number]
     if not part.thumbnails:

@@ -320,7 +320,9 @@ def _store(
     )
     pictures = None
     if computed.thumbnail_store is not None:
-        pictures = thumbnails.read_all(computed.thumbnail_store, plan.networks[0].batches, plan.networks[0].geometry)
+        first = plan.networks[0]
+        store = computed.thumbnail_store
+        pictures = thumbnails.read_all(store, first.batches, first.geometry, scratch=staging.parent)
     finished = [
         FinishedNetwork(results, {cell.key: cell.record for cell in network.cells})
         for network, results in computed.results

@@ -111,9 +111,10 @@ def plugin_sources(things: Iterable[object]) -> tuple[PluginSource, ...]:
     """
     folders, todo = _code_of(things)
     own: list[PluginSource] = []
+    known: dict[str, _Installed] = {}
     for folder in folders:
         files = _folder_files(folder)
-        installed, local = _requirements(None, files)
+        installed, local = _requirements(None, files, known)
         todo.extend(local)
         own.append(PluginSource(", ".join(sorted(folder.mains)), None, None, files_hash(files), installed, files))
     found: dict[str, PluginSource] = {}
@@ -128,7 +129,7 @@ def plugin_sources(things: Iterable[object]) -> tuple[PluginSource, ...]:
         if name in found or name in COVERED:
             continue
         files = _files_of(owner, top, file)
-        installed, local = _requirements(owner, files)
+        installed, local = _requirements(owner, files, known)
         todo.extend(local)
         found[name] = PluginSource(
             name, owner.name if owner else None, owner.version if owner else None, files_hash(files), installed, files
@@ -291,8 +292,35 @@ def _own_package(folder: Path) -> dict[str, Path]:
     }
 
 
+@dataclass(frozen=True)
+class _Installed:
+    """A distribution that files import or require."""
+
+    identity: str
+    """Version and hash; empty for an editable project, whose files count instead."""
+    local: tuple[tuple[str, Path], ...]
+    """A file of an editable project."""
+    requires: tuple[str, ...]
+
+
+def _installed(name: str, known: dict[str, _Installed]) -> _Installed | None:
+    """Describe an installed distribution; ``known`` are those that were described before."""
+    if name not in known:
+        found = distribution_named(name)
+        if found is None:
+            return None
+        project = project_of(found)
+        files = [] if project is None else list(project_files(project).values())[:1]
+        known[name] = _Installed(
+            f"{found.version} {record_hash(found)}" if project is None else "",
+            tuple((found.name, file) for file in files),
+            tuple(required_names(found)),
+        )
+    return known[name]
+
+
 def _requirements(
-    owner: Distribution | None, files: Mapping[str, Path]
+    owner: Distribution | None, files: Mapping[str, Path], known: dict[str, _Installed]
 ) -> tuple[dict[str, str], list[tuple[str, Path]]]:
     """Version and hash of the installed distributions that files import, and the modules that have sources to hash."""
     installed: dict[str, str] = {}
@@ -314,14 +342,14 @@ def _requirements(
     seen = {*COVERED, *([normalised(owner.name)] if owner is not None else [])}
     while names:
         name = normalised(names.pop())
-        found = distribution_named(name)
-        if name in seen or found is None:
+        if name in seen:
             continue
         seen.add(name)
-        project = project_of(found)
-        if project is None:
-            installed[name] = f"{found.version} {record_hash(found)}"
-        else:
-            local += [(found.name, file) for file in list(project_files(project).values())[:1]]
-        names += required_names(found)
+        found = _installed(name, known)
+        if found is None:
+            continue
+        if found.identity:
+            installed[name] = found.identity
+        local += found.local
+        names += found.requires
     return installed, local

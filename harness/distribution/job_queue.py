@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
@@ -109,7 +110,7 @@ def _start(file: ClusterFile, where: str, failures: list[Exception]) -> Any:
     options["job_script_prologue"] = [*_SETTINGS, *options["job_script_prologue"]]
     options["scheduler_options"] = {"dashboard_address": ":0", **options["scheduler_options"]}
     try:
-        return kind(
+        return _numbering(kind)(
             job_cls=_recording(kind.job_cls, failures),
             security=True if file.tls else None,
             silence_logs="critical",
@@ -118,6 +119,20 @@ def _start(file: ClusterFile, where: str, failures: list[Exception]) -> Any:
         )
     except (OSError, ValueError, RuntimeError, TypeError) as error:
         raise InputError(f"{where}: the Dask scheduler can't start: {one_line(str(error))}") from error
+
+
+def _numbering(base: type) -> Any:
+    """A class of clusters that gives every job a name of its own.
+
+    Dask would give the name of a lost job to the next one, and then cancel that for the loss.
+    """
+    numbers = count(1)
+
+    class Cluster(base):  # type: ignore[misc]
+        def _new_worker_name(self, _: int) -> str:
+            return f"nmebench-{next(numbers)}"
+
+    return Cluster
 
 
 def _recording(base: type, failures: list[Exception]) -> type:
@@ -160,10 +175,22 @@ class _Jobs:
         Raises:
             InputError: one of them can't be submitted.
         """
+        self._cluster.sync(self._listen)
         self._submit(self._file.jobs)
         if self._failures:
             raise self._failure()
         self._thread.start()
+
+    async def _listen(self) -> None:
+        from distributed import SchedulerPlugin
+
+        joined = self.joined
+
+        class Listener(SchedulerPlugin):  # type: ignore[misc]
+            def add_worker(self, scheduler: Any, worker: str, **_: Any) -> None:
+                joined(str(scheduler.workers[worker].name))
+
+        self._cluster.scheduler.add_plugin(Listener(), name="nmebench-jobs")
 
     def end(self) -> None:
         """Submit no job any more."""
@@ -190,17 +217,7 @@ class _Jobs:
 
     def _look(self) -> None:
         """Replace the jobs that have ended."""
-        now = monotonic()
-        names = {str(worker["name"]) for worker in self._cluster.scheduler_info["workers"].values()}
-        jobs = dict(self._cluster.workers)
-        present = {name for name in jobs if name in names or any(one.rpartition("-")[0] == name for one in names)}
-        self._seen |= dict.fromkeys(present, now)
-        ended = [
-            name
-            for name, job in jobs.items()
-            if job.job_id is None or (name in self._seen and now - self._seen[name] > _LOST)
-        ]
-        self._cluster.sync(self._remove, ended)
+        self._cluster.sync(self._forget_ended)
         missing = self._file.jobs - len(self._cluster.workers)
         new = min(missing, self._replacements)
         if new:
@@ -210,11 +227,27 @@ class _Jobs:
             self._connection.patience = min(_NO_JOBS, self._file.wait)
             self._connection.failure = self._failure() if self._failures else None
 
-    async def _remove(self, ended: Sequence[str]) -> None:
-        """Forget jobs that have ended, and those that Dask has forgotten already."""
-        for name in ended:
-            job = self._cluster.workers.pop(name, None)
-            if job is not None:
+    async def _forget_ended(self) -> None:
+        """Forget jobs whose workers have left, that weren't accepted, or that Dask has forgotten already."""
+        now = monotonic()
+        jobs: dict[str, Any] = self._cluster.workers
+        for state in self._cluster.scheduler.workers.values():
+            self._seen[self._job_of(str(state.name))] = now
+        for name, job in list(jobs.items()):
+            if job.job_id is None or (name in self._seen and now - self._seen[name] > _LOST):
+                jobs.pop(name)
                 await job.close()
-        for name in set(self._cluster.worker_spec) - set(self._cluster.workers):
+        for name in set(self._cluster.worker_spec) - set(jobs):
             del self._cluster.worker_spec[name]
+
+    def joined(self, worker: str) -> None:
+        """Notice a worker, which may have left again before the next look.
+
+        Args:
+            worker: its name.
+        """
+        self._seen[self._job_of(worker)] = monotonic()
+
+    def _job_of(self, worker: str) -> str:
+        """The name of a worker's job; several workers of one job have its name and a number."""
+        return worker if worker in self._cluster.worker_spec else worker.rpartition("-")[0]

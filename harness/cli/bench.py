@@ -7,14 +7,19 @@ from typing import Annotated
 import typer
 
 from nmebench.cli.json_output import Json
-from nmebench.cli.option_help import ENGINE
+from nmebench.cli.option_help import ENGINE, MODEL
 
 __all__ = ["command"]
 
 
 def command(
     network: Annotated[
-        str, typer.Option("--network", "--model", help="Name of a registered network, run with random weights.")
+        str,
+        typer.Option(
+            "--network",
+            "--model",
+            help=f"Name of a registered network ({MODEL}), run with random weights.",
+        ),
     ] = "hrnetv2-w18",
     engine: Annotated[str, typer.Option(help=f"{ENGINE}.")] = "auto",
     threads: Annotated[
@@ -23,7 +28,12 @@ def command(
     batch_size: Annotated[int, typer.Option(min=1, max=256, help="Faces per batch.")] = 32,
     as_json: Json = False,
 ) -> int:
-    """Measure the speed of each stage and of this machine, and print stored figures of other projects."""
+    """Measure the speed of each stage and of this machine, and print stored figures of other projects.
+
+    Examples:
+      nmebench bench
+      nmebench bench --network hrnetv2-w18 --engine torch --threads 2
+    """
     import psutil
 
     from nmebench.bench import measure_limits, measure_stages, peer_figures

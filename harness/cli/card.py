@@ -11,7 +11,7 @@ import typer
 
 from nmebench.cli.console import console, table
 from nmebench.cli.json_output import Json, document, print_json
-from nmebench.cli.option_help import SCHEME
+from nmebench.cli.option_help import DATA, ENGINE, FORMAT, SCHEME
 from nmebench.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(
-    no_args_is_help=True, help="Write a model card for a file, or search the settings that no file tells."
+    no_args_is_help=True,
+    help="Write a model card for a file, or search the settings that no file tells.\n\nExamples:\n"
+    "  nmebench card new net.onnx -o card.toml",
 )
 
 GUESS = (
@@ -36,7 +38,11 @@ def new(
     name: Annotated[str | None, typer.Option(help="Name of the network; by default from the file's name.")] = None,
     as_json: Json = False,
 ) -> int:
-    """Inspect an ONNX file and write a commented model card."""
+    """Inspect an ONNX file and write a commented model card.
+
+    Examples:
+      nmebench card new net.onnx -o card.toml
+    """
     from nmebench.cards.new_card import new_card
     from nmebench.cli.outputs import check_output
     from nmebench.files import write_atomically
@@ -59,21 +65,23 @@ def new(
 
 @app.command()
 def probe(
-    card: Annotated[str, typer.Argument(help="Model card: path or name.")],
-    data: Annotated[str, typer.Option(help="Dataset with photographs, such as wflw:PATH.")],
+    card: Annotated[str, typer.Argument(help="Model card: path, or name (`nmebench list models`).")],
+    data: Annotated[str, typer.Option(help=f"Dataset with photographs, such as wflw:PATH ({DATA}).")],
     limit: Annotated[int, typer.Option(min=2, help="Number of faces, from the start of the list.")] = 50,
     weights: Annotated[Path | None, typer.Option(help="Weights file instead of the card's.")] = None,
-    data_format: Annotated[
-        str | None, typer.Option("--format", help="Annotation format, needed when it can't be detected.")
-    ] = None,
+    data_format: Annotated[str | None, typer.Option("--format", help=FORMAT)] = None,
     scheme: Annotated[str | None, typer.Option(help=SCHEME)] = None,
-    engine: Annotated[str, typer.Option(help="auto, torch, openvino, onnxruntime or cuda.")] = "auto",
+    engine: Annotated[str, typer.Option(help=f"{ENGINE}.")] = "auto",
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Write the best settings as a new card (a proposal).")
     ] = None,
     as_json: Json = False,
 ) -> int:
-    """Search colour order, range, box, crop and output settings of a card on some faces."""
+    """Search colour order, range, box, crop and output settings of a card on some faces.
+
+    Examples:
+      nmebench card probe card.toml --data wflw:PATH --limit 50 -o best.toml
+    """
     from nmebench import datasets, engines, models
     from nmebench.cards.probe import probe as search
     from nmebench.cards.proposal import proposal

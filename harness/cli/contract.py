@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from nmebench.cli.json_output import Json, document, print_json
-from nmebench.cli.option_help import SCHEME
+from nmebench.cli.option_help import DATA, DECODER, SCHEME
 
 __all__ = ["command"]
 
@@ -19,7 +19,8 @@ def command(
     what: Annotated[
         str,
         typer.Argument(
-            help="decoder, dataset, box or scheme; or the spec of a decoder, such as dark or my-decoder:window=5."
+            help=f"decoder, dataset, box or scheme; or the spec of a decoder ({DECODER}), such as dark or "
+            "my-decoder:window=5."
         ),
     ],
     name: Annotated[
@@ -28,11 +29,18 @@ def command(
             help="Spec of the decoder or the dataset, name of the box rule, name or TOML file of the scheme."
         ),
     ] = None,
-    data: Annotated[str, typer.Option(help="With box: the dataset whose boxes are computed.")] = "synthface",
+    data: Annotated[str, typer.Option(help=f"With box: the dataset whose boxes are computed ({DATA}).")] = "synthface",
     scheme: Annotated[str | None, typer.Option(help=f"With dataset and box: {SCHEME}")] = None,
     as_json: Json = False,
 ) -> int:
-    """Test a decoder, dataset, box rule or landmark scheme against its requirements. Exit code 1 when one fails."""
+    """Test a decoder, dataset, box rule or landmark scheme against its requirements. Exit code 1 when one fails.
+
+    Examples:
+      nmebench contract dark
+      nmebench contract dataset wflw:PATH
+      nmebench contract box landmarks --data wflw:PATH
+      nmebench contract scheme own.toml --json
+    """
     from nmebench.errors import InputError
 
     if name is None and what in KINDS:

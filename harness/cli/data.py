@@ -10,11 +10,14 @@ import typer
 
 from nmebench.cli.console import console, progress, table
 from nmebench.cli.json_output import Json, document, print_json
-from nmebench.cli.option_help import SCHEME
+from nmebench.cli.option_help import DATA, FORMAT, SCHEME
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="Download, draw, add and verify datasets and weights.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Download, draw, add and verify datasets and weights.\n\nExamples:\n  nmebench data verify wflw:PATH",
+)
 
 
 @app.command()
@@ -29,7 +32,11 @@ def make(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Draw a synthetic dataset with exactly known landmarks."""
+    """Draw a synthetic dataset with exactly known landmarks.
+
+    Examples:
+      nmebench data make synthface -o FACES --faces 500 --seed 1
+    """
     from nmebench import synthface
     from nmebench.errors import InputError
 
@@ -58,14 +65,20 @@ def fetch(
     name: Annotated[
         str,
         typer.Argument(
-            help="A data set (wflw, 300w, 300w-private, cofw, cofw68, aflw, lapa), weights, or a model card."
+            help="A data set (wflw, 300w, 300w-private, cofw, cofw68, aflw, lapa), weights, another name of "
+            "`nmebench list downloads`, or a model card."
         ),
     ],
     accept_licence: Annotated[bool, _ACCEPT] = False,
     cache: Annotated[Path | None, _CACHE] = None,
     as_json: Json = False,
 ) -> None:
-    """Download a data set or published weights. Only this command and `reproduce --wflw` open a network connection."""
+    """Download a data set or published weights. Only this command and `reproduce --wflw` open a network connection.
+
+    Examples:
+      nmebench data fetch wflw --accept-licence
+      nmebench data fetch weights --accept-licence --cache CACHE
+    """
     from nmebench import fetch as fetching
 
     with progress() as advance:
@@ -88,11 +101,17 @@ def fetch(
 @app.command()
 def add(
     path: Annotated[Path, typer.Argument(help="File that you downloaded by hand.")],
-    name: Annotated[str | None, typer.Option(help="Name of its source, needed when the file isn't recognised.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Its name of `nmebench list downloads`, needed when the file isn't recognised.")
+    ] = None,
     cache: Annotated[Path | None, _CACHE] = None,
     as_json: Json = False,
 ) -> None:
-    """Check a file that you downloaded by hand and copy it to the cache folder."""
+    """Check a file that you downloaded by hand and copy it to the cache folder.
+
+    Examples:
+      nmebench data add ~/Downloads/WFLW_images.tar.gz
+    """
     from nmebench import fetch as fetching
 
     added = fetching.add(path, name=name, cache=cache)
@@ -119,16 +138,19 @@ def print_retry(line: str) -> None:
 @app.command()
 def verify(
     data: Annotated[
-        str, typer.Argument(help="Dataset, as --data takes it, such as 300w:PATH; a path alone is WFLW's.")
+        str, typer.Argument(help=f"Dataset, as --data takes it, such as 300w:PATH ({DATA}); a path alone is WFLW's.")
     ],
-    data_format: Annotated[
-        str | None, typer.Option("--format", help="Annotation format, needed when it can't be detected.")
-    ] = None,
+    data_format: Annotated[str | None, typer.Option("--format", help=FORMAT)] = None,
     images: Annotated[bool, typer.Option("--images/--no-images", help="Also open every photograph.")] = True,
     scheme: Annotated[str | None, typer.Option(help=SCHEME)] = None,
     as_json: Json = False,
 ) -> int:
-    """Check a dataset for errors in annotations and photographs. Exit code 1 when it has any."""
+    """Check a dataset for errors in annotations and photographs. Exit code 1 when it has any.
+
+    Examples:
+      nmebench data verify wflw:PATH
+      nmebench data verify landmarks:faces.npz --scheme own.toml --no-images --json
+    """
     from nmebench.datasets.verify import verify as verify_dataset
 
     report = verify_dataset(data, format=data_format, images=images, scheme=scheme)
@@ -148,18 +170,20 @@ def verify(
 
 @app.command()
 def convert(
-    data: Annotated[str, typer.Argument(help="Dataset, as --data takes it, such as wflw:PATH.")],
+    data: Annotated[str, typer.Argument(help=f"Dataset, as --data takes it, such as wflw:PATH ({DATA}).")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the two files.")],
     name: Annotated[str, typer.Option(help="Name of the new dataset; none of nmebench's.")],
-    data_format: Annotated[
-        str | None, typer.Option("--format", help="Annotation format, needed when it can't be detected.")
-    ] = None,
+    data_format: Annotated[str | None, typer.Option("--format", help=FORMAT)] = None,
     split: Annotated[str, typer.Option(help="Split: test or train.")] = "test",
     scheme: Annotated[str | None, typer.Option(help=SCHEME)] = None,
     arrays: Annotated[bool, typer.Option("--npz", help="Also write NAME.npz with the same faces as arrays.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Write a dataset in nmebench's own format: NAME.json with the faces, NAME.toml with their definition."""
+    """Write a dataset in nmebench's own format: NAME.json with the faces, NAME.toml with their definition.
+
+    Examples:
+      nmebench data convert wflw:PATH -o FACES --name my-faces
+    """
     from nmebench import datasets
     from nmebench.datasets.write_faces import write
 

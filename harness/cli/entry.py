@@ -19,6 +19,7 @@ from nmebench.cli import (
     card,
     check,
     compare,
+    completion,
     contract,
     data,
     gate,
@@ -33,6 +34,7 @@ from nmebench.cli import (
     train,
     verbosity,
 )
+from nmebench.cli.completion import VARIABLE
 from nmebench.errors import InputError
 from nmebench.printable import shown
 
@@ -40,17 +42,15 @@ __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="nmebench",
-    help="Benchmark and reproducibility harness for face alignment.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
 
-def _help(function: Callable[..., int]) -> str:
-    """Return a command's docstring; its examples keep their line breaks."""
-    return (inspect.getdoc(function) or "").replace("\n\nExamples:\n", "\n\n\b\nExamples:\n")
+def _help(text: str | None) -> str:
+    """Return a help text whose examples keep their line breaks."""
+    return inspect.cleandoc(text or "").replace("\n\nExamples:\n", "\n\n\b\nExamples:\n")
 
 
 _COMMANDS: Mapping[str, Callable[..., int]] = {
@@ -68,11 +68,12 @@ _COMMANDS: Mapping[str, Callable[..., int]] = {
     "tables": tables.command,
 }
 for _name, _function in _COMMANDS.items():
-    app.command(_name, help=_help(_function))(_function)
-app.add_typer(listing.app, name="list")
-app.add_typer(data.app, name="data")
-app.add_typer(card.app, name="card")
-app.add_typer(history.app, name="history")
+    app.command(_name, help=_help(_function.__doc__))(_function)
+_GROUPS: Mapping[str, typer.Typer] = {"list": listing.app, "data": data.app, "card": card.app, "history": history.app}
+for _name, _group in _GROUPS.items():
+    for _command in _group.registered_commands:
+        _command.help = _help(_command.callback.__doc__ if _command.callback else None)
+    app.add_typer(_group, name=_name, help=_help(_group.info.help))
 
 
 def _version(value: bool) -> None:
@@ -83,7 +84,17 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+_ABOUT = """Benchmark and reproducibility harness for face alignment.
+
+Examples:
+  nmebench run --data wflw:PATH --model mmpose-hrnetv2-w18-dark -o RUN
+  nmebench check RUN
+  nmebench report RUN
+  nmebench list decoders
+"""
+
+
+@app.callback(help=_help(_ABOUT))
 def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
@@ -162,6 +173,8 @@ def main(arguments: list[str] | None = None) -> int:
         The exit code: 0 success; 1 a check or gate failed; 2 the input can't be used; 3 nothing was comparable; 130
         after SIGINT and 143 after SIGTERM. A fault of the program gives 70 and a traceback.
     """
+    if VARIABLE in os.environ:
+        return _complete()
     before = {number: signal.signal(number, _raise_stopped) for number in _STOPPED}
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
@@ -174,6 +187,18 @@ def main(arguments: list[str] | None = None) -> int:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _complete() -> int:
+    """Print the words that complete the line which the shell passes in the environment."""
+    command = typer.main.get_command(app)
+    completion.add_values(command)
+    try:
+        command.main(args=[], prog_name="nmebench", complete_var=VARIABLE, standalone_mode=False)
+    except SystemExit as ended:
+        sys.stdout.flush()
+        return int(ended.code or 0)
+    return 0
 
 
 def _call(arguments: list[str]) -> Any:

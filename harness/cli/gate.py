@@ -57,6 +57,12 @@ def command(
     """Compare a run with a baseline. Exit code: 0 passed, 1 failed, 3 nothing was comparable.
 
     A sweep over several data sets has the exit code of its worst run: 1, then 3, then 0.
+
+    Examples:
+      nmebench gate RUN --baseline baseline.json --update
+      nmebench gate RUN --baseline baseline.json --margin 0.05 --markdown gate.md
+      nmebench gate RUN --limit 'nme<=4.0' --limit 'nme@pose<=7.0'
+      nmebench gate --embedded
     """
     from nmebench import gates, reports
     from nmebench.cli.console import console

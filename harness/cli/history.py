@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Results over the commits of a repository.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Results over the commits of a repository.\n\nExamples:\n  nmebench history add RUN",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 _FOLDER = Path("history")
 Folder = Annotated[Path, typer.Argument(help="Folder of the history.")]
@@ -45,7 +49,12 @@ def add(
     repository: Repository = Path(),
     as_json: Json = False,
 ) -> int:
-    """Add the scores of a run to the history: one file per commit and machine, which git merges."""
+    """Add the scores of a run to the history: one file per commit and machine, which git merges.
+
+    Examples:
+      nmebench history add RUN
+      nmebench history add RUN --to history --machine ci
+    """
     from nmebench import history
     from nmebench.runs.run_store import Run
     from nmebench.runs.sweep_folder import SweepFolder, is_sweep
@@ -108,7 +117,12 @@ def report(
     repository: Repository = Path(),
     as_json: Json = False,
 ) -> int:
-    """Write the trend page: NME per cell and subset over commits, and the steps."""
+    """Write the trend page: NME per cell and subset over commits, and the steps.
+
+    Examples:
+      nmebench history report -o history.html
+      nmebench history report history --commit-url 'https://example.org/commit/{commit}'
+    """
     from nmebench.cli.outputs import check_output
     from nmebench.errors import InputError
     from nmebench.printable import shown
@@ -147,7 +161,11 @@ def bisect(
     repository: Repository = Path(),
     as_json: Json = False,
 ) -> int:
-    """Name the commits between which a cell moved."""
+    """Name the commits between which a cell moved.
+
+    Examples:
+      nmebench history bisect 'my-net__dark__*' --subset pose
+    """
     from nmebench import history
     from nmebench.history.bisect import matching_series
 

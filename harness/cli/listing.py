@@ -19,10 +19,13 @@ __all__ = ["app"]
 
 app = typer.Typer(
     help="List models, decoders, box rules, datasets, benchmarks, annotation formats, schemes, point mappings, "
-    "normalisers, engines, recipes or published results. The sources are shown with --verbose.",
+    "normalisers, engines, recipes, downloads or published results. The sources are shown with --verbose."
+    "\n\nExamples:\n  nmebench list decoders",
 )
 
-Own = Annotated[str | None, typer.Option("--scheme", help="Only this scheme, by name or as a TOML file of your own.")]
+Own = Annotated[
+    str | None, typer.Option("--scheme", help="Only this scheme (`nmebench list schemes`), or a TOML file of your own.")
+]
 
 #: Columns of long references, which are shown with ``--verbose``.
 _SOURCES = ("source",)
@@ -61,7 +64,11 @@ def _print(kind: str, *bodies: ResultTable, as_json: bool, notes: Sequence[str] 
 
 @app.command()
 def models(as_json: Json = False) -> None:
-    """List the registered networks and the shipped model cards."""
+    """List the registered networks and the shipped model cards.
+
+    Examples:
+      nmebench list models
+    """
     from nmebench import models as networks
     from nmebench.models import card as cards
 
@@ -80,7 +87,12 @@ def models(as_json: Json = False) -> None:
 
 @app.command()
 def decoders(as_json: Json = False) -> None:
-    """List the registered decoders, including those of plug-ins."""
+    """List the registered decoders, including those of plug-ins.
+
+    Examples:
+      nmebench list decoders -v
+      nmebench list decoders --json
+    """
     from nmebench import decoders as registry
 
     body = table("decoders", "name", "options", "needs", "map", "summary", "source", optional=("map", "needs"))
@@ -94,7 +106,11 @@ def decoders(as_json: Json = False) -> None:
 
 @app.command()
 def boxes(as_json: Json = False) -> None:
-    """List the box rules."""
+    """List the box rules.
+
+    Examples:
+      nmebench list boxes
+    """
     from nmebench import boxes as rules
 
     body = table("box rules", "name", "summary", "source")
@@ -106,7 +122,11 @@ def boxes(as_json: Json = False) -> None:
 
 @app.command()
 def datasets(as_json: Json = False) -> None:
-    """List the datasets and how to name them."""
+    """List the datasets and how to name them.
+
+    Examples:
+      nmebench list datasets
+    """
     from nmebench import datasets as readers
 
     body = table("datasets", "name", "summary")
@@ -117,7 +137,11 @@ def datasets(as_json: Json = False) -> None:
 
 @app.command()
 def schemes(scheme: Own = None, as_json: Json = False) -> None:
-    """List the landmark schemes."""
+    """List the landmark schemes.
+
+    Examples:
+      nmebench list schemes --scheme own.toml
+    """
     body = table("landmark schemes", "name", "points", "default normaliser")
     for found in _schemes(scheme):
         body.add_row(found.name, str(found.points), found.default_normaliser)
@@ -126,7 +150,11 @@ def schemes(scheme: Own = None, as_json: Json = False) -> None:
 
 @app.command()
 def benchmarks(as_json: Json = False) -> None:
-    """List the benchmarks: their landmark scheme, the normaliser and thresholds that papers use, their test faces."""
+    """List the benchmarks: their landmark scheme, the normaliser and thresholds that papers use, their test faces.
+
+    Examples:
+      nmebench list benchmarks
+    """
     from nmebench.datasets import benchmark
     from nmebench.geometry import scheme as known
 
@@ -142,7 +170,11 @@ def benchmarks(as_json: Json = False) -> None:
 
 @app.command()
 def formats(as_json: Json = False) -> None:
-    """List the annotation formats, for --format, and the benchmarks that come in each."""
+    """List the annotation formats, for --format, and the benchmarks that come in each.
+
+    Examples:
+      nmebench list formats
+    """
     from nmebench.datasets import benchmark
     from nmebench.datasets.face_file_formats import FACE_FILES
     from nmebench.datasets.formats import COFW_MAT, FORMATS
@@ -159,7 +191,11 @@ def formats(as_json: Json = False) -> None:
 
 @app.command()
 def mappings(as_json: Json = False) -> None:
-    """List the point mappings, through which a network is measured on data of another landmark scheme."""
+    """List the point mappings, through which a network is measured on data of another landmark scheme.
+
+    Examples:
+      nmebench list mappings -v
+    """
     from nmebench.geometry import point_mapping
 
     body = table("point mappings", "network", "data", "source")
@@ -171,7 +207,11 @@ def mappings(as_json: Json = False) -> None:
 
 @app.command()
 def normalisers(scheme: Own = None, as_json: Json = False) -> None:
-    """List the normalisers of each landmark scheme, for --normaliser."""
+    """List the normalisers of each landmark scheme, for --normaliser.
+
+    Examples:
+      nmebench list normalisers --scheme wflw98
+    """
     body = table("normalisers", "scheme", "normaliser", "default", "length")
     for found in _schemes(scheme):
         for normaliser in found.normalisers:
@@ -182,7 +222,11 @@ def normalisers(scheme: Own = None, as_json: Json = False) -> None:
 
 @app.command()
 def engines(as_json: Json = False) -> None:
-    """List the engines, and those that can run on this machine."""
+    """List the engines, and those that can run on this machine.
+
+    Examples:
+      nmebench list engines
+    """
     from nmebench import engines as runtimes
 
     body = table("engines", "name", "on this machine")
@@ -194,7 +238,11 @@ def engines(as_json: Json = False) -> None:
 
 @app.command()
 def recipes(as_json: Json = False) -> None:
-    """List the shipped training recipes, for `nmebench train`."""
+    """List the shipped training recipes, for `nmebench train`.
+
+    Examples:
+      nmebench list recipes
+    """
     from nmebench.training import recipe
 
     body = table("training recipes", "name", "network", "trains on", "note", optional=("note",))
@@ -205,8 +253,29 @@ def recipes(as_json: Json = False) -> None:
 
 
 @app.command()
+def downloads(as_json: Json = False) -> None:
+    """List the files that `nmebench data fetch` and `data add` know, and the names of several of them.
+
+    Examples:
+      nmebench list downloads
+    """
+    from nmebench.fetch import load_sources
+
+    sources = load_sources()
+    body = table("downloads", "name", "file", "how")
+    for source in (sources[name] for name in sorted(sources)):
+        body.add_row(source.name, source.file, "by hand, then data add" if source.by_hand else "data fetch")
+    groups = table("groups of downloads", "name", "files")
+    for name in sorted(sources.groups):
+        groups.add_row(name, ", ".join(sources.groups[name]))
+    _print("downloads", body, groups, as_json=as_json)
+
+
+@app.command()
 def published(
-    dataset: Annotated[str, typer.Option(help="The data set, such as wflw, 300w or cofw.")] = "wflw",
+    dataset: Annotated[
+        str, typer.Option(help="The data set: wflw, 300w, 300w-private, cofw, cofw68, aflw or lapa.")
+    ] = "wflw",
     method: Annotated[str | None, typer.Option(help="Only methods whose name contains this text.")] = None,
     kind: Annotated[
         str | None, typer.Option(help="Only tables from this kind of source: authors, third party or aggregator.")
@@ -217,7 +286,12 @@ def published(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the published results of a data set with their sources."""
+    """List the published results of a data set with their sources.
+
+    Examples:
+      nmebench list published --dataset 300w --method HRNet
+      nmebench list published --metric auc10 --subset pose --json
+    """
     from nmebench import published as rows
     from nmebench.cli.published_table import notes, published_table
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from nmebench.cli.json_output import Json, print_json
+from nmebench.cli.option_help import DATA
 
 __all__ = ["command"]
 
@@ -19,7 +20,7 @@ def command(
         list[str] | None,
         typer.Option(
             help="Dataset on this machine, such as wflw:PATH, where the shards name another path; one per dataset of "
-            "the sweep. Only its annotations are read."
+            f"the sweep ({DATA}). Only its annotations are read."
         ),
     ] = None,
     as_json: Json = False,
@@ -30,6 +31,10 @@ def command(
 
     Every shard must be there. The run has the bytes of one that a single process computes. Networks, weights and
     photographs aren't needed; the dataset's annotations are.
+
+    Examples:
+      nmebench merge SHARD_1 SHARD_2 -o RUN
+      nmebench merge SHARD_1 SHARD_2 --data wflw:PATH -o RUN
     """
     from nmebench.cli.scores_table import print_scores, print_sweep, print_time, scores_json, sweep_json
     from nmebench.cli.shard_lines import host_note

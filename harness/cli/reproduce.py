@@ -13,7 +13,7 @@ import typer
 
 from nmebench.cli.console import console
 from nmebench.cli.json_output import Json, document, print_json
-from nmebench.cli.option_help import ENGINE
+from nmebench.cli.option_help import ENGINE, MODEL
 
 if TYPE_CHECKING:
     from nmebench.checks import Verdict
@@ -63,7 +63,7 @@ def command(
     embedded: Annotated[bool, typer.Option("--embedded/--no-embedded", help="Run the embedded benchmark.")] = True,
     model: Annotated[
         list[str] | None,
-        typer.Option(help="With WFLW: the model cards to run; by default every card whose weights are available."),
+        typer.Option(help=f"With WFLW: the cards to run ({MODEL}); by default all whose weights are available."),
     ] = None,
     engine: Annotated[str, typer.Option(help=f"{ENGINE}.")] = "auto",
     pictures: Annotated[
@@ -74,6 +74,11 @@ def command(
     """Sweep, check and report the embedded benchmark, and the published WFLW tables where WFLW is available.
 
     Exit code: 0 reproduced, 1 something deviates, 3 nothing was comparable.
+
+    Examples:
+      nmebench reproduce
+      nmebench reproduce --wflw --accept-licence -o out/reproduce
+      nmebench reproduce --no-embedded --wflw-root WFLW --model mmpose-hrnetv2-w18-dark
     """
     from nmebench.cli.console import progress
     from nmebench.errors import InputError

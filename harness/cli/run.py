@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from nmebench.cli.json_output import Json, print_json
-from nmebench.cli.option_help import ENGINE, NORMALISER, SCHEME, THRESHOLD
+from nmebench.cli.option_help import BOX, ENGINE, FORMAT, MODEL, NORMALISER, SCHEME, THRESHOLD
 from nmebench.errors import InputError
 from nmebench.protocol import FLIPS
 
@@ -29,7 +29,7 @@ def command(
     ] = None,
     model: Annotated[
         list[str] | None,
-        typer.Option(help="Path or name of a model card, or name of a registered network; repeatable."),
+        typer.Option(help=f"Path or name of a model card, or name of a registered network ({MODEL}); repeatable."),
     ] = None,
     weights: Annotated[
         list[str] | None,
@@ -39,7 +39,8 @@ def command(
         ),
     ] = None,
     decoder: Annotated[
-        list[str] | None, typer.Option(help="Decoder such as dark or dark:kernel=17, or all; repeatable.")
+        list[str] | None,
+        typer.Option(help="Decoder such as dark or dark:kernel=17, or all (`nmebench list decoders`); repeatable."),
     ] = None,
     flip: Annotated[
         bool | None, typer.Option("--flip/--no-flip", help="Flip test on or off; by default from the model card.")
@@ -49,13 +50,11 @@ def command(
         typer.Option("--shift/--no-shift", help="With --flip: shift the mirrored heatmaps by one px, as mmpose does."),
     ] = None,
     test_time: Annotated[list[str] | None, typer.Option(help=f"Flip test: {', '.join(FLIPS)}; repeatable.")] = None,
-    box: Annotated[list[str] | None, typer.Option(help="Box rule instead of the card's; repeatable.")] = None,
+    box: Annotated[list[str] | None, typer.Option(help=f"Box rule instead of the card's ({BOX}); repeatable.")] = None,
     box_padding: Annotated[
         float | None, typer.Option(help="Padding factor of the box instead of the box rule's default.")
     ] = None,
-    data_format: Annotated[
-        str | None, typer.Option("--format", help="Annotation format, needed when it can't be detected.")
-    ] = None,
+    data_format: Annotated[str | None, typer.Option("--format", help=FORMAT)] = None,
     scheme: Annotated[str | None, typer.Option(help=SCHEME)] = None,
     normaliser: Annotated[str | None, typer.Option(help=NORMALISER)] = None,
     threshold: Annotated[list[float] | None, typer.Option(help=THRESHOLD)] = None,
@@ -91,8 +90,8 @@ def command(
         str | None,
         typer.Option(
             metavar="NUMBER|gpu",
-            help="Compute in this many processes on this machine, which share its cores, or in one per GPU; the run "
-            "has the same bytes as without.",
+            help="Compute in this many processes on this machine, which share its cores, or with gpu in one per GPU; "
+            "the run has the same bytes as without.",
         ),
     ] = None,
     scheduler: Annotated[
@@ -116,7 +115,14 @@ def command(
     ] = False,
     out: Annotated[Path, typer.Option("-o", "--out", help="Output folder of the run.")] = ...,  # type: ignore[assignment]
 ) -> int:
-    """Measure networks and decoders on one or several datasets and store the runs."""
+    """Measure networks and decoders on one or several datasets and store the runs.
+
+    Examples:
+      nmebench run --data wflw:PATH --model mmpose-hrnetv2-w18-dark -o RUN
+      nmebench run --data wflw:PATH --model card.toml --decoder all --no-flip -o RUN
+      nmebench run --data wflw:PATH --data 300w:PATH --model card.toml --limit 100 -o SWEEP
+      nmebench run sweep.toml --engine torch -o RUN
+    """
     from nmebench.cli.console import progress
     from nmebench.cli.scores_table import print_scores, print_sweep, print_time, scores_json, sweep_json
     from nmebench.cli.shard_lines import print_shard, shard_json

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nmebench.cli.json_output import Json, print_json
-from nmebench.cli.option_help import NORMALISER, SCHEME, THRESHOLD
+from nmebench.cli.option_help import BOX, DATA, DECODER, FORMAT, MODEL, NORMALISER, SCHEME, THRESHOLD
 from nmebench.protocol import FLIPS
 
 if TYPE_CHECKING:
@@ -25,11 +25,11 @@ def command(
             help="File with landmarks in image px (npz, npy, csv, SPIGA's json), or the folder of a run to score again."
         ),
     ],
-    data: Annotated[str | None, typer.Option(help="Dataset of the predicted faces, such as wflw:PATH.")] = None,
-    name: Annotated[str, typer.Option(help="Name of the predictions in the scores.")] = "predictions",
-    data_format: Annotated[
-        str | None, typer.Option("--format", help="Annotation format, needed when it can't be detected.")
+    data: Annotated[
+        str | None, typer.Option(help=f"Dataset of the predicted faces, such as wflw:PATH ({DATA}).")
     ] = None,
+    name: Annotated[str, typer.Option(help="Name of the predictions in the scores.")] = "predictions",
+    data_format: Annotated[str | None, typer.Option("--format", help=FORMAT)] = None,
     scheme: Annotated[str | None, typer.Option(help=SCHEME)] = None,
     normaliser: Annotated[str | None, typer.Option(help=NORMALISER)] = None,
     threshold: Annotated[list[float] | None, typer.Option(help=THRESHOLD)] = None,
@@ -37,18 +37,19 @@ def command(
         str | None,
         typer.Option(
             metavar="CARD",
-            help="Model card (path or name) whose protocol the predictions have: decoder, flip test, box and settings. "
-            "It is declared, not measured; `check` compares with the card's reported values.",
+            help=f"Model card (path, or name: {MODEL}) whose protocol the predictions have: decoder, flip test, box "
+            "and settings. It is declared, not measured; `check` compares with the card's reported values.",
         ),
     ] = None,
     decoder: Annotated[
-        str | None, typer.Option(help="Declared decoder, such as dark, or direct for a network that gives landmarks.")
+        str | None,
+        typer.Option(help=f"Declared decoder such as dark ({DECODER}), or direct for a network that gives landmarks."),
     ] = None,
     flip: Annotated[
         bool | None, typer.Option("--flip/--no-flip", help="Declared flip test: flip or none; see --test-time.")
     ] = None,
     test_time: Annotated[str | None, typer.Option(help=f"Declared flip test: {', '.join(FLIPS)}.")] = None,
-    box: Annotated[str | None, typer.Option(help="Declared box rule (`nmebench list boxes`).")] = None,
+    box: Annotated[str | None, typer.Option(help=f"Declared box rule ({BOX}).")] = None,
     box_padding: Annotated[float | None, typer.Option(help="Declared padding factor of the box.")] = None,
     input_size: Annotated[
         str | None, typer.Option(metavar="WxH", help="Declared size of the network's input in px, such as 256x256.")

@@ -10,6 +10,7 @@ import typer
 
 from nmebench.cli.console import console
 from nmebench.cli.json_output import Json, document, print_json
+from nmebench.protocol import FLIPS
 
 if TYPE_CHECKING:
     from nmebench.reports.tables import Selection, Table, Value
@@ -37,10 +38,16 @@ def command(
         str, typer.Option(help="subsets: a row per cell, a column per subset; decoders: a row per decoder.")
     ] = "subsets",
     metric: Annotated[str, typer.Option(help="nme, or fr or auc at a threshold of the run, such as fr10.")] = "nme",
-    model: Annotated[list[str] | None, typer.Option(help="Networks, in this order; patterns; repeatable.")] = None,
-    decoder: Annotated[list[str] | None, typer.Option(help="Decoders, in this order; patterns; repeatable.")] = None,
-    flip: Annotated[list[str] | None, typer.Option(help="Flip tests, such as none or flip-coords; repeatable.")] = None,
-    box: Annotated[list[str] | None, typer.Option(help="Box rules; repeatable.")] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="Networks of the run, in this order; patterns; repeatable.")
+    ] = None,
+    decoder: Annotated[
+        list[str] | None, typer.Option(help="Decoders of the run, in this order; patterns; repeatable.")
+    ] = None,
+    flip: Annotated[
+        list[str] | None, typer.Option(help=f"Flip tests of the run: {', '.join(FLIPS)}; repeatable.")
+    ] = None,
+    box: Annotated[list[str] | None, typer.Option(help="Box rules of the run; repeatable.")] = None,
     cell: Annotated[list[str] | None, typer.Option(help="Cell ids, in this order; patterns; repeatable.")] = None,
     subset: Annotated[list[str] | None, typer.Option(help="Subsets, in this order; repeatable.")] = None,
     column: Annotated[
@@ -64,7 +71,14 @@ def command(
     ] = False,
     as_json: Json = False,
 ) -> int:
-    """Print the scores of a run as a table, or keep the table of a README up to date. Exit code 1: stale."""
+    """Print the scores of a run as a table, or keep the table of a README up to date. Exit code 1: stale.
+
+    Examples:
+      nmebench tables RUN
+      nmebench tables RUN --layout decoders --flip none --format latex -o table.tex
+      nmebench tables RUN --update README.md --section results
+      nmebench tables RUN --update README.md --section results --check
+    """
     from nmebench.cli.outputs import check_output
     from nmebench.errors import InputError
     from nmebench.files import write_atomically

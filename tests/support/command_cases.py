@@ -48,6 +48,7 @@ CASES: Mapping[str, str] = MappingProxyType(
         "list normalisers": "list normalisers --scheme wflw98",
         "list engines": "list engines",
         "list recipes": "list recipes",
+        "list downloads": "list downloads",
         "list published": "list published --method SPIGA",
         "data make": "data make synthface -o drawn --faces 1 --workers 1 -q",
         "data fetch": "data fetch wflw",

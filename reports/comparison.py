@@ -162,6 +162,13 @@ def _difference(found: CellDifference, scale: DifferenceScale) -> DifferenceText
 def write_comparison(comparison: Comparison, out: Path) -> Path:
     """Write the page of a comparison to ``out``, atomically.
 
+    Args:
+        comparison: the comparison.
+        out: the HTML file.
+
+    Returns:
+        The path of the page.
+
     Raises:
         InputError: ``out`` can't be written.
     """

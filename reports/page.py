@@ -301,6 +301,17 @@ def write(
 ) -> Path:
     """Write the report of a run to ``out``, atomically; see :func:`html`.
 
+    Args:
+        run: a scored run.
+        out: the HTML file.
+        pictures: include pictures of faces.
+        timings: add timings; the pages of two equal runs then differ.
+        baseline: show the change from this baseline.
+        baseline_name: its name on the page.
+
+    Returns:
+        The path of the page.
+
     Raises:
         InputError: the run has no scores, one of its files or the baseline is missing or damaged, or ``out`` can't be
             written.

@@ -185,6 +185,18 @@ def write_several(
 ) -> Path:
     """Write the report of several runs to ``out``, atomically; see :func:`several_html`.
 
+    Args:
+        runs: scored runs by their names.
+        out: the HTML file.
+        pictures: include pictures of faces.
+        timings: add timings; the pages of two equal runs then differ.
+        title: title of the page.
+        baselines: show the change from the baseline of each run.
+        baseline_name: their name on the page.
+
+    Returns:
+        The path of the page.
+
     Raises:
         InputError: as for :func:`several_html`, or ``out`` can't be written.
     """

@@ -7,8 +7,6 @@ from pathlib import Path
 
 from nmebench import reports
 from nmebench.api.stored_runs import AnyRun, opened
-from nmebench.errors import InputError
-from nmebench.printable import shown
 from nmebench.runs.sweep_folder import SweepFolder
 
 __all__ = ["report"]
@@ -36,9 +34,6 @@ def report(run: AnyRun, out: str | PathLike[str] | None = None, *, pictures: boo
     """
     chosen = opened(run)
     file = chosen.path / "report.html" if out is None else Path(out)
-    try:
-        if isinstance(chosen, SweepFolder):
-            return reports.write_several(chosen.runs, file, pictures=pictures, title=chosen.record.title)
-        return reports.write(chosen, file, pictures=pictures)
-    except OSError as error:
-        raise InputError(f"{shown(file)}: can't be written ({error.strerror}); give another file") from error
+    if isinstance(chosen, SweepFolder):
+        return reports.write_several(chosen.runs, file, pictures=pictures, title=chosen.record.title)
+    return reports.write(chosen, file, pictures=pictures)

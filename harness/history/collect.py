@@ -77,6 +77,10 @@ def merged(folder: Path, entry: Entry) -> Entry:
 
     A run with uncommitted changes is replaced by one without, and never replaces one.
 
+    Args:
+        folder: the folder of the history.
+        entry: the new entry.
+
     Raises:
         InputError: the file is damaged, or the new run is dirty and the file's runs are not.
     """

@@ -200,6 +200,10 @@ def read_entries(folder: Path) -> Sequence[Entry]:
 def write_entry(folder: Path, entry: Entry) -> Path:
     """Write an entry atomically; return its path.
 
+    Args:
+        folder: the folder of the history; it is made where it doesn't exist.
+        entry: the entry.
+
     Raises:
         OSError: the folder can't be made or written.
     """

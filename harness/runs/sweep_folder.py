@@ -82,6 +82,12 @@ class SweepFolder:
     def open(cls, path: Path | str) -> SweepFolder:
         """Open a stored sweep.
 
+        Args:
+            path: the sweep's folder.
+
+        Returns:
+            The sweep; its runs are opened when they are needed.
+
         Raises:
             InputError: ``sweep.json`` is missing, damaged or of another schema version, or names a folder twice.
         """

@@ -130,15 +130,31 @@ def package(session: nox.Session) -> None:
     `-- --borrow` takes the dependencies from the shared environment instead of installing them (torch is gigabytes).
     """
     environment = _environment(session, "package", "test")
-    dist, empty = ROOT / ".nox" / "dist", ROOT / ".nox" / "package"
-    for folder in (dist, empty):
-        shutil.rmtree(folder, ignore_errors=True)
+    dist = _build(session, environment)
+    python = _installed_wheel(session, dist, borrow="--borrow" in session.posargs)
+    session.log("import time of nmebench (cumulative, microseconds):")
+    session.run(str(python), "-X", "importtime", "-c", "import nmebench", external=True)
+    environment |= {"NMEBENCH_PACKAGE_PYTHON": str(python), "NMEBENCH_PACKAGE_DIST": str(dist)}
+    _run(session, environment, "python", "-m", "pytest", "-m", "package", "tests/package")
+
+
+def _build(session: nox.Session, environment: dict[str, str]) -> Path:
+    """Build sdist and wheel; return their folder."""
+    dist = ROOT / ".nox" / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
     _run(session, environment, "python", "-m", "build", "--outdir", str(dist), str(ROOT))
+    return dist
+
+
+def _installed_wheel(session: nox.Session, dist: Path, *, borrow: bool) -> Path:
+    """Install the wheel into an empty environment, with its dependencies or with borrowed ones; return its Python."""
     (wheel,) = dist.glob("*.whl")
+    empty = ROOT / ".nox" / "package"
+    shutil.rmtree(empty, ignore_errors=True)
     session.run(sys.executable, "-m", "venv", str(empty), external=True)
     python = _python_of(empty)
     pip = (str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-    if "--borrow" in session.posargs:
+    if borrow:
         find = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
         ours, theirs = (
             str(session.run(str(program), "-c", find, silent=True, external=True)).strip()
@@ -149,10 +165,45 @@ def package(session: nox.Session) -> None:
         session.run(*pip, "--no-deps", str(wheel), external=True)
     else:
         session.run(*pip, "--constraint", str(CONSTRAINTS), str(wheel), "pytest", external=True)
-    session.log("import time of nmebench (cumulative, microseconds):")
-    session.run(str(python), "-X", "importtime", "-c", "import nmebench", external=True)
-    environment |= {"NMEBENCH_PACKAGE_PYTHON": str(python), "NMEBENCH_PACKAGE_DIST": str(dist)}
-    _run(session, environment, "python", "-m", "pytest", "-m", "package", "tests/package")
+    return python
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Build, check and try a release. Nothing is uploaded: the last line is the command that does it.
+
+    `-- --dry-run` also works with uncommitted changes and without the tag. `-- --install` installs the dependencies of
+    the wheel instead of borrowing those of the shared environment.
+    """
+    environment = _environment(session, "package", "release")
+    dry = "--dry-run" in session.posargs
+    _run(session, environment, "python", "docs/tools/release_check.py", *(["--dry-run"] if dry else []))
+    dist = _build(session, environment)
+    files = [str(file) for file in sorted(dist.iterdir())]
+    _run(session, environment, "twine", "check", "--strict", *files)
+    python = _installed_wheel(session, dist, borrow="--install" not in session.posargs)
+    folder = session.create_tmp()
+    for arguments in (
+        ("--version",),
+        ("data", "make", "synthface", "-o", f"{folder}/faces", "--faces", "4"),
+        ("run", "--data", f"synthface:{folder}/faces", "--model", "synthface-mobilenetv3", "-o", f"{folder}/RUN"),
+        ("report", f"{folder}/RUN"),
+    ):
+        # -I: the checkout isn't on the path.
+        session.run(str(python), "-I", "-m", "nmebench", *arguments, external=True)
+    shutil.rmtree(folder)
+    upload = f"{_python_of(ENVIRONMENT).parent / 'twine'} upload {' '.join(files)}"
+    session.log(f"dry run: nothing is missing but the tag and the upload ({upload})" if dry else f"to upload: {upload}")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation's site into site/, strictly: a broken link, or an anchor that isn't there, fails."""
+    environment = _environment(session, "docs") | {"NO_MKDOCS_2_WARNING": "1"}
+    _run(session, environment, "python", "docs/tools/reference_pages.py", "--check")
+    _link_tree()
+    _run(session, environment, "mkdocs", "build", "--strict", "--quiet", *session.posargs)
+    _run(session, environment, "python", "docs/tools/site_check.py", "site")
 
 
 @nox.session

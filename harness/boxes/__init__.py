@@ -22,6 +22,7 @@ REGISTRY = Registry(
     },
     group="nmebench.boxes",
 )
+"""The box rules: those of nmebench, and the entry points of the group ``nmebench.boxes``."""
 
 
 def names() -> tuple[str, ...]:

@@ -12,6 +12,8 @@ from nmebench.metric_names import MetricName
 __all__ = ["STATUSES", "CauseFinding", "Status", "Verdict", "VerdictRow"]
 
 Status = Literal["reproduced", "deviates", "not comparable", "not run"]
+"""The result for one reported number."""
+
 STATUSES: tuple[Status, ...] = get_args(Status)
 
 

@@ -50,8 +50,10 @@ REGISTRY = Registry(
     },
     group="nmebench.datasets",
 )
+"""The data sets: those of nmebench, and the entry points of the group ``nmebench.datasets``."""
 
 SPLITS = ("test", "train")
+"""The splits that :func:`load` accepts."""
 
 
 def names() -> tuple[str, ...]:

@@ -14,6 +14,7 @@ __all__ = ["DEFAULT_MARGIN", "Margin"]
 #: A mean NME that is worse by at most this much (percent points) passes, even if the difference is significant. It is
 #: the last decimal that papers print; float noise between processors and batch sizes is less than a tenth of it.
 DEFAULT_MARGIN = 0.01
+"""The largest increase of NME that passes when none is named, percent points."""
 
 _NUMBER = re.compile(r"([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 

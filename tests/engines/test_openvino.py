@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from nmebench import engines
 from nmebench.engines.interface import check_engine
 from nmebench.errors import InputError
+from nmebench.models.landmark_layout import from_layout
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -85,6 +86,20 @@ def test_network_that_cannot_be_converted_gives_a_one_line_error(
     with pytest.raises(InputError, match=r"openvino can't convert Untraceable: .*use --engine torch") as error:
         engine(images)
     assert "\n" not in str(error.value)
+
+
+def test_network_that_gives_landmarks_as_a_table_is_converted(
+    require_engine: Callable[[str], None], images: Tensor
+) -> None:
+    require_engine("openvino")
+
+    class Table(nn.Module):
+        def forward(self, images: Tensor) -> dict[str, Tensor]:
+            table = images.mean(dim=(2, 3)).repeat(1, 4).view(-1, 6, 2)
+            return {"landmarks": from_layout(table, "xy", "Table")}
+
+    engine = engines.create("openvino", Table())
+    assert check_engine(engine, Table(), images) < 1e-5
 
 
 def test_conversion_opens_no_connection(require_engine: Callable[[str], None], tmp_path: Path) -> None:

@@ -75,6 +75,12 @@ class Run:
     def open(cls, path: Path | str) -> Run:
         """Open a stored run.
 
+        Args:
+            path: the run's folder.
+
+        Returns:
+            The run; its files are read when they are needed.
+
         Raises:
             InputError: there is no run at ``path``, or ``run.json`` is damaged or has another schema version.
         """
@@ -131,6 +137,9 @@ class Run:
             faces: the content of ``faces.parquet``.
             thumbnails: one per face, or None to store none.
             timings: the content of ``timings.json``, or None to write none.
+
+        Returns:
+            The run, not yet scored.
         """
         write_faces(path, faces)
         if thumbnails is not None:
@@ -180,6 +189,9 @@ class Run:
     def cell(self, cell: str) -> CellRecord:
         """Return the record of a cell by its id.
 
+        Args:
+            cell: the cell's id.
+
         Raises:
             InputError: the run has no such cell.
         """
@@ -192,6 +204,9 @@ class Run:
 
     def model(self, name: str) -> ModelRecord:
         """Return the record of a network by its name.
+
+        Args:
+            name: the network's name.
 
         Raises:
             InputError: the run has no such network.
@@ -206,6 +221,9 @@ class Run:
     def landmarks(self, cell: str) -> np.ndarray:
         """Return the raw landmarks of a cell, float32 ``[N, K, 2]`` image px.
 
+        Args:
+            cell: the cell's id.
+
         Raises:
             InputError: the file can't be read.
         """
@@ -213,6 +231,10 @@ class Run:
 
     def landmark_blocks(self, cell: str, rows: int = BLOCK_FACES) -> Iterator[tuple[slice, np.ndarray]]:
         """Yield the landmarks of a cell with their positions, ``rows`` faces in memory at a time.
+
+        Args:
+            cell: the cell's id.
+            rows: faces in memory.
 
         Raises:
             InputError: the file can't be read.
@@ -222,6 +244,10 @@ class Run:
 
     def landmarks_of(self, cell: str, faces: Sequence[int]) -> np.ndarray:
         """Return the landmarks of some faces under a cell, float32 ``[M, K, 2]`` image px; only they are read.
+
+        Args:
+            cell: the cell's id.
+            faces: positions of the M faces.
 
         Raises:
             InputError: the file can't be read.
@@ -234,6 +260,9 @@ class Run:
 
     def confidence(self, cell: str) -> np.ndarray:
         """Return the decoder's scores of a cell, float32 ``[N, K]``.
+
+        Args:
+            cell: the cell's id.
 
         Raises:
             InputError: the file can't be read.
@@ -304,13 +333,21 @@ class Run:
     def read_json(self, name: str) -> Any | None:
         """Return the content of a JSON file in the run folder, such as ``verdict.json``; None where it is missing.
 
+        Args:
+            name: name of the file.
+
         Raises:
             InputError: the file can't be read or is not JSON.
         """
         return run_files.read_stored_json(self.path, name)
 
     def write_json(self, name: str, value: Any) -> None:
-        """Write a JSON file, such as ``verdict.json``, into the run folder."""
+        """Write a JSON file, such as ``verdict.json``, into the run folder.
+
+        Args:
+            name: name of the file.
+            value: its content.
+        """
         run_files.write_stored_json(self.path, name, value)
 
     def __repr__(self) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import timm
 from torch import Tensor, nn
 
 from nmebench.models.errors import ModelError
 from nmebench.models.heatmap_head import ConcatHead
 from nmebench.models.naming import Naming
+from nmebench.models.quick_timm import timm
 
 __all__ = ["HRNetV2", "bilinear_fusion"]
 

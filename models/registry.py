@@ -194,7 +194,7 @@ def call_factory(
 
 def _timm_factory(name: str) -> Callable[..., nn.Module] | None:
     """The factory for the timm backbone ``name`` (with or without ``timm:``); None if timm has no such backbone."""
-    import timm
+    from nmebench.models.quick_timm import timm
 
     backbone = name.removeprefix("timm:")
     if not timm.is_model(backbone):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import timm
 from torch import Tensor, nn
 
 from nmebench.models.card_output import UNITS, Layout, Unit
 from nmebench.models.errors import ModelError
 from nmebench.models.landmark_layout import from_layout, to_input_px
 from nmebench.models.naming import Naming
+from nmebench.models.quick_timm import timm
 from nmebench.protocol import GRIDS, Grid
 from nmebench.suggest import unknown
 

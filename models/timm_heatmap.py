@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import timm
 from torch import Tensor, nn
 
 from nmebench.models.errors import ModelError
 from nmebench.models.heatmap_head import Deconvolutions, HeatmapHead
 from nmebench.models.hrnet import bilinear_fusion
+from nmebench.models.quick_timm import timm
 
 __all__ = ["TimmHeatmap", "backbone_factory", "feature_extractor", "hrnet_small", "mobilenetv3", "resnet10_deconv"]
 

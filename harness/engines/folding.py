@@ -7,10 +7,11 @@ from collections import Counter
 from functools import partial
 
 import torch
-from timm.layers import BatchNormAct2d, Conv2dSame  # type: ignore[attr-defined]
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+from nmebench.models.quick_timm import timm
 
 __all__ = ["fold_batch_norms"]
 
@@ -94,7 +95,7 @@ def _is_usual(module: nn.Module) -> bool:
     if module._forward_hooks or module._forward_pre_hooks or parametrize.is_parametrized(module):
         return False
     kind = type(module)
-    if kind in (BatchNormAct2d, Conv2dSame):
+    if kind in (timm.layers.BatchNormAct2d, timm.layers.Conv2dSame):
         return True
     of_torch = (nn.BatchNorm2d, *_CONVOLUTIONS)
     return any(
@@ -134,4 +135,4 @@ def _fold(convolution: nn.Module, norm: nn.BatchNorm2d) -> None:
 
 def _drop_and_activation(norm: nn.BatchNorm2d) -> nn.Module:
     """The dropout and activation that timm's BatchNormAct2d applies after normalising; else the identity."""
-    return nn.Sequential(norm.drop, norm.act) if isinstance(norm, BatchNormAct2d) else nn.Identity()
+    return nn.Sequential(norm.drop, norm.act) if isinstance(norm, timm.layers.BatchNormAct2d) else nn.Identity()

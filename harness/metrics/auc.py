@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.integrate import simpson
 
 from nmebench.protocol import THRESHOLD
 
@@ -86,6 +85,8 @@ def auc_hrnet(nme: ArrayLike, threshold: float = THRESHOLD, step: float = 0.01) 
         >>> round(auc_hrnet([2.0, 6.0, 14.0]), 3)
         0.4
     """
+    from scipy.integrate import simpson  # takes half a second to import
+
     # Whether the extra point appears depends on the grid's last bit: compute in fractions, as the scripts do.
     values = np.sort(np.asarray(nme, np.float64) / 100.0)
     if not values.size:

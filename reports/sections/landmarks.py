@@ -103,6 +103,8 @@ def per_landmark(view: RunView, mask: NDArray[np.bool_] | None = None) -> Array:
         mask: bool ``[N, K]``, the landmarks to count; None for all that are labelled.
     """
     known = metrics.labelled(view.run.faces.landmarks) if mask is None else mask
+    if known is None:
+        known = np.ones(view.run.faces.landmarks.shape[:2], np.bool_)
     return np.stack([_of_cell(view.run, cell.id, known) for cell in view.cells])
 
 

@@ -31,7 +31,7 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_atomically(path: Path, data: bytes | str) -> None:
+def write_atomically(path: Path, data: bytes | str, *, durable: bool = True) -> None:
     """Write a file atomically: readers see the old content or the new one, never a part.
 
     The content is written to a temporary file in the same folder, which is then renamed.
@@ -39,6 +39,8 @@ def write_atomically(path: Path, data: bytes | str) -> None:
     Args:
         path: path of the file; its folder must exist.
         data: the content. Text is encoded as UTF-8; lone surrogates (from undecodable file names) keep their bytes.
+        durable: wait until the content is on the disk. Without it a loss of power may leave an empty file or a part;
+            choose that only for a file whose reader checks a hash, and that can be made again.
 
     Raises:
         OSError: the folder can't be written; the temporary file is removed.
@@ -51,15 +53,19 @@ def write_atomically(path: Path, data: bytes | str) -> None:
         ...     file.read_text()
         'nme\\n3.98\\n'
     """
-    with atomic_writer(path) as file:
+    with atomic_writer(path, durable=durable) as file:
         file.write(data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data)
 
 
 @contextmanager
-def atomic_writer(path: Path) -> Iterator[BinaryIO]:
+def atomic_writer(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
     """Open a binary file whose content replaces the file ``path`` when the ``with`` block ends without an error.
 
     A device or pipe, such as ``/dev/stdout``, is written to directly: a rename would replace it by a file.
+
+    Args:
+        path: path of the file; its folder must exist.
+        durable: as for :func:`write_atomically`.
 
     Raises:
         OSError: the folder can't be written, or nothing reads the pipe. After any error the temporary file is removed
@@ -76,7 +82,8 @@ def atomic_writer(path: Path) -> Iterator[BinaryIO]:
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         Path(name).chmod(0o644)
         Path(name).replace(path)
     except BaseException as error:

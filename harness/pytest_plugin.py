@@ -37,6 +37,7 @@ def nmebench_gate(request: pytest.FixtureRequest) -> Callable[..., None]:
     def compare(run: Run | str | PathLike[str], baseline: str | PathLike[str], *, margin: float | str = "0.01") -> None:
         from nmebench.testing import assert_gate
 
+        __tracebackhide__ = True
         update = bool(request.config.getoption("--nmebench-update"))
         assert_gate(run, request.path.parent / baseline, margin=margin, update=update)
 

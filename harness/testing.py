@@ -42,6 +42,7 @@ def assert_nme(run: Run | str | PathLike[str], cell: str, **subsets: Bound) -> N
         AssertionError: a bound does not hold; the message names each of them and the measured value.
         InputError: the cell, a subset or a relation is unknown, or no bound is given.
     """
+    __tracebackhide__ = True  # pytest shows the caller's line
     assert_scores(run, cell, "nme", **subsets)
 
 
@@ -58,6 +59,7 @@ def assert_scores(run: Run | str | PathLike[str], cell: str, metric: str, **subs
         AssertionError: a bound does not hold.
         InputError: the cell, the metric, a subset or a relation is unknown, or a bound is missing or has another form.
     """
+    __tracebackhide__ = True
     opened = _opened(run)
     if not subsets:
         raise InputError('no bound given: give the subset and its bound, such as test=("<=", 4.0)')
@@ -98,6 +100,7 @@ def assert_gate(
             table.
         InputError: the baseline or the run can't be read.
     """
+    __tracebackhide__ = True
     opened, file = _opened(run), Path(fspath(baseline))
     if update:
         gates.make_baseline(opened).write(file)

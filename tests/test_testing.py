@@ -77,4 +77,8 @@ def test_fixture_in_another_test_suite(make_run: Callable[..., Run], pytester: p
     suite(good).assert_outcomes(failed=1)  # there is no baseline yet
     suite(good, "--nmebench-update").assert_outcomes(passed=1)
     suite(good).assert_outcomes(passed=1)
-    suite(worse).assert_outcomes(failed=1)
+    failed = suite(worse)
+    failed.assert_outcomes(failed=1)
+    text = failed.stdout.str()
+    assert "nmebench_gate(" in text
+    assert "harness/testing.py" not in text  # the caller's line alone

@@ -72,7 +72,7 @@ def run(
 
 @overload
 def run(
-    data: Sequence[str],
+    data: list[str] | tuple[str, ...],
     models: AnyModel | Sequence[AnyModel],
     decoders: str | Sequence[str] = (),
     **options: Unpack[RunOptions],
@@ -194,7 +194,7 @@ def _requests(models: AnyModel | Sequence[AnyModel]) -> list[Any]:
     single = isinstance(models, str | PathLike | Card | Model | Mapping | nn.Module)
     if not single and not isinstance(models, Sequence):
         raise InputError(f"models: is a {type(models).__name__}; give a card, a network or a list of them")
-    several: Sequence[Any] = [models] if single else models  # type: ignore[list-item, assignment]
+    several: Sequence[Any] = [models] if single else models  # type: ignore[assignment]
     if not several:
         raise InputError("models is empty; give at least one card or network")
     return [_request(one, f"models[{number}]") for number, one in enumerate(several)]

@@ -18,7 +18,7 @@ SHORTEST = 1.0
 _PARTS = 2
 
 #: Faces of a network's first ranges, which show how fast it is.
-_FIRST_FACES = 64
+FIRST_FACES = 64
 
 
 @dataclass(eq=False)
@@ -141,7 +141,7 @@ class Assignment:
     def _cut(self, network: int, workers: int) -> Range:
         """Take consecutive batches from the start of those that wait."""
         one = self._networks[network]
-        wanted = float(_FIRST_FACES)
+        wanted = float(FIRST_FACES)
         if one.seconds_per_face is not None:
             part = sum(each.faces_left for each in self._networks.values()) / (_PARTS * max(1, workers))
             per_face = max(one.seconds_per_face, 1e-6)

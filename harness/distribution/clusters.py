@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -109,7 +110,7 @@ def local_workers(count: int | Literal["gpu"]) -> Iterator[Connection]:
             yield connection
         finally:
             connection.close()
-            starting.result(_START).close(timeout=5)
+            _stop(starting.result(_START))
 
 
 def _start(environments: Sequence[Mapping[str, str]]) -> Any:
@@ -134,6 +135,17 @@ def _start(environments: Sequence[Mapping[str, str]]) -> Any:
         silence_logs=logging.CRITICAL,
         name="nmebench",
     )
+
+
+def _stop(cluster: Any) -> None:
+    """End the workers at once, since they hold nothing, and then the scheduler."""
+    for nanny in cluster.workers.values():
+        nanny.auto_restart = False
+        if nanny.pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(nanny.pid, signal.SIGKILL)
+    with suppress(TimeoutError):  # a busy machine; the processes have ended, and the scheduler is a thread of this one
+        cluster.close(timeout=30)
 
 
 def visible_gpus() -> list[str]:

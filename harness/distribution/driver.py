@@ -16,6 +16,7 @@ from nmebench.distribution.agreement import difference, process_facts
 from nmebench.distribution.assignment import Assignment, Range
 from nmebench.distribution.clusters import Connection
 from nmebench.distribution.comparison import Comparison
+from nmebench.distribution.envelope import Raised, call, seal
 from nmebench.distribution.messages import RangeReply, RangeRequest, Refusal, WorkerFacts
 from nmebench.distribution.requests import Requests
 from nmebench.distribution.stored_batches import DamagedBatchError, StoredBatches
@@ -43,6 +44,9 @@ _AHEAD = 2
 
 #: Seconds between two looks at the list of workers.
 _LOOK = 0.5
+
+#: Dask's reason for a task that it cancelled because the scheduler was lost.
+_CONNECTION_LOST = "scheduler-connection-lost"
 
 #: Seconds that the driver waits for another worker after it refused all of them.
 _AFTER_REFUSAL = 10.0
@@ -97,6 +101,13 @@ class _Member:
     @property
     def is_ready(self) -> bool:
         return self.facts is not None and not self.refused
+
+
+def _described(outcome: Any) -> str:
+    """An exception on a worker, or of Dask, for a message."""
+    if isinstance(outcome, Raised):
+        return f"{outcome.kind}: {outcome.message}"
+    return f"{type(outcome).__name__}: {outcome}"
 
 
 class _ConnectionLostError(Exception):
@@ -200,10 +211,13 @@ class Driver:
 
     def _look(self) -> None:
         """Notice the workers that joined or left, and those that take too long."""
+        client = self._client()
         try:
-            addresses = set(self._client().scheduler_info(n_workers=-1)["workers"])
+            # Client.scheduler_info returns an attribute that a timer of the client replaces by one without workers.
+            known: dict[str, Any] = client.sync(client.scheduler.identity, n_workers=-1)
         except (OSError, TimeoutError) as error:
             raise _ConnectionLostError from error
+        addresses = set(known["workers"])
         for address in sorted(self._members.keys() - addresses):
             self._lose(self._members[address], "was killed, or lost its connection")
         for address in sorted(addresses - self._members.keys() - self._ignored):
@@ -247,7 +261,12 @@ class Driver:
         key = f"nmebench-{name}-{self._facts.process}-{id(self)}-{next(self._numbers)}"
         try:
             future = self._client().submit(
-                function, *arguments, key=key, workers=[member.address], allow_other_workers=False, pure=False
+                call,
+                seal(function, *arguments),
+                key=key,
+                workers=[member.address],
+                allow_other_workers=False,
+                pure=False,
             )
         except (OSError, TimeoutError) as error:
             raise _ConnectionLostError from error
@@ -307,10 +326,9 @@ class Driver:
             return  # of a worker that was given up
         future, member = task
         future.release()
-        if isinstance(outcome, CancelledError):  # by the loss of the scheduler, or by another client
-            self._client()
-            self._lose(member, None)
-        elif member.facts is None:
+        if isinstance(outcome, CancelledError) and getattr(outcome, "reason", "") == _CONNECTION_LOST:
+            raise _ConnectionLostError
+        if member.facts is None:
             self._welcome(member, outcome)
         else:
             number = next(n for n, (one, _, _) in enumerate(member.ranges) if one == key)
@@ -324,7 +342,7 @@ class Driver:
             member.facts = outcome
             different = difference(self._facts.software, outcome.software)
         else:
-            different = f"can't run this program: {type(outcome).__name__}: {outcome}"
+            different = f"can't run this program: {_described(outcome)}"
         if different is not None:
             self._refuse(member, different)
 
@@ -360,10 +378,10 @@ class Driver:
         elif isinstance(outcome, Refusal):
             self._assignment.give_back(computed)
             self._refuse(member, outcome.reason)
-        elif isinstance(outcome, InputError):
-            raise outcome
+        elif isinstance(outcome, Raised) and outcome.is_input_error:
+            raise InputError(outcome.message)
         else:
-            self._fail(member, computed, f"failed: {type(outcome).__name__}: {outcome}")
+            self._fail(member, computed, f"failed: {_described(outcome)}")
 
     def _fail(self, member: _Member, failed: Range, cause: str) -> None:
         """Count a failed attempt; the third one ends the sweep."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from nmebench.engines.folding import fold_batch_norms
 from nmebench.engines.interface import Engine
+from nmebench.engines.pinned_copy import CudaCopies, CudaDevice
 from nmebench.errors import InputError
 
 __all__ = ["CudaEngine"]
@@ -59,7 +61,7 @@ class CudaEngine(Engine):
         self._compile = compile
         self._module = module
         self._network: Any = None
-        self._pinned: Tensor | None = None
+        self._copies: CudaCopies | None = None
         self.details = {
             "torch": torch.__version__,
             "cuda": torch.version.cuda,
@@ -73,6 +75,17 @@ class CudaEngine(Engine):
 
     def __call__(self, images: Tensor) -> dict[str, Tensor]:
         """Return the outputs by name, float32, on the device."""
+        return self.start(images)()
+
+    def start(self, images: Tensor) -> Callable[[], dict[str, Tensor]]:
+        """Start a forward pass; the returned function doesn't wait, because the device computes in the order of calls.
+
+        The images are copied while the device computes the pass before.
+        """
+        outputs = self._outputs(images)
+        return lambda: outputs
+
+    def _outputs(self, images: Tensor) -> dict[str, Tensor]:
         self.prepare(images)
         tf32 = self._precision == "tf32"
         mixed = torch.autocast("cuda", torch.bfloat16) if self._precision == "bf16" else nullcontext()
@@ -96,13 +109,9 @@ class CudaEngine(Engine):
         self._network = torch.compile(network, dynamic=False) if self._compile else network
 
     def _to_device(self, images: Tensor) -> Tensor:
-        """Copy images to the device through one pinned buffer, which makes the copy asynchronous."""
+        """Copy images to the device, beside the pass before."""
         if images.is_cuda:
             return images.contiguous(memory_format=torch.channels_last)
-        if self._pinned is None or self._pinned.shape[1:] != images.shape[1:] or len(self._pinned) < len(images):
-            self._pinned = torch.empty(images.shape, pin_memory=True)
-        else:
-            torch.cuda.current_stream().synchronize()  # the previous copy from the buffer must have ended
-        pinned = self._pinned[: len(images)]
-        pinned.copy_(images)
-        return pinned.to("cuda", non_blocking=True).contiguous(memory_format=torch.channels_last)
+        if self._copies is None:
+            self._copies = CudaCopies(CudaDevice())
+        return self._copies(images)

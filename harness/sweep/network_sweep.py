@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from nmebench.datasets.paged_array import release_pages
 from nmebench.decoders.interface import Decoded
 from nmebench.protocol import Flip
 from nmebench.runs.run_record import CheckpointRecord, ModelRecord
-from nmebench.sweep import flip_test, keys
+from nmebench.sweep import flip_test, host_transfer, keys
 from nmebench.sweep.batch_store import BatchStore
 from nmebench.sweep.cell_results import CellResults, Result
 from nmebench.sweep.checkpoint_series import step
@@ -111,6 +112,7 @@ class NetworkSweep:
         del averaged, results
         if (number + 1) % _RELEASE_EVERY == 0:
             release_free_memory()
+            release_pages(self.plan.dataset.landmarks)
 
     def _flip_test(self, outputs: Outputs) -> Outputs:
         """Return the outputs that the decoders read, by flip test; ``mirrored`` is the mirrored pass itself."""
@@ -147,17 +149,60 @@ class NetworkSweep:
         # The slowest decoder first, so that the other threads don't wait for it at the end.
         order = sorted(by_decoder, key=lambda decoder: -self.workers[f"decode {decoder}"])
         rows = self.network.batches[number]
-        tasks = [self.pool.submit(self._decode_cells, by_decoder[decoder], outputs, rows) for decoder in order]
+        outputs, passes = self._fetch(by_decoder, outputs)
+        tasks = [
+            self.pool.submit(self._decode_cells, by_decoder[decoder], outputs, rows, passes.get(decoder, {}))
+            for decoder in order
+        ]
         return {key: result for task in tasks for key, result in task.result().items()}
 
-    def _decode_cells(self, cells: Sequence[PlannedCell], outputs: Outputs, rows: np.ndarray) -> dict[str, Result]:
+    def _fetch(
+        self, by_decoder: Mapping[str, Sequence[PlannedCell]], outputs: Outputs
+    ) -> tuple[Outputs, dict[str, dict[str, Decoded]]]:
+        """Decode outputs that are on a device there, and bring the results of all decoders to the host in one copy.
+
+        Returns:
+            The outputs, in which landmarks of a network are on the host, and the results by decoder and name in
+            ``outputs``; none where the outputs are on the host.
+        """
+        if not any(host_transfer.is_on_device(value) for values in outputs.values() for value in values.values()):
+            return outputs, {}
+        decoded: dict[tuple[str, str], Decoded] = {}
+        for name, cells in by_decoder.items():
+            for cell in cells:
+                if cell.decoder is None:
+                    flip = cell.record.flip
+                    landmarks = outputs[flip]["landmarks"]
+                    decoded[name, flip] = Decoded(landmarks, landmarks[:0], {})
+                    continue
+                needed = ("none", "mirrored") if cell.record.flip == "flip-coords" else (cell.record.flip,)
+                for which in needed:
+                    if (name, which) not in decoded:
+                        with self.workers.processor(f"decode {name}"), torch.inference_mode():
+                            decoded[name, which] = cell.decoder(outputs[which])
+        passes: dict[str, dict[str, Decoded]] = {}
+        fetched = dict(outputs)
+        for (name, which), found in host_transfer.decoded_to_host(decoded).items():
+            passes.setdefault(name, {})[which] = found
+            if by_decoder[name][0].decoder is None:
+                fetched[which] = {**outputs[which], "landmarks": found.landmarks}
+        return fetched, passes
+
+    def _decode_cells(
+        self, cells: Sequence[PlannedCell], outputs: Outputs, rows: np.ndarray, passes: dict[str, Decoded]
+    ) -> dict[str, Result]:
         """Decode a batch for the cells of one decoder.
 
         Each decoder runs in a thread of its own with one torch thread. Decoders compute many small tensors, on which
         torch's threads wait for each other longer than they compute, above all on a busy machine.
+
+        Args:
+            cells: the cells.
+            outputs: from :meth:`_flip_test`.
+            rows: positions of the batch's faces.
+            passes: what :meth:`_fetch` has decoded; ``none`` and ``flip-coords`` share the decoded plain pass.
         """
         results = {}
-        passes: dict[str, Decoded] = {}  # "none" and "flip-coords" share the decoded plain pass
         for cell in cells:
             spent = Clock()
             with spent.processor("decode"), torch.inference_mode():

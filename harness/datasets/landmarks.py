@@ -75,7 +75,7 @@ def load(
     if landmarks.ndim != 3 or landmarks.shape[2] != 2 or landmarks.dtype.kind != "f" or not len(landmarks):
         raise InputError(f"{name}: {key} is {landmarks.dtype} {list(landmarks.shape)}, expected floats of [N, K, 2]")
     flags = _flags(archive, landmarks, name, key)
-    landmarks = landmarks.astype(np.float64)
+    landmarks = landmarks.astype(np.float64, copy=False)
     if "labelled" in flags:
         landmarks[~flags["labelled"]] = np.nan
     bad = ~np.isfinite(landmarks).all(axis=2) & flags.get("labelled", np.ones(landmarks.shape[:2], np.bool_))
@@ -85,7 +85,7 @@ def load(
             f"{name}: face {face} of {key} has a coordinate that is not finite; correct or remove the face, or mark "
             f"its landmarks in the array labelled (bool [N, {landmarks.shape[1]}])"
         )
-    far = np.argwhere(np.abs(landmarks) > MAX_COORDINATE)
+    far = np.argwhere((landmarks > MAX_COORDINATE) | (landmarks < -MAX_COORDINATE))
     if len(far):
         value = landmarks[tuple(far[0])]
         raise InputError(f"{name}: face {far[0, 0]} of {key} has {value:g}, beyond {MAX_COORDINATE:g} px")
@@ -132,7 +132,7 @@ def load(
         images=tuple(str(image) for image in images[keep]),
         image_root=None,
         lines=np.arange(1, faces + 1)[keep],
-        landmarks=landmarks[keep],
+        landmarks=landmarks if keep.all() else landmarks[keep],
         subsets={one: mask[keep] for one, mask in subsets.items()},
         expected={},
         rect=_boxes(archive, "box", (faces, 4), name, keep),

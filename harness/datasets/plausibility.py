@@ -87,8 +87,12 @@ def are_fractions(landmarks: NDArray[np.float64]) -> bool:
         >>> are_fractions(np.array([[[0.2, 0.3], [0.7, 0.9]]])), are_fractions(np.array([[[20.0, 30.0], [70.0, 90.0]]]))
         (True, False)
     """
-    known = landmarks[~np.isnan(landmarks).any(axis=(1, 2))]
-    return bool(known.size) and bool((np.ptp(known, axis=1) < 2).all() and (np.abs(known) < 10).all())
+    if not landmarks.size:
+        return False
+    low, high = landmarks.min(axis=1), landmarks.max(axis=1)  # NaN where a landmark is not labelled
+    known = ~np.isnan(low).any(axis=1)
+    low, high = low[known], high[known]
+    return bool(known.any()) and bool((high - low < 2).all() and (low > -10).all() and (high < 10).all())
 
 
 def suspect_notes(landmarks: NDArray[np.float64], name: str) -> list[str]:

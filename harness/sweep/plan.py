@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +13,7 @@ from nmebench import boxes as box_rules
 from nmebench import datasets, decoders, engines, models
 from nmebench.boxes import Boxes
 from nmebench.datasets.dataset import Dataset
+from nmebench.datasets.paged_array import paged, release_pages
 from nmebench.datasets.photographs import PhotographSurvey
 from nmebench.decoders.interface import Decoder
 from nmebench.errors import InputError
@@ -133,6 +134,7 @@ def make(
     dataset = datasets.load(
         configuration.data, format=configuration.format, limit=configuration.limit, scheme=configuration.scheme
     )
+    dataset = replace(dataset, landmarks=paged(dataset.landmarks))
     if survey is not None:
         dataset = dataset.surveyed(survey)
     for subset in dataset.subsets:
@@ -175,6 +177,7 @@ def make(
             built.release()  # it is loaded again when it is its turn
     check_ids([cell.record for network in networks for cell in network.cells])
     not_run = tuple(_sentence(*skipped, without, len(cards)) for skipped, without in unusable.items())
+    release_pages(dataset.landmarks)
     return Plan(configuration, dataset, normaliser_name, normaliser, tuple(networks), not_run)
 
 

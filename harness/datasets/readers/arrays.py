@@ -6,6 +6,7 @@ import hashlib
 import io
 import lzma
 import math
+import os
 import struct
 import tokenize
 import zipfile
@@ -76,17 +77,19 @@ class NpzArchive:
     """
 
     def __init__(self, path: Path) -> None:
-        """Read the file; the arrays stay compressed until :meth:`read`.
+        """Hash the file and read its list of arrays; each is read by :meth:`read`, and the file stays open.
 
         Raises:
             InputError: the file can't be read, is no zip archive, or has more than MAX_BYTES, packed or unpacked.
         """
         self._shown = shown(path)
-        data = read_bounded(path, MAX_BYTES)
-        self.hash = FileHash(name=path.name, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
+        stream = open_bounded(path, MAX_BYTES)
         try:
-            self._zip = zipfile.ZipFile(io.BytesIO(data))
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
+            self.hash = FileHash(name=path.name, sha256=digest, bytes=stream.tell())
+            self._zip, self._status = zipfile.ZipFile(stream), _status(stream)
         except _DAMAGED as error:
+            stream.close()
             raise self._unreadable(error) from error
         if sum(member.file_size for member in self._zip.infolist()) > MAX_BYTES:
             raise InputError(f"{self._shown} unpacks to more than {MAX_BYTES:,} bytes: is it the right file?")
@@ -107,9 +110,23 @@ class NpzArchive:
                 f"{self._shown}: no array {name!r} (found: {found}); name one with ::NAME, as in {self._shown}::NAME"
             )
         try:
-            return _read_array(self._zip.read(f"{name}.npy"))
+            member = self._zip.getinfo(f"{name}.npy")
+            with self._zip.open(member) as stream:
+                _read_header(stream, member.file_size)
+            with self._zip.open(member) as stream:
+                array: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
+                stream.read()  # the end, where zipfile compares the checksum
+            if _status(self._zip.fp) != self._status:
+                raise ValueError("it changed while it was read")
+            return array
         except _DAMAGED as error:
             raise self._unreadable(error) from error
+
+    def __del__(self) -> None:
+        """Close the file."""
+        archive = getattr(self, "_zip", None)
+        if archive is not None and archive.fp is not None:
+            archive.fp.close()
 
     def _unreadable(self, error: Exception) -> InputError:
         if isinstance(error, MemoryError):
@@ -117,6 +134,12 @@ class NpzArchive:
         return InputError(
             f"{self._shown} is not an npz archive that can be read ({_first_line(error)}); write it with numpy.savez"
         )
+
+
+def _status(stream: Any) -> tuple[int, int, int]:
+    """What changes when a file is written to."""
+    found = os.fstat(stream.fileno())
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def read_npy(path: Path) -> NDArray[Any]:

@@ -216,13 +216,18 @@ def parse_json(text: str, name: str, *, allow_nan: bool = False) -> Any:
 
     Raises:
         InputError: the text is not JSON, is nested deeper than :data:`MAX_NESTING`, has an integer of thousands of
-            digits, or has a NaN where none is allowed; one line with the line and column where the parser knows them.
+            digits, has a key twice in one object, or has a NaN where none is allowed; one line with the line and column
+            where the parser knows them.
 
     Example:
         >>> parse_json('{"nme": }', "run.json")
         Traceback (most recent call last):
             ...
         nmebench.errors.InputError: run.json:1: not a json: Expecting value (column 9)
+        >>> parse_json('{"nme": 4.0, "nme": 3.9}', "run.json")
+        Traceback (most recent call last):
+            ...
+        nmebench.errors.InputError: run.json: the key 'nme' is there twice in one object; remove one
         >>> parse_json("[" * 100_000, "run.json")
         Traceback (most recent call last):
             ...
@@ -232,8 +237,16 @@ def parse_json(text: str, name: str, *, allow_nan: bool = False) -> Any:
     def refuse(constant: str) -> Any:
         raise InputError(f"{name}: not a json: it holds {constant}; JSON numbers are finite")
 
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        table = dict(pairs)
+        if len(table) < len(pairs):
+            keys = [key for key, _ in pairs]
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise InputError(f"{name}: the key {shown(twice)[:80]!r} is there twice in one object; remove one")
+        return table
+
     try:
-        value = json.loads(text, parse_constant=None if allow_nan else refuse)
+        value = json.loads(text, parse_constant=None if allow_nan else refuse, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
         raise InputError(f"{name}:{error.lineno}: not a json: {error.msg} (column {error.colno})") from error
     except InputError:

@@ -18,6 +18,7 @@ from pydantic import (
 
 from nmebench.bounded_read import read_toml
 from nmebench.errors import InputError
+from nmebench.field_problem import in_words
 from nmebench.metric_names import NME, metric_names
 from nmebench.models.card_input import Input
 from nmebench.models.card_output import Output
@@ -194,18 +195,14 @@ def default_card(name: str) -> Card:
 
 def _first_problem(error: ValidationError) -> str:
     """The first problem that pydantic found in one line, and the number of others."""
-    problems = error.errors(include_url=False, include_context=False)
+    problems = error.errors(include_url=False)
     # A field that accepts a text or a table, or a switch or a word, has a problem for each: keep the given kind's.
     problems = [problem for problem in problems if not _of_another_kind(problem["loc"], problem["input"])] or problems
     first = problems[0]
     field = ".".join(str(part) for part in first["loc"] if not _is_branch(part)) or "card"
-    given = "" if first["type"] in ("missing", "value_error") else f" (given: {str(first['input'])[:80]})"
-    text = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
-        text = "unknown field" + did_you_mean(str(first["loc"][-1]), _allowed_fields(first["loc"]))
-        given = ""
+    text = in_words(first, _allowed_fields(first["loc"]) if first["type"] == "extra_forbidden" else ())
     more = f"; {len(problems) - 1} more" if len(problems) > 1 else ""
-    return re.sub(r"\s+", " ", f"{field}: {text}{given}{more}")
+    return re.sub(r"\s+", " ", f"{field}: {text}{more}")
 
 
 def _is_branch(part: int | str) -> bool:

@@ -13,6 +13,7 @@ from nmebench.bounded_read import parse_toml
 from nmebench.datasets.face_file_formats import FACE_FILES
 from nmebench.datasets.formats import COFW_MAT, FORMATS
 from nmebench.errors import InputError
+from nmebench.field_problem import in_words
 from nmebench.geometry import scheme as schemes
 from nmebench.geometry.scheme import Scheme
 from nmebench.metric_names import Thresholds
@@ -207,7 +208,7 @@ def validate(table: Mapping[str, Any], where: str) -> Benchmark:
         if first["type"] == "extra_forbidden":
             hint = did_you_mean(str(first["loc"][-1]), Benchmark.model_fields)
             raise InputError(f"{where}: unknown field {field!r}{hint} (docs/datasets.md shows a definition)") from error
-        raise InputError(f"{where}: {field}: {first['msg'].removeprefix('Value error, ')}") from error
+        raise InputError(f"{where}: {field}: {in_words(first)}") from error
 
 
 def check_own_name(name: str, where: str) -> None:

@@ -18,14 +18,13 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
-    ValidationError,
     model_serializer,
     model_validator,
 )
 
 from nmebench import metrics
-from nmebench.bounded_read import read_json
 from nmebench.errors import InputError
+from nmebench.field_problem import read_model
 from nmebench.files import write_atomically
 from nmebench.gates.limits import Limit
 from nmebench.metric_names import NME, Metric, MetricName, gather_rates, metric_names, spread_rates
@@ -128,16 +127,7 @@ class Baseline(_Record):
             raise InputError(f"baseline {shown(path)} is missing; {_HOW_TO_MAKE}")
         if path.is_dir():
             raise InputError(f"baseline {shown(path)}: is a folder, a baseline is a file; {_HOW_TO_MAKE}")
-        try:
-            return cls.model_validate(read_json(path, limit=_LARGEST_FILE, kind="baseline"))
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(map(str, first["loc"])) or "the file"
-            raise InputError(
-                f"baseline {shown(path)}: damaged ({shown(where)[:200]}: {first['msg']}); {_RESTORE}"
-            ) from error
-        except InputError as error:
-            raise InputError(f"{error}; {_RESTORE}") from error
+        return read_model(path, cls, limit=_LARGEST_FILE, kind="baseline", way_out=_RESTORE)
 
     def write(self, path: Path) -> None:
         """Write the file atomically.

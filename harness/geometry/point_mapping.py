@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from nmebench.errors import InputError
+from nmebench.field_problem import first_problem
 from nmebench.geometry import scheme as schemes
 from nmebench.geometry.mapping_table import MappingTable, Part
 from nmebench.geometry.scheme import Scheme
@@ -184,9 +185,7 @@ def build(table: Mapping[str, Any], where: str) -> PointMapping:
     try:
         given = MappingTable.model_validate(table)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"]) or "mapping"
-        raise InputError(f"{where}: {field}: {first['msg'].removeprefix('Value error, ')}") from error
+        raise InputError(f"{where}: {first_problem(error, nameless='mapping')}") from error
     origin, target = schemes.load(given.from_), schemes.load(given.to)
     if len(given.points) != target.points:
         raise InputError(

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from nmebench.bounded_read import read_toml
 from nmebench.errors import InputError
+from nmebench.field_problem import in_words
 from nmebench.geometry.scheme_table import SchemeTable
 from nmebench.printable import shown
 from nmebench.registry import Registry
@@ -219,7 +220,7 @@ def build(table: Mapping[str, Any], where: str) -> Scheme:
         if first["type"] == "extra_forbidden":
             hint = did_you_mean(str(first["loc"][-1]), SchemeTable.model_fields)
             raise InputError(f"{where}: unknown field {field!r}{hint} (docs/datasets.md shows a scheme)") from error
-        raise InputError(f"{where}: {field}: {first['msg'].removeprefix('Value error, ')}") from error
+        raise InputError(f"{where}: {field}: {in_words(first)}") from error
     flip = np.arange(given.points)
     for left, right in given.flip.pairs:
         flip[left], flip[right] = right, left

@@ -13,13 +13,12 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
-    ValidationError,
     model_serializer,
     model_validator,
 )
 
-from nmebench.bounded_read import read_json
 from nmebench.errors import InputError
+from nmebench.field_problem import read_model
 from nmebench.files import write_atomically
 from nmebench.metric_names import MetricName, gather_rates, spread_rates
 from nmebench.printable import shown
@@ -159,16 +158,7 @@ def read_entry(path: Path) -> Entry:
     Raises:
         InputError: it is missing, damaged, too large, not a regular file or of another version.
     """
-    try:
-        entry = Entry.model_validate(read_json(path, limit=_LARGEST_FILE, kind="history file"))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise InputError(
-            f"history file {shown(path)}: damaged ({shown(where)[:200]}: {shown(first['msg'])}); {_RESTORE}"
-        ) from error
-    except InputError as error:
-        raise InputError(f"{error}; {_RESTORE}") from error
+    entry = read_model(path, Entry, limit=_LARGEST_FILE, kind="history file", way_out=_RESTORE)
     if path.name != entry_name(entry.commit, entry.machine):
         raise InputError(
             f"history file {shown(path)}: must be called {entry_name(entry.commit, entry.machine)}, "

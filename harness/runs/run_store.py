@@ -32,6 +32,7 @@ from pydantic import ValidationError
 
 from nmebench.datasets.readers.arrays import NpyRows
 from nmebench.errors import InputError
+from nmebench.field_problem import first_problem
 from nmebench.files import write_atomically
 from nmebench.printable import shown
 from nmebench.runs import run_files
@@ -110,9 +111,7 @@ class Run:
         try:
             record = RunRecord.model_validate(raw)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            why = f"not a run record: {'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
-            raise run_files.damaged(path, "run.json", why) from error
+            raise run_files.damaged(path, "run.json", f"not a run record: {first_problem(error)}") from error
         run_files.check_record(path, record)
         return cls(path, record)
 

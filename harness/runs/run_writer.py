@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,9 @@ __all__ = ["WORK", "CellWriter", "dataset_record", "publish", "writing"]
 #: The folder of unfinished work inside a run folder.
 WORK = ".work"
 
+#: The file in it that one process locks.
+LOCK = "lock"
+
 #: What a run folder may hold. A new run replaces all of it: ``run.json`` is removed first and moved last.
 _FOLDERS = ("landmarks", "confidence")
 _FILES = (
@@ -35,7 +38,8 @@ _FILES = (
 def writing(out: Path, *, overwrite: bool) -> Iterator[Path]:
     """Lock the run folder ``out`` and yield its work folder.
 
-    The work folder is removed when the block succeeds and kept when it raises, so that the next attempt can resume.
+    The work folder is removed when the block succeeds and kept when it raises, so that the next attempt can resume;
+    nothing stays of an attempt that stored nothing.
 
     Args:
         out: the run folder; it is created where it doesn't exist.
@@ -46,24 +50,38 @@ def writing(out: Path, *, overwrite: bool) -> Iterator[Path]:
         OSError: the block raised it; the error names ``out`` where it named no file.
     """
     _check_free(out, overwrite)
-    work = out / WORK
+    work, existed = out / WORK, out.exists()
     try:
         work.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{out}: can't be written ({error.strerror}); give another folder with -o") from error
     try:
         with locked(
-            work / "lock",
+            work / LOCK,
             busy=f"{shown(out)}: another nmebench is writing there; wait for it or give another folder with -o",
             way_out="give a folder on another file system with -o",
         ):
             _check_free(out, overwrite)
-            yield work
+            try:
+                yield work
+            except BaseException:
+                _remove_unused(out, work, existed=existed)
+                raise
     except OSError as error:
         if error.filename is None:  # writing to an open file on a full disk names no file
             error.filename = str(out)
         raise
     shutil.rmtree(work, ignore_errors=True)
+
+
+def _remove_unused(out: Path, work: Path, *, existed: bool) -> None:
+    """Remove the work folder of a run that failed before it stored anything, and the run folder if it is new."""
+    if any(path.name != LOCK for path in work.iterdir()):
+        return
+    shutil.rmtree(work, ignore_errors=True)
+    if not existed:
+        with suppress(OSError):  # not empty
+            out.rmdir()
 
 
 def _check_free(out: Path, overwrite: bool) -> None:

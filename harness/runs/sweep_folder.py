@@ -22,10 +22,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from nmebench.bounded_read import read_json
 from nmebench.errors import InputError
+from nmebench.field_problem import read_model
 from nmebench.files import write_atomically
 from nmebench.locks import locked
 from nmebench.printable import shown
@@ -93,14 +93,9 @@ class SweepFolder:
         """
         path = Path(path)
         file = path / INDEX
-        try:
-            record = SweepRecord.model_validate(read_json(file, limit=_LARGEST, kind="index of a sweep"))
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(str(part) for part in first["loc"]) or "the file"
-            raise InputError(f"{shown(file)}: damaged ({shown(where)[:200]}: {first['msg']}); {_RESTORE}") from error
-        except InputError as error:
-            raise InputError(f"{error}; {_RESTORE}") from error
+        record = read_model(
+            file, SweepRecord, limit=_LARGEST, kind="index of a sweep", way_out=_RESTORE, name=shown(file)
+        )
         folders = [run.folder for run in record.runs]
         twice = next((name for name in folders if folders.count(name) > 1), None)
         if twice is not None:

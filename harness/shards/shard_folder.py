@@ -20,13 +20,13 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from pydantic import ValidationError
-
 from nmebench.bounded_read import read_bounded, read_json
 from nmebench.errors import InputError
+from nmebench.field_problem import read_model
 from nmebench.files import file_sha256, write_atomically
 from nmebench.locks import locked
 from nmebench.printable import shown
@@ -71,14 +71,10 @@ class ShardFolder:
         file = path / INDEX
         if not run_files.exists(file):
             raise InputError(_no_shard(path))
-        try:
-            record = ShardRecord.model_validate(read_json(file, limit=_LARGEST, kind="shard", errors="surrogateescape"))
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(str(part) for part in first["loc"]) or "the file"
-            raise InputError(f"{shown(file)}: damaged ({shown(where)[:200]}: {first['msg']}); {_DAMAGED}") from error
-        except InputError as error:
-            raise InputError(f"{error}; {_DAMAGED}") from error
+        record = read_model(
+            file, ShardRecord, limit=_LARGEST, kind="shard", way_out=_DAMAGED, name=shown(file),
+            read=partial(read_json, errors="surrogateescape"),
+        )  # fmt: skip
         if record.index > record.count:
             raise InputError(f"{shown(file)}: damaged (shard {record.index} of {record.count}); {_DAMAGED}")
         return cls(path, record, file_sha256(file))

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from nmebench import models
 from nmebench.bounded_read import read_toml
 from nmebench.errors import InputError
+from nmebench.field_problem import in_words
 from nmebench.metric_names import check_thresholds
 from nmebench.models.card import Card
 from nmebench.protocol import FLIPS, Flip
@@ -185,8 +186,9 @@ def validate(raw: dict[str, Any], *, where: str) -> SweepConfiguration:
             raise InputError(f"{where}: unknown field {field!r}, allowed: {allowed}") from error
         if first["loc"][0] == "flip" and first["type"] == "literal_error":
             raise InputError(f"{where}: {unknown('flip test', str(first['input'])[:80], FLIPS)}") from error
-        reason = first["msg"].removeprefix("Value error, ")
-        raise InputError(f"{where}: field {field!r} is {first.get('input')!r:.80}: {reason}") from error
+        if first["type"] == "value_error":
+            raise InputError(f"{where}: field {field!r} is {first.get('input')!r:.80}: {in_words(first)}") from error
+        raise InputError(f"{where}: field {field!r} {in_words(first)}") from error
 
 
 def validate_several(raw: dict[str, Any], *, where: str) -> list[SweepConfiguration]:

@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from nmebench.bounded_read import read_toml
 from nmebench.errors import InputError
+from nmebench.field_problem import first_problem
 from nmebench.protocol import Grid
-from nmebench.suggest import did_you_mean, unknown
+from nmebench.suggest import unknown
 
 __all__ = [
     "Augmentation",
@@ -225,14 +226,9 @@ def load(name_or_path: str | Path) -> Recipe:
     try:
         return Recipe.model_validate(read_toml(path, limit=_LARGEST, kind="recipe"))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "recipe"
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        hint = ""
-        if first["type"] == "extra_forbidden":
-            hint = did_you_mean(str(first["loc"][-1]), _fields())
-        message = first["msg"].removeprefix("Value error, ")
-        raise InputError(f"{path}: {where}: {message}{hint}{more}") from error
+        problem = first_problem(error, nameless="recipe", fields=_fields())
+        raise InputError(f"{path}: {problem}{more}") from error
 
 
 def expand(text: str) -> str:

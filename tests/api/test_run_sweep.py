@@ -212,7 +212,7 @@ def test_modules_that_are_hard_to_copy(run: Callable[..., nb.Run], net: Any, wra
         pytest.param({}, "lacks input_size, mean, std, output; give input_size=", id="nothing"),
         pytest.param(DESCRIBED | {"mean": None}, "lacks mean; give input_size=", id="mean"),
         pytest.param(DESCRIBED | {"output": "landmarks"}, 'lacks unit; give unit="input-px"', id="unit"),
-        pytest.param(DESCRIBED | {"grid": "udb"}, "model 'Net': output.grid: Input should be", id="grid"),
+        pytest.param(DESCRIBED | {"grid": "udb"}, "model 'Net': output.grid: must be", id="grid"),
         pytest.param(DESCRIBED | {"box": "no box"}, "model 'Net': input.box", id="box"),
         pytest.param({"card": {"inputs": {}}}, "model 'Net': inputs: unknown field; did you mean 'input'", id="field"),
         pytest.param({"card": 3}, "card: is a int", id="card"),

@@ -124,3 +124,18 @@ def test_other_outputs_in_a_missing_folder(nmebench: Call, tmp_path: Path) -> No
         assert (result.code, "create it first" in result.error_line) == (2, True)
     result = nmebench("gate", "a", "--update", "--baseline", missing)
     assert (result.code, "create it first" in result.error_line) == (2, True)
+
+
+@pytest.mark.parametrize("existed", [False, True])
+def test_a_refused_run_leaves_nothing(nmebench: Callable[..., Any], wflw: Path, tmp_path: Path, existed: bool) -> None:
+    """The folder and its lock are made before the networks are loaded, and removed when one is refused."""
+    out = tmp_path / "run"
+    if existed:
+        out.mkdir()
+    card = tmp_path / "card.toml"
+    card.write_text('name = "net"\narchitecture = "python:net.py:Net"\n')
+    (tmp_path / "net.py").write_text("def Net(**options):\n    raise ValueError('not today')\n")
+    result = nmebench("run", "--data", f"wflw:{wflw}", "--model", card, "-o", out)
+    assert (result.code, "not today" in result.error_line) == (2, True), result.err
+    assert out.exists() == existed
+    assert not existed or not any(out.iterdir())

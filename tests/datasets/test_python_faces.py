@@ -177,7 +177,7 @@ RETURN = "return {'scheme': 'five.toml', 'faces': [%s]}"
         ("return {'scheme': 'wflw89', 'faces': []}", "unknown scheme 'wflw89'; did you mean 'wflw98'?"),
         ("return {'scheme': 5, 'faces': []}", "'scheme' is int, expected a name, a TOML file or a table"),
         ("return {'scheme': 'five.toml', 'name': 'wflw', 'faces': []}", "the name 'wflw' belongs to a data set"),
-        ("return {'scheme': 'five.toml', 'origin': 2, 'faces': []}", "origins.python: Input should be 0 or 1"),
+        ("return {'scheme': 'five.toml', 'origin': 2, 'faces': []}", "origins.python: must be 0 or 1"),
         ("return {'scheme': 'five.toml', 'images': 'none', 'faces': []}", "which is no folder"),
         (RETURN % "", "holds no faces"),
         (RETURN % "7", "face 1 is not an object"),

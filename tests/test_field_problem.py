@@ -1,0 +1,68 @@
+"""What pydantic finds is said in words: the field, the given value and what is allowed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pytest
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from nmebench.errors import InputError
+from nmebench.field_problem import first_problem, read_model
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    size: int = Field(gt=0, le=100)
+    colour: Literal["rgb", "bgr"] = "rgb"
+    names: Annotated[list[str], Field(min_length=1)] = ["a"]
+    flip: bool = False
+    mean: float = 0.0
+    inner: dict[str, int] = {}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, "size: is missing"),
+        ({"size": "ten"}, "size: must be a whole number, not 'ten'"),
+        ({"size": 1.5}, "size: must be a whole number, not 1.5"),
+        ({"size": 0}, "size: must be greater than 0, not 0"),
+        ({"size": 101}, "size: must be at most 100, not 101"),
+        ({"size": 1, "colour": "grb"}, "colour: must be 'rgb' or 'bgr', not 'grb'"),
+        ({"size": 1, "names": []}, "names: must have at least 1 entries"),
+        ({"size": 1, "names": "a"}, "names: must be a list, not 'a'"),
+        ({"size": 1, "names": [3]}, "names.0: must be a text, not 3"),
+        ({"size": 1, "flip": "perhaps"}, "flip: must be true or false, not 'perhaps'"),
+        ({"size": 1, "mean": None}, "mean: must be a number, not None"),
+        ({"size": 1, "inner": [1]}, "inner: must be a table, not [1]"),
+        ({"colur": "rgb"}, "colur: unknown field; did you mean 'colour'?"),
+        (3, "the file: must be a table, not 3"),
+    ],
+)
+def test_problem(given: object, expected: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        _Table.model_validate(given)
+    assert first_problem(caught.value, fields=_Table.model_fields) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{", "thing FILE:1: not a json: "),
+        (json.dumps({"size": 0}), "thing FILE: damaged (size: must be greater than 0, not 0); make it again"),
+        (
+            '{"size": 1, "size": 2}',
+            "thing FILE: the key 'size' is there twice in one object; remove",
+        ),
+    ],
+)
+def test_read_model(tmp_path: Path, text: str, expected: str) -> None:
+    file = tmp_path / "file.json"
+    file.write_text(text)
+    with pytest.raises(InputError) as caught:
+        read_model(file, _Table, limit=1000, kind="thing", way_out="make it again")
+    assert str(caught.value).replace(str(file), "FILE").startswith(expected)
+    assert str(caught.value).endswith("; make it again")

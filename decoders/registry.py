@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from inspect import getdoc, isabstract, isclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -90,6 +91,10 @@ def from_spec(spec: str) -> Decoder:
         'dark:kernel=17,path=whole'
     """
     name, colon, rest = spec.strip().partition(":")
+    word = re.match(r"[\w-]*", name)[0]  # type: ignore[index]
+    if name not in REGISTRY and word in REGISTRY:
+        way = "give each decoder on its own" if name[len(word)] == "," else f"write {word} or {word}:key=value"
+        raise DecoderError(f"decoder {spec!r}: {name!r} is no name; {way}")
     options: dict[str, object] = {}
     for part in rest.split(",") if colon else ():
         key, equals, value = (piece.strip() for piece in part.partition("="))

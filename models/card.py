@@ -58,6 +58,7 @@ _WEIGHTS = "a file of weights, not a card; give the network's card to --model an
 _OTHER_KINDS = {
     ".onnx": "an ONNX network, not a card; write its card with `nmebench card new {file} -o card.toml`",
     ".py": "code, not a card; give --model python:{file}:CLASS",
+    **dict.fromkeys((".yaml", ".yml", ".json"), "no card, which is a TOML file; docs/models.md shows one"),
     **dict.fromkeys((".pth", ".pt", ".ckpt", ".safetensors", ".bin", ".pkl"), _WEIGHTS),
 }
 """Files that aren't cards, by their suffix: the kind and the way out."""
@@ -299,4 +300,8 @@ def load(name_or_path: str | Path) -> Card:
     except ModelError as error:
         if text.startswith("timm:"):
             raise
+        if Path(text).is_dir():
+            raise CardError(
+                f"{shown(text)} is a folder, not a card; name the card in it: {shown(text)}/card.toml"
+            ) from error
         raise CardError(unknown("card or model", text, sorted({*shipped(), *registered()}))) from error

@@ -36,10 +36,13 @@ def command(
     """
     import psutil
 
+    from nmebench import engines, models
     from nmebench.bench import measure_limits, measure_stages, peer_figures
     from nmebench.cli.console import console, table
     from nmebench.cli.json_output import document, print_json
 
+    models.describe(network)  # refuses an unknown name before anything is measured
+    engines.check_spec(engine)
     threads = threads or psutil.cpu_count(logical=False) or 1
     limits = measure_limits(threads)
     machine, figures = peer_figures()

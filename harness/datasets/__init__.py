@@ -7,6 +7,7 @@ as entry points of the group ``nmebench.datasets``.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -112,6 +113,11 @@ def load(
     if name not in REGISTRY and Path(spec).exists():
         example = "benchmark" if name.endswith(".toml") else "wflw"
         raise InputError(f"{unknown('dataset', name, names())}; write NAME:PATH, such as {example}:{spec}")
+    if name not in REGISTRY:
+        word = re.match(r"[\w-]*", name)[0]  # type: ignore[index]
+        if word != name and word in REGISTRY:
+            way = "give each data set on its own" if name[len(word)] == "," else f"write {word}:PATH"
+            raise InputError(f"dataset {spec!r}: {name!r} is no name; {way}")
     source = _source(name)
     if split not in SPLITS:
         raise InputError(unknown("split", split, SPLITS))

@@ -52,6 +52,8 @@ class Limit:
         """
         match = _FORM.fullmatch(text.strip())
         form = "write [CELL/]METRIC[@SUBSET]<=VALUE such as nme<=4.0, nme@pose<=7 or auc10>=0.6"
+        if match is None and _FORM.fullmatch(text.strip().lower()):
+            raise InputError(f"limit {text!r}: write it in lower case, as {text.strip().lower()}")
         if match is None:
             raise InputError(f"limit {text!r}: can't be parsed; {form}")
         try:

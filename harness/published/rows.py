@@ -258,5 +258,6 @@ def _plain(method: str) -> str:
 
 
 def _one_of(name: str, value: str | None, allowed: Iterable[str]) -> None:
-    if value is not None and value not in allowed:
-        raise InputError(f"{name} {value!r}: no such {name}, allowed: {', '.join(allowed)}")
+    names = list(allowed)
+    if value is not None and value not in names:
+        raise InputError(f"{name} {value!r}: no such {name}, allowed: {', '.join(names)}{did_you_mean(value, names)}")

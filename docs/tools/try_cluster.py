@@ -63,7 +63,7 @@ class Trial:
     killed: list[int]
     """The processes that were killed."""
     events: list[list] = field(default_factory=list)
-    """What the workers logged."""
+    """The lines that the workers logged."""
     distribution: dict = field(default_factory=dict)
     """From ``timings.json``."""
     different: list[str] = field(default_factory=list)
@@ -205,6 +205,8 @@ class Tries:
             scheduler.wait()
             time.sleep(1)
             stack.enter_context(self.process("scheduler", "--port", str(port)))
+            for _ in range(2):  # a `dask worker` ends when its scheduler does
+                stack.enter_context(self.worker(port, name))
             if process.wait():
                 raise SystemExit((self.folder / f"{name}.err").read_text())
         return self.finish(name, started, lost)

@@ -24,6 +24,9 @@ __all__ = ["Connection", "check_installed", "local_workers", "running_scheduler"
 #: Largest number of local workers; each is a process.
 MOST_WORKERS = 1024
 
+#: Seconds that a scheduler may take to answer.
+ANSWER = 10.0
+
 #: Seconds within which a local cluster must start.
 _START = 120.0
 
@@ -158,12 +161,11 @@ def visible_gpus() -> list[str]:
 
 
 @contextmanager
-def running_scheduler(address: str, *, timeout: float = 10.0, patience: float = 300.0) -> Iterator[Connection]:
+def running_scheduler(address: str, *, patience: float = 300.0) -> Iterator[Connection]:
     """Use the workers of a running Dask scheduler.
 
     Args:
         address: such as ``tcp://HOST:8786``.
-        timeout: seconds to wait for its first answer.
         patience: seconds to wait for a scheduler that was lost, and for the first worker.
 
     Raises:
@@ -173,7 +175,9 @@ def running_scheduler(address: str, *, timeout: float = 10.0, patience: float = 
     from distributed import Client
 
     def connect() -> Client:
-        return Client(address, timeout=timeout, set_as_default=False)
+        # While it reconnects, the client logs a traceback; the driver reports the loss in a line.
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
+        return Client(address, timeout=ANSWER, set_as_default=False)
 
     try:
         connection = Connection(connect, patience, connect())

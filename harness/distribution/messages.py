@@ -1,4 +1,4 @@
-"""What the driver and its workers send to each other. Every class is plain data, which Dask pickles."""
+"""The messages between the driver and its workers. Every class is plain data, which Dask pickles."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class RangeRequest:
     contents: Mapping[str, bytes]
     """SHA-256 of each photograph that the batches read, by name."""
     thumbnails: bool
-    """Whether to draw thumbnails."""
+    """True to draw thumbnails."""
     threads: int
     """Threads of a run without workers on the driver's machine; see :func:`nmebench.distribution.worker.threads_of`."""
 

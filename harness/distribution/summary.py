@@ -1,4 +1,4 @@
-"""What the workers of a sweep did: for ``run.json``, ``timings.json`` and the counts of ranges."""
+"""The work of all workers of a sweep: for ``run.json``, ``timings.json`` and the counts of ranges."""
 
 from __future__ import annotations
 

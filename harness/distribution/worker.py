@@ -1,4 +1,4 @@
-"""What runs in a worker process: it tells its facts, and computes ranges of batches, one at a time."""
+"""The part that runs in a worker process: it tells its facts, and computes ranges of batches, one at a time."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def threads_of(spec: str, module: torch.nn.Module, *, own: int, driver: int) -> 
 
 @dataclass
 class _State:
-    """What a worker keeps between two ranges."""
+    """The plan and the network that a worker keeps between two ranges."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     plan: tuple[str, Plan] | None = None

@@ -82,7 +82,7 @@ def execute(
 
 @dataclass
 class Filled:
-    """What computing the batches elsewhere took."""
+    """Times and counts of batches that were computed elsewhere."""
 
     clocks: dict[str, Clocks] = field(default_factory=dict)
     """The clocks of all workers by model name; their stages overlap."""

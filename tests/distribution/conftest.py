@@ -24,7 +24,7 @@ def configuration() -> SweepConfiguration:
     return validate(raw, where="a test")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def prepared(configuration: SweepConfiguration) -> Prepared:
     """The planned sweep."""
     return prepare(configuration)

@@ -74,11 +74,12 @@ def short_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(assignment, "SHORTEST", 1e-6)
 
 
-@pytest.fixture
-def expected(tmp_path: Path, configuration: SweepConfiguration) -> Path:
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory, configuration: SweepConfiguration) -> Path:
     """The run without workers."""
-    execute(configuration, tmp_path / "alone")
-    return tmp_path / "alone"
+    folder = tmp_path_factory.mktemp("alone")
+    execute(configuration, folder / "run")
+    return folder / "run"
 
 
 def fill(prepared: Prepared, connection: Connection, work: Path, compute: Compute, **options: Any) -> Filled:
@@ -275,6 +276,7 @@ def test_a_worker_that_joins_late_takes_part(
     prepared: Prepared, connection: Connection, tmp_path: Path, cluster: Any
 ) -> None:
     addresses: set[str] = set()
+    arrived = threading.Event()
 
     def join(number: int, _request: RangeRequest) -> None:
         from distributed import get_worker
@@ -282,7 +284,9 @@ def test_a_worker_that_joins_late_takes_part(
         addresses.add(get_worker().address)
         if number == 0:
             cluster.scale(3)
-        time.sleep(0.3)
+        if len(addresses) == 3:
+            arrived.set()
+        arrived.wait(20)
 
     fill(prepared, connection, tmp_path / "work", Compute(join))
     cluster.scale(2)

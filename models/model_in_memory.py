@@ -151,8 +151,14 @@ class Model:
             card: :attr:`card`, with the changes that a sweep makes.
 
         Raises:
-            ModelError: the module can't be copied, or contradicts the card.
+            InputError: the module can't be copied, or contradicts the card, or the sweep sets options, which a network
+                that exists already can't take.
         """
+        if card.options:
+            raise InputError(
+                f"model {card.name!r}: is in memory and takes no options ({', '.join(card.options)}); set them where "
+                "it is made"
+            )
         module = _copy(self.module, card.name)
         own_code = not type(module).__module__.startswith("nmebench.models.")
         weights = _weights_sha256(module)

@@ -156,14 +156,14 @@ def run(
         nmebench.models.errors.CardError: unknown card or model 'no-such-card' (known: ...)
     """
     given: dict[str, Any] = {
-        "data": [data] if isinstance(data, str) else list(data),
+        "data": _data(data),
         "models": _requests(models),
-        "decoders": _texts(decoders),
-        "flip": _texts(flip),
-        "boxes": _texts(boxes),
+        "decoders": _texts(decoders, "decoders"),
+        "flip": _texts(flip, "flip"),
+        "boxes": _texts(boxes, "boxes"),
         "box_padding": box_padding,
         "format": format,
-        "scheme": None if scheme is None else fspath(scheme),
+        "scheme": None if scheme is None else _path(scheme, "scheme"),
         "normaliser": normaliser,
         "thresholds": [thresholds] if isinstance(thresholds, int | float) else thresholds,
         "limit": limit,
@@ -179,10 +179,8 @@ def run(
         "seed": seed,
         "title": title,
     }
-    if not given["data"]:
-        raise InputError(f"{_WHERE}: data is empty; give a data set such as wflw:PATH")
     configurations = validate_several({k: v for k, v in given.items() if v is not None}, where=_WHERE)
-    folder = _temporary() if out is None else Path(fspath(out))
+    folder = _temporary() if out is None else Path(_path(out, "out"))
     with _process_state(), progress_bar(progress) as advance:
         if isinstance(data, str):
             return execute(configurations[0], folder, command=[_WHERE], overwrite=overwrite, progress=advance)
@@ -216,8 +214,24 @@ def _request(one: Any, where: str) -> Any:
     )
 
 
-def _texts(value: str | Sequence[str] | None) -> list[str] | None:
+def _data(data: str | Sequence[str]) -> list[str]:
+    """The data sets."""
+    named = [data] if isinstance(data, str) else list(data) if isinstance(data, list | tuple) else []
+    if not named or not all(isinstance(one, str) for one in named):
+        raise InputError(f"data: {data!r:.80} is no data set; give its name such as wflw:PATH, or a list of names")
+    return named
+
+
+def _texts(value: str | Sequence[str] | None, what: str) -> list[str] | None:
+    if value is not None and not isinstance(value, str | Sequence):
+        raise InputError(f"{what}: is a {type(value).__name__}; give a text or a list of texts")
     return None if value is None else [value] if isinstance(value, str) else list(value)
+
+
+def _path(value: object, what: str) -> str:
+    if not isinstance(value, str | PathLike):
+        raise InputError(f"{what}: is a {type(value).__name__}; give a path")
+    return fspath(value)
 
 
 def _temporary() -> Path:

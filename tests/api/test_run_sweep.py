@@ -233,12 +233,25 @@ def test_incomplete_descriptions(net: nn.Module, options: dict[str, Any], messag
         pytest.param("oracle", {"thresholds": 0.1}, "write 10 for 0.1", id="threshold"),
         pytest.param({"card": "oracle", "wieghts": "x"}, {}, "unknown field 'models.0.wieghts'", id="table"),
         pytest.param("oracle", {"decoders": "drak"}, "did you mean 'dark'", id="decoder"),
+        pytest.param("oracle", {"decoders": 3}, "decoders: is a int; give a text", id="decoder of another type"),
+        pytest.param("oracle", {"scheme": 3}, "scheme: is a int; give a path", id="path of another type"),
     ],
 )
 def test_mistakes_are_one_line(run: Callable[..., nb.Run], models: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises(nb.InputError, match=message) as caught:
         run(models, **options)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("data", [[], 3, Path("WFLW"), ["synthface", 3]])
+def test_data_must_be_named(data: Any) -> None:
+    with pytest.raises(nb.InputError, match="is no data set; give its name such as wflw:PATH"):
+        nb.run(data, "oracle")
+
+
+def test_options_of_a_network_in_memory_are_refused(run: Callable[..., nb.Run], net: nn.Module) -> None:
+    with pytest.raises(nb.InputError, match=r"'Net': is in memory and takes no options \(points\)"):
+        run(nb.Model(net, **DESCRIBED), options={"points": 98})
 
 
 def test_failures_of_the_module_name_it(run: Callable[..., nb.Run], net: Any) -> None:

@@ -33,7 +33,8 @@ _NO_JOBS: Final = 60.0
 
 #: Dask's settings of the workers, as for local ones: they hold no data, and the memory is the network's.
 _SETTINGS: Final = tuple(
-    f"export DASK_DISTRIBUTED__WORKER__MEMORY__{name}=False" for name in ("TARGET", "SPILL", "PAUSE")
+    f"export DASK_DISTRIBUTED__WORKER__{name}=False"
+    for name in ("MEMORY__TARGET", "MEMORY__SPILL", "MEMORY__PAUSE", "PROFILE__ENABLED")
 )
 
 

@@ -132,7 +132,7 @@ def _renumbered(path: str, old: str, new: int) -> str:
 
 
 def _differences(first: ShardFolder, other: ShardFolder) -> Iterator[str]:
-    """What keeps two shards from being parts of one sweep; the most telling difference first."""
+    """The differences that keep two shards from being parts of one sweep; the most telling one first."""
     one, two = first.record, other.record
     if len(one.parts) != len(two.parts):
         yield f"{len(one.parts)} data sets / {len(two.parts)} data sets"

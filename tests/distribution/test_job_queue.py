@@ -195,7 +195,7 @@ def patience_of(connection: Connection) -> float | None:
 
 
 def forget_all_jobs(connection: Connection) -> None:
-    """What Dask does when it has lost the workers of all jobs."""
+    """Make Dask forget all jobs, as when it has lost their workers."""
     cluster = connection.connected().cluster
 
     async def forget() -> None:

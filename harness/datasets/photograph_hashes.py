@@ -52,7 +52,7 @@ _AT_ONCE: Final = 256
 
 @dataclass(frozen=True)
 class Content:
-    """What is known of a photograph's content."""
+    """The content of a photograph, as far as it matters here."""
 
     sha256: bytes
     """32 bytes; empty for a photograph that can't be read."""

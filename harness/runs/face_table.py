@@ -204,7 +204,7 @@ def _is_name(kind: pa.DataType) -> bool:
 
 
 def _wrong_types(table: StoredTable) -> str | None:
-    """What is wrong with the types of the optional columns; None if nothing is."""
+    """Describe the first fault in the types of the optional columns; None without one."""
     for name in table.names:
         kind = table.column_type(name)
         if name.startswith(_SUBSET) and not pa.types.is_boolean(kind):

@@ -137,7 +137,7 @@ class NpzArchive:
 
 
 def _status(stream: Any) -> tuple[int, int, int]:
-    """What changes when a file is written to."""
+    """Size and times of a file, which change when it is written to."""
     found = os.fstat(stream.fileno())
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns
 

@@ -11,11 +11,13 @@ from time import monotonic
 import typer
 from rich.cells import cell_len
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from nmebench.cli import verbosity
 from nmebench.cli.result_table import ResultTable, wrapped
 from nmebench.printable import shown
+from nmebench.stages import listening
 
 __all__ = ["Output", "console", "progress", "table"]
 
@@ -66,11 +68,22 @@ def table(
     return ResultTable(title, columns, optional, short or {})
 
 
+class _Done(MofNCompleteColumn):
+    """The number done, the total and the rate; empty for a stage, which has no total."""
+
+    def render(self, task: Task) -> Text:
+        if task.total is None:
+            return Text("")
+        rate = f", {task.speed:.3g} per second" if task.speed else ""
+        return Text(f"{int(task.completed)}/{int(task.total)}{rate}")
+
+
 @contextmanager
 def progress() -> Iterator[Callable[[str, int, int], None]]:
     """Yield a callback ``(task, done, total)`` that shows progress on standard error.
 
-    It shows a bar on a terminal. Elsewhere it prints a line when a task starts and ends, and every 10 s. With
+    It shows a bar on a terminal, and the stage before the first one (:func:`nmebench.stages.announce`). Elsewhere it
+    prints a line when a task starts and ends, and every 10 s, and one line for the first stage of each kind. With
     ``--quiet`` it shows nothing.
     """
     if verbosity.is_quiet():
@@ -78,13 +91,22 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
         return
     if sys.stderr.isatty():
         bar = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+            TextColumn("{task.description}"), BarColumn(), _Done(), TimeRemainingColumn(),
             console=Console(stderr=True), transient=True,
         )  # fmt: skip
         tasks: dict[str, object] = {}
-        with bar:
+        stage: list[TaskID] = []
+
+        def show_stage(what: str | None) -> None:
+            while stage:
+                bar.remove_task(stage.pop())
+            if what is not None:
+                stage.append(bar.add_task(shown(what), total=None))
+
+        with bar, listening(show_stage):
 
             def advance(task: str, done: int, total: int) -> None:
+                show_stage(None)
                 if task not in tasks:
                     tasks[task] = bar.add_task(task, total=total)
                 bar.update(tasks[task], completed=done, total=total)  # type: ignore[arg-type]
@@ -102,7 +124,17 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
             sys.stderr.write(f"{task}: {done} of {total}{_pace(done - before, total - done, now - started)}\n")
             sys.stderr.flush()
 
-    yield print_line
+    kinds: set[str] = set()
+
+    def print_stage(what: str) -> None:
+        kind = what.partition(" ")[0]
+        if kind not in kinds:
+            kinds.add(kind)
+            sys.stderr.write(f"{shown(what)} ...\n")
+            sys.stderr.flush()
+
+    with listening(print_stage):
+        yield print_line
 
 
 def _pace(done: int, left: int, seconds: float) -> str:

@@ -185,6 +185,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return _run_command(given, debug=debug)
     finally:
+        verbosity.without_options([])
         for number, handler in before.items():
             signal.signal(number, handler)
 

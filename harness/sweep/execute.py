@@ -18,6 +18,7 @@ from nmebench.runs import provenance
 from nmebench.runs.run_record import ModelRecord, RunRecord, SourceRecord, WorkerRecord
 from nmebench.runs.run_store import Run
 from nmebench.runs.run_writer import dataset_record, publish, writing
+from nmebench.stages import announce
 from nmebench.sweep import thumbnails
 from nmebench.sweep.batch_store import BatchStore
 from nmebench.sweep.cell_results import CellResults
@@ -164,6 +165,7 @@ def run_prepared(
             filled = fill(prepared, work)
     computed = compute(plan, work, progress, keep_networks=keep_networks)
     staging = work / "run"
+    announce("storing and scoring the run")
     with clocks.stages.wall("store"):
         run = _store(prepared, computed, staging, command, not_run, _workers(work))
     with clocks.stages.wall("score"):

@@ -18,6 +18,7 @@ from nmebench.files import write_atomically
 from nmebench.geometry import crop
 from nmebench.models.output_adapter import output_notes
 from nmebench.paths import cache_folder
+from nmebench.stages import announce
 from nmebench.sweep import flip_test, preflight, thumbnails
 from nmebench.sweep.batch_store import BatchStore, check_budget
 from nmebench.sweep.clock import Clocks
@@ -153,6 +154,7 @@ class Forward:
     def _create_engine(self) -> None:
         """Create the engine. A sweep whose batches are all stored needs none, so its machine may lack the GPU."""
         spec = self.plan.configuration.engine
+        announce(f"preparing the engine {spec} for {self.card.name}")
         with preflight.engine_errors(self.card.name, spec):
             self.engine = engines.create(spec, self.network.built.module, threads=torch.get_num_threads())
 

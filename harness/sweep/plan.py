@@ -25,6 +25,7 @@ from nmebench.models.table_protocol import TableProtocol, table_protocol
 from nmebench.paths import cache_folder
 from nmebench.protocol import DIRECT, Flip
 from nmebench.runs.names import check_name
+from nmebench.stages import announce
 from nmebench.sweep import keys, preflight
 from nmebench.sweep.batch_store import BatchStore
 from nmebench.sweep.batches import batch_size_for, batches_of
@@ -131,6 +132,7 @@ def make(
     engines.check_spec(configuration.engine)
     given = _cards(configuration)
     cards = [_changed(card, configuration) for card in given]
+    announce(f"reading {configuration.data}")
     dataset = datasets.load(
         configuration.data, format=configuration.format, limit=configuration.limit, scheme=configuration.scheme
     )
@@ -142,6 +144,8 @@ def make(
     normaliser_name = configuration.normaliser or dataset.default_normaliser
     normaliser = dataset.normaliser(normaliser_name)
     _check_normaliser(dataset, normaliser, normaliser_name)
+    if dataset.image_root is not None:
+        announce(f"hashing {len(set(dataset.images))} photographs")
     data = keys.data_key(dataset)
     dataset = dataset.with_photograph_notes()
     networks: list[NetworkPlan] = []
@@ -150,6 +154,7 @@ def make(
     loaded = {} if loaded is None else loaded
     for position, (request, card, own) in enumerate(zip(configuration.models, cards, given, strict=True)):
         if position not in loaded:
+            announce(f"loading {card.name}")
             loaded[position] = request.build(card)
         built = loaded[position]
         protocols = tuple(card.protocols(dataset.name).values())

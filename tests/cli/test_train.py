@@ -1,6 +1,15 @@
-"""``nmebench train`` prints a line per record of the log."""
+"""``nmebench train`` prints a line per record of the log, and ends cleanly when it is interrupted."""
 
 from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_cases import RECIPE, write_wflw
 
 from nmebench.cli.training_lines import TrainingLines
 
@@ -27,3 +36,30 @@ def test_lines_with_rate_and_time_left() -> None:
         "step 400 of 400: validation NME 5.432 %",
         "step 400 of 400: final validation NME 5.400 %",
     ]
+
+
+def test_interrupted_training_ends_with_one_line_and_resumes(
+    nmebench: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_wflw(tmp_path / "wflw")
+    (tmp_path / "recipe.toml").write_text(RECIPE.replace("epochs = 1", "epochs = 2"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NMEBENCH_CACHE", str(tmp_path / "cache"))
+    assert nmebench("train", "recipe.toml", "-o", "whole", "-q").code == 0
+    print_line = TrainingLines.__call__
+
+    def interrupt(self: TrainingLines, entry: Mapping[str, Any]) -> None:
+        print_line(self, entry)
+        if entry["event"] == "step" and entry["step"] == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingLines, "__call__", interrupt)
+        result = nmebench("train", "recipe.toml", "-o", "parts")
+    assert result.code == 128 + signal.SIGINT
+    assert result.error_line.endswith("run the same command again to resume")
+    assert not (tmp_path / "parts/tiny.toml").exists()
+    result = nmebench("train", "recipe.toml", "-o", "parts", "-q")
+    assert (result.code, result.out) == (0, "card: parts/tiny.toml\n")
+    whole, parts = (tmp_path / name / "tiny.safetensors" for name in ("whole", "parts"))
+    assert parts.read_bytes() == whole.read_bytes()

@@ -21,7 +21,7 @@ from nmebench.cli.entry import app
 from nmebench.gates import make_baseline
 from nmebench.runs.run_store import Run
 
-__all__ = ["CASES", "PREPARE", "WITHOUT_JSON", "commands", "make_folder"]
+__all__ = ["CASES", "PREPARE", "RECIPE", "WITHOUT_JSON", "commands", "make_folder", "write_wflw"]
 
 CASES: Mapping[str, str] = MappingProxyType(
     {
@@ -143,7 +143,7 @@ def make_folder(folder: Path, write_run: Callable[..., Run], table: Any) -> None
         write_run: the function of ``tests/conftest.py``.
         table: the faces of the runs.
     """
-    _write_wflw(folder / "wflw")
+    write_wflw(folder / "wflw")
     rng = np.random.default_rng(5)
     nme = rng.uniform(2, 6, len(table))
     cells = ("argmax", 1.1), ("dark", 1.0), ("dark-udp", 1.001)
@@ -167,7 +167,7 @@ def _moved(table: Any, nme: np.ndarray) -> np.ndarray:
     return (nme / 100 * table.normaliser)[:, None, None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
 
 
-def _write_wflw(root: Path) -> None:
+def write_wflw(root: Path) -> None:
     """Four faces in WFLW's layout, in the list for the test and in the one for training."""
     (root / LIST).parent.mkdir(parents=True)
     (root / "WFLW_images").mkdir()

@@ -71,6 +71,14 @@ _PLACES = {
 }
 """The module of each name that is imported on first use."""
 
+_PACKAGES = frozenset(
+    {
+        *("boxes", "checks", "comparisons", "datasets", "decoders", "gates", "geometry", "history", "metrics"),
+        *("models", "published", "reports", "runs", "statistics", "sweep", "synthface", "testing"),
+    }
+)
+"""Subpackages that ``nmebench.NAME`` imports on first use, without an import statement of their own."""
+
 
 def __getattr__(name: str) -> Any:
     """Import a public name, or look up the installed version, when it is first used."""
@@ -82,9 +90,13 @@ def __getattr__(name: str) -> Any:
         from importlib import import_module
 
         return getattr(import_module(_PLACES[name]), name)
+    if name in _PACKAGES:
+        from importlib import import_module
+
+        return import_module(f"nmebench.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
     """Return the public names, those that were not imported yet included."""
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_PACKAGES})

@@ -229,7 +229,7 @@ def _copy(module: nn.Module, name: str) -> nn.Module:
         why = (str(error).splitlines() or [""])[0][:200]
         raise InputError(
             f"model {name!r}: can't be copied ({type(error).__name__}: {why}), and nmebench measures a copy; remove "
-            'the attribute, or name its class in a card (architecture = "python:FILE.py:CLASS")'
+            "the attribute, or give the card of its class or ONNX file instead of the module"
         ) from error
 
 

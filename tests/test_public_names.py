@@ -92,6 +92,13 @@ def test_every_top_level_name_is_on_a_page(name: str) -> None:
     assert getattr(nmebench, name).__name__ == name
 
 
+def test_subpackages_need_no_import_of_their_own() -> None:
+    documented = {package.split(".")[1] for package in PACKAGES if "." in package}
+    assert documented <= nmebench._PACKAGES
+    for name in nmebench._PACKAGES:
+        assert nmebench.__getattr__(name) is importlib.import_module(f"nmebench.{name}")
+
+
 def test_top_level_names_are_sorted_and_complete() -> None:
     assert nmebench.__all__ == sorted(nmebench.__all__)
     assert set(nmebench._PLACES) == set(nmebench.__all__) - {"InputError", "__version__"}

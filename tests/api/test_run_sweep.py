@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -259,6 +260,10 @@ def test_failures_of_the_module_name_it(run: Callable[..., nb.Run], net: Any) ->
     net.head = nn.Conv2d(5, 98, 1)
     with pytest.raises(nb.InputError, match=r"model 'Net': forward for \[1, 3, 64, 64\] failed: RuntimeError"):
         run(model)
+    net.lock = threading.Lock()
+    with pytest.raises(nb.InputError, match="model 'Net': can't be copied .* give the card of its class"):
+        run(model)
+    del net.lock
     net.head = nn.Conv2d(8, 97, 1)
     with pytest.raises(nb.InputError, match="model 'Net': outputs 97 landmarks"):
         run(model)

@@ -261,7 +261,7 @@ def test_failures_of_the_module_name_it(run: Callable[..., nb.Run], net: Any) ->
     with pytest.raises(nb.InputError, match=r"model 'Net': forward for \[1, 3, 64, 64\] failed: RuntimeError"):
         run(model)
     net.lock = threading.Lock()
-    with pytest.raises(nb.InputError, match="model 'Net': can't be copied .* give the card of its class"):
+    with pytest.raises(nb.InputError, match=r"model 'Net': can't be copied .* give the card of its class"):
         run(model)
     del net.lock
     net.head = nn.Conv2d(8, 97, 1)

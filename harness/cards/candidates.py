@@ -8,6 +8,8 @@ from itertools import product
 from types import MappingProxyType
 from typing import Any, Final
 
+import numpy as np
+
 from nmebench import boxes
 from nmebench.datasets.dataset import Dataset
 from nmebench.models.card import Card
@@ -83,15 +85,29 @@ def _values(card: Card) -> str:
 
 
 def box_rules(card: Card, dataset: Dataset) -> list[Candidate]:
-    """The box rules for which the dataset has the data, each with its own padding and resampling."""
+    """The box rules for which the dataset has the data, each with its own padding and resampling.
+
+    A rule that gives the boxes of an earlier one is left out, such as ``annotation`` where the file has the landmarks'
+    boxes.
+    """
     found = [Candidate(_box(card), card)]
+    seen = [] if card.input.resample else [boxes.create(card.input.box, card.input.padding)(dataset)]
     for name in boxes.names():
         if (name == "annotation" and dataset.centre_scale is None) or ("rect" in name and dataset.rect is None):
             continue
         other = changed(card, input={"box": name, "padding": None, "resample": None})
-        if name != card.input.box:
-            found.append(Candidate(_box(other), other))
+        made = boxes.create(name)(dataset)
+        if name == card.input.box or any(_equal(made, one) for one in seen):
+            continue
+        seen.append(made)
+        found.append(Candidate(_box(other), other))
     return found
+
+
+def _equal(one: boxes.Boxes, other: boxes.Boxes) -> bool:
+    """Return True for the same boxes, up to the arithmetic."""
+    same = np.allclose(one.centre, other.centre, atol=1e-6) and np.allclose(one.size, other.size, atol=1e-6)
+    return bool(same) and one.sampling == other.sampling
 
 
 def paddings(card: Card) -> list[Candidate]:

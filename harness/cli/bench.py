@@ -37,7 +37,7 @@ def command(
     import psutil
 
     from nmebench import engines, models
-    from nmebench.bench import measure_limits, measure_stages, peer_figures
+    from nmebench.bench import PeerFigure, TimedStage, measure_limits, measure_stages, peer_figures
     from nmebench.cli.console import console, table
     from nmebench.cli.json_output import document, print_json
 
@@ -48,7 +48,8 @@ def command(
     machine, figures = peer_figures()
     body = table("milliseconds per face", "stage", "source", "description", "ms")
     measured = measure_stages(network=network, engine=engine, limits=limits, batch=batch_size)
-    sources = [*((one, "nmebench, measured now") for one in measured), *((one, "peer, stored") for one in figures)]
+    sources: list[tuple[TimedStage | PeerFigure, str]] = [(one, "nmebench, measured now") for one in measured]
+    sources += [(one, "peer, stored") for one in figures]
     if as_json:
         stages = [
             {"stage": one.stage, "source": source, "description": one.what, "ms_per_face": one.ms}

@@ -87,6 +87,12 @@ class HistoryCell(_Record):
     def _spread(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return spread_rates(dump(self))
 
+    def with_rates_of(self, other: HistoryCell | None) -> HistoryCell:
+        """Return the cell with FR and AUC of an older record of it, where its NME is the same."""
+        if other is None or other.nme != self.nme:
+            return self
+        return self.model_copy(update={"rates": {**other.rates, **self.rates}})
+
 
 class HistoryRun(_Record):
     """One run: the faces, the code and the cells."""
@@ -130,11 +136,16 @@ class Entry(_Record):
     def with_run(self, run: HistoryRun) -> Entry:
         """Return the entry with a run added; cells measured again on the same faces replace their old numbers.
 
+        FR and AUC at other thresholds stay where the NME is the same, as for a run that was scored again.
+
         The result doesn't depend on the order in which runs without common cells are added.
         """
         kept = []
         for old in self.runs:
             same = (old.dataset, old.faces_sha256, old.normaliser) == (run.dataset, run.faces_sha256, run.normaliser)
+            if same:
+                cells = {name: cell.with_rates_of(old.cells.get(name)) for name, cell in run.cells.items()}
+                run = run.model_copy(update={"cells": cells})
             cells = {name: cell for name, cell in old.cells.items() if not (same and name in run.cells)}
             if cells:
                 kept.append(old.model_copy(update={"cells": cells}))

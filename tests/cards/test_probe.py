@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nmebench import datasets, models
-from nmebench.cards.candidates import changed, pixel_values, readings
+from nmebench import boxes, datasets, models
+from nmebench.cards.candidates import box_rules, changed, pixel_values, readings
 from nmebench.cards.probe import probe
 from nmebench.cli.card import GUESS
 from nmebench.models import card
@@ -166,3 +166,15 @@ def test_real_network(nmebench: Command, shared: Path, tmp_path: Path) -> None:
     assert (table["input"]["colour"], table["input"]["box"]) == ("bgr", "pfld")
     assert table["input"]["mean"] == table["input"]["std"] == [127.5] * 3
     assert table["output"]["unit"] == "crop-fraction"
+
+
+def test_a_rule_with_equal_boxes_is_tried_once(blank: Path, plain_faces: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = datasets.load(f"wflw:{plain_faces}")
+    given = card.load(blank)
+    before = [candidate.value for candidate in box_rules(given, dataset)]
+    create = boxes.create
+    monkeypatch.setattr(boxes, "create", lambda name, padding=None: create("pfld" if name == "rect" else name, padding))
+    after = [candidate.value for candidate in box_rules(given, dataset)]
+    assert "pfld x 1.2" in before
+    assert "pfld x 1.2" not in after  # rect, which comes first, has these boxes
+    assert len(after) == len(before) - 1

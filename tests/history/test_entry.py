@@ -222,3 +222,18 @@ def test_entries_of_two_branches_merge_in_git(entry, tmp_path):
     names = {entry_name(e.commit, e.machine) for e in (entry(i, {"n d": {"test": 4.0}}, machine=m)
              for i in range(3) for m in ("a", "b"))}  # fmt: skip
     assert len(names) == 6
+
+
+def test_scores_at_other_thresholds_are_added(entry):
+    """A run that is scored again at another threshold keeps FR and AUC at the first; another NME replaces them."""
+    first = entry(1, {"net-a dark": {"test": 4.0}})
+    (run,) = first.runs
+    ((name, cell),) = run.cells.items()
+
+    def again(nme):
+        means = {"test": cell.nme["test"].model_copy(update={"nme": nme})}
+        changed = cell.model_copy(update={"nme": means, "rates": {"fr8": {"test": 2.0}}})
+        return first.with_run(run.model_copy(update={"cells": {name: changed}})).runs[0].cells[name].rates
+
+    assert again(4.0) == {**cell.rates, "fr8": {"test": 2.0}}
+    assert again(4.1) == {"fr8": {"test": 2.0}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import re
 import tomllib
@@ -96,9 +97,15 @@ def texts() -> Iterator[tuple[str, str]]:
                     yield str(file.relative_to(ROOT)), "".join(map(str, parts))
 
 
+@functools.cache
+def command_line() -> Any:
+    """The commands of the program; making them takes a tenth of a second."""
+    return typer.main.get_command(app)
+
+
 def problem(command: str) -> str | None:
     """The first word of a command line ``nmebench ...`` that doesn't exist; None if all exist."""
-    found: Any = typer.main.get_command(app)
+    found = command_line()
     words = command.split("#")[0].split()[1:]
     while words and hasattr(found, "commands") and not words[0].startswith("-"):
         if words[0] not in found.commands:
@@ -116,7 +123,9 @@ def test_named_commands_and_options_exist() -> None:
         for match in re.finditer(r"(?<=`)nmebench [a-z][^`\n]*|^ *nmebench [a-z]+ (?:-|[A-Z]).*$", text, re.MULTILINE)
     ]
     assert len(named) > 50
-    assert [f"{name}: {command}" for name, command in named if problem(command.strip())] == []
+    # docs/json.md names the kinds of JSON documents, such as `nmebench scores`.
+    wrong = [(name, command) for name, command in named if problem(command.strip()) and name != "json.md"]
+    assert [f"{name}: {command}" for name, command in wrong] == []
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def commands(text: str) -> Iterator[tuple[str, int]]:
 
 
 def same(expected: str, actual: str) -> bool:
-    """Whether an output is the expected one."""
+    """Return whether an output is the expected one."""
     pattern = []
     numbers = []
     for line in expected.strip().splitlines():

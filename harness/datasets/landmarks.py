@@ -78,7 +78,9 @@ def load(
     landmarks = landmarks.astype(np.float64, copy=False)
     if "labelled" in flags:
         landmarks[~flags["labelled"]] = np.nan
-    bad = ~np.isfinite(landmarks).all(axis=2) & flags.get("labelled", np.ones(landmarks.shape[:2], np.bool_))
+    bad = ~(np.isfinite(landmarks[..., 0]) & np.isfinite(landmarks[..., 1])) & flags.get(
+        "labelled", np.ones(landmarks.shape[:2], np.bool_)
+    )
     if bad.any():
         face = int(np.argwhere(bad)[0][0])
         raise InputError(

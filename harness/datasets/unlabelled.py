@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nmebench.datasets.plausibility import placeholders, signed
+from nmebench.datasets.plausibility import placeholders, signed, without_position
 from nmebench.datasets.readers.rows import AnnotatedFaces
 from nmebench.errors import InputError
 from nmebench.geometry.scheme import Scheme, normaliser
@@ -60,7 +60,7 @@ def check_labelled(landmarks: NDArray[np.float64], where: Callable[[int], str]) 
     Raises:
         InputError: a face has landmarks without one; the message names the first.
     """
-    missing = np.asarray(np.isnan(landmarks).any(axis=2), np.bool_)
+    missing = without_position(landmarks)
     faces = np.flatnonzero(missing.any(axis=1))
     if len(faces):
         face = int(faces[0])
@@ -137,7 +137,7 @@ def measurable(landmarks: NDArray[np.float64], scheme: Scheme, name: str | None 
         >>> measurable(np.concatenate([face, without_eye]), schemes.load("ibug68")).tolist()
         [True, False]
     """
-    unlabelled = np.asarray(np.isnan(landmarks).any(axis=2), np.bool_)
+    unlabelled = without_position(landmarks)
     name = name or scheme.default_normaliser
     if scheme.normalisers[name].annotated:
         return np.asarray(~unlabelled.all(axis=1))
@@ -174,7 +174,7 @@ def leave_out_notes(landmarks: NDArray[np.float64], keep: NDArray[np.bool_], usu
         name: the file, for the notes.
     """
     notes = []
-    unlabelled = np.asarray(np.isnan(landmarks[keep]).any(axis=2), np.bool_)
+    unlabelled = without_position(landmarks)[keep]
     if unlabelled.any():
         notes.append(
             f"{name}: {int(unlabelled.sum())} landmarks of {int(unlabelled.any(axis=1).sum())} faces are not labelled "

@@ -22,12 +22,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from import_published import rows_to_toml
+from import_published import rows_to_toml, write_files
 from pydantic import ValidationError
 
 from nmebench.datasets import benchmark as benchmarks
 from nmebench.errors import InputError
-from nmebench.files import write_atomically
+from nmebench.field_problem import first_problem
 from nmebench.metric_names import Metric
 from nmebench.models.hash_in_name import hash_in_name
 from nmebench.published.relations import contradictions
@@ -188,9 +188,7 @@ def import_rows(survey: Path, annotations: Path = ANNOTATIONS) -> dict[str, list
             row["suspect"] = contradictions(plain, benchmarks.load(dataset).expected("test"))
             found[dataset].append(PublishedRow.model_validate(row))
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(map(str, first["loc"]))
-            raise InputError(f"{survey}: {row['method']}: {where}: {first['msg']}") from error
+            raise InputError(f"{survey}: {row['method']}: {first_problem(error)}") from error
     return found
 
 
@@ -218,19 +216,14 @@ def to_toml(title: str, rows: Iterable[PublishedRow]) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the files; exit code 2 when the survey can't be used."""
-    given = sys.argv[1:] if arguments is None else arguments
-    if len(given) != 1:
-        sys.stderr.write("usage: python docs/tools/import_benchmark_rows.py SURVEY.csv\n")
-        return 2
-    try:
-        found = import_rows(Path(given[0]))
-    except InputError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    for dataset, rows in found.items():
-        write_atomically(FOLDER / f"{dataset}.toml", to_toml(benchmarks.load(dataset).title, rows))
-        sys.stdout.write(f"{len(rows)} rows written to {dataset}.toml\n")
-    return 0
+
+    def files(survey: Path) -> Mapping[Path, tuple[int, str]]:
+        return {
+            FOLDER / f"{dataset}.toml": (len(rows), to_toml(benchmarks.load(dataset).title, rows))
+            for dataset, rows in import_rows(survey).items()
+        }
+
+    return write_files("import_benchmark_rows.py", files, sys.argv[1:] if arguments is None else arguments)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import json
 import re
 import sys
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -26,12 +26,13 @@ from pydantic import ValidationError
 
 from nmebench.datasets import benchmark
 from nmebench.errors import InputError
+from nmebench.field_problem import first_problem
 from nmebench.files import write_atomically
 from nmebench.metric_names import metric_names
 from nmebench.published.relations import contradictions
 from nmebench.published.rows import FILE, PublishedRow
 
-__all__ = ["import_rows", "main", "rows_to_toml", "to_toml"]
+__all__ = ["import_rows", "main", "rows_to_toml", "to_toml", "write_files"]
 
 WFLW_THRESHOLD = 10
 """The threshold of the survey's columns of FR and AUC, percent."""
@@ -109,9 +110,7 @@ def import_rows(survey: Path, annotations: Path = ANNOTATIONS) -> list[Published
             )
             rows.append(row.model_copy(update={"suspect": contradictions(row, counts)}))
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(map(str, first["loc"]))
-            raise InputError(f"{survey}: line {number}, {where}: {first['msg']}") from error
+            raise InputError(f"{survey}: line {number}, {first_problem(error)}") from error
         except (ValueError, KeyError) as error:
             raise InputError(f"{survey}: line {number}: {error}") from error
     return rows
@@ -161,20 +160,36 @@ def _key(name: str) -> str:
     return name if re.fullmatch(r"[\w-]+", name, re.ASCII) else json.dumps(name)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Write ``harness/published/wflw.toml``; exit code 2 when the survey can't be used."""
-    given = sys.argv[1:] if arguments is None else arguments
+def write_files(script: str, files: Callable[[Path], Mapping[Path, tuple[int, str]]], given: Sequence[str]) -> int:
+    """Run a script that reads a survey and writes files of rows; exit code 2 when the survey can't be used.
+
+    Args:
+        script: name of the script, for its usage.
+        files: from the survey's path, the number of rows and the content by file.
+        given: the arguments of the command line.
+    """
     if len(given) != 1:
-        sys.stderr.write("usage: python docs/tools/import_published.py SURVEY.csv\n")
+        sys.stderr.write(f"usage: python docs/tools/{script} SURVEY.csv\n")
         return 2
     try:
-        rows = import_rows(Path(given[0]))
+        made = files(Path(given[0]))
     except InputError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    write_atomically(FILE, to_toml(rows))
-    sys.stdout.write(f"{len(rows)} rows written to {FILE.name}\n")
+    for file, (rows, text) in made.items():
+        write_atomically(file, text)
+        sys.stdout.write(f"{rows} rows written to {file.name}\n")
     return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write ``harness/published/wflw.toml``; exit code 2 when the survey can't be used."""
+
+    def files(survey: Path) -> Mapping[Path, tuple[int, str]]:
+        rows = import_rows(survey)
+        return {FILE: (len(rows), to_toml(rows))}
+
+    return write_files("import_published.py", files, sys.argv[1:] if arguments is None else arguments)
 
 
 if __name__ == "__main__":

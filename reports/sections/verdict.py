@@ -11,6 +11,7 @@ from nmebench.metric_names import is_metric
 from nmebench.reports.render.text import DASH, count, display, number, sentence_list, signed
 from nmebench.reports.sections.scores import metric_column
 from nmebench.reports.view import COMMITTED, CellView, RunView
+from nmebench.runs.sweep_folder import is_sweep
 
 __all__ = [
     "CauseLine",
@@ -249,7 +250,8 @@ def summary(view: RunView) -> VerdictSummary:
     """The stored verdict in one sentence with its rows; without a stored verdict, how to get one."""
     raw = view.verdict_rows
     if raw is None:
-        text = "This run has not been compared with reported numbers yet: run `nmebench check RUN`."
+        folder = "SWEEP" if is_sweep(view.run.path.parent) else "RUN"
+        text = f"This run has not been compared with reported numbers yet: run `nmebench check {folder}`."
         return VerdictSummary(text, "open", (), ())
     rows = _rows(view, raw)
     if not rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -127,3 +128,9 @@ def test_shared_causes_are_shown_once(small_run: Run) -> None:
 def test_only_short_https_sources_become_links(small_run: Run, monkeypatch: Any, source: str) -> None:
     monkeypatch.setattr(Run, "read_json", lambda self, name: {"rows": [_row("reproduced", source=source)]})
     assert verdict.summary(RunView(small_run)).rows[0].link == ""
+
+
+def test_an_unchecked_run_of_a_sweep_names_the_sweep(make_run: Any, tmp_path: Path) -> None:
+    run = make_run({("net", "dark", "none", "landmarks"): 4.0}, name="sweep/wflw")
+    (tmp_path / "sweep/sweep.json").write_text("{}")
+    assert verdict.summary(RunView(run)).sentence.endswith("run `nmebench check SWEEP`.")

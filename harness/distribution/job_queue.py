@@ -97,7 +97,7 @@ def submitted_jobs(path: Path) -> Iterator[Connection]:
 def _client(cluster: Any) -> Client:
     from distributed import Client
 
-    return Client(cluster, set_as_default=False)
+    return Client(cluster, set_as_default=False)  # type: ignore[no-untyped-call]
 
 
 def _start(file: ClusterFile, where: str, failures: list[Exception]) -> Any:
@@ -187,7 +187,7 @@ class _Jobs:
 
         joined = self.joined
 
-        class Listener(SchedulerPlugin):  # type: ignore[misc]
+        class Listener(SchedulerPlugin):
             def add_worker(self, scheduler: Any, worker: str, **_: Any) -> None:
                 joined(str(scheduler.workers[worker].name))
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from nmebench.metric_names import Thresholds
+from nmebench.protocol import CropConvention
 from nmebench.runs.run_record import CellRecord, DatasetRecord, ModelRecord, Provenance
 from nmebench.runs.sweep_folder import FolderName
 from nmebench.shards.shard import MOST_SHARDS, Shard
@@ -47,7 +48,7 @@ class ShardNetwork(_Record):
     """Batches of all shards."""
     input_size: tuple[int, int]
     """Width, height of the crop in input px."""
-    convention: str
+    convention: CropConvention
     """The convention of the crop."""
     cells: tuple[ShardCell, ...]
     first: int = Field(default=0, ge=0)

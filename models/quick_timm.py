@@ -52,7 +52,7 @@ def _disable_later(function: Callable[..., Any] | None = None, *args: Any, **opt
 
     @functools.cache
     def disabled() -> Callable[..., Any]:
-        found: Callable[..., Any] = torch.compiler.disable(function, *args, **options)
+        found: Callable[..., Any] = torch.compiler.disable(function, *args, **options)  # type: ignore[no-untyped-call]
         return found
 
     @functools.wraps(function)
@@ -69,7 +69,7 @@ def _without_compiler() -> Iterator[None]:
         return
     stand_in, disable = _stand_in(), torch.compiler.disable
     sys.modules[_COMPILER] = stand_in
-    torch.compiler.disable = _disable_later
+    torch.compiler.disable = _disable_later  # type: ignore[assignment]
     try:
         yield
     finally:

@@ -37,7 +37,7 @@ def paged(array: NDArray[Any]) -> NDArray[Any]:
     contiguous = np.ascontiguousarray(array)
     try:
         with tempfile.TemporaryFile() as file:
-            file.write(memoryview(contiguous).cast("B"))
+            file.write(contiguous.reshape(-1).view(np.uint8).data)
             file.flush()
             pages = mmap.mmap(file.fileno(), contiguous.nbytes, access=mmap.ACCESS_READ)
     except OSError:  # the disk is full

@@ -231,10 +231,11 @@ def bootstrap_metrics(
         for metric, interval in limits.items():
             found[metric].append(interval)
     shape = v.shape[:-1]
-    return {
-        metric: Interval(*(np.concatenate(numbers).reshape(shape) for numbers in zip(*parts, strict=True)), level)
-        for metric, parts in found.items()
-    }
+    intervals = {}
+    for metric, parts in found.items():
+        estimate, low, high = (np.concatenate(numbers).reshape(shape) for numbers in zip(*parts, strict=True))
+        intervals[metric] = Interval(estimate, low, high, level)
+    return intervals
 
 
 def _limits(

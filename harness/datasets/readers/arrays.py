@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Final, Self
+from typing import IO, Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -235,7 +235,7 @@ class NpyRows:
         )
 
 
-def _read_header(stream: BinaryIO, size: int) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def _read_header(stream: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Read the header of an npy file of ``size`` bytes: shape, whether it is in Fortran's order, and type.
 
     Raises:

@@ -60,12 +60,12 @@ class Connection:
     def close(self) -> None:
         """Close the client."""
         if self.client is not None:
-            self.client.close(timeout=2)
+            self.client.close(timeout=2)  # type: ignore[no-untyped-call]
             self.client = None
 
     def describe(self) -> str:
         """Return the line with the address of the dashboard, or of the scheduler where there is no dashboard."""
-        client = self.connected()
+        client: Any = self.connected()
         if importlib.util.find_spec("bokeh") is None:
             return f"Dask scheduler: {client.scheduler.address} (its dashboard needs the package bokeh)"
         return f"Dask dashboard: {client.dashboard_link}"
@@ -106,7 +106,7 @@ def local_workers(count: int | Literal["gpu"]) -> Iterator[Connection]:
         def connect() -> Client:
             from distributed import Client
 
-            return Client(starting.result(_START), set_as_default=False)
+            return Client(starting.result(_START), set_as_default=False)  # type: ignore[no-untyped-call]
 
         connection = Connection(connect, patience=_START)
         try:
@@ -129,7 +129,7 @@ def _start(environments: Sequence[Mapping[str, str]]) -> Any:
         "silence_logs": logging.CRITICAL,
         "config": dict(_SETTINGS),
     }
-    return SpecCluster(
+    return SpecCluster(  # type: ignore[no-untyped-call]
         scheduler={"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}},
         workers={
             number: {"cls": Nanny, "options": {**options, "env": dict(environment)}}
@@ -177,7 +177,7 @@ def running_scheduler(address: str, *, patience: float = 300.0) -> Iterator[Conn
     def connect() -> Client:
         # While it reconnects, the client logs a traceback; the driver reports the loss in a line.
         logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
-        return Client(address, timeout=ANSWER, set_as_default=False)
+        return Client(address, timeout=ANSWER, set_as_default=False)  # type: ignore[no-untyped-call]
 
     try:
         connection = Connection(connect, patience, connect())

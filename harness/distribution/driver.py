@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -196,7 +196,8 @@ class Driver:
         try:
             yield
         finally:
-            self._cancel([key for key, _ in self._tasks.items()])
+            with suppress(_ConnectionLostError):
+                self._cancel(list(self._tasks))
 
     def _client(self) -> Client:
         """The connected client.

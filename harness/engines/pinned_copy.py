@@ -65,7 +65,7 @@ class CudaDevice:
 
     def __init__(self) -> None:
         """Create the stream."""
-        self._stream = torch.cuda.Stream()
+        self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
 
     def pinned(self, like: Tensor) -> Tensor:
         """Return an empty page-locked buffer on the host."""

@@ -21,9 +21,7 @@ from nmebench.sweep.clock import Clock
 
 __all__ = ["CropLoader"]
 
-#: Batches that are loaded ahead of the network.
-_PREFETCH = 2
-
+#: Threads that load batches, and batches that are loaded ahead of the network. On a CPU the network needs the cores.
 _WORKERS = 2
 
 Prepared = TypeVar("Prepared")
@@ -44,13 +42,16 @@ class CropLoader:
     """Receives the processor's seconds for ``read`` and ``crop``."""
     store: BatchStore | None = None
     """Kept crops; read where a batch is there, else written. None keeps nothing."""
+    threads: int = _WORKERS
+    """Threads that load batches, one batch each."""
 
     def load(
         self, numbers: Sequence[int], prepare: Callable[[int, np.ndarray], Prepared]
     ) -> Iterator[tuple[int, Prepared]]:
         """Yield ``(batch, prepare(batch, crops))`` for each of ``numbers``, in that order.
 
-        Two threads load the batches, and at most two finished batches wait, so that memory doesn't grow with the faces.
+        Each thread loads one batch, and at most as many batches are loaded ahead, so that memory doesn't grow with the
+        faces.
 
         Args:
             numbers: the batches to load.
@@ -64,7 +65,7 @@ class CropLoader:
         def work(number: int) -> Prepared:
             return prepare(number, self.crops(number))
 
-        with ThreadPoolExecutor(_WORKERS, "crop", initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        with ThreadPoolExecutor(self.threads, "crop", initializer=torch.set_num_threads, initargs=(1,)) as pool:
             waiting: deque[tuple[int, Future[Prepared]]] = deque()
             remaining = iter(numbers)
 
@@ -74,7 +75,7 @@ class CropLoader:
                     return
 
             try:
-                for _ in range(_PREFETCH):
+                for _ in range(self.threads):
                     submit_next()
                 while waiting:
                     number, future = waiting.popleft()

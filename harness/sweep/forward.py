@@ -104,6 +104,7 @@ class Forward:
             network.batches,
             self.workers,
             kept_crops,
+            **_loading_threads(plan.configuration.engine),
         )
         self._first_batch_file = work / f"{network.key[:32]}.first-batch.json"
         self.first_batch: FirstBatch | None = None
@@ -290,6 +291,11 @@ class Forward:
                         f"model {self.card.name!r}: outputs {name} with {bins} bins for {side} px, but decoder "
                         f"{cell.record.decoder!r} reads {split:g} per px: set split = {bins / side:g} in [output]"
                     )
+
+
+def _loading_threads(engine: str) -> dict[str, int]:
+    """The threads that load crops, where it isn't the default: beside a GPU, all cores can decode photographs."""
+    return {"threads": max(2, torch.get_num_threads())} if engines.device_of(engine) == "cuda" else {}
 
 
 def _pack(outputs: Outputs) -> dict[str, np.ndarray]:

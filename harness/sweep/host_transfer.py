@@ -33,7 +33,7 @@ def to_host(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
     for kind in dict.fromkeys((tensor.dtype, tensor.device) for tensor in tensors):
         places = [n for n, tensor in enumerate(tensors) if (tensor.dtype, tensor.device) == kind]
         joined = _copy(torch.cat([tensors[n].reshape(-1) for n in places]))
-        for n, part in zip(places, joined.split([tensors[n].numel() for n in places]), strict=True):
+        for n, part in zip(places, torch.split(joined, [tensors[n].numel() for n in places]), strict=True):
             found[n] = part.reshape(tensors[n].shape)
     return found
 

@@ -216,7 +216,7 @@ def test_the_landmarks_of_a_cell_are_read_once(make_run, monkeypatch):
     cells = {("net", f"soft-argmax:temperature={i}", "none", "landmarks"): 4.0 for i in range(1, 5)}
     runs = [make_run(cells, name="a"), make_run(cells, name="b")]
     read = []
-    landmarks = Run.landmarks
-    monkeypatch.setattr(Run, "landmarks", lambda run, cell: read.append((run.path, cell)) or landmarks(run, cell))
+    blocks = Run.landmark_blocks
+    monkeypatch.setattr(Run, "landmark_blocks", lambda run, cell: read.append((run.path, cell)) or blocks(run, cell))
     compare(runs)
     assert len(read) == len(set(read)) == 8

@@ -1,4 +1,4 @@
-"""What pydantic finds is said in words: the field, the given value and what is allowed."""
+"""Errors of pydantic in words: the field, the given value and the allowed ones."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
+from nmebench.datasets.paged_array import paged
 from nmebench.runs.run_files import damaged
 from nmebench.runs.stored_table import StoredTable, opened_table, write_groups
 
@@ -244,7 +245,7 @@ def _gather(table: StoredTable) -> FaceTable:
     return FaceTable(
         image=tuple(images),
         line=number["line"],
-        landmarks=arrays.get("landmarks", np.zeros((count, 0, 2))),
+        landmarks=paged(arrays.pop("landmarks", np.zeros((count, 0, 2)))),
         normaliser=number["normaliser"],
         subsets={name.removeprefix(_SUBSET): value for name, value in arrays.items() if name.startswith(_SUBSET)},
         centre=np.stack([number["centre_x"], number["centre_y"]], axis=1),

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nmebench import metrics
+from nmebench.datasets.paged_array import release_pages
 from nmebench.errors import InputError
 from nmebench.metric_names import Metric, metric_names
 from nmebench.protocol import in_table_order
@@ -122,6 +123,7 @@ def score(run: Run, *, resamples: int = 2000, seed: int = 0) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     points = {cell.id: point_nme(run, cell.id) for cell in record.cells}
     masks_of_points = point_masks(run)
+    release_pages(run.faces.landmarks)
     all_nme = np.array(list(per_face.values())).reshape(len(per_face), len(run.faces))
     for subset, mask in subset_masks(run).items():
         if not mask.any() or not per_face:

@@ -11,6 +11,7 @@ import numpy as np
 
 from nmebench.boxes import Boxes
 from nmebench.datasets.dataset import Dataset
+from nmebench.datasets.paged_array import release_pages
 from nmebench.runs.face_table import FaceTable
 from nmebench.runs.run_record import CellRecord, RunRecord
 from nmebench.runs.run_store import Run
@@ -81,7 +82,9 @@ def store_run(
         occluded=dataset.occluded,
         normalisers=dataset.normalisers(),
     )
-    return Run.create(staging, record, faces, thumbnails=pictures)
+    run = Run.create(staging, record, faces, thumbnails=pictures)
+    release_pages(dataset.landmarks)
+    return run
 
 
 def _write_cells(staging: Path, network: FinishedNetwork, faces: int, points: int) -> None:

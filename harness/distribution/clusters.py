@@ -30,6 +30,9 @@ ANSWER = 10.0
 #: Seconds within which a local cluster must start.
 _START = 120.0
 
+#: Seconds without any local worker that end the sweep.
+_PATIENCE = 300.0
+
 #: Dask's settings of the local workers. They hold no data, so nothing is spilt, and a worker that is paused at 80 % of
 #: its memory would wait for ever, because the memory is the network's. One that exceeds 95 % is still restarted.
 _SETTINGS: Mapping[str, Any] = {
@@ -50,6 +53,8 @@ class Connection:
     """Seconds to wait for a scheduler that was lost, or for the first worker; None waits without limit."""
     client: Client | None = None
     """The connected client."""
+    heal: Callable[[], None] = lambda: None
+    """Replace workers that ended and that nobody restarts; the driver calls it again and again."""
 
     def connected(self) -> Client:
         """Return the client, connected when it is first used."""
@@ -108,7 +113,12 @@ def local_workers(count: int | Literal["gpu"]) -> Iterator[Connection]:
 
             return Client(starting.result(_START), set_as_default=False)  # type: ignore[no-untyped-call]
 
-        connection = Connection(connect, patience=_START)
+        def heal() -> None:
+            cluster = starting.result(_START)
+            if len(cluster.workers) < len(environments):  # a worker that was killed while it started, for example
+                cluster.scale(len(environments))
+
+        connection = Connection(connect, patience=_PATIENCE, heal=heal)
         try:
             yield connection
         finally:
@@ -118,8 +128,11 @@ def local_workers(count: int | Literal["gpu"]) -> Iterator[Connection]:
 
 def _start(environments: Sequence[Mapping[str, str]]) -> Any:
     """Start a scheduler in this process and one worker process for each environment."""
+    import dask.config
     from distributed import Nanny, Scheduler, SpecCluster
 
+    # Dask gives up a worker whose process isn't there again after this time, by default 15 s; busy machines need more.
+    dask.config.set({"distributed.deploy.lost-worker-timeout": "60s"})
     cores = psutil.cpu_count(logical=False) or 1
     options = {
         "host": "127.0.0.1",

@@ -6,7 +6,6 @@ import queue
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from time import monotonic
@@ -17,6 +16,7 @@ from nmebench.distribution.assignment import Assignment, Range
 from nmebench.distribution.clusters import Connection
 from nmebench.distribution.comparison import Comparison
 from nmebench.distribution.envelope import Raised, call, seal
+from nmebench.distribution.member import ConnectionLostError, Member, described
 from nmebench.distribution.messages import RangeReply, RangeRequest, Refusal, WorkerFacts
 from nmebench.distribution.requests import Requests
 from nmebench.distribution.stored_batches import DamagedBatchError, StoredBatches
@@ -81,39 +81,6 @@ def distribute(
     return Driver(prepared, work, connection, time_limit=time_limit, progress=progress, report=report).run()
 
 
-@dataclass
-class _Member:
-    """A worker process of the cluster."""
-
-    address: str
-    since: float
-    """When it began with the first of its tasks."""
-    facts: WorkerFacts | None = None
-    """None until it has introduced itself."""
-    refused: bool = False
-    ranges: list[tuple[str, Range, int | None]] = field(default_factory=list)
-    """The keys of its tasks, their ranges and batches to compare, in the order in which it computes them."""
-
-    @property
-    def label(self) -> str:
-        return f"{self.address} on {self.facts.label}" if self.facts else self.address
-
-    @property
-    def is_ready(self) -> bool:
-        return self.facts is not None and not self.refused
-
-
-def _described(outcome: Any) -> str:
-    """An exception on a worker, or of Dask, for a message."""
-    if isinstance(outcome, Raised):
-        return f"{outcome.kind}: {outcome.message}"
-    return f"{type(outcome).__name__}: {outcome}"
-
-
-class _ConnectionLostError(Exception):
-    """The scheduler doesn't answer any more."""
-
-
 class Driver:
     """Distributes one sweep.
 
@@ -157,10 +124,10 @@ class Driver:
         self._comparison = Comparison(self._stored)
         self._summary = Summary(self._plan, work)
         self._facts = process_facts(0)
-        self._members: dict[str, _Member] = {}
+        self._members: dict[str, Member] = {}
         self._ignored: set[str] = set()
         """Addresses of workers that exceeded the time limit."""
-        self._tasks: dict[str, tuple[Future, _Member]] = {}
+        self._tasks: dict[str, tuple[Future, Member]] = {}
         """By the keys of Dask."""
         self._results: queue.Queue[tuple[str, Any]] = queue.Queue()
         self._numbers = count()
@@ -186,7 +153,7 @@ class Driver:
                         looked = monotonic()
                     self._submit()
                     self._receive()
-                except _ConnectionLostError:
+                except ConnectionLostError:
                     self._reconnect()
         return self._summary.filled()
 
@@ -196,18 +163,18 @@ class Driver:
         try:
             yield
         finally:
-            with suppress(_ConnectionLostError):
+            with suppress(ConnectionLostError):
                 self._cancel(list(self._tasks))
 
     def _client(self) -> Client:
         """The connected client.
 
         Raises:
-            _ConnectionLostError: it isn't connected.
+            ConnectionLostError: it isn't connected.
         """
         client = self._connection.connected()
         if client.status != "running":
-            raise _ConnectionLostError
+            raise ConnectionLostError
         return client
 
     def _look(self) -> None:
@@ -217,12 +184,13 @@ class Driver:
             # Client.scheduler_info returns an attribute that a timer of the client replaces by one without workers.
             known: dict[str, Any] = client.sync(client.scheduler.identity, n_workers=-1)
         except (OSError, TimeoutError) as error:
-            raise _ConnectionLostError from error
+            raise ConnectionLostError from error
+        self._connection.heal()
         addresses = set(known["workers"])
         for address in sorted(self._members.keys() - addresses):
             self._lose(self._members[address], "was killed, or lost its connection")
         for address in sorted(addresses - self._members.keys() - self._ignored):
-            member = self._members[address] = _Member(address, monotonic())
+            member = self._members[address] = Member(address, monotonic())
             self._start(member, introduce)
         for member in list(self._members.values()):
             busy = member.ranges or member.facts is None
@@ -237,7 +205,7 @@ class Driver:
         """Ask the worker's nanny for a new process; a worker without one stays as it is, and gets no range."""
         try:
             self._client().restart_workers([address], timeout=30, raise_for_error=False)
-        except (OSError, TimeoutError, ValueError, KeyError, _ConnectionLostError) as error:
+        except (OSError, TimeoutError, ValueError, KeyError, ConnectionLostError) as error:
             self._results.put(("", f"worker {address} can't be restarted ({type(error).__name__}); it gets no work"))
 
     def _check_alone(self) -> None:
@@ -256,7 +224,7 @@ class Driver:
                 "same command again to resume"
             )
 
-    def _start(self, member: _Member, function: Callable[..., Any], *arguments: Any) -> str:
+    def _start(self, member: Member, function: Callable[..., Any], *arguments: Any) -> str:
         """Start a task on a worker and return its key."""
         name = "introduce" if function is introduce else "range"
         key = f"nmebench-{name}-{self._facts.process}-{id(self)}-{next(self._numbers)}"
@@ -270,7 +238,7 @@ class Driver:
                 pure=False,
             )
         except (OSError, TimeoutError) as error:
-            raise _ConnectionLostError from error
+            raise ConnectionLostError from error
         self._tasks[key] = future, member
         future.add_done_callback(lambda done: self._collectors.submit(self._collect, key, done))
         return key
@@ -328,7 +296,7 @@ class Driver:
         future, member = task
         future.release()
         if isinstance(outcome, CancelledError) and getattr(outcome, "reason", "") == _CONNECTION_LOST:
-            raise _ConnectionLostError
+            raise ConnectionLostError
         if member.facts is None:
             self._welcome(member, outcome)
         else:
@@ -337,24 +305,24 @@ class Driver:
             member.since = monotonic()
             self._use_range(member, member.facts, computed, check, outcome)
 
-    def _welcome(self, member: _Member, outcome: Any) -> None:
+    def _welcome(self, member: Member, outcome: Any) -> None:
         """Admit a worker whose software is the driver's."""
         if isinstance(outcome, WorkerFacts):
             member.facts = outcome
             different = difference(self._facts.software, outcome.software)
         else:
-            different = f"can't run this program: {_described(outcome)}"
+            different = f"can't run this program: {described(outcome)}"
         if different is not None:
             self._refuse(member, different)
 
-    def _refuse(self, member: _Member, reason: str) -> None:
+    def _refuse(self, member: Member, reason: str) -> None:
         self._give_back(member)
         member.refused = True
         line = f"worker {member.label} {reason}"
         self._reasons.append(line)
         self._report(f"refused: {line}")
 
-    def _use_range(self, member: _Member, facts: WorkerFacts, computed: Range, check: int | None, outcome: Any) -> None:
+    def _use_range(self, member: Member, facts: WorkerFacts, computed: Range, check: int | None, outcome: Any) -> None:
         """Store the results of a range, or find out why there are none."""
         if isinstance(outcome, RangeReply):
             stored = self._stored[computed.network]
@@ -382,9 +350,9 @@ class Driver:
         elif isinstance(outcome, Raised) and outcome.is_input_error:
             raise InputError(outcome.message)
         else:
-            self._fail(member, computed, f"failed: {_described(outcome)}")
+            self._fail(member, computed, f"failed: {described(outcome)}")
 
-    def _fail(self, member: _Member, failed: Range, cause: str) -> None:
+    def _fail(self, member: Member, failed: Range, cause: str) -> None:
         """Count a failed attempt; the third one ends the sweep."""
         line = f"worker {member.label} {cause}"
         process = member.facts.process if member.facts else member.address
@@ -399,7 +367,7 @@ class Driver:
             )
         self._assignment.give_back(failed)
 
-    def _lose(self, member: _Member, cause: str | None) -> None:
+    def _lose(self, member: Member, cause: str | None) -> None:
         """Forget a worker; the range that it computed counts as failed where there is a cause."""
         self._members.pop(member.address, None)
         running = member.ranges.pop(0) if member.ranges and cause is not None else None
@@ -410,7 +378,7 @@ class Driver:
         elif cause is not None:
             self._report(f"worker {member.label} {cause}")
 
-    def _give_back(self, member: _Member) -> None:
+    def _give_back(self, member: Member) -> None:
         """Let other workers compute a worker's ranges."""
         for _, one, _ in member.ranges:
             self._assignment.give_back(one)
@@ -426,7 +394,7 @@ class Driver:
             try:
                 client.cancel(futures, force=True)
             except (OSError, TimeoutError) as error:
-                raise _ConnectionLostError from error
+                raise ConnectionLostError from error
 
     def _reconnect(self) -> None:
         """Wait for the scheduler; every range that was under way is computed again."""

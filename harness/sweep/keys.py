@@ -197,7 +197,7 @@ def _digest(**inputs: Any) -> str:
 
 
 def _array_hash(array: np.ndarray) -> str:
-    return hashlib.sha256(memoryview(np.ascontiguousarray(array)).cast("B")).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data).hexdigest()
 
 
 def _boxes_hash(boxes: Boxes) -> list[str]:

@@ -284,7 +284,7 @@ def main() -> None:
             if given.out:
                 new = not given.out.exists()
                 with given.out.open("a", newline="") as file:
-                    writer = csv.DictWriter(file, COLUMNS)
+                    writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
                     if new:
                         writer.writeheader()
                     writer.writerow(rows[-1])

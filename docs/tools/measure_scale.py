@@ -36,7 +36,7 @@ DECODERS = (
     "face-alignment", "mmpose-megvii",
 )  # fmt: skip
 
-BATCH = 64
+BATCH = 256
 
 #: Maps of 8 x 8 px, so that a hundred thousand faces take minutes.
 ORACLE = """name = "small-oracle"
@@ -150,7 +150,7 @@ def measure(place: Path, data: str, kind: str, faces: int) -> list[dict[str, obj
     run, card = place / "run", place / ("oracle.toml" if kind == "oracle" else "network.toml")
     decoders = DECODERS if kind == "oracle" else DECODERS[:3]
     sweep = ["run", "--data", data, "--model", str(card), "-o", str(run), *[f"--decoder={one}" for one in decoders]]
-    sweep += ["--no-flip", "--batch-size", str(BATCH)]
+    sweep += ["--no-flip", "--batch-size", str(BATCH), "--threads", "1"]
     batches = -(-faces // BATCH)
     found = []
     for name, command, killed in (

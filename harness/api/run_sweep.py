@@ -150,7 +150,7 @@ def run(
         InputError: an argument is wrong, an input can't be used, or ``out`` holds something else.
 
     Example:
-        >>> run("synthface", models=["no-such-card"])
+        >>> run("synthface", models=["no-such-card"])  # doctest: +ELLIPSIS
         Traceback (most recent call last):
             ...
         nmebench.models.errors.CardError: unknown card or model 'no-such-card' (known: ...)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from nmebench.cli import verbosity
 from nmebench.errors import InputError
@@ -61,10 +61,10 @@ def distributed(
         yield _fill(connection, time_limit)
 
 
-def _count(workers: str) -> int | str:
+def _count(workers: str) -> int | Literal["gpu"]:
     """The number of workers, or ``gpu``."""
     if workers == "gpu":
-        return workers
+        return "gpu"
     if not workers.isascii() or not workers.isdigit() or int(workers) < 1:
         raise InputError(f"--workers {workers!r}: give a number of processes, 1 or more, or gpu")
     return int(workers)

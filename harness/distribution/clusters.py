@@ -65,7 +65,7 @@ class Connection:
     def close(self) -> None:
         """Close the client."""
         if self.client is not None:
-            self.client.close(timeout=2)  # type: ignore[no-untyped-call]
+            self.client.close(timeout=2)
             self.client = None
 
     def describe(self) -> str:
@@ -111,7 +111,7 @@ def local_workers(count: int | Literal["gpu"]) -> Iterator[Connection]:
         def connect() -> Client:
             from distributed import Client
 
-            return Client(starting.result(_START), set_as_default=False)  # type: ignore[no-untyped-call]
+            return Client(starting.result(_START), set_as_default=False)
 
         def heal() -> None:
             cluster = starting.result(_START)
@@ -142,7 +142,7 @@ def _start(environments: Sequence[Mapping[str, str]]) -> Any:
         "silence_logs": logging.CRITICAL,
         "config": dict(_SETTINGS),
     }
-    return SpecCluster(  # type: ignore[no-untyped-call]
+    return SpecCluster(
         scheduler={"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}},
         workers={
             number: {"cls": Nanny, "options": {**options, "env": dict(environment)}}
@@ -190,7 +190,7 @@ def running_scheduler(address: str, *, patience: float = 300.0) -> Iterator[Conn
     def connect() -> Client:
         # While it reconnects, the client logs a traceback; the driver reports the loss in a line.
         logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
-        return Client(address, timeout=ANSWER, set_as_default=False)  # type: ignore[no-untyped-call]
+        return Client(address, timeout=ANSWER, set_as_default=False)
 
     try:
         connection = Connection(connect, patience, connect())

@@ -127,7 +127,7 @@ class Driver:
         self._members: dict[str, Member] = {}
         self._ignored: set[str] = set()
         """Addresses of workers that exceeded the time limit."""
-        self._tasks: dict[str, tuple[Future, Member]] = {}
+        self._tasks: dict[str, tuple[Future[Any], Member]] = {}
         """By the keys of Dask."""
         self._results: queue.Queue[tuple[str, Any]] = queue.Queue()
         self._numbers = count()
@@ -142,8 +142,6 @@ class Driver:
         Raises:
             InputError: as :func:`distribute`.
         """
-        if self._assignment.finished:
-            return self._summary.filled()
         with ThreadPoolExecutor(4, "collect") as self._collectors, self._stopping():
             looked = -_LOOK
             while not self._assignment.finished:
@@ -182,7 +180,8 @@ class Driver:
         client = self._client()
         try:
             # Client.scheduler_info returns an attribute that a timer of the client replaces by one without workers.
-            known: dict[str, Any] = client.sync(client.scheduler.identity, n_workers=-1)
+            scheduler: Any = client.scheduler
+            known: dict[str, Any] = client.sync(scheduler.identity, n_workers=-1)
         except (OSError, TimeoutError) as error:
             raise ConnectionLostError from error
         self._connection.heal()
@@ -243,7 +242,7 @@ class Driver:
         future.add_done_callback(lambda done: self._collectors.submit(self._collect, key, done))
         return key
 
-    def _collect(self, key: str, future: Future) -> None:
+    def _collect(self, key: str, future: Future[Any]) -> None:
         """Fetch a result, or the exception in its place, in a thread of its own."""
         try:
             outcome: Any = future.result()

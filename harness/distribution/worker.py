@@ -194,7 +194,9 @@ def _ready(state: _State, request: RangeRequest) -> _Current | Refusal:
 def _different_photograph(state: _State, dataset: Dataset, contents: Mapping[str, bytes]) -> str | None:
     """Return which photograph is another one than the driver's; each is read once per process."""
     root = dataset.image_root
-    for name, expected in contents.items() if root is not None else ():
+    if root is None:
+        return None
+    for name, expected in contents.items():
         path = root / name
         if not expected:
             continue  # the driver can't read it either; the crop loader names the reason

@@ -33,7 +33,8 @@ def test_a_batch_comes_to_the_host_in_one_copy_with_the_same_landmarks(
             "        return {'landmarks': images.mean((1, 2))[:, :49, None].repeat(1, 2, 2) + 20}\n"
         )
         card.write_text(
-            'name = "direct"\narchitecture = "python:net.py:Net"\n[input]\nsize = [64, 64]\n[output]\nkind = "landmarks"\n'
+            'name = "direct"\narchitecture = "python:net.py:Net"\n[input]\nsize = [64, 64]\n'
+            '[output]\nkind = "landmarks"\n'
         )
     raw = {
         "data": f"wflw:{few_faces}", "models": [str(card)], "decoders": ["argmax", "dark"], "batch_size": 4,

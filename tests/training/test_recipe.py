@@ -55,7 +55,9 @@ def test_the_shipped_recipes_include_the_published_one() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        pytest.param(("epochs = 1", "epoch = 1"), "stages.0.epoch: unknown field; did you mean 'epochs'", id="missing-field"),
+        pytest.param(
+            ("epochs = 1", "epoch = 1"), "stages.0.epoch: unknown field; did you mean 'epochs'", id="missing-field"
+        ),
         pytest.param(("seed = 1", "seed = 1\nfases = 3"), "did you mean 'faces'", id="near-match"),
         pytest.param(("faces = 100", "faces = 0"), "train.faces: must be greater than 0, not 0", id="zero-faces"),
         pytest.param(("faces = 100", "faces = -4"), "train.faces", id="negative-faces"),

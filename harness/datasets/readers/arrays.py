@@ -70,10 +70,8 @@ class NpzArchive:
         ...     file = pathlib.Path(folder) / "truth.npz"
         ...     np.savez(file, landmarks=np.zeros((2, 98, 2)))
         ...     archive = NpzArchive(file)
-        >>> archive.names
-        ('landmarks',)
-        >>> archive.read("landmarks").shape
-        (2, 98, 2)
+        ...     archive.names, archive.read("landmarks").shape
+        (('landmarks',), (2, 98, 2))
     """
 
     def __init__(self, path: Path) -> None:

@@ -106,7 +106,7 @@ def browser(session: nox.Session) -> None:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style, types and layers: ruff, mypy, import-linter."""
-    environment = _environment(session, "lint")
+    environment = _environment(session, "cluster", "lint")
     _run(session, environment, "ruff", "check", ".")
     _run(session, environment, "ruff", "format", "--check", ".")
     _link_tree()

@@ -25,7 +25,7 @@ class Raised:
 
 def seal(function: Callable[..., Any], *arguments: Any) -> bytes:
     """Return a call as bytes for :func:`call`."""
-    import cloudpickle  # type: ignore[import-untyped]
+    import cloudpickle
 
     return bytes(cloudpickle.dumps((function, arguments)))
 

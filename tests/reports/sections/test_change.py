@@ -127,8 +127,10 @@ def test_cell_that_diverged_before_is_not_newly_diverged(small_run: Run) -> None
     first = small_run.record.cells[0].id
     stray = small_run.landmarks(first)
     stray[5, 3] += 3 * small_run.faces.size[5]
-    landmarks = small_run.landmarks
-    copy.__dict__["landmarks"] = lambda cell: stray if cell == first else landmarks(cell)
+    blocks = small_run.landmark_blocks
+    copy.__dict__["landmark_blocks"] = lambda cell: (
+        iter([(slice(0, len(stray)), stray)]) if cell == first else blocks(cell)
+    )
     view = RunView(copy)
     assert view.cells[0].diverged == "diverged on 1 face"
     assert change.section(view, gates.make_baseline(copy), "old").newly_diverged == ()

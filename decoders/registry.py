@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from nmebench.decoders.errors import DecoderError
+from nmebench.own_code import plugin_errors
 from nmebench.registry import Registry
 
 if TYPE_CHECKING:
@@ -77,7 +78,15 @@ def create(name: str, **options: object) -> Decoder:
         >>> create("dark", kernel=17)
         <decoder dark:kernel=17>
     """
-    return _load(name)[0](**options)
+    kind = _load(name)[0]
+    with plugin_errors(f"decoder {name!r}", f"{kind.__name__}(...)", kind, DecoderError):
+        decoder = kind(**options)
+    if not hasattr(decoder, "options"):
+        raise DecoderError(
+            f"decoder {name!r}: {kind.__name__}.__init__ doesn't call super().__init__(**options); declare the options "
+            "in `schema` and read them from self.options"
+        )
+    return decoder
 
 
 def from_spec(spec: str) -> Decoder:

@@ -22,7 +22,7 @@ from nmebench.code_folder import SHARED, CodeFolder, code_folder
 from nmebench.errors import InputError
 from nmebench.suggest import did_you_mean
 
-__all__ = ["PREFIX", "OwnCode", "described", "own_errors"]
+__all__ = ["PREFIX", "OwnCode", "described", "own_errors", "plugin_errors"]
 
 PREFIX = "python:"
 
@@ -128,6 +128,23 @@ def own_errors(who: str, step: str, error: type[InputError] = InputError) -> Ite
         raise
     except (Exception, SystemExit, GeneratorExit) as caught:
         raise error(f"{who}: {step} failed: {described(caught)}") from caught
+
+
+def plugin_errors(
+    who: str, step: str, kind: type, error: type[InputError] = InputError
+) -> AbstractContextManager[None]:
+    """Return :func:`own_errors` for a class of another distribution, and a context that does nothing for our own.
+
+    A fault of nmebench keeps its traceback.
+
+    Args:
+        who: name of the code for the message.
+        step: what the code was doing.
+        kind: the class whose code runs in the context.
+        error: the class of the error to raise.
+    """
+    ours = kind.__module__.partition(".")[0] == __name__.partition(".")[0]
+    return nullcontext() if ours else own_errors(who, step, error)
 
 
 def described(error: BaseException) -> str:

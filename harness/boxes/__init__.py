@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 
 from nmebench.boxes.box_rule import Boxes, BoxRule
+from nmebench.datasets.dataset import Dataset
 from nmebench.errors import InputError
+from nmebench.own_code import plugin_errors
 from nmebench.registry import Registry
 
-__all__ = ["REGISTRY", "BoxRule", "Boxes", "create", "describe", "names"]
+__all__ = ["REGISTRY", "BoxRule", "Boxes", "boxes_of", "create", "describe", "names"]
 
 REGISTRY = Registry(
     "box",
@@ -71,3 +73,22 @@ def create(name: str, padding: float | None = None) -> BoxRule:
         raise InputError(f"a padding of {padding} is not a factor above 0 and up to 100 (1.25 is usual)")
     padded: BoxRule = kind(padding=float(padding))
     return padded
+
+
+def boxes_of(rule: BoxRule, dataset: Dataset) -> Boxes:
+    """Return the boxes of a rule. An exception in a rule of another distribution becomes a line that names the rule.
+
+    Args:
+        rule: from :func:`create`.
+        dataset: the faces.
+
+    Raises:
+        InputError: the dataset lacks data that the rule needs, a face's box is empty, or the rule's code failed.
+
+    Example:
+        >>> from nmebench import datasets
+        >>> boxes_of(create("landmarks"), datasets.load("synthface", limit=3)).centre.shape
+        (3, 2)
+    """
+    with plugin_errors(f"box {rule.name!r}", "its call", type(rule)):
+        return rule(dataset)

@@ -53,7 +53,10 @@ def make(
         print_json(document("data make", name=name, folder=folder, faces=faces, seed=seed, split=split))
         return
     drawn = "1 face" if faces == 1 else f"{faces} faces"
-    console().print(f"synthface: {drawn} in {folder}; run them with --data synthface:{folder}")
+    use = f"run them with --data synthface:{folder}"
+    if split != "test":
+        use = "they are for training (`source` in a recipe); `nmebench run` measures faces of --split test"
+    console().print(f"synthface: {drawn} in {folder}; {use}")
 
 
 _ACCEPT = typer.Option("--accept-licence", help="Confirm that you have read and accept the licence notice.")

@@ -35,16 +35,15 @@ def run_checks(name: str, spec: str, scheme: str | None = None) -> list[Contract
         One result per check, in the order of :data:`CHECKS`.
 
     Raises:
-        InputError: the rule is unknown, the data set can't be loaded, or it lacks what the rule needs.
+        InputError: the rule is unknown, or the data set can't be loaded.
     """
     subject = _Subject(boxes.create(name), datasets.load(spec, scheme=scheme))
-    subject.rule(subject.dataset)
     return run(CHECKS, subject)
 
 
 def _boxes(subject: _Subject) -> Boxes:
     """Call the rule, and check the shapes and types that the other checks need."""
-    found = subject.rule(subject.dataset)
+    found = boxes.boxes_of(subject.rule, subject.dataset)
     shape = (len(subject.dataset), 2)
     if found.centre.shape != shape or found.size.shape != shape:
         raise CheckFailedError(
@@ -68,7 +67,7 @@ def _not_empty(subject: _Subject) -> str:
 
 
 def _same_twice(subject: _Subject) -> str:
-    first, second = _boxes(subject), boxes.create(subject.rule.name)(subject.dataset)
+    first, second = _boxes(subject), boxes.boxes_of(boxes.create(subject.rule.name), subject.dataset)
     if not (np.array_equal(first.centre, second.centre) and np.array_equal(first.size, second.size)):
         raise CheckFailedError("two calls give different boxes")
     return ""
@@ -88,7 +87,7 @@ def _says_its_source(subject: _Subject) -> str:
 
 def _padding_grows_the_box(subject: _Subject) -> str:
     plain = _boxes(subject)
-    padded = boxes.create(subject.rule.name, padding=2 * subject.rule.padding)(subject.dataset)
+    padded = boxes.boxes_of(boxes.create(subject.rule.name, padding=2 * subject.rule.padding), subject.dataset)
     ratio = padded.size / plain.size
     if np.abs(ratio - 2).max() > 0.1:
         raise CheckFailedError(

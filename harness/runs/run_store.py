@@ -94,6 +94,10 @@ class Run:
             )
         if run_files.exists(path) and path.is_file():
             raise InputError(f"{shown(path)}: is a file; give the folder of a run, such as {shown(path.parent)}")
+        if not run_files.exists(file) and run_files.exists(path / "shard.json"):
+            raise InputError(
+                f"{shown(path)}: holds a shard of a sweep; `nmebench merge SHARD ... -o RUN` makes the run of all"
+            )
         if not run_files.exists(file):
             hint = "" if run_files.exists(path) else shown(similar_path(path))
             raise InputError(

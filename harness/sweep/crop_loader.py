@@ -103,8 +103,8 @@ class CropLoader:
     def _cut(self, rows: np.ndarray) -> np.ndarray:
         if self.dataset.image_root is None:
             raise InputError(
-                f"{self.dataset.spec}: has no photographs, only landmarks; use --model oracle, or give the folder that "
-                "holds WFLW_images"
+                f"{self.dataset.spec}: has no photographs, only landmarks; use --model oracle, give WFLW's folder with "
+                "WFLW_images, or put the photographs of your own benchmark into the folder `images` beside its file"
             )
         width, height = self.geometry.input_size
         crops = np.empty((len(rows), height, width, 3), np.uint8)

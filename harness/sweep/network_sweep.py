@@ -12,6 +12,7 @@ import torch
 
 from nmebench.datasets.paged_array import release_pages
 from nmebench.decoders.interface import Decoded
+from nmebench.own_code import plugin_errors
 from nmebench.protocol import Flip
 from nmebench.runs.run_record import CheckpointRecord, ModelRecord
 from nmebench.sweep import flip_test, host_transfer, keys
@@ -228,7 +229,8 @@ class NetworkSweep:
 
         def decoded(which: str) -> tuple[np.ndarray, Decoded]:
             if which not in passes:
-                passes[which] = decoder(outputs[which])
+                with plugin_errors(f"decoder {decoder.spec!r}", "decoding", type(decoder)):
+                    passes[which] = decoder(outputs[which])
             return passes[which].landmarks.double().cpu().numpy(), passes[which]
 
         if cell.record.flip != "flip-coords":

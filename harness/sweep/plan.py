@@ -304,7 +304,7 @@ def _network(
 ) -> NetworkPlan:
     card = built.card
     padding = configuration.box_padding or (card.input.padding if box == card.input.box else None)
-    boxes = box_rules.create(box, padding=padding)(dataset).for_input(card.input.size)
+    boxes = box_rules.boxes_of(box_rules.create(box, padding=padding), dataset).for_input(card.input.size)
     boxes = boxes.resampled(card.input.resample)
     if card.input.convention == "udp" and boxes.sampling != "affine":
         raise InputError(

@@ -151,6 +151,8 @@ class engine_errors:  # noqa: N801 - used like a function
         if isinstance(error, (MemoryError, OSError)) or "out of memory" in str(error):
             return
         way_out = "" if self.engine == "torch" else "; use --engine torch"
+        if "view size is not compatible" in str(error):
+            way_out = "; use .reshape instead of .view in its forward: the engines lay images out with channels last"
         raise InputError(f"model {self.model!r}: engine {self.engine} failed: {described(error)}{way_out}") from error
 
 

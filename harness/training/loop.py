@@ -40,6 +40,7 @@ __all__ = ["train"]
 
 CHECKPOINT = "checkpoint.pt"
 LOG = "log.jsonl"
+_LOCK = ".lock"
 LOG_STEPS = 20
 SHORTEST_PAUSE = 20.0
 """Minimum number of seconds between two checkpoints, whatever number of steps the recipe sets."""
@@ -70,12 +71,16 @@ def train(
     place = _device(device)
     _prepare_folder(out, made, resume=resume)
     lock = locked(
-        out / ".lock",
+        out / _LOCK,
         busy=f"{shown(out)}: another nmebench is training into it; wait for it or give another folder with -o",
         way_out="give a folder on another file system with -o",
     )
     with lock, _numerics(made):
-        return _run(made, file, out, place, command=f"nmebench train {path}", listener=listener)
+        try:
+            return _run(made, file, out, place, command=f"nmebench train {path}", listener=listener)
+        except InputError:
+            _forget_refused(out)
+            raise
 
 
 @dataclass
@@ -283,13 +288,22 @@ def _prepare_folder(out: Path, made: Recipe, *, resume: bool) -> None:
         if not resume:
             raise InputError(f"{out} contains an interrupted run: continue with --resume, or give another folder")
         return
-    if out.is_dir() and any(out.iterdir()):
+    if out.is_dir() and any(path.name != _LOCK for path in out.iterdir()):
         raise InputError(f"{out} is not empty and holds no training run: give another folder")
     try:
         out.mkdir(parents=True, exist_ok=True)
         write_atomically(record, _identity(made))
     except OSError as error:
         raise InputError(f"can't write into {out}: {error.strerror}") from error
+
+
+def _forget_refused(out: Path) -> None:
+    """Remove the files of a training that was refused before its first logged step, so that a corrected recipe fits."""
+    log = out / LOG
+    trained = log.is_file() and '"event": "step"' in log.read_text(encoding="utf-8")
+    if not trained and not (out / CHECKPOINT).is_file():
+        log.unlink(missing_ok=True)
+        (out / "recipe.json").unlink(missing_ok=True)
 
 
 def _identity(made: Recipe) -> str:

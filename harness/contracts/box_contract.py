@@ -35,9 +35,10 @@ def run_checks(name: str, spec: str, scheme: str | None = None) -> list[Contract
         One result per check, in the order of :data:`CHECKS`.
 
     Raises:
-        InputError: the rule is unknown, or the data set can't be loaded.
+        InputError: the rule is unknown, the data set can't be loaded or lacks what the rule needs, or the rule fails.
     """
     subject = _Subject(boxes.create(name), datasets.load(spec, scheme=scheme))
+    boxes.boxes_of(subject.rule, subject.dataset)
     return run(CHECKS, subject)
 
 

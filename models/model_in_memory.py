@@ -167,7 +167,7 @@ class Model:
         )
         check_input_size(card, network)
         loaded = None if weights is None else LoadedCheckpoint(weights)
-        return Built(network.eval(), card, None, loaded, make=_Given(type(module)))
+        return Built(network.eval(), card, None, loaded, make=_Given(module))
 
 
 class _Given:
@@ -175,11 +175,11 @@ class _Given:
 
     has_reserved_options = False
 
-    def __init__(self, target: type[nn.Module]) -> None:
-        self.target = target
+    def __init__(self, module: nn.Module) -> None:
+        self.module, self.target = module, type(module)
 
     def __call__(self, **_: Any) -> nn.Module:
-        raise NotImplementedError("a network in memory is not made again")
+        return self.module
 
 
 def _table(card: Card | Mapping[str, Any] | str | PathLike[str] | None) -> dict[str, Any]:

@@ -291,7 +291,7 @@ class Driver:
             return
         task = self._tasks.pop(key, None)
         if task is None:
-            return  # of a worker that was given up
+            return  # of a worker that no longer takes part
         future, member = task
         future.release()
         if isinstance(outcome, CancelledError) and getattr(outcome, "reason", "") == _CONNECTION_LOST:

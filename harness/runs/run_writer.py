@@ -15,6 +15,7 @@ from nmebench.errors import InputError
 from nmebench.files import FileHash
 from nmebench.locks import locked
 from nmebench.printable import shown
+from nmebench.runs.output_folder import is_folder
 from nmebench.runs.run_record import DatasetRecord
 from nmebench.runs.run_store import Run
 
@@ -86,13 +87,7 @@ def _remove_unused(out: Path, work: Path, *, existed: bool) -> None:
 
 def _check_free(out: Path, overwrite: bool) -> None:
     """Refuse a file, another run, links inside the folder, or a folder with files that no run wrote."""
-    try:
-        exists = out.exists()
-    except OSError as error:  # a name that is too long, or a loop of links
-        raise InputError(f"{shown(out)}: can't be used ({error.strerror}); give another folder with -o") from error
-    if exists and not out.is_dir():
-        raise InputError(f"{out}: is a file, a run is a folder; give another name with -o")
-    if not exists:
+    if not is_folder(out, "run"):
         return
     _check_replaceable(out)
     if (out / "run.json").exists():

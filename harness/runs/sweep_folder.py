@@ -31,6 +31,7 @@ from nmebench.locks import locked
 from nmebench.printable import shown
 from nmebench.runs import run_files
 from nmebench.runs.cell_id import with_id_characters
+from nmebench.runs.output_folder import is_folder
 from nmebench.runs.run_display import run_html
 from nmebench.runs.run_store import Run
 
@@ -233,14 +234,8 @@ class SweepWriter:
 
 def _check_free(out: Path, overwrite: bool) -> None:
     """Refuse a file, a run, a complete sweep, or a folder with files that no sweep wrote."""
-    try:
-        exists = out.exists()
-    except OSError as error:  # a name that is too long, or a loop of links
-        raise InputError(f"{shown(out)}: can't be used ({error.strerror}); give another folder with -o") from error
-    if not exists:
+    if not is_folder(out, "sweep"):
         return
-    if not out.is_dir():
-        raise InputError(f"{shown(out)}: is a file, a sweep is a folder; give another name with -o")
     for name in (_WORK, INDEX):
         if (out / name).is_symlink():
             raise InputError(f"{shown(out / name)}: is a link; remove it or give another folder with -o")

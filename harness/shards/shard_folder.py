@@ -31,6 +31,7 @@ from nmebench.files import file_sha256, write_atomically
 from nmebench.locks import locked
 from nmebench.printable import shown
 from nmebench.runs import run_files
+from nmebench.runs.output_folder import is_folder
 from nmebench.runs.sweep_folder import is_sweep
 from nmebench.shards.shard import Shard
 from nmebench.shards.shard_record import ShardRecord
@@ -206,14 +207,8 @@ def _remove_unused(out: Path) -> None:
 
 def _check_free(out: Path, shard: Shard, *, overwrite: bool) -> None:
     """Refuse a file, a run, another shard, links, or a folder with files that no shard wrote."""
-    try:
-        exists = out.exists()
-    except OSError as error:  # a name that is too long, or a loop of links
-        raise InputError(f"{shown(out)}: can't be used ({error.strerror}); give another folder with -o") from error
-    if not exists:
+    if not is_folder(out, "shard"):
         return
-    if not out.is_dir():
-        raise InputError(f"{shown(out)}: is a file, a shard is a folder; give another name with -o")
     for name in (INDEX, BATCHES):
         if (out / name).is_symlink():
             raise InputError(f"{shown(out / name)}: is a link; remove it or give another folder with -o")

@@ -22,7 +22,7 @@ from nmebench.code_folder import SHARED, CodeFolder, code_folder
 from nmebench.errors import InputError
 from nmebench.suggest import did_you_mean
 
-__all__ = ["PREFIX", "OwnCode", "described", "own_errors", "plugin_errors"]
+__all__ = ["PREFIX", "OwnCode", "described", "is_library", "own_errors", "plugin_errors"]
 
 PREFIX = "python:"
 
@@ -163,13 +163,13 @@ def _place(error: BaseException) -> str | None:
     if isinstance(error, SyntaxError) and error.filename:
         return f"{Path(error.filename).name}:{error.lineno}"
     frames = traceback.extract_tb(_own_part(error.__traceback__))
-    own = [frame for frame in frames if not _is_library(frame.filename)] or list(frames)
+    own = [frame for frame in frames if not is_library(frame.filename)] or list(frames)
     return f"{Path(own[-1].filename).name}:{own[-1].lineno}" if own else None
 
 
 def _own_part(trace: TracebackType | None) -> TracebackType | None:
     """The traceback without the leading calls of this package and of Python's import system."""
-    while trace is not None and trace.tb_next is not None and _is_library(trace.tb_frame.f_code.co_filename):
+    while trace is not None and trace.tb_next is not None and is_library(trace.tb_frame.f_code.co_filename):
         trace = trace.tb_next
     return trace
 
@@ -181,7 +181,8 @@ def _packages() -> tuple[str, ...]:
     return tuple(str(Path(str(spec.origin)).parent) for spec in found if spec is not None)
 
 
-def _is_library(filename: str) -> bool:
+def is_library(filename: str) -> bool:
+    """Return True for a source file of this project, torch, Python or an installed package."""
     inside = ("site-packages", "dist-packages")
     return (
         filename.startswith(("<frozen", "<string", *_packages()))

@@ -19,6 +19,7 @@ from torch import nn
 from nmebench.engines.interface import (
     Engine,
     OwnRuntimeEngine,
+    check_batch,
     check_engine,
     check_outputs,
     checked_outputs,
@@ -31,6 +32,7 @@ from nmebench.suggest import unknown
 __all__ = [
     "Engine",
     "available",
+    "check_batch",
     "check_engine",
     "check_outputs",
     "check_spec",

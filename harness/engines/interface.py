@@ -17,6 +17,7 @@ __all__ = [
     "Engine",
     "OwnRuntimeEngine",
     "TraceableModule",
+    "check_batch",
     "check_engine",
     "check_outputs",
     "checked_outputs",
@@ -47,6 +48,8 @@ class Engine(abc.ABC):
 
     Preparing the engine can add entries.
     """
+    constants: tuple[str, ...] = ()
+    """Python values of the network's own code that the conversion made constants, such as ``len(...) in net.py:8``."""
     prepared: str = ""
     """The action of ``prepare``, if it depends on the cache; stored in ``timings.json``."""
 
@@ -63,6 +66,18 @@ class Engine(abc.ABC):
             Whether anything had come from a cache.
         """
         return False
+
+    def way_out(self) -> str:
+        """Return what to do about outputs that the engine gets wrong or can't compute, for messages."""
+        if self.name == "torch":
+            return "do the outputs of a face depend on the other faces of its batch? If not, please report this fault"
+        if self.constants:
+            more = f" and {len(self.constants) - 3} more" if len(self.constants) > 3 else ""
+            return (
+                f"the conversion made {', '.join(self.constants[:3])}{more} a constant; use x.shape[0] and tensor "
+                "operations there, or --engine torch"
+            )
+        return "use --engine torch"
 
     @abc.abstractmethod
     def __call__(self, images: Tensor) -> dict[str, Tensor]:
@@ -179,12 +194,37 @@ def checked_outputs(
     outputs = engine.start(images)()
     expected = plain()
     try:
+        check_batch(engine, outputs, len(images))
         return outputs, check_outputs(engine, compared(outputs), expected)
     except InputError:
         if not engine.discard_cached():
             raise
     outputs = engine.start(images)()
+    check_batch(engine, outputs, len(images))
     return outputs, check_outputs(engine, compared(outputs), expected)
+
+
+def check_batch(engine: Engine, outputs: Mapping[str, Tensor], faces: int) -> None:
+    """Check that an engine gives every output for every face of a batch.
+
+    Args:
+        engine: the engine.
+        outputs: its outputs.
+        faces: the number of images in the batch.
+
+    Raises:
+        InputError: the first dimension of an output isn't the batch: the conversion made the batch size a constant.
+    """
+    for name, value in outputs.items():
+        if value.shape[:1] != (faces,):
+            way_out = engine.way_out()
+            if not engine.constants:
+                way_out = (
+                    "the conversion made the batch size a constant; use x.shape[0] and no Python loop over faces in "
+                    "its forward, or --engine torch"
+                )
+            counted = "1 face" if faces == 1 else f"{faces} faces"
+            raise InputError(f"engine {engine.name} gives {name} {list(value.shape)} for {counted}: {way_out}")
 
 
 def check_outputs(engine: Engine, outputs: Mapping[str, Tensor], plain: Mapping[str, Tensor]) -> float:
@@ -208,15 +248,15 @@ def check_outputs(engine: Engine, outputs: Mapping[str, Tensor], plain: Mapping[
         value = outputs[name].to("cpu", torch.float32)
         if value.shape != expected.shape:
             raise InputError(
-                f"engine {engine.name} gives {name} {list(value.shape)}, the network gives {list(expected.shape)}"
+                f"engine {engine.name} gives {name} {list(value.shape)}, the network gives {list(expected.shape)}: "
+                f"{engine.way_out()}"
             )
         difference = float((value - expected).abs().max()) if value.numel() else 0.0
         allowed = TOLERANCE * max(1.0, float(expected.abs().max()) if expected.numel() else 1.0)
         if engine.exact and not difference <= allowed:  # "not <=" also refuses NaN
-            way_out = "please report this fault" if engine.name == "torch" else "use --engine torch"
             raise InputError(
                 f"engine {engine.name} differs from plain torch by {difference:.2g} in {name} on the first batch"
-                f" (at most {allowed:.2g} is allowed): {way_out}"
+                f" (at most {allowed:.2g} is allowed): {engine.way_out()}"
             )
         worst = max(worst, difference)
     return worst

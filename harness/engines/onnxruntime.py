@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from nmebench.engines.interface import Engine, TraceableModule, class_name
+from nmebench.engines.tracing import constants_of_tracing
 from nmebench.errors import InputError
 
 __all__ = ["OnnxRuntimeEngine"]
@@ -69,8 +69,7 @@ class OnnxRuntimeEngine(Engine):
         example = torch.zeros(2, 3, *size)
         graph: Any = io.BytesIO()  # Any, because the exporter's annotation leaves out buffers
         try:
-            with warnings.catch_warnings(), torch.no_grad(), _without_log():
-                warnings.simplefilter("ignore")  # the tracer warns about every constant size
+            with constants_of_tracing() as constants, torch.no_grad(), _without_log():
                 traceable(example)
                 names = traceable.names
                 torch.onnx.export(
@@ -85,7 +84,8 @@ class OnnxRuntimeEngine(Engine):
                 )
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads = self._threads
-            options.log_severity_level = 3
+            options.log_severity_level = 4  # errors are raised too
+            self.constants = tuple(constants)
             session = onnxruntime.InferenceSession(graph.getvalue(), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # the exporter, its operators and the runtime raise errors of any class
             line = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__

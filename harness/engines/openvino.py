@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 
 from nmebench.engines import model_cache
 from nmebench.engines.interface import Engine, TraceableModule, class_name
+from nmebench.engines.tracing import constants_of_tracing
 from nmebench.errors import InputError
 
 __all__ = ["OpenVinoEngine"]
@@ -140,11 +140,12 @@ class OpenVinoEngine(Engine):
             else:
                 self.prepared = "read from the cache"
                 self._cached_keys.append(str(key))
+                self.constants = tuple(found["constants"].decode().splitlines())
                 return _Compiled(compiled, tuple(found["outputs"].decode().split("\n")))
-        network, names = _convert(self._module, size)
+        network, names, self.constants = _convert(self._module, size)
         compiled = core.compile_model(network, "CPU", options)
         self.prepared = "converted and compiled" + (" again" if self._compile_again else "")
-        self.prepared += _store(key, compiled, names)
+        self.prepared += _store(key, compiled, names, self.constants)
         return _Compiled(compiled, names)
 
     def discard_cached(self) -> bool:
@@ -159,14 +160,13 @@ class OpenVinoEngine(Engine):
         return True
 
 
-def _store(key: str | None, compiled: Any, names: tuple[str, ...]) -> str:
+def _store(key: str | None, compiled: Any, names: tuple[str, ...], constants: tuple[str, ...]) -> str:
     """Store a compiled network in the cache; return the reason if that fails, which costs the next run seconds."""
     if key is None:
         return "; not kept, because a class of the network has no source file or its state has no hash"
     try:
-        model_cache.write(
-            key, {"compiled": bytes(compiled.export_model().getbuffer()), "outputs": "\n".join(names).encode()}
-        )
+        contents = {"outputs": "\n".join(names).encode(), "constants": "\n".join(constants).encode()}
+        model_cache.write(key, {"compiled": bytes(compiled.export_model().getbuffer()), **contents})
     except (OSError, RuntimeError) as error:
         return f"; not kept in {model_cache.folder()}: {str(error).splitlines()[0][:200]}"
     return ""
@@ -181,16 +181,15 @@ def _reason(error: Exception) -> str:
     return [*unknown, *about, *lines, type(error).__name__][0][:200]
 
 
-def _convert(module: nn.Module, size: tuple[int, int]) -> tuple[Any, tuple[str, ...]]:
-    """The network as an OpenVINO model with an open batch size, and the names of its outputs."""
+def _convert(module: nn.Module, size: tuple[int, int]) -> tuple[Any, tuple[str, ...], tuple[str, ...]]:
+    """The network as an OpenVINO model with an open batch size, the names of its outputs, and its constants."""
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
     traceable = TraceableModule(module)
     example = torch.zeros(2, 3, *size)
     try:
-        with warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter("ignore")  # the tracer warns about every constant size
+        with constants_of_tracing() as constants, torch.no_grad():
             traced = torch.jit.trace(traceable, example, check_trace=False)  # type: ignore[no-untyped-call]
             frontend = FrontEndManager().load_by_framework("pytorch")
             decoder = TorchScriptPythonDecoder(traced, example_input=(example,))
@@ -200,4 +199,4 @@ def _convert(module: nn.Module, size: tuple[int, int]) -> tuple[Any, tuple[str, 
             f"openvino can't convert {class_name(module)}: {_reason(error)}; use --engine torch"
         ) from error
     network.reshape({0: [-1, 3, *size]})
-    return network, traceable.names
+    return network, traceable.names, tuple(constants)

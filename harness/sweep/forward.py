@@ -243,7 +243,7 @@ class Forward:
 
     def _engine_errors(self) -> preflight.engine_errors:
         name = self.engine.name if self.engine is not None else "none"
-        return preflight.engine_errors(self.card.name, name)
+        return preflight.engine_errors(self.card.name, name, self.engine)
 
     def _wait(
         self, number: int, checked: Mapping[str, Mapping[str, torch.Tensor]], running: Mapping[str, RunningPass]
@@ -253,6 +253,8 @@ class Forward:
         for name, wait in running.items():
             with self.clock.wall("forward"), self._engine_errors():
                 outputs[name] = dict(wait())
+                if self.engine is not None:
+                    engines.check_batch(self.engine, outputs[name], len(self.network.batches[number]))
         if self.kept_outputs is None:
             return outputs
         packed = _pack(outputs)

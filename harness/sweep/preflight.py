@@ -10,6 +10,7 @@ import torch
 
 from nmebench.boxes import Boxes
 from nmebench.datasets.dataset import Dataset
+from nmebench.engines import Engine
 from nmebench.errors import InputError
 from nmebench.geometry import Geometry
 from nmebench.geometry import crop as cropping
@@ -133,9 +134,9 @@ class engine_errors:  # noqa: N801 - used like a function
     Errors of the user's input, of the file system and of memory pass unchanged.
     """
 
-    def __init__(self, model: str, engine: str) -> None:
-        """Keep the names for the message."""
-        self.model, self.engine = model, engine
+    def __init__(self, model: str, engine: str, running: Engine | None = None) -> None:
+        """Keep the names for the message, and the engine if it exists already, for the way out."""
+        self.model, self.engine, self.running = model, engine, running
 
     def __enter__(self) -> None:
         """Do nothing."""
@@ -150,7 +151,9 @@ class engine_errors:  # noqa: N801 - used like a function
             raise InputError(f"model {self.model!r}: {error}") from error
         if isinstance(error, (MemoryError, OSError)) or "out of memory" in str(error):
             return
-        way_out = "" if self.engine == "torch" else "; use --engine torch"
+        way_out = f"; {self.running.way_out() if self.running else 'use --engine torch'}"
+        if self.engine == "torch":
+            way_out = ""
         if "view size is not compatible" in str(error):
             way_out = "; use .reshape instead of .view in its forward: the engines lay images out with channels last"
         raise InputError(f"model {self.model!r}: engine {self.engine} failed: {described(error)}{way_out}") from error

@@ -139,6 +139,43 @@ def test_engine_that_cannot_convert_the_network(
     assert sweep(card, out="torch", engine="torch")
 
 
+@pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        pytest.param(f"return ({OUT}) + torch.zeros(len(x), 1)", "len(...) in net.py:8", id="len"),
+        pytest.param(
+            f"return ({OUT}).reshape(int(x.shape[0]), 98, 2)", "a tensor as a Python integer in net.py:8", id="int"
+        ),
+        pytest.param(f"return torch.stack([y for y in {OUT}])", "a loop over a tensor in net.py:8", id="loop"),
+        pytest.param(
+            f"return ({OUT}) + 1 if x[0].max() > 0 else {OUT}",
+            "a condition on a tensor in net.py:8",
+            id="condition",
+        ),
+        pytest.param(f"return torch.stack([({OUT})[i] for i in range(x.shape[0])])", "the batch size", id="range"),
+    ],
+)
+def test_python_value_that_the_conversion_makes_a_constant(
+    sweep: Callable[..., Run], tmp_path: Path, capfd: pytest.CaptureFixture[str], engine: str, line: str, value: str
+) -> None:
+    """The message names the engine, the line of the user's code and the way out, also for an engine from the cache."""
+    pytest.importorskip(engine)
+    card = write(tmp_path / "own", {"net.py": forward(line)})
+    for _ in range(2):
+        with pytest.raises(InputError) as error:
+            sweep(card, out="run", engine=engine)
+        message = str(error.value)
+        assert message.startswith("model 'mine': ")
+        assert f"engine {engine} " in message
+        assert f"the conversion made {value}" in message
+        assert message.endswith("or --engine torch")
+        assert "use x.shape[0] and" in message
+        assert "\n" not in message
+    assert "ExecuteKernel" not in capfd.readouterr().err
+    assert sweep(card, out="torch", engine="torch")
+
+
 def test_later_batch_that_fails(sweep: Callable[..., Run], tmp_path: Path) -> None:
     """The first batch passes; a later one raises in the user's code."""
     net = forward(f"self.n = getattr(self, 'n', 0) + 1\n        assert self.n < 8, 'too many'\n        return {OUT}")

@@ -95,10 +95,10 @@ def compute(request: Any) -> Any:
     from nmebench.distribution.messages import RangeReply
 
     worker, model = get_worker().address, json.loads(request.configuration)["models"][0]["name"]
-    begun = time.time()
+    begun, start = time.time(), 0.0
     if _LOADED.get(worker) != model:
-        _LOADED[worker] = model
-        time.sleep(settings()["start"])
+        _LOADED[worker], start = model, settings()["start"]
+        time.sleep(start)
     sizes = {number: min(BATCH, FACES - BATCH * number) for number in request.batches}
     seconds = settings()["per_face"] * sum(sizes.values())
     time.sleep(seconds)
@@ -109,6 +109,7 @@ def compute(request: Any) -> Any:
         first_batch="{}",
         engine="none (simulated)",
         seconds=seconds,
+        start=start,
         stages={"begun": begun, "ended": time.time()},
     )
 

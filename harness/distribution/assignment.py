@@ -58,7 +58,8 @@ class Assignment:
         >>> first = work.take("a", workers=1, networks=[0])
         >>> first.batches
         (0,)
-        >>> work.finish(first, seconds=1.0)
+        >>> work.learn(first, seconds=1.0)
+        >>> work.finish(first)
         >>> work.faces_left
         104
     """
@@ -73,6 +74,8 @@ class Assignment:
         self._loaded: dict[str, int] = {}
         self._out: Counter[int] = Counter()
         self._faces_out = 0
+        self._start: float | None = None
+        """Seconds in which a worker loads a network and prepares its engine; None before the first one has."""
 
     @property
     def faces_left(self) -> int:
@@ -104,7 +107,7 @@ class Assignment:
         """Return the next range of a worker; None if there is none for it.
 
         A worker stays with the network that it has loaded. Otherwise it gets the one with the most faces left for each
-        worker that has it.
+        worker that has it; none where those workers end before this one would have loaded the network.
 
         Args:
             process: the worker's process.
@@ -117,6 +120,9 @@ class Assignment:
             return None
         loaded = self._loaded.get(process)
         if loaded not in allowed:
+            allowed = [n for n in allowed if self._is_worth_loading(n, others)]
+            if not allowed:
+                return None
             having = Counter(self._loaded.values())
             loaded = max(allowed, key=lambda n: (self._networks[n].faces_left / (1 + having[n]), -n))
         self._loaded[process] = loaded
@@ -129,6 +135,17 @@ class Assignment:
         self._out[loaded] += 1
         self._faces_out += returned.faces
         return returned
+
+    def _is_worth_loading(self, network: int, others: Collection[str]) -> bool:
+        """Return False where the workers that have loaded a network finish it before another one has loaded it."""
+        one = self._networks[network]
+        having = sum(
+            loaded == network and self._next_of(network, process, others) is not None
+            for process, loaded in self._loaded.items()
+        )
+        if not having or self._start is None or one.seconds_per_face is None:
+            return True
+        return one.faces_left * one.seconds_per_face / having > self._start
 
     def _next_of(self, network: int, process: str, others: Collection[str]) -> Range | int | None:
         one = self._networks[network]
@@ -153,13 +170,23 @@ class Assignment:
             faces += one.faces[batches[-1]]
         return Range(network, tuple(batches), faces)
 
-    def finish(self, done: Range, seconds: float) -> None:
-        """Count a range as finished and learn from its time."""
+    def learn(self, done: Range, seconds: float, start: float = 0.0) -> None:
+        """Learn from the times of a range that a worker has computed.
+
+        Args:
+            done: the range.
+            seconds: its time.
+            start: time of loading the network and preparing its engine; 0 where they were ready.
+        """
         one = self._networks[done.network]
+        one.seconds_per_face = _mean(one.seconds_per_face, seconds / done.faces)
+        if start:
+            self._start = _mean(self._start, start)
+
+    def finish(self, done: Range) -> None:
+        """Count a range as finished."""
         self._out[done.network] -= 1
         self._faces_out -= done.faces
-        measured = seconds / done.faces
-        one.seconds_per_face = measured if one.seconds_per_face is None else 0.5 * (one.seconds_per_face + measured)
 
     def give_back(self, lost: Range) -> None:
         """Let another worker compute a range."""
@@ -170,3 +197,8 @@ class Assignment:
     def forget(self, process: str) -> None:
         """Count a worker's network as loaded no longer, because the process has ended."""
         self._loaded.pop(process, None)
+
+
+def _mean(before: float | None, now: float) -> float:
+    """A running mean, in which later values count more."""
+    return now if before is None else 0.5 * (before + now)

@@ -6,6 +6,7 @@ import queue
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import count
 from pathlib import Path
 from time import monotonic
@@ -20,6 +21,7 @@ from nmebench.distribution.member import ConnectionLostError, Member, described
 from nmebench.distribution.messages import RangeReply, RangeRequest, Refusal, WorkerFacts
 from nmebench.distribution.requests import Requests
 from nmebench.distribution.stored_batches import DamagedBatchError, StoredBatches
+from nmebench.distribution.storing import Storing
 from nmebench.distribution.summary import Summary
 from nmebench.distribution.worker import compute_range, introduce
 from nmebench.errors import InputError
@@ -47,6 +49,9 @@ _LOOK = 0.5
 
 #: Dask's reason for a task that it cancelled because the scheduler was lost.
 _CONNECTION_LOST = "scheduler-connection-lost"
+
+#: The cause of a failed attempt.
+_DAMAGED = "returned damaged results"
 
 #: Seconds that the driver waits for another worker after it refused all of them.
 _AFTER_REFUSAL = 10.0
@@ -129,7 +134,8 @@ class Driver:
         """Addresses of workers that exceeded the time limit."""
         self._tasks: dict[str, tuple[Future[Any], Member]] = {}
         """By the keys of Dask."""
-        self._results: queue.Queue[tuple[str, Any]] = queue.Queue()
+        self._events: queue.Queue[Callable[[], None]] = queue.Queue()
+        """What other threads have for this one, as calls that it makes."""
         self._numbers = count()
         self._reasons: list[str] = []
         """Why workers were refused."""
@@ -142,7 +148,11 @@ class Driver:
         Raises:
             InputError: as :func:`distribute`.
         """
-        with ThreadPoolExecutor(4, "collect") as self._collectors, self._stopping():
+        with (
+            Storing(self._stored) as self._storing,
+            ThreadPoolExecutor(4, "collect") as self._collectors,
+            self._stopping(),
+        ):
             looked = -_LOOK
             while not self._assignment.finished:
                 try:
@@ -205,7 +215,8 @@ class Driver:
         try:
             self._client().restart_workers([address], timeout=30, raise_for_error=False)
         except (OSError, TimeoutError, ValueError, KeyError, ConnectionLostError) as error:
-            self._results.put(("", f"worker {address} can't be restarted ({type(error).__name__}); it gets no work"))
+            line = f"worker {address} can't be restarted ({type(error).__name__}); it gets no work"
+            self._events.put(partial(self._report, line))
 
     def _check_alone(self) -> None:
         """End the sweep where no worker takes part for long."""
@@ -248,10 +259,12 @@ class Driver:
             outcome: Any = future.result()
         except (Exception, CancelledError) as error:
             outcome = error
-        self._results.put((key, outcome))
+        self._events.put(partial(self._use, key, outcome))
 
     def _submit(self) -> None:
-        """Give ranges to the workers that have less than two."""
+        """Give ranges to the workers that have less than two, unless too many results wait for the disk."""
+        if self._storing.is_full:
+            return
         ready = [member for member in self._members.values() if member.is_ready]
         processes = {member.facts.process for member in ready if member.facts}
         for ahead in range(_AHEAD):
@@ -272,23 +285,21 @@ class Driver:
                 member.ranges.append((self._start(member, self._compute, request), chosen, check))
 
     def _receive(self) -> None:
-        """Wait for a result and use it, and all others that are there."""
+        """Wait for an event and handle it, and all others that are there."""
         try:
-            key, outcome = self._results.get(timeout=_LOOK)
+            event = self._events.get(timeout=_LOOK)
         except queue.Empty:
             self._client()
             return
         while True:
-            self._use(key, outcome)
+            event()
             try:
-                key, outcome = self._results.get_nowait()
+                event = self._events.get_nowait()
             except queue.Empty:
                 return
 
     def _use(self, key: str, outcome: Any) -> None:
-        if not key:
-            self._report(outcome)
-            return
+        """Use the result of a task, or the exception in its place."""
         task = self._tasks.pop(key, None)
         if task is None:
             return  # of a worker that no longer takes part
@@ -322,24 +333,22 @@ class Driver:
         self._report(f"refused: {line}")
 
     def _use_range(self, member: Member, facts: WorkerFacts, computed: Range, check: int | None, outcome: Any) -> None:
-        """Store the results of a range, or find out why there are none."""
+        """Let the results of a range be stored, or find out why there are none."""
         if isinstance(outcome, RangeReply):
-            stored = self._stored[computed.network]
-            try:
-                if check is not None:
+            different = None
+            if check is not None:
+                try:
                     different = self._comparison.compare(facts, computed.network, check, outcome)
-                    if different is not None:
-                        self._assignment.give_back(computed)
-                        self._refuse(member, different)
-                        return
-                stored.write(computed.batches, outcome)
-            except DamagedBatchError as error:
-                self._fail(member, computed, f"returned damaged results: {error}")
+                except DamagedBatchError as error:
+                    self._fail(member, computed, f"{_DAMAGED}: {error}")
+                    return
+            if different is not None:
+                self._assignment.give_back(computed)
+                self._refuse(member, different)
                 return
-            self._comparison.store(facts, computed.network)
-            self._assignment.finish(computed, outcome.seconds)
-            self._summary.add(facts, computed, check, outcome)
-            self._show()
+            self._assignment.learn(computed, outcome.seconds, outcome.start)
+            finish = partial(self._finish, member, facts, computed, check, outcome)
+            self._storing.put(computed, outcome, lambda error: self._events.put(partial(finish, error)))
         elif isinstance(outcome, Refusal) and outcome.restarted:
             self._assignment.give_back(computed)
             self._lose(member, None)  # it introduces itself again
@@ -350,6 +359,26 @@ class Driver:
             raise InputError(outcome.message)
         else:
             self._fail(member, computed, f"failed: {described(outcome)}")
+
+    def _finish(
+        self,
+        member: Member,
+        facts: WorkerFacts,
+        computed: Range,
+        check: int | None,
+        reply: RangeReply,
+        error: Exception | None,
+    ) -> None:
+        """Count a range whose results were written; ``error`` is the exception with which writing ended."""
+        try:
+            self._storing.took(computed, reply, error)
+        except DamagedBatchError as damaged:
+            self._fail(member, computed, f"{_DAMAGED}: {damaged}")
+            return
+        self._comparison.store(facts, computed.network)
+        self._assignment.finish(computed)
+        self._summary.add(facts, computed, check, reply)
+        self._show()
 
     def _fail(self, member: Member, failed: Range, cause: str) -> None:
         """Count a failed attempt; the third one ends the sweep."""

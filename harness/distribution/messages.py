@@ -69,6 +69,8 @@ class RangeReply:
     """Name of the engine."""
     seconds: float
     """Wall-clock time of the range, without loading the network and preparing its engine."""
+    start: float = 0.0
+    """Wall-clock time of loading the network and preparing its engine; 0 where they were ready."""
     stages: Mapping[str, float] = field(default_factory=dict)
     """Wall-clock seconds by stage (:class:`nmebench.sweep.clock.Clocks`)."""
     workers: Mapping[str, float] = field(default_factory=dict)

@@ -55,7 +55,7 @@ class StoredBatches:
         return {number: len(rows) for number, rows in enumerate(self.network.batches) if number not in self.stored}
 
     def write(self, batches: Sequence[int], reply: RangeReply) -> None:
-        """Store the batches of a range; all of them, or none where one is damaged.
+        """Store the batches of a range; all of them, or none where one is damaged. Threads may call it.
 
         Raises:
             DamagedBatchError: a batch is missing, doesn't match its hash, or has other cells or faces.
@@ -69,7 +69,10 @@ class StoredBatches:
             if number == 0:
                 write_atomically(self._first_batch, reply.first_batch)
             self._store.write_sealed(number, reply.results[number])
-            self.stored.add(number)
+
+    def add(self, batches: Sequence[int]) -> None:
+        """Count batches that were written as stored."""
+        self.stored.update(batches)
 
     def _check(self, number: int, reply: RangeReply) -> None:
         results = self._unpack(number, reply)

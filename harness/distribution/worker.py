@@ -136,19 +136,22 @@ def _own_threads() -> int:
 
 
 def _compute(state: _State, request: RangeRequest) -> RangeReply | Refusal:
+    before, started = state.current, perf_counter()
     ready = _ready(state, request)
     if isinstance(ready, Refusal):
         return ready
+    loading = perf_counter() - started if ready is not before else 0.0
     batches = [*([request.check] if request.check is not None else []), *request.batches]
     different = _different_photograph(state, ready.sweep.plan.dataset, request.contents)
     if different is not None:
         return Refusal(different)
     torch.set_num_threads(ready.threads)
-    before = ready.clocks.rounded(), ready.sweep.cells_clock.rounded()
+    clocks = ready.clocks.rounded(), ready.sweep.cells_clock.rounded()
     started = perf_counter()
     ready.sweep.run(None, batches)
     seconds = perf_counter() - started
-    spent = {kind: _spent(before[0][kind], now) for kind, now in ready.clocks.rounded().items()}
+    spent = {kind: _spent(clocks[0][kind], now) for kind, now in ready.clocks.rounded().items()}
+    preparing = spent["stages"].get("prepare", 0.0)
     first_batch = ready.sweep.forward.first_batch
     return RangeReply(
         process=request.process,
@@ -156,10 +159,11 @@ def _compute(state: _State, request: RangeRequest) -> RangeReply | Refusal:
         thumbnails={} if ready.thumbnails is None else _take(ready.thumbnails, request.batches),
         first_batch=first_batch.model_dump_json() if first_batch else "{}",
         engine=ready.sweep.forward.engine_name,
-        seconds=max(0.0, seconds - spent["stages"].get("prepare", 0.0)),
+        seconds=max(0.0, seconds - preparing),
+        start=loading + preparing,
         stages=spent["stages"],
         workers=spent["workers"],
-        cells=_spent(before[1], ready.sweep.cells_clock.rounded()),
+        cells=_spent(clocks[1], ready.sweep.cells_clock.rounded()),
     )
 
 

@@ -25,7 +25,7 @@ def test_every_batch_is_given_out_once_and_a_lost_range_again() -> None:
             work.give_back(one)
             assert taken(work) is one
         found += [(one.network, number) for number in one.batches]
-        work.finish(one, seconds=0.01 * one.faces)
+        work.finish(one)
     assert sorted(found) == [(0, number) for number in range(40)] + [(1, 3)]
     assert work.faces_unfinished == 0
 
@@ -34,12 +34,14 @@ def test_a_range_takes_some_seconds_and_the_last_ones_are_shorter() -> None:
     work = Assignment({0: dict.fromkeys(range(1000), 10)})
     first = taken(work)
     assert first.faces == 70  # of an unknown network: at least 64 faces
-    work.finish(first, seconds=7.0)  # 0.1 s per face
+    work.learn(first, seconds=7.0)  # 0.1 s per face
+    work.finish(first)
     sizes = []
     while not work.finished:
         one = taken(work, workers=4)
         sizes.append(one.faces)
-        work.finish(one, seconds=0.1 * one.faces)
+        work.learn(one, seconds=0.1 * one.faces)
+        work.finish(one)
     assert sizes[0] == assignment.SECONDS / 0.1
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[-2] * 0.1 <= 2 * assignment.SHORTEST
@@ -72,3 +74,29 @@ def test_a_failed_range_goes_to_another_worker_where_there_is_one() -> None:
     one.failures.append(("b", "killed"))
     work.give_back(one)
     assert work.take("a", workers=2, networks=[0], others={"a", "b"}) is one  # both have failed
+
+
+def test_a_worker_loads_no_network_that_others_finish_before() -> None:
+    work = Assignment({0: dict.fromkeys(range(10), 64), 1: dict.fromkeys(range(2), 64)})
+    first, second = taken(work, "a"), taken(work, "b", networks=(1,))
+    assert [first.network, second.network] == [0, 1]
+    work.learn(first, seconds=6.4, start=10.0)  # 0.1 s per face, so that 9 batches take 57.6 s
+    assert taken(work, "c", networks=(0,)).network == 0  # 8 batches or less, of two workers: 25 s or less each
+    assert work.take("d", workers=4, networks=[0]) is not None  # worth 10 s
+    work.learn(first, seconds=6.4, start=90.0)  # 50 s in the mean
+    assert work.take("e", workers=4, networks=[0]) is None
+    assert work.take("a", workers=4, networks=[0]) is not None  # has it loaded
+    assert work.take("e", workers=4, networks=[1]) is not None  # its time is not known
+    for process in "abcd":
+        work.forget(process)
+    assert work.take("e", workers=4, networks=[0]) is not None  # nobody else has it
+
+
+def test_a_worker_loads_a_network_whose_last_range_failed_where_it_is_loaded() -> None:
+    work = Assignment({0: {0: 64}})
+    one = taken(work, "a", networks=(0,))
+    work.learn(one, seconds=6.4, start=100.0)
+    one.failures.append(("a", "killed"))
+    work.give_back(one)
+    assert work.take("a", workers=2, networks=[0], others={"a", "b"}) is None
+    assert work.take("b", workers=2, networks=[0], others={"a", "b"}) is one

@@ -13,7 +13,7 @@ from nmebench.distribution.stored_batches import StoredBatches
 
 __all__ = ["Storing"]
 
-#: Files that are written at the same time. A shared file system takes long for each, and Python's lock is free meanwhile.
+#: Files that are written at the same time, because a shared file system may take long for each.
 _THREADS: Final = 4
 
 #: Bytes of results that may wait for the disk; about a million faces x cells.

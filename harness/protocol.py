@@ -17,6 +17,7 @@ __all__ = [
     "LIST_NAMES",
     "SAMPLINGS",
     "SUBSETS",
+    "SUSPECT",
     "THRESHOLD",
     "Chain",
     "ChainMap",
@@ -27,6 +28,12 @@ __all__ = [
     "Subset",
     "in_table_order",
 ]
+
+SUSPECT: Final = "suspect: "
+"""The beginning of a note about input that is probably wrong, such as landmarks in another unit.
+
+A run with such a note is finished and scored, but its numbers must not confirm or contradict a published value.
+"""
 
 Subset = Literal["test", "pose", "expression", "illumination", "makeup", "occlusion", "blur"]
 """A subset of WFLW's test set; ``test`` is every face."""

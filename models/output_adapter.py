@@ -36,6 +36,7 @@ from nmebench.models.card_output import Output
 from nmebench.models.errors import ModelError
 from nmebench.models.landmark_layout import from_layout, order_note, to_input_px
 from nmebench.models.logit_note import logit_note
+from nmebench.models.offset_note import offset_note
 from nmebench.models.output_choice import OutputChoice, listed
 
 __all__ = ["OutputAdapter", "output_notes"]
@@ -264,7 +265,8 @@ def output_notes(output: Output, outputs: Mapping[str, Tensor]) -> tuple[str, ..
         outputs: the network's named outputs of some faces; of landmarks the first is read.
     """
     if "heatmaps" in outputs:
-        return logit_note(outputs["heatmaps"], output)
+        of_offsets = offset_note(outputs["heatmaps"], outputs["offsets"]) if "offsets" in outputs else ()
+        return (*logit_note(outputs["heatmaps"], output), *of_offsets)
     landmarks = outputs.get("landmarks")
     if landmarks is None or output.channels is not None or output.order is not None:
         return ()

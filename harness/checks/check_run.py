@@ -170,6 +170,9 @@ def _matching_cell(run: Run, model: ModelRecord, table: ReportedTable) -> tuple[
     if invalid := bad_maps(nearest):
         text = f"{invalid} heatmaps of this cell are invalid (NaN or infinity), so it doesn't measure the network"
         return nearest, _Outcome("not comparable", text)
+    of_decoder = f"{SUSPECT}{nearest.decoder.partition(':')[0]}:"
+    if doubt := next((note for note in model.notes if note.startswith(of_decoder)), None):
+        return nearest, _Outcome("not comparable", doubt)
     return nearest, _other_normaliser(run, table)
 
 

@@ -7,14 +7,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from nmebench.protocol import SUSPECT
+
 __all__ = ["SUSPECT", "are_fractions", "placeholders", "signed", "suspect_notes", "without_position"]
-
-SUSPECT: Final = "suspect: "
-"""The beginning of a note about input that is probably wrong, such as landmarks in another unit.
-
-A run with such a note is finished and scored, but its numbers must not confirm or contradict a published value.
-"""
-
 
 _PLACEHOLDERS: Final = ((0.0, 0.0), (-1.0, -1.0), (1.0, 1.0))
 """Positions that converters write for a landmark without one: COCO's, MERL-RAV's, and (0, 0) after adding 1."""

@@ -11,6 +11,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from nmebench.checks import check
 from nmebench.errors import InputError
 from nmebench.runs.run_store import Run
 from nmebench.sweep import execute
@@ -66,6 +67,22 @@ def test_offsets(few_faces: Path, tmp_path: Path) -> None:
         y, x = divmod(int(at[point]), 4)
         step = 2 * offsets[0, 2 * point : 2 * point + 2, y, x]
         assert _in_input_px(run)[point] == pytest.approx((np.array([x, y]) + step) * 4, abs=1e-3)
+
+
+def test_offsets_that_no_training_gave(few_faces: Path, tmp_path: Path) -> None:
+    """A note names them, and the decoder's number is compared with no reported one."""
+    outputs = {"h": _random(1, K, 4, 4), "o": np.zeros((1, 2 * K, 4, 4))}
+    table = '[test]\nflip = false\n[reported.wflw.paper]\nsource = "a test"\ntolerance = 0.01\nnme = { test = 9.0 }\n'
+    for decoder in ("heatmap-offset", "argmax"):
+        test = table.replace("[test]", f'[test]\ndecoder = "{decoder}"')
+        folder = tmp_path / decoder
+        folder.mkdir()
+        run = _sweep(few_faces, folder, outputs, 'offsets = "separate"', test)
+        (note,) = run.record.models[0].notes
+        assert note.startswith("suspect: heatmap-offset: the median offset at the maxima is 0 heatmap px")
+        (row,) = check(run).rows
+        assert row.status == "not comparable"
+        assert (note in row.reason) == (decoder == "heatmap-offset")
 
 
 REFUSED = [

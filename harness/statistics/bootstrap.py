@@ -12,7 +12,8 @@ result.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,6 +35,12 @@ _BLOCK_BYTES: Final = 8 << 20
 _SUMS_BYTES: Final = 64 << 20
 """Bytes of the sums over photographs of the cells and metrics that are resampled together."""
 
+_COUNTED: Final = 1 << 16
+"""Counts that are made at a time; more would leave the processor's cache, which takes twice as long per draw."""
+
+_FEW: Final = 0.25
+"""Share of photographs up to which their counts are copied, so that the product leaves out all other photographs."""
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -53,14 +60,37 @@ def _resampling_blocks(clusters: int, resamples: int, seed: int) -> Iterator[Arr
 
     The generator's stream goes from row to row, so that the draws don't depend on the size of a block.
     """
-    rng = np.random.Generator(np.random.PCG64(seed))
     most = max(1, _BLOCK_BYTES // (8 * clusters))
-    for start in range(0, resamples, most):
-        rows = min(most, resamples - start)
-        drawn = rng.integers(0, clusters, size=(rows, clusters))
-        drawn += np.arange(rows)[:, None] * clusters
-        counts = np.bincount(drawn.ravel(), minlength=rows * clusters)
-        yield counts.reshape(rows, clusters).astype(np.float64)
+    for drawn in _drawn_ahead(clusters, resamples, most, seed):
+        counts = np.empty(drawn.shape)
+        together = max(1, _COUNTED // clusters)
+        for start in range(0, len(drawn), together):
+            some = drawn[start : start + together]
+            places = (np.arange(len(some))[:, None] * clusters + some).ravel() if len(some) > 1 else some[0]
+            found = np.bincount(places, minlength=len(some) * clusters)
+            counts[start : start + together] = found.reshape(len(some), clusters)
+        yield counts
+
+
+def _drawn_ahead(clusters: int, resamples: int, most: int, seed: int) -> Iterator[NDArray[np.int32]]:
+    """Yield the drawn clusters, int32 ``[B, C]`` for at most ``most`` resamples; a thread draws the following block.
+
+    The generator makes numbers of 32 bits for any range below ``2**32``, so that the draws equal those of int64.
+    """
+    rng = np.random.Generator(np.random.PCG64(seed))
+    sizes = [min(most, resamples - start) for start in range(0, resamples, most)]
+
+    def draw(rows: int) -> NDArray[np.int32]:
+        return rng.integers(0, clusters, size=(rows, clusters), dtype=np.int32)
+
+    with ThreadPoolExecutor(1, "draw") as pool:
+        following = draw(sizes[0]) if len(sizes) == 1 else pool.submit(draw, sizes[0]).result()
+        for rows in sizes[1:]:
+            drawn, future = following, pool.submit(draw, rows)
+            yield drawn
+            del drawn
+            following = future.result()
+        yield following
 
 
 @dataclass(frozen=True)
@@ -242,16 +272,11 @@ def _limits(
     values: Array, clusters: ArrayLike, metrics: Sequence[str], resamples: int, seed: int, level: float
 ) -> dict[str, tuple[Array, Array, Array]]:
     """Estimate, low and high ``[M]`` of values ``[M, N]`` by metric."""
-    samples = {metric: _Sample.of(per_face(values, metric), clusters) for metric in metrics}
+    with ThreadPoolExecutor(2, "sums") as pool:
+        sums = pool.map(lambda metric: _Sample.of(per_face(values, metric), clusters), metrics)
+        samples = dict(zip(metrics, sums, strict=True))
     photographs = np.asarray(next(iter(samples.values())).faces if samples else [])
-    resampled = {metric: np.empty((resamples, len(values))) for metric in metrics}
-    if len(photographs) > 1:
-        done = 0
-        for counts in _resampling_blocks(len(photographs), resamples, seed):
-            faces = counts @ photographs
-            for metric, sample in samples.items():
-                resampled[metric][done : done + len(counts)] = sample.sums.product(counts) / faces[:, None]
-            done += len(counts)
+    resampled = _resampled(samples, photographs, resamples, seed) if len(photographs) > 1 else {}
     found = {}
     for metric, sample in samples.items():
         estimate = sample.estimate
@@ -265,3 +290,39 @@ def _limits(
             high = np.where(estimate == 0, reach, np.where(estimate == 100, 100.0, high))
         found[metric] = (estimate, low, high)
     return found
+
+
+def _resampled(samples: Mapping[str, _Sample], photographs: Array, resamples: int, seed: int) -> dict[str, Array]:
+    """The metrics ``[R, M]`` of all resamples; 0 for a failure rate of 0 or 100 %, whose interval needs none."""
+    resampled = {metric: np.zeros((resamples, len(sample.estimate))) for metric, sample in samples.items()}
+    dense: list[tuple[str, NDArray[np.intp]]] = []
+    sparse: list[tuple[str, NDArray[np.intp], NDArray[np.intp]]] = []
+    for metric, sample in samples.items():
+        cells = sample.sums.on_grid.any(axis=1)
+        if Metric.parse(metric).kind == "fr":
+            cells &= sample.estimate != 100
+        used = np.flatnonzero(sample.sums.on_grid[cells].any(axis=0))
+        if len(used) <= _FEW * len(photographs):
+            sparse.append((metric, np.flatnonzero(cells), used))
+        else:
+            dense.append((metric, np.flatnonzero(cells)))
+    parts = [samples[metric].sums.on_grid[cells] for metric, cells in dense]
+    together = np.concatenate(parts) if parts else np.empty((0, len(photographs)))
+    del parts
+    few = [samples[metric].sums.on_grid[np.ix_(cells, used)] for metric, cells, used in sparse]
+    single = bool((photographs == 1).all())
+    done = 0
+    for counts in _resampling_blocks(len(photographs), resamples, seed):
+        rows = slice(done, done + len(counts))
+        faces = np.full(len(counts), float(len(photographs))) if single else counts @ photographs
+        exact = together @ counts.T
+        start = 0
+        for metric, cells in dense:
+            stop = start + len(cells)
+            resampled[metric][rows, cells] = (exact[start:stop] / samples[metric].sums.grid[cells] / faces).T
+            start = stop
+        for (metric, cells, used), on_grid in zip(sparse, few, strict=True):
+            sums = on_grid @ counts[:, used].T
+            resampled[metric][rows, cells] = (sums / samples[metric].sums.grid[cells] / faces).T
+        done += len(counts)
+    return resampled

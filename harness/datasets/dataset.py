@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmebench.datasets.photographs import PhotographSurvey, survey_photographs
+from nmebench.datasets.plausibility import without_position
 from nmebench.errors import InputError
 from nmebench.files import FileHash
 from nmebench.geometry import scheme as schemes
+from nmebench.geometry.extents import extents
 from nmebench.geometry.scheme import Scheme
 from nmebench.protocol import THRESHOLD
 
@@ -92,12 +94,12 @@ class Dataset:
     @property
     def labelled(self) -> NDArray[np.bool_]:
         """[N, K]: whether each landmark has a position. The others count in no score."""
-        return np.asarray(~np.isnan(self.landmarks).any(axis=2))
+        return ~without_position(self.landmarks)
 
     @property
     def extents(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Smallest and largest x, y of each face's labelled landmarks, ``[N, 2]`` each, image px."""
-        return np.fmin.reduce(self.landmarks, axis=1), np.fmax.reduce(self.landmarks, axis=1)
+        return extents(self.landmarks)
 
     @property
     def default_normaliser(self) -> str:

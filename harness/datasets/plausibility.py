@@ -7,12 +7,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from nmebench.geometry.extents import extents
 from nmebench.protocol import SUSPECT
 
 __all__ = ["SUSPECT", "are_fractions", "placeholders", "signed", "suspect_notes", "without_position"]
 
 _PLACEHOLDERS: Final = ((0.0, 0.0), (-1.0, -1.0), (1.0, 1.0))
 """Positions that converters write for a landmark without one: COCO's, MERL-RAV's, and (0, 0) after adding 1."""
+
+_FACES: Final = 1024
+"""Faces that are looked at together."""
 
 
 def without_position(landmarks: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -96,12 +100,15 @@ def are_fractions(landmarks: NDArray[np.float64]) -> bool:
         >>> are_fractions(np.array([[[0.2, 0.3], [0.7, 0.9]]])), are_fractions(np.array([[[20.0, 30.0], [70.0, 90.0]]]))
         (True, False)
     """
-    if not landmarks.size:
-        return False
-    low, high = landmarks.min(axis=1), landmarks.max(axis=1)  # NaN where a landmark is not labelled
-    known = ~np.isnan(low).any(axis=1)
-    low, high = low[known], high[known]
-    return bool(known.any()) and bool((high - low < 2).all() and (low > -10).all() and (high < 10).all())
+    any_complete = False
+    for start in range(0, len(landmarks), _FACES) if landmarks.size else ():
+        some = landmarks[start : start + _FACES]
+        complete = ~without_position(some).any(axis=1)
+        any_complete |= bool(complete.any())
+        low, high = (ends[complete] for ends in extents(some))
+        if not ((high - low < 2).all() and (low > -10).all() and (high < 10).all()):
+            return False  # mostly in the first faces
+    return any_complete
 
 
 def suspect_notes(landmarks: NDArray[np.float64], name: str) -> list[str]:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from nmebench.bounded_read import read_toml
 from nmebench.errors import InputError
 from nmebench.field_problem import in_words
+from nmebench.geometry.extents import extents
 from nmebench.geometry.scheme_table import SchemeTable
 from nmebench.printable import shown
 from nmebench.registry import Registry
@@ -176,11 +177,12 @@ def normaliser(
             return _rectangle_size(annotated)
         return annotated if rule.kind == "annotated-box" else np.sqrt(2.0) * annotated
     lengths: NDArray[np.float64]
-    width, height = (np.fmax.reduce(points, axis=1) - np.fmin.reduce(points, axis=1)).T  # they skip NaN
     if rule.kind == "distance":
         ends = points[:, list(rule.first)].mean(1) - points[:, list(rule.second)].mean(1)
-        lengths = np.hypot(ends[:, 0], ends[:, 1])
-    elif rule.kind == "box-size":
+        return np.asarray(np.hypot(ends[:, 0], ends[:, 1]))
+    low, high = extents(points)
+    width, height = (high - low).T
+    if rule.kind == "box-size":
         lengths = np.sqrt(width * height)
     elif rule.kind == "box-diagonal":
         lengths = np.hypot(width, height)

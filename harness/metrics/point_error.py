@@ -56,5 +56,7 @@ def labelled(truth: ArrayLike) -> NDArray[np.bool_] | None:
         >>> labelled([[[1.0, 2.0], [3.0, 4.0]]]) is None
         True
     """
-    known = np.asarray(~np.isnan(np.asarray(truth, np.float64)).any(axis=-1), np.bool_)
+    t = np.asarray(truth, np.float64)
+    # numpy's reductions over an axis of two numbers take ten times as long.
+    known = np.asarray(~(np.isnan(t[..., 0]) | np.isnan(t[..., 1])), np.bool_)
     return None if known.all() else known

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from nmebench.datasets.paged_array import paged
+from nmebench.datasets.plausibility import without_position
 from nmebench.runs.run_files import damaged
 from nmebench.runs.stored_table import StoredTable, opened_table, write_groups
 
@@ -83,7 +84,7 @@ def write_faces(run: Path, faces: FaceTable) -> None:
         run: the run folder; it must exist.
         faces: the N faces.
     """
-    labelled = ~np.isnan(faces.landmarks).any(axis=2)
+    labelled = ~without_position(faces.landmarks)
     flags = {_OCCLUDED: faces.occluded, _LABELLED: None if labelled.all() else labelled}
     names_are_text = all(_is_text(name) for name in set(faces.image))
     groups = _groups(faces, flags, names_are_text=names_are_text)

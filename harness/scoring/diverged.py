@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nmebench.geometry.extents import extents
 from nmebench.metric_names import Metric
 from nmebench.runs import run_files
 from nmebench.runs.run_store import Run
@@ -25,6 +27,9 @@ LARGEST_NME: Final = 100.0
 
 _LARGEST_BOX: Final = 2.0
 """A face diverged when a landmark is outside a box of this many times the crop's size."""
+
+_THREADS: Final = 4
+"""Cells whose landmarks are read at a time."""
 
 FILE: Final = "diverged.json"
 """The faces that diverged, by cell. It serves runs that were stored without their landmarks."""
@@ -74,8 +79,9 @@ def diverged_faces(nme: Array, landmarks: NDArray[np.floating[Any]], centre: Arr
         [False, True, True]
     """
     reach = np.where(size > 0, size, np.inf) * (_LARGEST_BOX / 2)
-    outside = np.abs(landmarks - centre[:, None]) > reach[:, None]
-    found: NDArray[np.bool_] = (nme > LARGEST_NME) | outside.any(axis=(1, 2))
+    low, high = extents(landmarks)  # the farthest landmark is one of them
+    outside = (np.abs(low - centre) > reach) | (np.abs(high - centre) > reach)
+    found: NDArray[np.bool_] = (nme > LARGEST_NME) | outside.any(axis=1)
     return found
 
 
@@ -102,25 +108,30 @@ def diverged_cells(run: Run) -> dict[str, DivergedCell]:
     return {cell: DivergedCell(cell, tuple(members)) for cell, members in faces.items() if members}
 
 
-def store_diverged(run: Run) -> None:
-    """Write the faces that diverged, by cell, to :data:`FILE` in the run folder.
+def store_diverged(run: Run, faces: Mapping[str, Sequence[int]]) -> None:
+    """Write the faces that diverged to :data:`FILE` in the run folder.
 
-    Raises:
-        InputError: a file of the run can't be read.
+    Args:
+        run: an open run.
+        faces: their positions by cell, ascending.
     """
-    run.write_json(FILE, {cell: faces for cell, faces in _faces_of_cells(run).items() if faces})
+    run.write_json(FILE, {cell: list(members) for cell, members in faces.items() if len(members)})
 
 
 def _faces_of_cells(run: Run) -> dict[str, list[int]]:
     """Positions of the diverged faces of every cell, from the stored landmarks."""
-    faces = run.faces
-    found: dict[str, list[int]] = {}
-    for cell in run.record.cells:
-        nme, members = run.per_face[cell.id], found.setdefault(cell.id, [])
-        for rows, landmarks in run.landmark_blocks(cell.id):
-            marked = diverged_faces(nme[rows], landmarks, faces.centre[rows], faces.size[rows])
+    faces, nme = run.faces, run.per_face
+
+    def of_cell(cell: str) -> list[int]:
+        members: list[int] = []
+        for rows, landmarks in run.landmark_blocks(cell):
+            marked = diverged_faces(nme[cell][rows], landmarks, faces.centre[rows], faces.size[rows])
             members += (rows.start + np.flatnonzero(marked)).tolist()
-    return found
+        return members
+
+    cells = [cell.id for cell in run.record.cells]
+    with ThreadPoolExecutor(_THREADS, "diverged") as pool:
+        return dict(zip(cells, pool.map(of_cell, cells), strict=True))
 
 
 def _checked(run: Run, stored: Any) -> Mapping[str, list[int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from nmebench import metrics
 from nmebench.datasets.dataset import Dataset
-from nmebench.datasets.plausibility import SUSPECT, are_fractions
+from nmebench.datasets.plausibility import SUSPECT, are_fractions, without_position
 from nmebench.printable import shown
 from nmebench.runs.run_record import CellRecord
 
@@ -30,6 +31,9 @@ _EXPLAINED: Final = 30.0
 
 _SAMPLE: Final = 4096
 """Faces of a run that are looked at: matching the points of 100,000 faces would take minutes per cell."""
+
+_THREADS: Final = 4
+"""Cells of a run that are looked at together."""
 
 #: Fields of a model card by the beginning of the advice that they explain.
 _CARD_FIELDS: Final = (
@@ -224,20 +228,15 @@ def suspect_cells(
     faces = len(dataset.landmarks)
     rows = np.arange(faces) if faces <= _SAMPLE else np.linspace(0, faces - 1, _SAMPLE).astype(np.int64)
     of = "" if len(rows) == faces else f" (on {len(rows)} of {faces} faces)"
-    notes = (
-        suspect_note(
-            np.load(folder / "landmarks" / f"{cell.id}.npy", mmap_mode="r", allow_pickle=False)[rows].astype(
-                np.float64
-            ),
-            dataset.landmarks[rows],
-            normaliser[rows],
-            flip=dataset.scheme.flip,
-            name=f"{cell.id}{of}",
-            of_network=True,
-        )
-        for cell in cells
-    )
-    return [note for note in notes if note is not None]
+    truth, lengths = dataset.landmarks[rows], normaliser[rows]
+
+    def note_of(cell: CellRecord) -> str | None:
+        landmarks = _rows(folder / "landmarks" / f"{cell.id}.npy", rows)
+        name = f"{cell.id}{of}"
+        return suspect_note(landmarks, truth, lengths, flip=dataset.scheme.flip, name=name, of_network=True)
+
+    with ThreadPoolExecutor(_THREADS, "notes") as pool:
+        return [note for note in pool.map(note_of, cells) if note is not None]
 
 
 def _rows(file: Path, rows: NDArray[np.int64]) -> Array:
@@ -248,7 +247,7 @@ def _rows(file: Path, rows: NDArray[np.int64]) -> Array:
 
 def _complete(truth: Array) -> NDArray[np.bool_]:
     """Return which faces ``[N]`` have all landmarks labelled; the others are not looked at."""
-    return np.asarray(~np.isnan(truth).any(axis=(1, 2)))
+    return np.asarray(~without_position(truth).any(axis=1))
 
 
 def _measurable(landmarks: Array, truth: Array, normaliser: NDArray[np.float64]) -> bool:
@@ -338,8 +337,13 @@ def _point_order(landmarks: Array, truth: Array) -> NDArray[np.int64]:
     from scipy.optimize import linear_sum_assignment
 
     distances = np.zeros((truth.shape[1], landmarks.shape[1]))
-    for face, points in zip(landmarks, truth, strict=True):
-        distances += np.linalg.norm(points[:, None] - face[None], axis=-1)
+    (x, y), (true_x, true_y) = np.moveaxis(landmarks, 2, 0), np.moveaxis(truth, 2, 0)[..., None]
+    for face in range(len(landmarks)):
+        across, down = true_x[face] - x[face], true_y[face] - y[face]
+        across *= across
+        down *= down
+        across += down
+        distances += np.sqrt(across, out=across)
     return np.asarray(linear_sum_assignment(distances)[1], dtype=np.int64)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmebench import metrics
+from nmebench.datasets.plausibility import without_position
 from nmebench.runs.run_store import Run
 
 __all__ = ["POINT_SUBSETS", "point_columns", "point_masks", "point_nme", "point_scores"]
@@ -40,7 +41,7 @@ def point_masks(run: Run, rows: slice = _ALL) -> Mapping[str, NDArray[np.bool_]]
     faces = run.faces
     if faces.occluded is None:
         return {}
-    labelled = ~np.isnan(faces.landmarks[rows]).any(axis=2)
+    labelled = ~without_position(faces.landmarks[rows])
     occluded = np.asarray(faces.occluded[rows], bool) & labelled
     return {"visible": labelled & ~occluded, "occluded": occluded}
 

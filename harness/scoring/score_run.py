@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from nmebench import metrics
 from nmebench.datasets.paged_array import release_pages
-from nmebench.errors import InputError
 from nmebench.metric_names import Metric, metric_names
 from nmebench.protocol import in_table_order
 from nmebench.runs.run_store import Run
 from nmebench.scoring.diverged import store_diverged
-from nmebench.scoring.point_subsets import point_columns, point_masks, point_nme, point_scores
+from nmebench.scoring.face_errors import face_errors
+from nmebench.scoring.point_subsets import point_columns, point_masks, point_scores
 from nmebench.statistics.bootstrap import bootstrap_metrics
 
 __all__ = ["columns", "score", "subset_masks"]
@@ -74,29 +74,6 @@ def subset_masks(run: Run) -> dict[str, NDArray[np.bool_]]:
     return {name: masks[name] for name in in_table_order(masks)}
 
 
-def _cell_nme(run: Run, cell: str) -> Array:
-    """NME of each face under a cell, percent ``[N]``; a block of faces is in memory at a time."""
-    truth, normaliser = run.faces.landmarks, run.faces.normaliser
-    nme = np.empty(len(truth))
-    for rows, landmarks in run.landmark_blocks(cell):
-        if landmarks.shape[1:] != truth.shape[1:]:
-            raise InputError(
-                f"{run.path}: cell {cell} has landmarks of shape {[len(truth), *landmarks.shape[1:]]}, the ground "
-                f"truth has {list(truth.shape)}; the run is damaged, so run the sweep again"
-            )
-        errors = metrics.point_errors(landmarks, truth[rows])
-        nme[rows] = metrics.nme(errors, normaliser[rows], metrics.labelled(truth[rows]))
-    bad = np.flatnonzero(~np.isfinite(nme))
-    if len(bad):
-        face = int(bad[0])
-        raise InputError(
-            f"{run.path}: cell {cell}: the NME of {len(bad)} faces is not a finite number, first for face {face} (line "
-            f"{run.faces.line[face]}, {run.faces.image[face]!r}); landmarks must be finite and the normaliser above "
-            "0, so leave these faces out or use a decoder that always returns a point"
-        )
-    return nme
-
-
 def score(run: Run, *, resamples: int = 2000, seed: int = 0) -> pd.DataFrame:
     """Score every cell on every subset from the stored landmarks.
 
@@ -117,11 +94,11 @@ def score(run: Run, *, resamples: int = 2000, seed: int = 0) -> pd.DataFrame:
             is not finite.
     """
     record = run.record
-    per_face = {cell.id: _cell_nme(run, cell.id) for cell in record.cells}
+    errors = face_errors(run)
+    per_face = {cell: found.nme for cell, found in errors.items()}
     names = metric_names(record.thresholds)
     failures = [metric for metric in map(Metric.parse, names) if metric.kind == "fr"]
     rows: list[dict[str, Any]] = []
-    points = {cell.id: point_nme(run, cell.id) for cell in record.cells}
     masks_of_points = point_masks(run)
     release_pages(run.faces.landmarks)
     all_nme = np.array(list(per_face.values())).reshape(len(per_face), len(run.faces))
@@ -148,7 +125,7 @@ def score(run: Run, *, resamples: int = 2000, seed: int = 0) -> pd.DataFrame:
                     "expected_faces": record.dataset.expected.get(subset),
                     **{f"{name}_low": i.low[index] for name, i in intervals.items()},
                     **{f"{name}_high": i.high[index] for name, i in intervals.items()},
-                    **point_scores(points[cell.id], masks_of_points, mask),
+                    **point_scores(errors[cell.id].points, masks_of_points, mask),
                     "normaliser": record.normaliser,
                     "cell": cell.id,
                 }
@@ -159,5 +136,5 @@ def score(run: Run, *, resamples: int = 2000, seed: int = 0) -> pd.DataFrame:
         {"expected_faces": "Int64"}
     )
     run.write_scores(scores, per_face)
-    store_diverged(run)
+    store_diverged(run, {cell: found.diverged for cell, found in errors.items()})
     return scores

@@ -1,0 +1,109 @@
+"""What the stored landmarks of a run's cells give for every face, from one reading of each file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nmebench import metrics
+from nmebench.errors import InputError
+from nmebench.runs.run_store import Run
+from nmebench.scoring.diverged import diverged_faces
+from nmebench.scoring.point_subsets import POINT_SUBSETS, point_masks
+
+__all__ = ["FaceErrors", "face_errors"]
+
+Array = NDArray[np.float64]
+
+_THREADS: Final = 4
+"""Cells that are measured at a time. NumPy works on arrays without Python's lock."""
+
+_ROWS: Final = 512
+"""Faces whose numbers are in memory at a time: 0.8 MB of coordinates, which the processor's cache holds."""
+
+
+@dataclass(frozen=True)
+class FaceErrors:
+    """The N faces of a run under one cell."""
+
+    nme: Array
+    """``[N]`` percent."""
+    points: Mapping[str, Array]
+    """NME ``[N]`` over each subset of the landmarks, as :func:`~nmebench.scoring.point_subsets.point_nme` returns."""
+    diverged: tuple[int, ...]
+    """Positions of the faces on which the decoder diverged, ascending."""
+
+
+def face_errors(run: Run) -> dict[str, FaceErrors]:
+    """Return what the landmarks of every cell give for each face, by cell id.
+
+    Args:
+        run: an open run whose cells have stored landmarks.
+
+    Raises:
+        InputError: the landmarks of a cell are missing, have another shape than the ground truth, or give an NME that
+            is not finite.
+    """
+    labels = _Labels(run)
+    cells = [cell.id for cell in run.record.cells]
+    with ThreadPoolExecutor(_THREADS, "score") as pool:
+        return dict(zip(cells, pool.map(lambda cell: _of_cell(run, cell, labels), cells), strict=True))
+
+
+class _Labels:
+    """The labelled landmarks of each block of faces, which all cells share."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._points: dict[int, NDArray[np.bool_] | None] = {}
+        self._subsets: dict[int, Mapping[str, NDArray[np.bool_]]] = {}
+
+    def of(self, rows: slice) -> tuple[NDArray[np.bool_] | None, Mapping[str, NDArray[np.bool_]]]:
+        """Return the mask of the labelled landmarks, None where all are, and those of the subsets of landmarks."""
+        if rows.start not in self._subsets:  # two threads may find the same
+            self._points[rows.start] = metrics.labelled(self._run.faces.landmarks[rows])
+            self._subsets[rows.start] = point_masks(self._run, rows)
+        return self._points[rows.start], self._subsets[rows.start]
+
+
+def _of_cell(run: Run, cell: str, labels: _Labels) -> FaceErrors:
+    faces = run.faces
+    count = len(faces)
+    nme = np.empty(count)
+    points = {} if faces.occluded is None else {name: np.empty(count) for name in POINT_SUBSETS}
+    diverged: list[int] = []
+    for block, landmarks in run.landmark_blocks(cell):
+        if landmarks.shape[1:] != faces.landmarks.shape[1:]:
+            raise InputError(
+                f"{run.path}: cell {cell} has landmarks of shape {[count, *landmarks.shape[1:]]}, the ground truth has "
+                f"{list(faces.landmarks.shape)}; the run is damaged, so run the sweep again"
+            )
+        labelled, masks = labels.of(block)
+        for start in range(0, len(landmarks), _ROWS):
+            part = slice(start, min(start + _ROWS, len(landmarks)))
+            rows = slice(block.start + part.start, block.start + part.stop)
+            errors = metrics.point_errors(landmarks[part], faces.landmarks[rows])
+            lengths = faces.normaliser[rows]
+            nme[rows] = metrics.nme(errors, lengths, None if labelled is None else labelled[part])
+            for name, mask in masks.items():
+                points[name][rows] = metrics.nme(errors, lengths, mask[part])
+            marked = diverged_faces(nme[rows], landmarks[part], faces.centre[rows], faces.size[rows])
+            diverged += (rows.start + np.flatnonzero(marked)).tolist()
+    _check_finite(run, cell, nme)
+    return FaceErrors(nme, points, tuple(diverged))
+
+
+def _check_finite(run: Run, cell: str, nme: NDArray[np.floating[Any]]) -> None:
+    bad = np.flatnonzero(~np.isfinite(nme))
+    if len(bad):
+        face = int(bad[0])
+        raise InputError(
+            f"{run.path}: cell {cell}: the NME of {len(bad)} faces is not a finite number, first for face {face} (line "
+            f"{run.faces.line[face]}, {run.faces.image[face]!r}); landmarks must be finite and the normaliser above "
+            "0, so leave these faces out or use a decoder that always returns a point"
+        )

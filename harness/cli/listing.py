@@ -295,7 +295,7 @@ def published(
     from nmebench import published as rows
     from nmebench.cli.published_table import notes, published_table
 
-    found = rows.select(dataset=dataset, method=method, kind=kind, subset=subset, metric=metric)
+    found = rows.select(dataset=dataset, method=method, kind=kind, subset=subset, metric=metric, required=True)
     if as_json:
         fields = [row.model_dump(mode="json") for row in found]
         print_json(document("list published", dataset=dataset, rows=fields, notes=notes(dataset, found)))

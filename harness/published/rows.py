@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from functools import cache
@@ -34,6 +34,9 @@ FOLDER = Path(__file__).parent
 """The folder of the rows, one TOML file per data set."""
 
 FILE = FOLDER / "wflw.toml"
+
+_LISTED = 12
+"""Number of known values that a message lists."""
 
 Kind = Literal["authors", "third party", "aggregator"]
 """The publisher of a table: the authors of the method, a third party, or a page that collects numbers."""
@@ -182,6 +185,7 @@ def select(
     subset: str | None = None,
     metric: str | None = None,
     rows: Iterable[PublishedRow] | None = None,
+    required: bool = False,
 ) -> list[PublishedRow]:
     """Return the rows that meet all given conditions.
 
@@ -193,9 +197,11 @@ def select(
         subset: only rows with a value for this subset.
         metric: only rows with a value for this metric, such as nme, fr10 or auc8 (for ``subset``, if that is given).
         rows: the rows to filter; by default all published rows.
+        required: refuse conditions that no row meets.
 
     Raises:
-        InputError: ``dataset``, ``kind``, ``medium``, ``subset`` or ``metric`` is unknown.
+        InputError: ``dataset``, ``kind``, ``medium``, ``subset`` or ``metric`` is unknown, or no row is found and
+            ``required`` is set.
 
     Example:
         >>> [str(row.values("fr10")["test"]) for row in select(method="SLPT 6*")]
@@ -216,14 +222,42 @@ def select(
         values = [row.values(name) for name in ((NME, *row.rates) if wanted is None else (wanted,))]
         return any(v if subset is None else subset in v for v in values)
 
-    return [
+    conditions: dict[str, tuple[str | None, Callable[[PublishedRow], bool]]] = {
+        "method": (method, lambda row: fnmatchcase(row.method.lower(), pattern)),
+        "kind": (kind, lambda row: kind == row.kind),
+        "medium": (medium, lambda row: medium == row.medium),
+        "metric": (metric, lambda row: wanted is not None and bool(row.values(wanted))),
+        "subset": (subset, has_numbers),
+    }
+    found = [
         row
         for row in candidates
-        if fnmatchcase(row.method.lower(), pattern)
-        and kind in (None, row.kind)
-        and medium in (None, row.medium)
-        and has_numbers(row)
+        if all(meets(row) for value, meets in conditions.values() if value is not None) and has_numbers(row)
     ]
+    if required and not found:
+        where = dataset or "any data set"
+        for name, (value, meets) in conditions.items():
+            if value is not None and not any(map(meets, candidates)):
+                known = _known(name, candidates)
+                more = f" and {len(known) - _LISTED} more: `nmebench list published`" if len(known) > _LISTED else ""
+                raise InputError(
+                    f"{name} {value!r}: no published row of {where} has it{did_you_mean(value, known)} "
+                    f"(known: {', '.join(known[:_LISTED])}{more})"
+                )
+        given = ", ".join(f"{name} {value!r}" for name, (value, _) in conditions.items() if value is not None)
+        raise InputError(f"no published row of {where} has {given} together; leave one of them out")
+    return found
+
+
+def _known(name: str, rows: Iterable[PublishedRow]) -> list[str]:
+    """The values that rows have for a condition, in the order of the rows."""
+    if name == "metric":
+        return list(dict.fromkeys(metric for row in rows for metric in (NME, *row.rates) if row.values(metric)))
+    if name == "subset":
+        return in_table_order(name for row in rows for values in (row.nme, *row.rates.values()) for name in values)
+    if name == "method":  # the first word, such as SPIGA of "SPIGA (README)", because a part of the name is enough
+        return list(dict.fromkeys(row.method.partition(" ")[0] for row in rows))
+    return list(dict.fromkeys(str(getattr(row, name)) for row in rows))
 
 
 def methods(name: str, dataset: str) -> list[str]:

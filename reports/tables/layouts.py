@@ -75,7 +75,7 @@ def make_table(run: Run, options: TableOptions | None = None, *, floor: Run | No
     options = options or TableOptions()
     for label in options.labels:
         if label not in LABELS:
-            raise InputError(f"--columns: {unknown('column', shown(label), LABELS)}")
+            raise InputError(f"--column: {unknown('column', shown(label), LABELS)}")
     if options.decimals is not None and not 0 <= options.decimals <= _MOST_DECIMALS:
         raise InputError(f"--decimals {options.decimals}: must be from 0 to {_MOST_DECIMALS}")
     if floor is not None and options.layout != "decoders":

@@ -76,6 +76,7 @@ def test_names_that_are_almost_right(
     ("line", "expected"),
     [
         ("list published --dataset WFLW", "did you mean 'wflw'"),
+        ("list published --method SPIGO", "did you mean 'SPIGA'"),
         ("list schemes --scheme WFLW_98", "did you mean 'wflw98'"),
         ("contract Decoder dark", "did you mean 'decoder'"),
         ("contract box Rect", "did you mean 'rect'"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from decimal import Decimal
 
 import import_published as importer
@@ -91,6 +92,33 @@ def test_subsets_are_those_of_wflw():
 def test_select_refuses_unknown_values():
     with pytest.raises(InputError, match=r"kind 'own': no such kind, allowed: authors"):
         published.select(kind="own")
+
+
+@pytest.mark.parametrize(
+    ("conditions", "message"),
+    [
+        pytest.param(
+            {"method": "SPIGO"},
+            "method 'SPIGO': no published row of wflw has it; did you mean 'SPIGA'? (known: mmpose,",
+            id="method",
+        ),
+        pytest.param(
+            {"metric": "auc77", "subset": "pose"},
+            "metric 'auc77': no published row of wflw has it; did you mean 'auc10'? (known: nme, fr10, auc10)",
+            id="metric",
+        ),
+        pytest.param(
+            {"method": "SPIGA", "kind": "aggregator"},
+            "no published row of wflw has method 'SPIGA', kind 'aggregator' together; leave one of them out",
+            id="together",
+        ),
+        pytest.param({"dataset": "lapa", "kind": "aggregator"}, "of lapa has it (known: authors)", id="kind"),
+    ],
+)
+def test_conditions_that_no_row_meets(conditions, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        published.select(**{"dataset": "wflw", **conditions}, required=True)
+    assert published.select(**{"dataset": "wflw", **conditions}) == []
 
 
 def test_importer_makes_the_committed_file(shared):

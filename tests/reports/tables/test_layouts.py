@@ -135,7 +135,7 @@ def test_decimals_keep_two_significant_digits(make_run, value, text):
         pytest.param({"decoders": ("drak",)}, "--decoder 'drak': matches no cell .* mean 'dark'", id="decoder"),
         pytest.param({"models": ("x",)}, "--model 'x': matches no cell", id="model"),
         pytest.param({"subsets": ("nose",)}, "--subset 'nose': no face .* subsets: test, pose", id="subset"),
-        pytest.param({"labels": ("engine",)}, "--columns: unknown column 'engine'", id="column"),
+        pytest.param({"labels": ("engine",)}, "--column: unknown column 'engine'", id="column"),
         pytest.param({"decimals": 10}, "--decimals 10: must be from 0 to 9", id="decimals"),
         pytest.param({"layout": "decoders"}, "several values of flip .* choose one with --flip", id="flips"),
         pytest.param(

@@ -74,7 +74,7 @@ class JoinedStore(BatchStore):
         """
         held, arrays = self.held[batch], super().read(batch)
         if arrays is None:
-            raise held.damaged("is no npz archive")
+            raise held.damaged("is no safetensors file")
         for name, shape in self.shapes.items():
             wanted = tuple(held.faces if length == FACES else length for length in shape)
             found = arrays[name].shape if name in arrays else None

@@ -177,7 +177,7 @@ def _finished(shards: Sequence[ShardFolder], number: int, position: int, dataset
     batches = batches_of(dataset, network.batch_size)
     if len(batches) != network.batches:
         raise InputError(f"{network.label}: {network.batches} batches in the shards, but {len(batches)} of these faces")
-    shapes = {"landmarks": (ANY, FACES, points, 2), "confidence": (ANY, FACES, points), "cells": ()}
+    shapes = {"landmarks": (ANY, FACES, points, 2), "confidence": (ANY, FACES, points), "cells": (ANY,)}
     store = _joined(shards, number, position, "results", batches, shapes)
     results = CellResults(store, batches)
     cells = {cell.key: cell.record for cell in network.cells}

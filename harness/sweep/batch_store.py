@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from safetensors import SafetensorError
+from safetensors import numpy as safetensors
 
 from nmebench.bounded_read import read_bounded
 from nmebench.errors import InputError
@@ -28,7 +28,9 @@ class BatchStore:
     A sweep keeps crops, network outputs, thumbnails and results in such stores. The folder's name is a cache key
     (:mod:`nmebench.sweep.keys`), so a store only ever holds results of the same inputs.
 
-    A file is the SHA-256 of an npz archive followed by the archive. It is written to a temporary file and renamed: a
+    A file is the SHA-256 of a safetensors file followed by that file. NumPy's own format would be parsed by
+    ``ast.literal_eval``, in which Python 3.11 fails at random when several threads call it (python/cpython#106905).
+    A batch is written to a temporary file and renamed: a
     process that is killed at any moment leaves complete batches only. Writing doesn't wait for the disk, which may
     take ten times as long as the rest: after a loss of power the last files may be damaged. A file that doesn't match
     its hash reads as missing, and its batch is computed again.
@@ -106,19 +108,17 @@ class BatchStore:
         Raises:
             OSError: the disk is full or the folder can't be written.
         """
-        buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, **dict(arrays))
-        archive = buffer.getbuffer()
-        write_atomically(self._file(batch), hashlib.sha256(archive).digest() + archive, durable=False)
+        packed = safetensors.save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+        write_atomically(self._file(batch), hashlib.sha256(packed).digest() + packed, durable=False)
 
 
 def unseal(sealed: bytes) -> dict[str, np.ndarray] | None:
     """Return the arrays in the bytes of a batch's file, whose hash was checked; None where there are none."""
     try:
-        with np.load(io.BytesIO(memoryview(sealed)[_DIGEST_BYTES:]), allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (EOFError, OSError, ValueError, zipfile.BadZipFile):  # sealed by another program
+        arrays: dict[str, np.ndarray] = safetensors.load(sealed[_DIGEST_BYTES:])
+    except (SafetensorError, KeyError, ValueError):  # sealed by another program
         return None
+    return arrays
 
 
 def is_sealed(sealed: bytes) -> bool:

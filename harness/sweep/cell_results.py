@@ -63,7 +63,7 @@ class CellResults:
             {
                 "landmarks": np.stack([np.asarray(r.landmarks, np.float32) for r in everything.values()]),
                 "confidence": np.stack([np.asarray(r.confidence, np.float32) for r in everything.values()]),
-                "cells": np.asarray(json.dumps(counts)),
+                "cells": np.frombuffer(json.dumps(counts).encode(), np.uint8),
             },
         )
         self._counts[batch] = counts
@@ -111,7 +111,7 @@ class CellResults:
 
 def results_in(stored: Mapping[str, np.ndarray]) -> dict[str, Result]:
     """Return the results in the arrays of a batch, by cell key."""
-    counts: dict[str, dict[str, int]] = json.loads(stored["cells"].item())
+    counts: dict[str, dict[str, int]] = json.loads(stored["cells"].tobytes())
     return {
         cell: Result(landmarks, confidence, counts[cell])
         for cell, landmarks, confidence in zip(counts, stored["landmarks"], stored["confidence"], strict=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmebench.geometry.extents import extents
+from nmebench.map_ahead import map_ahead
 from nmebench.metric_names import Metric
 from nmebench.runs import run_files
 from nmebench.runs.run_store import Run
@@ -27,9 +27,6 @@ LARGEST_NME: Final = 100.0
 
 _LARGEST_BOX: Final = 2.0
 """A face diverged when a landmark is outside a box of this many times the crop's size."""
-
-_THREADS: Final = 4
-"""Cells whose landmarks are read at a time."""
 
 FILE: Final = "diverged.json"
 """The faces that diverged, by cell. It serves runs that were stored without their landmarks."""
@@ -122,16 +119,16 @@ def _faces_of_cells(run: Run) -> dict[str, list[int]]:
     """Positions of the diverged faces of every cell, from the stored landmarks."""
     faces, nme = run.faces, run.per_face
 
-    def of_cell(cell: str) -> list[int]:
-        members: list[int] = []
-        for rows, landmarks in run.landmark_blocks(cell):
-            marked = diverged_faces(nme[cell][rows], landmarks, faces.centre[rows], faces.size[rows])
-            members += (rows.start + np.flatnonzero(marked)).tolist()
-        return members
+    def of_block(block: tuple[str, slice, NDArray[Any]]) -> tuple[str, list[int]]:
+        cell, rows, landmarks = block
+        marked = diverged_faces(nme[cell][rows], landmarks, faces.centre[rows], faces.size[rows])
+        return cell, (rows.start + np.flatnonzero(marked)).tolist()
 
-    cells = [cell.id for cell in run.record.cells]
-    with ThreadPoolExecutor(_THREADS, "diverged") as pool:
-        return dict(zip(cells, pool.map(of_cell, cells), strict=True))
+    found: dict[str, list[int]] = {cell.id: [] for cell in run.record.cells}
+    blocks = ((cell, rows, landmarks) for cell in found for rows, landmarks in run.landmark_blocks(cell))
+    for cell, members in map_ahead(of_block, blocks):
+        found[cell] += members
+    return found
 
 
 def _checked(run: Run, stored: Any) -> Mapping[str, list[int]]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from nmebench import metrics
 from nmebench.errors import InputError
+from nmebench.map_ahead import map_ahead
 from nmebench.runs.run_store import Run
 from nmebench.scoring.diverged import diverged_faces
 from nmebench.scoring.point_subsets import POINT_SUBSETS, point_masks
@@ -20,16 +20,13 @@ __all__ = ["FaceErrors", "face_errors"]
 
 Array = NDArray[np.float64]
 
-_THREADS: Final = 4
-"""Cells that are measured at a time. NumPy works on arrays without Python's lock."""
-
 _ROWS: Final = 512
 """Faces whose numbers are in memory at a time: 0.8 MB of coordinates, which the processor's cache holds."""
 
 
 @dataclass(frozen=True)
 class FaceErrors:
-    """The N faces of a run under one cell."""
+    """N faces of a run under one cell."""
 
     nme: Array
     """``[N]`` percent."""
@@ -49,10 +46,32 @@ def face_errors(run: Run) -> dict[str, FaceErrors]:
         InputError: the landmarks of a cell are missing, have another shape than the ground truth, or give an NME that
             is not finite.
     """
-    labels = _Labels(run)
-    cells = [cell.id for cell in run.record.cells]
-    with ThreadPoolExecutor(_THREADS, "score") as pool:
-        return dict(zip(cells, pool.map(lambda cell: _of_cell(run, cell, labels), cells), strict=True))
+    faces, labels = run.faces, _Labels(run)
+    names = () if faces.occluded is None else POINT_SUBSETS
+    nme = {cell.id: np.empty(len(faces)) for cell in run.record.cells}
+    points = {cell: {name: np.empty(len(faces)) for name in names} for cell in nme}
+    diverged: dict[str, list[int]] = {cell: [] for cell in nme}
+    for cell, rows, of_block in map_ahead(lambda block: _of_block(run, labels, *block), _blocks(run)):
+        nme[cell][rows] = of_block.nme
+        for name, values in of_block.points.items():
+            points[cell][name][rows] = values
+        diverged[cell] += of_block.diverged
+    for cell in nme:
+        _check_finite(run, cell, nme[cell])
+    return {cell: FaceErrors(nme[cell], points[cell], tuple(diverged[cell])) for cell in nme}
+
+
+def _blocks(run: Run) -> Iterator[tuple[str, slice, NDArray[Any]]]:
+    """Yield the landmarks of every cell, a block of faces at a time."""
+    shape = run.faces.landmarks.shape
+    for cell in run.record.cells:
+        for rows, landmarks in run.landmark_blocks(cell.id):
+            if landmarks.shape[1:] != shape[1:]:
+                raise InputError(
+                    f"{run.path}: cell {cell.id} has landmarks of shape {[shape[0], *landmarks.shape[1:]]}, the ground "
+                    f"truth has {list(shape)}; the run is damaged, so run the sweep again"
+                )
+            yield cell.id, rows, landmarks
 
 
 class _Labels:
@@ -71,31 +90,25 @@ class _Labels:
         return self._points[rows.start], self._subsets[rows.start]
 
 
-def _of_cell(run: Run, cell: str, labels: _Labels) -> FaceErrors:
-    faces = run.faces
-    count = len(faces)
-    nme = np.empty(count)
-    points = {} if faces.occluded is None else {name: np.empty(count) for name in POINT_SUBSETS}
+def _of_block(
+    run: Run, labels: _Labels, cell: str, block: slice, landmarks: NDArray[Any]
+) -> tuple[str, slice, FaceErrors]:
+    """Measure a block of faces under a cell."""
+    faces, count = run.faces, len(landmarks)
+    labelled, masks = labels.of(block)
+    nme, points = np.empty(count), {name: np.empty(count) for name in masks}
     diverged: list[int] = []
-    for block, landmarks in run.landmark_blocks(cell):
-        if landmarks.shape[1:] != faces.landmarks.shape[1:]:
-            raise InputError(
-                f"{run.path}: cell {cell} has landmarks of shape {[count, *landmarks.shape[1:]]}, the ground truth has "
-                f"{list(faces.landmarks.shape)}; the run is damaged, so run the sweep again"
-            )
-        labelled, masks = labels.of(block)
-        for start in range(0, len(landmarks), _ROWS):
-            part = slice(start, min(start + _ROWS, len(landmarks)))
-            rows = slice(block.start + part.start, block.start + part.stop)
-            errors = metrics.point_errors(landmarks[part], faces.landmarks[rows])
-            lengths = faces.normaliser[rows]
-            nme[rows] = metrics.nme(errors, lengths, None if labelled is None else labelled[part])
-            for name, mask in masks.items():
-                points[name][rows] = metrics.nme(errors, lengths, mask[part])
-            marked = diverged_faces(nme[rows], landmarks[part], faces.centre[rows], faces.size[rows])
-            diverged += (rows.start + np.flatnonzero(marked)).tolist()
-    _check_finite(run, cell, nme)
-    return FaceErrors(nme, points, tuple(diverged))
+    for start in range(0, count, _ROWS):
+        part = slice(start, min(start + _ROWS, count))
+        rows = slice(block.start + part.start, block.start + part.stop)
+        errors = metrics.point_errors(landmarks[part], faces.landmarks[rows])
+        lengths = faces.normaliser[rows]
+        nme[part] = metrics.nme(errors, lengths, None if labelled is None else labelled[part])
+        for name, mask in masks.items():
+            points[name][part] = metrics.nme(errors, lengths, mask[part])
+        marked = diverged_faces(nme[part], landmarks[part], faces.centre[rows], faces.size[rows])
+        diverged += (rows.start + np.flatnonzero(marked)).tolist()
+    return cell, block, FaceErrors(nme, points, tuple(diverged))
 
 
 def _check_finite(run: Run, cell: str, nme: NDArray[np.floating[Any]]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from nmebench import metrics
 from nmebench.datasets.dataset import Dataset
 from nmebench.datasets.plausibility import SUSPECT, are_fractions, without_position
+from nmebench.map_ahead import map_ahead
 from nmebench.printable import shown
 from nmebench.runs.run_record import CellRecord
 
@@ -31,9 +31,6 @@ _EXPLAINED: Final = 30.0
 
 _SAMPLE: Final = 4096
 """Faces of a run that are looked at: matching the points of 100,000 faces would take minutes per cell."""
-
-_THREADS: Final = 4
-"""Cells of a run that are looked at together."""
 
 #: Fields of a model card by the beginning of the advice that they explain.
 _CARD_FIELDS: Final = (
@@ -230,13 +227,12 @@ def suspect_cells(
     of = "" if len(rows) == faces else f" (on {len(rows)} of {faces} faces)"
     truth, lengths = dataset.landmarks[rows], normaliser[rows]
 
-    def note_of(cell: CellRecord) -> str | None:
-        landmarks = _rows(folder / "landmarks" / f"{cell.id}.npy", rows)
-        name = f"{cell.id}{of}"
-        return suspect_note(landmarks, truth, lengths, flip=dataset.scheme.flip, name=name, of_network=True)
+    def note_of(cell: tuple[str, Array]) -> str | None:
+        name, landmarks = cell
+        return suspect_note(landmarks, truth, lengths, flip=dataset.scheme.flip, name=f"{name}{of}", of_network=True)
 
-    with ThreadPoolExecutor(_THREADS, "notes") as pool:
-        return [note for note in pool.map(note_of, cells) if note is not None]
+    stored = ((cell.id, _rows(folder / "landmarks" / f"{cell.id}.npy", rows)) for cell in cells)
+    return [note for note in map_ahead(note_of, stored) if note is not None]
 
 
 def _rows(file: Path, rows: NDArray[np.int64]) -> Array:

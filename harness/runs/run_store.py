@@ -189,6 +189,16 @@ class Run:
         """
         return read_faces(self.path, self.record.dataset.faces)
 
+    def with_faces(self, faces: FaceTable) -> Run:
+        """Return the run with the content of ``faces.parquet``, so that this process doesn't read it again.
+
+        Args:
+            faces: the faces that were written.
+        """
+        copy = Run(self.path, self.record)
+        copy.__dict__["faces"] = faces  # where functools.cached_property looks for it
+        return copy
+
     def cell(self, cell: str) -> CellRecord:
         """Return the record of a cell by its id.
 

@@ -148,12 +148,16 @@ class CellWriter:
         Raises:
             OSError: the disk is full. Memory maps would end the process with SIGBUS instead.
         """
-        runs = np.split(np.arange(len(rows)), np.flatnonzero(np.diff(rows) != 1) + 1)  # of consecutive rows
+        ends = [*(np.flatnonzero(np.diff(rows) != 1) + 1).tolist(), len(rows)]  # of consecutive rows
         for (file, offset), values in zip(self._files, (landmarks, confidence), strict=True):
+            content = np.ascontiguousarray(values).reshape(-1).view(np.uint8).data
+            row_bytes = len(content) // len(rows)
             with file.open("r+b") as stored:
-                for part in runs:
-                    stored.seek(offset + int(rows[part[0]]) * values[0].nbytes)
-                    stored.write(values[part].tobytes())
+                start = 0
+                for end in ends:
+                    stored.seek(offset + int(rows[start]) * row_bytes)
+                    stored.write(content[start * row_bytes : end * row_bytes])
+                    start = end
 
 
 def publish(staging: Path, out: Path) -> Run:

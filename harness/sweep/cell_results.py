@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nmebench.errors import InputError
+from nmebench.map_ahead import map_ahead
 from nmebench.sweep.batch_store import BatchStore
 
 __all__ = ["CellResults", "Result", "results_in"]
@@ -42,9 +43,7 @@ class CellResults:
         """
         self.store = store
         self.batches = batches
-        self._counts: list[Mapping[str, Mapping[str, int]]] = [
-            {cell: result.counts for cell, result in self._read(number).items()} for number in range(len(batches))
-        ]
+        self._counts: list[Mapping[str, Mapping[str, int]]] = list(map_ahead(self._stored_counts, range(len(batches))))
 
     def missing(self, batch: int, cells: Collection[str]) -> set[str]:
         """Return the keys among ``cells`` that have no result for a batch."""
@@ -82,13 +81,13 @@ class CellResults:
         return sealed
 
     def read(self, cells: Collection[str]) -> Iterator[tuple[np.ndarray, dict[str, Result]]]:
-        """Yield, per batch, the positions of its faces and the results of ``cells`` by cell key.
+        """Yield, per batch, the positions of its faces and the results of ``cells`` by cell key; a few are read ahead.
 
         Raises:
             InputError: a stored batch was removed or damaged since this sweep wrote or checked it.
         """
-        for number, rows in enumerate(self.batches):
-            stored = self._read(number)
+        numbers = range(len(self.batches))
+        for number, rows, stored in zip(numbers, self.batches, map_ahead(self._read, numbers), strict=True):
             if set(cells) - stored.keys():
                 raise InputError(
                     f"{self.store.folder}: batch {number} was removed or damaged during the sweep; run the same "
@@ -102,6 +101,10 @@ class CellResults:
         for batch in self._counts:
             total.update(batch.get(cell, {}))
         return dict(sorted(total.items()))
+
+    def _stored_counts(self, batch: int) -> dict[str, Mapping[str, int]]:
+        """Return the counters of a batch by cell key, without its landmarks."""
+        return {cell: result.counts for cell, result in self._read(batch).items()}
 
     def _read(self, batch: int) -> dict[str, Result]:
         """Return the stored results of a batch by cell key; none where its file is missing or damaged."""

@@ -187,7 +187,7 @@ def run_prepared(
             **({"distribution": filled.summary} if filled.summary else {}),
         },
     )
-    return publish(staging, out)
+    return publish(staging, out).with_faces(run.faces)
 
 
 @dataclass

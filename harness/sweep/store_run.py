@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,11 +13,12 @@ import numpy as np
 from nmebench.boxes import Boxes
 from nmebench.datasets.dataset import Dataset
 from nmebench.datasets.paged_array import release_pages
-from nmebench.runs.face_table import FaceTable
+from nmebench.runs.face_table import FaceTable, write_faces
+from nmebench.runs.run_files import write_stored_json
 from nmebench.runs.run_record import CellRecord, RunRecord
 from nmebench.runs.run_store import Run
 from nmebench.runs.run_writer import CellWriter, dataset_record
-from nmebench.runs.thumbnail import Thumbnail
+from nmebench.runs.thumbnail import Thumbnail, write_thumbnails
 from nmebench.scoring.plausibility import suspect_cells
 from nmebench.sweep.cell_results import CellResults
 
@@ -57,20 +59,6 @@ def store_run(
     """
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir()
-    for network in networks:
-        _write_cells(staging, network, len(dataset), dataset.scheme.points)
-    planned = [cell for network in networks for cell in network.cells.values()]
-    notes = suspect_cells(staging, planned, dataset, normaliser)
-    record = record.model_copy(
-        update={
-            "dataset": dataset_record(replace(dataset, notes=(*dataset.notes, *notes))),
-            "cells": [
-                cell.model_copy(update={"counts": network.results.counts(key)})
-                for network in networks
-                for key, cell in network.cells.items()
-            ],
-        }
-    )
     faces = FaceTable(
         image=dataset.images,
         line=dataset.lines,
@@ -82,9 +70,28 @@ def store_run(
         occluded=dataset.occluded,
         normalisers=dataset.normalisers(),
     )
-    run = Run.create(staging, record, faces, thumbnails=pictures)
+    with ThreadPoolExecutor(1, "faces") as pool:
+        written = pool.submit(write_faces, staging, faces)
+        for network in networks:
+            _write_cells(staging, network, len(dataset), dataset.scheme.points)
+        planned = [cell for network in networks for cell in network.cells.values()]
+        notes = suspect_cells(staging, planned, dataset, normaliser)
+        written.result()
+    if pictures is not None:
+        write_thumbnails(staging, pictures)
+    record = record.model_copy(
+        update={
+            "dataset": dataset_record(replace(dataset, notes=(*dataset.notes, *notes))),
+            "cells": [
+                cell.model_copy(update={"counts": network.results.counts(key)})
+                for network in networks
+                for key, cell in network.cells.items()
+            ],
+        }
+    )
+    write_stored_json(staging, "run.json", record.model_dump(mode="json"))
     release_pages(dataset.landmarks)
-    return run
+    return Run(staging, record).with_faces(faces)
 
 
 def _write_cells(staging: Path, network: FinishedNetwork, faces: int, points: int) -> None:

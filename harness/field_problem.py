@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -13,7 +13,7 @@ from nmebench.errors import InputError
 from nmebench.printable import shown
 from nmebench.suggest import did_you_mean
 
-__all__ = ["first_problem", "in_words", "read_model"]
+__all__ = ["PATTERNS", "in_words", "problems", "read_model"]
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -30,6 +30,34 @@ _COMPARISONS: Final[Mapping[str, tuple[str, str]]] = {
     "less_than": ("less than", "lt"),
     "less_than_equal": ("at most", "le"),
 }
+
+PATTERNS: Final[Mapping[str, str]] = {
+    r"^[a-z0-9][a-z0-9-]{0,40}$": "at most 41 lower-case letters, digits and hyphens, such as my-set-2",
+    r"^[A-Za-z0-9][A-Za-z0-9_.-]*$": "letters, digits, '_', '.' and '-', with a letter or digit first",
+    r"^[a-z0-9][a-z0-9._-]{0,79}$": "at most 80 lower-case letters, digits, '.', '_' and '-', such as ci",
+    r"^[a-z0-9][a-z0-9.=+_-]{0,99}$": "the name of a folder in lower case, without spaces",
+    r"^[\w.:+-]+$": "letters, digits, '_', '.', ':', '+' and '-', without spaces",
+    r"^([\w.:+-]{1,100}|python:[^\r\n\x00]+)$": "the name of a network without spaces, or python:FILE.py:NAME",
+    r"^[\w.-]{1,100}$": "a file name of at most 100 letters, digits, '_', '.' and '-', without a folder",
+    r"^[\w.+-]+$": "a file name of letters, digits, '_', '.', '+' and '-', without a folder",
+    r"^[^/\\\x00]+$": "a file name without a folder",
+    r"^.{1,1000}\.toml$": "the path of a .toml file",
+    r"^[^\r\n]*$": "one line, without a line break",
+    r"^[^\r\n]+$": "one line, without a line break",
+    r"^\S+$": "a text without spaces",
+    r"^[^\s,]+$": "a text without spaces and commas",
+    r"^https?://\S+$": "an address that begins with https:// or http://",
+    r"^(-?\d*):(-?\d*)(?::([1-9]\d*)?)?$": "START:STOP or START:STOP:STEP, such as 0:98",
+    r"^[0-9]+(\.[0-9]+)? ?([kKMGT]i?)?B$": "a number and a unit, such as 16GB",
+    r"^[0-9a-f]{7,64}$": "7 to 64 hexadecimal digits in lower case",
+    r"^[0-9a-f]{6,64}$": "6 to 64 hexadecimal digits in lower case",
+    r"^[0-9a-f]{8,64}$": "8 to 64 hexadecimal digits in lower case",
+    r"^[0-9a-f]{64}$": "64 hexadecimal digits in lower case",
+}  # fmt: skip
+"""By the pattern of a field: what the field must be."""
+
+_LISTED: Final = 4
+"""Number of wrong fields that a message lists."""
 
 
 def in_words(problem: Mapping[str, Any], fields: Iterable[str] = ()) -> str:
@@ -63,29 +91,46 @@ def in_words(problem: Mapping[str, Any], fields: Iterable[str] = ()) -> str:
         words, bound = _COMPARISONS[kind]
         return f"must be {words} {context[bound]:g}{given}"
     if kind in ("too_short", "string_too_short"):
-        return f"must have at least {context['min_length']} {'characters' if kind.startswith('string') else 'entries'}"
+        return f"must have at least {_counted(context['min_length'], kind)}"
     if kind in ("too_long", "string_too_long"):
-        return f"must have at most {context['max_length']} {'characters' if kind.startswith('string') else 'entries'}"
+        return f"must have at most {_counted(context['max_length'], kind)}"
     if kind == "string_pattern_mismatch":
-        return f"must match {context['pattern']}{given}"
+        return f"must be {PATTERNS.get(context['pattern'], 'a text of another form')}{given}"
     noun = _NOUNS.get(kind.partition("_")[0])
     if noun is None:
         return str(problem["msg"])[:1].lower() + str(problem["msg"])[1:]
     return f"must be {noun}{given}"
 
 
-def first_problem(error: ValidationError, *, nameless: str = "the file", fields: Iterable[str] = ()) -> str:
-    """Return the first problem as ``FIELD: what is wrong``, printable and on one line; an unknown field comes first.
+def _counted(number: int, kind: str) -> str:
+    """A number of characters or entries."""
+    one, many = ("character", "characters") if kind.startswith("string") else ("entry", "entries")
+    return f"{number} {one if number == 1 else many}"
+
+
+def problems(
+    error: ValidationError | Sequence[Mapping[str, Any]], *, nameless: str = "the file", fields: Iterable[str] = ()
+) -> str:
+    """Return the wrong fields as ``FIELD: what is wrong``, printable and on one line; unknown fields come first.
 
     Args:
-        error: pydantic's error.
+        error: pydantic's error, or its ``errors()``.
         nameless: the name of the field where pydantic names none.
         fields: the fields that are allowed where an unknown one was found.
+
+    Example:
+        >>> both = [{"type": "missing", "loc": ("size",)}, {"type": "extra_forbidden", "loc": ("sice",)}]
+        >>> problems(both, fields=["size"])
+        "sice: unknown field; did you mean 'size'?; size: is missing"
     """
-    problems = error.errors(include_url=False)
-    first = next((one for one in problems if one["type"] == "extra_forbidden"), problems[0])
-    field = ".".join(str(part) for part in first["loc"]) or nameless
-    return f"{shown(field)[:200]}: {shown(' '.join(in_words(first, fields).split()))}"
+    found = error.errors(include_url=False) if isinstance(error, ValidationError) else error
+    allowed = list(fields)
+    texts: dict[str, str] = {}
+    for one in sorted(found, key=lambda one: one["type"] != "extra_forbidden"):
+        field = ".".join(str(part) for part in one["loc"]) or nameless
+        texts.setdefault(field, f"{shown(field)[:200]}: {shown(' '.join(in_words(one, allowed).split()))}")
+    listed = "; ".join(list(texts.values())[:_LISTED])
+    return f"{listed}; and {len(texts) - _LISTED} more fields" if len(texts) > _LISTED else listed
 
 
 def read_model(
@@ -115,6 +160,6 @@ def read_model(
     try:
         return model.model_validate(read(path, limit=limit, kind=kind))
     except ValidationError as error:
-        raise InputError(f"{name or f'{kind} {shown(path)}'}: damaged ({first_problem(error)}); {way_out}") from error
+        raise InputError(f"{name or f'{kind} {shown(path)}'}: damaged ({problems(error)}); {way_out}") from error
     except InputError as error:
         raise InputError(f"{error}; {way_out}") from error

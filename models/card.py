@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,7 +17,7 @@ from pydantic import (
 
 from nmebench.bounded_read import read_toml
 from nmebench.errors import InputError
-from nmebench.field_problem import in_words
+from nmebench.field_problem import problems
 from nmebench.metric_names import NME, metric_names
 from nmebench.models.card_input import Input
 from nmebench.models.card_output import Output
@@ -188,22 +187,20 @@ def default_card(name: str) -> Card:
         try:
             return Card(name=name.rpartition(":")[2], architecture=name)
         except ValidationError as error:
-            raise CardError(f"model {name!r}: {_first_problem(error)}") from error
+            raise CardError(f"model {name!r}: {_problems(error)}") from error
     if name not in registered():
         factory(name)  # raises for an unknown name; imports timm to look there
     return Card(name=name, architecture=name)
 
 
-def _first_problem(error: ValidationError) -> str:
-    """The first problem that pydantic found in one line, and the number of others."""
-    problems = error.errors(include_url=False)
+def _problems(error: ValidationError) -> str:
+    """The wrong fields in one line."""
+    found = error.errors(include_url=False)
     # A field that accepts a text or a table, or a switch or a word, has a problem for each: keep the given kind's.
-    problems = [problem for problem in problems if not _of_another_kind(problem["loc"], problem["input"])] or problems
-    first = problems[0]
-    field = ".".join(str(part) for part in first["loc"] if not _is_branch(part)) or "card"
-    text = in_words(first, _allowed_fields(first["loc"]) if first["type"] == "extra_forbidden" else ())
-    more = f"; {len(problems) - 1} more" if len(problems) > 1 else ""
-    return re.sub(r"\s+", " ", f"{field}: {text}{more}")
+    found = [problem for problem in found if not _of_another_kind(problem["loc"], problem["input"])] or found
+    by_field = [{**one, "loc": tuple(part for part in one["loc"] if not _is_branch(part))} for one in found]
+    unknown_fields = (one["loc"] for one in found if one["type"] == "extra_forbidden")
+    return problems(by_field, nameless="card", fields=[name for loc in unknown_fields for name in _allowed_fields(loc)])
 
 
 def _is_branch(part: int | str) -> bool:
@@ -249,7 +246,7 @@ def _read(path: Path) -> Card:
     try:
         card = Card.model_validate(table)
     except ValidationError as error:
-        raise CardError(f"card {path}: {_first_problem(error)}") from error
+        raise CardError(f"card {path}: {_problems(error)}") from error
     card._path = path.resolve()
     return card
 
@@ -271,7 +268,7 @@ def from_table(table: Mapping[str, Any], owner: str) -> Card:
     try:
         return Card.model_validate(table)
     except ValidationError as error:
-        raise CardError(f"{owner}: {_first_problem(error)}") from error
+        raise CardError(f"{owner}: {_problems(error)}") from error
 
 
 def load(name_or_path: str | Path) -> Card:

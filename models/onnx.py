@@ -11,7 +11,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from nmebench.field_problem import first_problem
+from nmebench.field_problem import problems
 from nmebench.models.card_input import ImageLayout
 from nmebench.models.card_output import LAYOUTS, UNITS, Layout, Output, OutputKind, Unit
 from nmebench.models.errors import ModelError
@@ -191,4 +191,4 @@ def _table(kind: str, unit: str | None, layout: str) -> Output:
     try:
         return Output.model_validate({"kind": kind, "unit": unit if kind == "landmarks" else None, "layout": layout})
     except ValidationError as error:
-        raise ModelError(f"onnx: {first_problem(error)}") from error
+        raise ModelError(f"onnx: {problems(error)}") from error

@@ -27,7 +27,7 @@ from pydantic import ValidationError
 
 from nmebench.datasets import benchmark as benchmarks
 from nmebench.errors import InputError
-from nmebench.field_problem import first_problem
+from nmebench.field_problem import problems
 from nmebench.metric_names import Metric
 from nmebench.models.hash_in_name import hash_in_name
 from nmebench.published.relations import contradictions
@@ -188,7 +188,7 @@ def import_rows(survey: Path, annotations: Path = ANNOTATIONS) -> dict[str, list
             row["suspect"] = contradictions(plain, benchmarks.load(dataset).expected("test"))
             found[dataset].append(PublishedRow.model_validate(row))
         except ValidationError as error:
-            raise InputError(f"{survey}: {row['method']}: {first_problem(error)}") from error
+            raise InputError(f"{survey}: {row['method']}: {problems(error)}") from error
     return found
 
 

@@ -26,7 +26,7 @@ from pydantic import ValidationError
 
 from nmebench.datasets import benchmark
 from nmebench.errors import InputError
-from nmebench.field_problem import first_problem
+from nmebench.field_problem import problems
 from nmebench.files import write_atomically
 from nmebench.metric_names import metric_names
 from nmebench.published.relations import contradictions
@@ -110,7 +110,7 @@ def import_rows(survey: Path, annotations: Path = ANNOTATIONS) -> list[Published
             )
             rows.append(row.model_copy(update={"suspect": contradictions(row, counts)}))
         except ValidationError as error:
-            raise InputError(f"{survey}: line {number}, {first_problem(error)}") from error
+            raise InputError(f"{survey}: line {number}, {problems(error)}") from error
         except (ValueError, KeyError) as error:
             raise InputError(f"{survey}: line {number}: {error}") from error
     return rows

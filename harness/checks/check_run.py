@@ -16,7 +16,7 @@ from nmebench.checks.reported_tables import ReportedTable, tables_for
 from nmebench.checks.rounded_value import RoundedValue
 from nmebench.checks.verdict import Status, Verdict, VerdictRow
 from nmebench.datasets import SUSPECT
-from nmebench.field_problem import first_problem
+from nmebench.field_problem import problems
 from nmebench.metric_names import Metric
 from nmebench.runs.run_files import damaged
 from nmebench.runs.run_record import CellRecord, ModelRecord
@@ -68,7 +68,7 @@ def check(run: Run, *, published: bool = True) -> Verdict:
         try:
             tables = list(tables_for(model, with_published=published))
         except ValidationError as error:
-            raise damaged(run.path, "run.json", f"the card of {model.name}: {first_problem(error)}") from error
+            raise damaged(run.path, "run.json", f"the card of {model.name}: {problems(error)}") from error
         if published:
             tables += declared_tables(run)
         for table in tables:

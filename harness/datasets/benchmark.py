@@ -13,12 +13,12 @@ from nmebench.bounded_read import parse_toml
 from nmebench.datasets.face_file_formats import FACE_FILES
 from nmebench.datasets.formats import COFW_MAT, FORMATS
 from nmebench.errors import InputError
-from nmebench.field_problem import in_words
+from nmebench.field_problem import problems
 from nmebench.geometry import scheme as schemes
 from nmebench.geometry.scheme import Scheme
 from nmebench.metric_names import Thresholds
 from nmebench.protocol import THRESHOLD
-from nmebench.suggest import did_you_mean, unknown
+from nmebench.suggest import unknown
 
 __all__ = ["Benchmark", "check_own_name", "load", "names", "parse", "validate"]
 
@@ -202,13 +202,8 @@ def validate(table: Mapping[str, Any], where: str) -> Benchmark:
     try:
         return Benchmark.model_validate(table)
     except ValidationError as error:
-        errors = error.errors(include_url=False)
-        first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
-        field = ".".join(str(part) for part in first["loc"]) or "benchmark"
-        if first["type"] == "extra_forbidden":
-            hint = did_you_mean(str(first["loc"][-1]), Benchmark.model_fields)
-            raise InputError(f"{where}: unknown field {field!r}{hint} (docs/datasets.md shows a definition)") from error
-        raise InputError(f"{where}: {field}: {in_words(first)}") from error
+        found = problems(error, nameless="benchmark", fields=Benchmark.model_fields)
+        raise InputError(f"{where}: {found} (docs/datasets.md shows a definition)") from error
 
 
 def check_own_name(name: str, where: str) -> None:

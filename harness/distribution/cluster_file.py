@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from nmebench.bounded_read import read_toml
 from nmebench.errors import InputError
+from nmebench.field_problem import problems
 from nmebench.printable import shown
 from nmebench.suggest import unknown
 
@@ -171,42 +172,26 @@ def load(path: Path) -> ClusterFile:
         raise InputError(f"{where}: the field 'kind' is missing; give one of {', '.join(KINDS)}")
     if not isinstance(kind, str) or kind not in KINDS:
         raise InputError(f"{where}: {unknown('kind', shown(str(kind)[:80]), KINDS)}")
-    model = KINDS[kind].options
+    table = KINDS[kind].options
+    found: list[Mapping[str, Any]] = []
+    options: Any = raw.get("options", {})
     try:
-        options = raw.get("options", {})
-        if isinstance(options, dict):
-            options = _checked(model, options)
-        return ClusterFile.model_validate({**raw, "options": options})
-    except _OptionsError as error:
-        raise InputError(_message(error.errors, model, where, "options.")) from error
+        options = table.model_validate(options)
     except ValidationError as error:
-        raise InputError(_message(error, ClusterFile, where, "")) from error
-
-
-class _OptionsError(Exception):
-    def __init__(self, errors: ValidationError) -> None:
-        super().__init__(errors)
-        self.errors = errors
-
-
-def _checked(model: type[Options], options: Mapping[str, Any]) -> Options:
+        found += [{**one, "loc": ("options", *one["loc"][:2])} for one in error.errors(include_url=False)]
     try:
-        return model.model_validate(options)
+        file = ClusterFile.model_validate({**raw, "options": options})
     except ValidationError as error:
-        raise _OptionsError(error) from error
+        found += [one for one in error.errors(include_url=False) if one["loc"][:1] != ("options",)]
+    if found:
+        raise InputError(f"{where}: {_problems(found, table)}; docs/cluster.md has an example")
+    return file
 
 
-def _message(error: ValidationError, model: type[BaseModel], where: str, prefix: str) -> str:
-    """One line about the first wrong field."""
-    first = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in first["loc"])
-    name = shown(prefix + field)[:200]
-    if first["type"] == "extra_forbidden":
-        return f"{where}: {unknown('field', name, [prefix + allowed for allowed in model.model_fields])}"
-    if first["type"] == "missing":
-        return f"{where}: the field {name!r} is missing"
-    reason = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "string_pattern_mismatch":
-        is_size = field in ("memory", "disk")
-        reason = "give a number and a unit, such as 16GB" if is_size else "give one line, without a line break"
-    return f"{where}: the field {name!r} is {first.get('input')!r:.80}: {reason}"
+def _problems(found: list[Mapping[str, Any]], table: type[Options]) -> str:
+    """The wrong fields, and the known ones where a field is unknown."""
+    known = ""
+    for where, model in (("", ClusterFile), ("options.", table)):
+        if any(one["type"] == "extra_forbidden" and (one["loc"][0] == "options") == bool(where) for one in found):
+            known += f" (known: {', '.join(where + name for name in model.model_fields)})"
+    return problems(found, fields=[*ClusterFile.model_fields, *table.model_fields]) + known

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from nmebench import models
 from nmebench.bounded_read import read_toml
 from nmebench.errors import InputError
-from nmebench.field_problem import first_problem
+from nmebench.field_problem import problems
 from nmebench.models.hash_in_name import hash_in_name
 from nmebench.paths import weights_folder
 from nmebench.printable import shown
@@ -240,7 +240,7 @@ def load_sources(path: Path | None = None) -> Sources:
                 if member not in sources:
                     raise InputError(f"{where}: the group {name} names {member!r}, which is not in the list")
     except ValidationError as error:
-        problem = first_problem(error, nameless="entry")
+        problem = problems(error, nameless="entry")
         raise InputError(f"{where}: {error.title.lstrip('_')} {problem}") from error
     notice = licences.get("weights", "")
     weights: dict[str, Source] = {}

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from nmebench.errors import InputError
-from nmebench.field_problem import first_problem
+from nmebench.field_problem import problems
 from nmebench.geometry import scheme as schemes
 from nmebench.geometry.mapping_table import MappingTable, Part
 from nmebench.geometry.scheme import Scheme
@@ -185,7 +185,7 @@ def build(table: Mapping[str, Any], where: str) -> PointMapping:
     try:
         given = MappingTable.model_validate(table)
     except ValidationError as error:
-        raise InputError(f"{where}: {first_problem(error, nameless='mapping')}") from error
+        raise InputError(f"{where}: {problems(error, nameless='mapping')}") from error
     origin, target = schemes.load(given.from_), schemes.load(given.to)
     if len(given.points) != target.points:
         raise InputError(

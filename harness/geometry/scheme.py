@@ -13,12 +13,12 @@ from pydantic import ValidationError
 
 from nmebench.bounded_read import read_toml
 from nmebench.errors import InputError
-from nmebench.field_problem import in_words
+from nmebench.field_problem import problems
 from nmebench.geometry.extents import extents
 from nmebench.geometry.scheme_table import SchemeTable
 from nmebench.printable import shown
 from nmebench.registry import Registry
-from nmebench.suggest import did_you_mean, unknown
+from nmebench.suggest import unknown
 
 __all__ = ["MAX_BYTES", "REGISTRY", "Normaliser", "Scheme", "build", "load", "names", "normaliser", "read"]
 
@@ -216,13 +216,8 @@ def build(table: Mapping[str, Any], where: str) -> Scheme:
     try:
         given = SchemeTable.model_validate(table)
     except ValidationError as error:
-        errors = error.errors(include_url=False)
-        first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
-        field = ".".join(str(part) for part in first["loc"]) or "scheme"
-        if first["type"] == "extra_forbidden":
-            hint = did_you_mean(str(first["loc"][-1]), SchemeTable.model_fields)
-            raise InputError(f"{where}: unknown field {field!r}{hint} (docs/datasets.md shows a scheme)") from error
-        raise InputError(f"{where}: {field}: {in_words(first)}") from error
+        found = problems(error, nameless="scheme", fields=SchemeTable.model_fields)
+        raise InputError(f"{where}: {found} (docs/datasets.md shows a scheme)") from error
     flip = np.arange(given.points)
     for left, right in given.flip.pairs:
         flip[left], flip[right] = right, left

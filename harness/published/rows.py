@@ -23,7 +23,7 @@ from pydantic import (
 
 from nmebench.bounded_read import read_toml
 from nmebench.errors import InputError
-from nmebench.field_problem import first_problem
+from nmebench.field_problem import problems
 from nmebench.metric_names import NME, Metric, MetricName, check_rates, gather_rates, spread_rates
 from nmebench.protocol import Flip, in_table_order
 from nmebench.suggest import did_you_mean
@@ -173,7 +173,7 @@ def read(path: Path) -> tuple[PublishedRow, ...]:
     except InputError as error:
         raise InputError(f"{error}; reinstall nmebench") from error
     except ValidationError as error:
-        raise InputError(f"{path}: {first_problem(error)}; reinstall nmebench") from error
+        raise InputError(f"{path}: {problems(error)}; reinstall nmebench") from error
 
 
 def select(

@@ -32,7 +32,7 @@ from pydantic import ValidationError
 
 from nmebench.datasets.readers.arrays import NpyRows
 from nmebench.errors import InputError
-from nmebench.field_problem import first_problem
+from nmebench.field_problem import problems
 from nmebench.files import write_atomically
 from nmebench.printable import shown
 from nmebench.runs import run_files
@@ -115,7 +115,7 @@ class Run:
         try:
             record = RunRecord.model_validate(raw)
         except ValidationError as error:
-            raise run_files.damaged(path, "run.json", f"not a run record: {first_problem(error)}") from error
+            raise run_files.damaged(path, "run.json", f"not a run record: {problems(error)}") from error
         run_files.check_record(path, record)
         return cls(path, record)
 

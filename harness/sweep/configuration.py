@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,7 +15,7 @@ from nmebench.field_problem import in_words
 from nmebench.metric_names import check_thresholds
 from nmebench.models.card import Card
 from nmebench.protocol import FLIPS, Flip
-from nmebench.suggest import unknown
+from nmebench.suggest import did_you_mean, unknown
 from nmebench.sweep import checkpoint_series
 
 if TYPE_CHECKING:
@@ -179,16 +180,25 @@ def validate(raw: dict[str, Any], *, where: str) -> SweepConfiguration:
     try:
         return _expanded(SweepConfiguration.model_validate(raw))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"]) or "(the complete configuration)"
-        allowed = ", ".join(SweepConfiguration.model_fields)
-        if first["type"] == "extra_forbidden":
-            raise InputError(f"{where}: unknown field {field!r}, allowed: {allowed}") from error
-        if first["loc"][0] == "flip" and first["type"] == "literal_error":
-            raise InputError(f"{where}: {unknown('flip test', str(first['input'])[:80], FLIPS)}") from error
-        if first["type"] == "value_error":
-            raise InputError(f"{where}: field {field!r} is {first.get('input')!r:.80}: {in_words(first)}") from error
-        raise InputError(f"{where}: field {field!r} {in_words(first)}") from error
+        texts: dict[str, str] = {}
+        for one in error.errors(include_url=False):
+            texts.setdefault(str(one["loc"]), _problem(one))
+        raise InputError(f"{where}: {'; '.join(texts.values())}") from error
+
+
+def _problem(one: Mapping[str, Any]) -> str:
+    """One problem that pydantic found, with the field and the allowed values."""
+    place = one["loc"]
+    field = ".".join(str(part) for part in place) or "(the complete configuration)"
+    if one["type"] == "extra_forbidden":
+        table: type[BaseModel] = ModelRequest if place[0] == "models" and len(place) > 1 else SweepConfiguration
+        hint = did_you_mean(str(place[-1]), table.model_fields)
+        return f"unknown field {field!r}{hint}, allowed: {', '.join(table.model_fields)}"
+    if place and place[0] == "flip" and one["type"] == "literal_error":
+        return unknown("flip test", str(one["input"])[:80], FLIPS)
+    if one["type"] == "value_error":
+        return f"field {field!r} is {one.get('input')!r:.80}: {in_words(one)}"
+    return f"field {field!r} {in_words(one)}"
 
 
 def validate_several(raw: dict[str, Any], *, where: str) -> list[SweepConfiguration]:

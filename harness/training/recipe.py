@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from nmebench.bounded_read import read_toml
 from nmebench.errors import InputError
-from nmebench.field_problem import first_problem
+from nmebench.field_problem import problems
 from nmebench.protocol import Grid
 from nmebench.suggest import unknown
 
@@ -226,9 +226,7 @@ def load(name_or_path: str | Path) -> Recipe:
     try:
         return Recipe.model_validate(read_toml(path, limit=_LARGEST, kind="recipe"))
     except ValidationError as error:
-        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        problem = first_problem(error, nameless="recipe", fields=_fields())
-        raise InputError(f"{path}: {problem}{more}") from error
+        raise InputError(f"{path}: {problems(error, nameless='recipe', fields=_fields())}") from error
 
 
 def expand(text: str) -> str:

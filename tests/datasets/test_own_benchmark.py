@@ -91,7 +91,7 @@ def test_it_is_swept_with_the_oracle_and_reported(own: Path, tmp_path: Path) -> 
         ('"eyes"\nflip', '"pupils"\nflip', "no normaliser 'pupils'"),
         ("faces-json", "faces-jsn", "files.test: unknown format 'faces-jsn'; did you mean 'faces-json'?"),
         ("five.json", "six.json", "looked for six.json"),
-        ('title = "Five points"', "titel = 1", "unknown field 'titel'; did you mean 'title'?"),
+        ('title = "Five points"', "titel = 1", "titel: unknown field; did you mean 'title'?; title: is missing"),
     ],
     ids=["wflw", "synthface", "scheme", "pair", "groups", "normaliser", "format", "file", "title"],
 )

@@ -116,7 +116,7 @@ GOOD = {
         pytest.param({"normalisers": {"d": {"kind": "bbox", "source": "s"}}}, "kind", id="unknown kind"),
         pytest.param({"flip": {"pairs": [[0, 3]]}}, "landmark 3 is beyond its 3", id="a pair beyond the landmarks"),
         pytest.param({"points": 0}, "t.toml: points", id="no landmarks"),
-        pytest.param({"colour": 1}, "t.toml: unknown field 'colour'", id="unknown field"),
+        pytest.param({"colour": 1}, "t.toml: colour: unknown field", id="unknown field"),
         pytest.param(
             {"normalisers": {"d": {"kind": "box-size", "first": [0], "source": "s"}}},
             "and only for it",

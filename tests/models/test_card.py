@@ -128,7 +128,7 @@ def test_cards_are_frozen(tmp_path: Path) -> None:
         ),
         pytest.param(b"name = '\xff'", "x.toml:1: a byte is not UTF-8", id="not UTF-8"),
         pytest.param(b"#" * 1_000_001, "has 1,000,001 bytes: up to 1,000,000 are read", id="too large"),
-        pytest.param("", "name: is missing; 1 more", id="empty"),
+        pytest.param("", "name: is missing; architecture: is missing", id="empty"),
         pytest.param(MINIMAL + "a = 1" + "0" * 5000, "not a toml that can be read", id="integer of 5001 digits"),
         pytest.param(MINIMAL + '[output]\nlayout = "zx"', "output.layout", id="layout"),
     ],

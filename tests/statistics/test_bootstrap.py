@@ -231,6 +231,29 @@ def test_blocks_give_the_bits_of_the_whole_matrix(monkeypatch, block, cells):
         assert bootstrap(values, clusters, metric, resamples=199, seed=11).low.tobytes() == low.tobytes()
 
 
+@pytest.mark.parametrize("several", [False, True], ids=["one face each", "several faces"])
+def test_cells_with_few_none_or_all_failures_keep_the_bits_of_the_whole_matrix(several):
+    """Few failures are counted on their photographs alone; without a success or a failure nothing is resampled."""
+    rng = np.random.default_rng(9)
+    clusters = rng.integers(0, 83, 150) if several else rng.permutation(83)
+    values = np.full((5, len(clusters)), 4.0) + rng.random((5, len(clusters)))
+    values[0, 7] = 21.0
+    values[1, [3, 30, 31]] = [10.5, 11.0, 80.0]
+    values[2] += 20  # all fail, and the AUC is 0
+    values[4] += rng.choice([0, 9], len(clusters))
+    found = bootstrap_metrics(values, clusters, list(METRICS), resamples=150, seed=4)
+    for metric, interval in found.items():
+        with np.errstate(divide="ignore", invalid="ignore"):
+            low, high = whole_matrix(values[[0, 1, 4]], clusters, metric, 150, 4)
+        assert interval.low[[0, 1, 4]].tobytes() == low.tobytes()
+        assert interval.high[[0, 1, 4]].tobytes() == high.tobytes()
+    reach = 100 * (1 - 0.025 ** (1 / len(np.unique(clusters))))
+    fr = found["fr10"]
+    assert (fr.low[2], fr.high[2]) == (pytest.approx(100 - reach), 100.0)
+    assert (fr.low[3], fr.high[3]) == (0.0, pytest.approx(reach))
+    assert (found["auc10"].low[2], found["auc10"].high[2]) == (0.0, 0.0)
+
+
 def test_memory_does_not_grow_with_the_resamples():
     """300 resamples of 20,000 photographs at once take 48 MB for each of three arrays."""
     values = np.exp(np.random.default_rng(1).normal(1, 0.5, (3, 20_000)))

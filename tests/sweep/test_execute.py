@@ -49,6 +49,20 @@ def run(few_faces: Path, small_card: Path, tmp_path_factory: pytest.TempPathFact
     return execute(_configuration(few_faces, small_card), tmp_path_factory.mktemp("runs") / "run")
 
 
+def test_faces_in_memory_equal_those_of_the_file(run: Run) -> None:
+    """The sweep scores the faces that it wrote without reading them again."""
+    kept, read = run.faces, Run.open(run.path).faces
+    assert kept is not read
+    assert (list(kept.image), kept.line.tolist()) == (list(read.image), read.line.tolist())
+    for name in ("landmarks", "normaliser", "centre", "size"):
+        assert getattr(kept, name).tobytes() == getattr(read, name).tobytes()
+    for name in ("subsets", "normalisers"):
+        assert {key: list(value) for key, value in getattr(kept, name).items()} == {
+            key: list(value) for key, value in getattr(read, name).items()
+        }
+    assert kept.clusters.tolist() == read.clusters.tolist()
+
+
 def test_run_has_every_cell_and_subset(run: Run) -> None:
     assert [(c.model, c.decoder, c.flip) for c in run.record.cells] == [
         (model, decoder, flip)

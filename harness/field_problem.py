@@ -13,7 +13,7 @@ from nmebench.errors import InputError
 from nmebench.printable import shown
 from nmebench.suggest import did_you_mean
 
-__all__ = ["PATTERNS", "in_words", "problems", "read_model"]
+__all__ = ["PATTERNS", "in_words", "problems", "read_model", "separate"]
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -102,6 +102,19 @@ def in_words(problem: Mapping[str, Any], fields: Iterable[str] = ()) -> str:
     return f"must be {noun}{given}"
 
 
+def separate(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return pydantic's ``errors()`` without those about the length of a list whose entries are wrong themselves.
+
+    Pydantic leaves wrong entries out before it counts.
+
+    Example:
+        >>> separate([{"type": "int_type", "loc": ("sizes", 0)}, {"type": "too_short", "loc": ("sizes",)}])
+        [{'type': 'int_type', 'loc': ('sizes', 0)}]
+    """
+    inside = {one["loc"][:end] for one in found for end in range(len(one["loc"]))}
+    return [one for one in found if one["type"] != "too_short" or one["loc"] not in inside]
+
+
 def _counted(number: int, kind: str) -> str:
     """A number of characters or entries."""
     one, many = ("character", "characters") if kind.startswith("string") else ("entry", "entries")
@@ -123,7 +136,7 @@ def problems(
         >>> problems(both, fields=["size"])
         "sice: unknown field; did you mean 'size'?; size: is missing"
     """
-    found = error.errors(include_url=False) if isinstance(error, ValidationError) else error
+    found = separate(error.errors(include_url=False) if isinstance(error, ValidationError) else error)
     allowed = list(fields)
     texts: dict[str, str] = {}
     for one in sorted(found, key=lambda one: one["type"] != "extra_forbidden"):

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from nmebench import models
 from nmebench.bounded_read import read_toml
 from nmebench.errors import InputError
-from nmebench.field_problem import in_words
+from nmebench.field_problem import in_words, separate
 from nmebench.metric_names import check_thresholds
 from nmebench.models.card import Card
 from nmebench.protocol import FLIPS, Flip
@@ -181,7 +181,7 @@ def validate(raw: dict[str, Any], *, where: str) -> SweepConfiguration:
         return _expanded(SweepConfiguration.model_validate(raw))
     except ValidationError as error:
         texts: dict[str, str] = {}
-        for one in error.errors(include_url=False):
+        for one in separate(error.errors(include_url=False)):
             texts.setdefault(str(one["loc"]), _problem(one))
         raise InputError(f"{where}: {'; '.join(texts.values())}") from error
 

@@ -38,6 +38,9 @@ _SUMS_BYTES: Final = 64 << 20
 _COUNTED: Final = 1 << 16
 """Counts that are made at a time; more would leave the processor's cache, which takes twice as long per draw."""
 
+_MULTIPLIED: Final = 1 << 18
+"""Multiplications of one product of matrices, up to which OpenBLAS uses one thread: the other one draws."""
+
 _FEW: Final = 0.25
 """Share of photographs up to which their counts are copied, so that the product leaves out all other photographs."""
 
@@ -115,6 +118,27 @@ class _Sums:
     def product(self, counts: Array) -> Array:
         """``counts @ sums.T``, ``[B, M]``, exactly, for counts ``[B, C]``."""
         exact: Array = (counts @ self.on_grid.T) / self.grid.T
+        return exact
+
+
+class _Factor:
+    """Sums ``[M, C]`` on a grid, cut into short pieces of photographs for exact products with counts."""
+
+    def __init__(self, on_grid: Array, resamples: int) -> None:
+        cells, photographs = on_grid.shape
+        rows = min(resamples, max(1, _BLOCK_BYTES // (8 * photographs)))
+        length = max(64, _MULTIPLIED // max(1, cells * rows))
+        pieces = photographs // length
+        self._whole = pieces * length
+        self._pieces = np.ascontiguousarray(on_grid[:, : self._whole].reshape(cells, pieces, length).transpose(1, 0, 2))
+        self._rest = on_grid[:, self._whole :].copy()
+
+    def product(self, counts: Array) -> Array:
+        """``on_grid @ counts.T``, ``[M, B]``, for counts ``[B, C]``."""
+        pieces, _, length = self._pieces.shape
+        whole = counts[:, : self._whole].reshape(len(counts), pieces, length)
+        exact: Array = np.matmul(self._pieces, whole.transpose(1, 2, 0)).sum(axis=0)
+        exact += self._rest @ counts[:, self._whole :].T
         return exact
 
 
@@ -307,7 +331,7 @@ def _resampled(samples: Mapping[str, _Sample], photographs: Array, resamples: in
         else:
             dense.append((metric, np.flatnonzero(cells)))
     parts = [samples[metric].sums.on_grid[cells] for metric, cells in dense]
-    together = np.concatenate(parts) if parts else np.empty((0, len(photographs)))
+    together = _Factor(np.concatenate(parts) if parts else np.empty((0, len(photographs))), resamples)
     del parts
     few = [samples[metric].sums.on_grid[np.ix_(cells, used)] for metric, cells, used in sparse]
     single = bool((photographs == 1).all())
@@ -315,7 +339,7 @@ def _resampled(samples: Mapping[str, _Sample], photographs: Array, resamples: in
     for counts in _resampling_blocks(len(photographs), resamples, seed):
         rows = slice(done, done + len(counts))
         faces = np.full(len(counts), float(len(photographs))) if single else counts @ photographs
-        exact = together @ counts.T
+        exact = together.product(counts)
         start = 0
         for metric, cells in dense:
             stop = start + len(cells)

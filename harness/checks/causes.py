@@ -51,6 +51,11 @@ class DeviatingCell:
         return self.cell.decoder != DIRECT
 
     @property
+    def reads_images(self) -> bool:
+        """True for a network or predictions; False for ``oracle``, which reads the ground truth."""
+        return self.model.architecture != "oracle"
+
+    @property
     def default_padding(self) -> float | None:
         """The box rule's default padding; None for a rule without padding or one that isn't installed."""
         try:
@@ -120,6 +125,8 @@ class Cause:
     """Returns the changed landmarks or normalisers to score."""
     suspect: Callable[[DeviatingCell], str | None] = _no_suspicion
     """Returns a sentence when the run's record already points to this cause, else None."""
+    applies: Callable[[DeviatingCell], bool] = lambda _: True
+    """Returns False for cells in which this can't be the cause; they don't list it."""
 
 
 def _other_paddings(s: DeviatingCell) -> tuple[Overrides, ...]:
@@ -159,8 +166,6 @@ def _suspect_fusion(s: DeviatingCell) -> str | None:
 
 
 def _other_colour(s: DeviatingCell) -> tuple[Overrides, ...]:
-    if s.model.architecture == "oracle":
-        return ()
     return ({"colour": "bgr" if s.colour == "rgb" else "rgb"},)
 
 
@@ -269,6 +274,7 @@ CAUSES: tuple[Cause, ...] = (
         "(shift_heatmap in mmpose), or their landmarks are averaged instead (H3R).",
         "leoxiaobin/deep-high-resolution-net.pytorch#22, microsoft/human-pose-estimation.pytorch#69",
         reruns=_other_shift,
+        applies=lambda s: s.cell.flip != "none",
     ),
     Cause(
         "bilinear fusion",
@@ -277,18 +283,21 @@ CAUSES: tuple[Cause, ...] = (
         "measured on mmpose's and timm's HRNetV2-W18",
         reruns=_other_fusion,
         suspect=_suspect_fusion,
+        applies=lambda s: s.fusion is not None,
     ),
     Cause(
         "colour order",
         "The network gets BGR images instead of RGB, or RGB instead of BGR.",
         "open-mmlab/mmpose, data preprocessor (bgr_to_rgb)",
         reruns=_other_colour,
+        applies=lambda s: s.reads_images,
     ),
     Cause(
         "OpenCV 5",
         "OpenCV 5 interpolates differently: up to a tenth of a crop's values differ by up to 3 levels.",
         "measured on OpenCV 4.11 to 4.14 and 5",
         suspect=_suspect_opencv,
+        applies=lambda s: s.reads_images,
     ),
     Cause(
         "half pixel",
@@ -301,12 +310,14 @@ CAUSES: tuple[Cause, ...] = (
         "The predictions and the ground truth count the first pixel differently, as 0 and as 1.",
         "300-W's .pts files count from 1, SPIGA's and H3R's copies of them from 0",
         rescores=_other_first_pixel,
+        applies=lambda s: s.reads_images,
     ),
     Cause(
         "decoder",
         "The table was made with another decoder, or another rule of the quarter offset.",
         "ilovepose/DarkPose#9, open-mmlab/mmpose#664",
         reruns=_other_decoders,
+        applies=lambda s: s.heatmaps,
     ),
     Cause(
         "flip test",
@@ -331,5 +342,6 @@ CAUSES: tuple[Cause, ...] = (
         "The checkpoint differs from the table's: another epoch, another training run, or keys that were renamed "
         "wrongly. Tables often show the epoch that was best on the test set.",
         "ZhenglinZhou/STAR#28, AnthonyF333/FaceLandmark_PFLD_UltraLight#8",
+        applies=lambda s: s.reads_images,
     ),
 )

@@ -68,7 +68,7 @@ def diagnose(
         causes: the causes to consider, likely ones first.
 
     Returns:
-        One finding per cause; empty when no cell deviates.
+        One finding per cause that can apply to the cell; empty when no cell deviates.
     """
     if cell is None:
         cell = next((row.cell for row in verdict.rows if row.status == "deviates" and row.cell), None)
@@ -77,6 +77,7 @@ def diagnose(
     rows = [r for r in verdict.rows if r.cell == cell and r.metric == "nme" and r.measured is not None]
     record = run.cell(cell)
     deviating = DeviatingCell(run, record, run.model(record.model))
+    causes = [cause for cause in causes if cause.applies(deviating)]
     suspicions = {cause.name: cause.suspect(deviating) for cause in causes}
     findings: dict[str, CauseFinding] = {}
     search = _Search(run, deviating, rows, rerun)

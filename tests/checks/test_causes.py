@@ -85,8 +85,25 @@ def test_the_other_colour_order_is_measured(deviating, card, configuration, colo
     assert reruns("colour order", cell) == [{"colour": other}]
 
 
-def test_oracle_has_no_colour_order(deviating):
-    assert reruns("colour order", deviating(architecture="oracle")) == []
+@pytest.mark.parametrize(
+    ("cell", "architecture", "without"),
+    [
+        pytest.param(("net", "dark", "flip", "landmarks"), "hrnetv2-w18", set(), id="HRNet"),
+        pytest.param(("net", "dark", "flip", "landmarks"), "resnet18", {"bilinear fusion"}, id="another network"),
+        pytest.param(
+            ("net", DIRECT, "none", "landmarks"), "pfld", {"bilinear fusion", "decoder", "flip shift"}, id="landmarks"
+        ),
+        pytest.param(
+            ("oracle", "dark", "none", "landmarks"),
+            "oracle",
+            {"bilinear fusion", "flip shift", "colour order", "OpenCV 5", "first pixel", "weights"},
+            id="ground truth",
+        ),
+    ],
+)
+def test_causes_that_can_apply(deviating, cell, architecture, without):
+    made = deviating(cell, architecture=architecture)
+    assert {cause.name for cause in CAUSES if not cause.applies(made)} == without
 
 
 @pytest.mark.parametrize(

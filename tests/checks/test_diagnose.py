@@ -133,6 +133,25 @@ def test_error_outside_the_record_is_found(make_run, setting):
     assert findings[0].explains
 
 
+def test_ground_truth_has_no_causes_of_networks(make_run):
+    """A card that reports a number for the oracle, measured without a rerun."""
+    card = {
+        "name": "oracle",
+        "architecture": "oracle",
+        "input": {"box": "landmarks"},
+        "output": {"kind": "heatmaps"},
+        "test": {"decoder": "dark", "flip": False},
+        "reported": {"wflw": {"t": {"nme": {"test": 1.0}, "source": "s", "tolerance": 0.01}}},
+    }
+    run = make_run({("oracle", "dark", "none", "landmarks"): np.full(60, 4.0)}, cards={"oracle": card})
+    run.record.models[0] = run.record.models[0].model_copy(update={"architecture": "oracle"})
+    verdict = explain(run, check(run))
+    assert [row.status for row in verdict.rows] == ["deviates"]
+    named = {finding.cause for finding in verdict.rows[0].causes}
+    assert named.isdisjoint({"weights", "colour order", "OpenCV 5", "bilinear fusion", "first pixel", "flip shift"})
+    assert {"box padding", "decoder", "normaliser"} <= named
+
+
 def test_record_points_to_a_cause_without_a_rerun(make_run):
     run, _, _ = planted_run(make_run, {"fusion": "nearest"})
     findings = diagnose(run, verdict=check(run))

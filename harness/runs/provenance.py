@@ -64,11 +64,13 @@ def _git_state(folder: Path, files: Sequence[Path] = ()) -> tuple[str | None, bo
 
     A repository that tracks none of the files is not theirs: an environment inside a checkout belongs to no commit.
     """
-    top = _git(folder, "rev-parse", "--show-toplevel")
-    commit = _git(folder, "rev-parse", "HEAD")
+    place = _git(folder, "rev-parse", "--show-toplevel", "HEAD")
+    if place is None:
+        return None, None
+    top, _, commit = place.rpartition("\n")
     listed = _git(folder, "ls-files", "-z", "--full-name")
     status = _git(folder, "status", "--porcelain", "--untracked-files=no")
-    if top is None or commit is None or status is None or not listed:
+    if status is None or not listed:
         return None, None
     tracked = {Path(top, name) for name in listed.split("\0") if name}
     untracked = [path for path in files if path.resolve() not in tracked]

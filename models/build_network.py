@@ -77,6 +77,11 @@ class Built:
         self._module: nn.Module | None = module
         self._again = again
 
+    def __repr__(self) -> str:
+        """Return one line: the card's name and architecture, and the weights."""
+        weights = f", weights {self.weights.name}" if self.weights else ""
+        return f"<network {self.card.name}: {self.card.architecture}{weights}>"
+
     @property
     def module(self) -> nn.Module:
         """The network in eval mode; loaded again if it was released.

@@ -32,6 +32,10 @@ class Boxes:
     sampling: Sampling
     """The resampling, one of :data:`nmebench.protocol.SAMPLINGS`."""
 
+    def __repr__(self) -> str:
+        """Return one line: the rule, the number of boxes, the padding and the resampling."""
+        return f"<Boxes {self.name}: {len(self.centre)} faces, padding {self.padding:g}, {self.sampling}>"
+
     def for_input(self, input_size: tuple[int, int]) -> Boxes:
         """Return the boxes, grown around their centres to the aspect ratio of the network's input.
 

@@ -17,6 +17,7 @@ from nmebench.files import FileHash
 from nmebench.geometry import scheme as schemes
 from nmebench.geometry.extents import extents
 from nmebench.geometry.scheme import Scheme
+from nmebench.printable import shown
 from nmebench.protocol import THRESHOLD
 
 __all__ = ["PIXELS_PER_SCALE", "Dataset"]
@@ -82,6 +83,13 @@ class Dataset:
     def __len__(self) -> int:
         """Return the number of faces."""
         return len(self.images)
+
+    def __repr__(self) -> str:
+        """Return one line: the specification, the faces, the scheme and the subsets."""
+        expected = self.expected.get("test", len(self))
+        faces = f"{len(self)} faces" if expected == len(self) else f"{len(self)} of {expected} faces"
+        notes = f", {len(self.notes)} notes" if len(self.notes) > 1 else ", 1 note" if self.notes else ""
+        return f"<Dataset {shown(self.spec)}: {faces}, {self.scheme.name}, subsets {', '.join(self.subsets)}{notes}>"
 
     @property
     def complete(self) -> bool:

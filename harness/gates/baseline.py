@@ -110,6 +110,11 @@ class Baseline(_Record):
     """For information only: code, packages, plug-ins and working directory of the run; None in older baselines."""
     cells: dict[str, BaselineCell]
 
+    def __repr__(self) -> str:
+        """Return one line: the data set, the faces and the number of cells."""
+        cells = "1 cell" if len(self.cells) == 1 else f"{len(self.cells)} cells"
+        return f"<Baseline of {self.dataset}: {self.faces} faces, {cells}>"
+
     @property
     def commit(self) -> Commit | None:
         """The commit that was measured; None where it isn't known."""

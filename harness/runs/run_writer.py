@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,12 +15,13 @@ from nmebench.datasets.dataset import Dataset
 from nmebench.errors import InputError
 from nmebench.files import FileHash
 from nmebench.locks import locked
+from nmebench.map_ahead import map_ahead
 from nmebench.printable import shown
 from nmebench.runs.output_folder import is_folder
 from nmebench.runs.run_record import DatasetRecord
 from nmebench.runs.run_store import Run
 
-__all__ = ["WORK", "CellWriter", "dataset_record", "publish", "writing"]
+__all__ = ["WORK", "CellWriter", "dataset_record", "flush", "publish", "writing"]
 
 #: The folder of unfinished work inside a run folder.
 WORK = ".work"
@@ -72,6 +74,17 @@ def writing(out: Path, *, overwrite: bool) -> Iterator[Path]:
         if error.filename is None:  # writing to an open file on a full disk names no file
             error.filename = str(out)
         raise
+    _remove(work)
+
+
+def _remove(work: Path) -> None:
+    """Remove a work folder, several files at a time: returning the memory of a large file takes milliseconds."""
+
+    def unlink(file: Path) -> None:
+        with suppress(OSError):
+            file.unlink()
+
+    deque(map_ahead(unlink, [path for path in work.rglob("*.batch") if path.is_file()]), maxlen=0)
     shutil.rmtree(work, ignore_errors=True)
 
 
@@ -160,6 +173,18 @@ class CellWriter:
                     start = end
 
 
+def flush(folder: Path) -> None:
+    """Wait until the content of every file in a folder is on the disk.
+
+    Args:
+        folder: the folder; its subfolders are included.
+    """
+    for file in folder.rglob("*"):
+        if file.is_file():
+            with file.open("r+b") as opened:
+                os.fsync(opened.fileno())
+
+
 def publish(staging: Path, out: Path) -> Run:
     """Move a complete run from its staging folder to ``out`` and open it.
 
@@ -178,10 +203,7 @@ def publish(staging: Path, out: Path) -> Run:
     if unknown:
         raise ValueError(f"{unknown[0]} is missing in _FILES or _FOLDERS of {__name__}")
     _check_replaceable(out)
-    for file in staging.rglob("*"):
-        if file.is_file():
-            with file.open("r+b") as opened:
-                os.fsync(opened.fileno())
+    flush(staging)
     for name in _FILES:
         (out / name).unlink(missing_ok=True)
     for folder in _FOLDERS:

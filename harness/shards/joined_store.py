@@ -66,6 +66,10 @@ class JoinedStore(BatchStore):
             raise held.damaged(f"holds the batch {sealed[:32].hex()[:12]}, not {held.seal[:12]}")
         return sealed
 
+    def read_one(self, batch: int, name: str) -> np.ndarray:
+        """Return one array of a batch after the checks of :meth:`read`."""
+        return self.read(batch)[name]
+
     def read(self, batch: int) -> dict[str, np.ndarray]:
         """Return the arrays of a batch.
 

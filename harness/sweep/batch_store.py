@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,6 +103,11 @@ class BatchStore:
         sealed = self.read_sealed(batch)
         return None if sealed is None else unseal(sealed)
 
+    def read_one(self, batch: int, name: str) -> np.ndarray | None:
+        """Return one array of a batch, read-only, without a copy of the others; None as for :meth:`read`."""
+        sealed = self.read_sealed(batch)
+        return None if sealed is None else _one_of(memoryview(sealed)[_DIGEST_BYTES:], name)
+
     def write(self, batch: int, arrays: Mapping[str, np.ndarray]) -> None:
         """Store the arrays of a batch; replaces the batch's file where there is one.
 
@@ -119,6 +125,17 @@ def unseal(sealed: bytes) -> dict[str, np.ndarray] | None:
     except (SafetensorError, KeyError, ValueError):  # sealed by another program
         return None
     return arrays
+
+
+def _one_of(packed: memoryview, name: str) -> np.ndarray | None:
+    """Return an array of bytes in a safetensors file: the length of its header, the header as JSON, and the data."""
+    data = 8 + int.from_bytes(packed[:8], "little")
+    try:
+        found = json.loads(bytes(packed[8:data]))[name]
+        first, last = found["data_offsets"]
+        return np.frombuffer(packed[data + first : data + last], {"U8": np.uint8}[found["dtype"]])
+    except (KeyError, ValueError, TypeError):  # sealed by another program
+        return None
 
 
 def is_sealed(sealed: bytes) -> bool:

@@ -104,7 +104,8 @@ class CellResults:
 
     def _stored_counts(self, batch: int) -> dict[str, Mapping[str, int]]:
         """Return the counters of a batch by cell key, without its landmarks."""
-        return {cell: result.counts for cell, result in self._read(batch).items()}
+        stored = self.store.read_one(batch, "cells")
+        return {} if stored is None else json.loads(stored.tobytes())
 
     def _read(self, batch: int) -> dict[str, Result]:
         """Return the stored results of a batch by cell key; none where its file is missing or damaged."""

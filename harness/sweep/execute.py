@@ -17,7 +17,7 @@ from nmebench.bounded_read import read_json
 from nmebench.runs import provenance
 from nmebench.runs.run_record import ModelRecord, RunRecord, SourceRecord, WorkerRecord
 from nmebench.runs.run_store import Run
-from nmebench.runs.run_writer import dataset_record, publish, writing
+from nmebench.runs.run_writer import dataset_record, flush, publish, writing
 from nmebench.stages import announce
 from nmebench.sweep import thumbnails
 from nmebench.sweep.batch_store import BatchStore
@@ -25,6 +25,7 @@ from nmebench.sweep.cell_results import CellResults
 from nmebench.sweep.clock import Clocks
 from nmebench.sweep.configuration import SweepConfiguration
 from nmebench.sweep.keys import network_code
+from nmebench.sweep.malloc_trim import release_free_memory
 from nmebench.sweep.network_sweep import NetworkSweep, Progress
 from nmebench.sweep.plan import NetworkPlan, Plan, make
 from nmebench.sweep.store_run import FinishedNetwork, store_run
@@ -165,11 +166,15 @@ def run_prepared(
             filled = fill(prepared, work)
     computed = compute(plan, work, progress, keep_networks=keep_networks)
     staging = work / "run"
+    release_free_memory()
     announce("storing and scoring the run")
     with clocks.stages.wall("store"):
         run = _store(prepared, computed, staging, command, not_run, _workers(work))
-    with clocks.stages.wall("score"):
+    release_free_memory()
+    with clocks.stages.wall("score"), ThreadPoolExecutor(1, "flush") as pool:
+        flushed = pool.submit(flush, staging / "landmarks")  # the disk writes meanwhile
         scoring.score(run)
+        flushed.result()
     for of_network in computed.clocks.values():
         clocks.add(of_network)
     for name, of_workers in filled.clocks.items():

@@ -165,12 +165,17 @@ class CellWriter:
         for (file, offset), values in zip(self._files, (landmarks, confidence), strict=True):
             content = np.ascontiguousarray(values).reshape(-1).view(np.uint8).data
             row_bytes = len(content) // len(rows)
-            with file.open("r+b") as stored:
+            stored = os.open(file, os.O_WRONLY | getattr(os, "O_BINARY", 0))  # Path.open takes ten times as long
+            try:
                 start = 0
                 for end in ends:
-                    stored.seek(offset + int(rows[start]) * row_bytes)
-                    stored.write(content[start * row_bytes : end * row_bytes])
+                    os.lseek(stored, offset + int(rows[start]) * row_bytes, os.SEEK_SET)
+                    part = content[start * row_bytes : end * row_bytes]
+                    while part:
+                        part = part[os.write(stored, part) :]
                     start = end
+            finally:
+                os.close(stored)
 
 
 def flush(folder: Path) -> None:

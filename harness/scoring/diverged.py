@@ -15,7 +15,16 @@ from nmebench.metric_names import Metric
 from nmebench.runs import run_files
 from nmebench.runs.run_store import Run
 
-__all__ = ["DIVERGED", "FILE", "LARGEST_NME", "DivergedCell", "diverged_cells", "diverged_faces", "store_diverged"]
+__all__ = [
+    "DIVERGED",
+    "FILE",
+    "LARGEST_NME",
+    "DivergedCell",
+    "allowed_distance",
+    "diverged_cells",
+    "diverged_faces",
+    "store_diverged",
+]
 
 Array = NDArray[np.float64]
 
@@ -75,11 +84,20 @@ def diverged_faces(nme: Array, landmarks: NDArray[np.floating[Any]], centre: Arr
         >>> diverged_faces(np.array([3.0, 3.0, 101.0]), landmarks, centre, size).tolist()
         [False, True, True]
     """
-    reach = np.where(size > 0, size, np.inf) * (_LARGEST_BOX / 2)
+    reach = allowed_distance(size)
     low, high = extents(landmarks)  # the farthest landmark is one of them
     outside = (np.abs(low - centre) > reach) | (np.abs(high - centre) > reach)
     found: NDArray[np.bool_] = (nme > LARGEST_NME) | outside.any(axis=1)
     return found
+
+
+def allowed_distance(size: Array) -> Array:
+    """Return how far from the crop's centre a landmark may be, ``[N, 2]`` image px; infinite without a positive size.
+
+    Args:
+        size: ``[N, 2]`` image px: the size of the crop.
+    """
+    return np.where(size > 0, size, np.inf) * (_LARGEST_BOX / 2)
 
 
 def diverged_cells(run: Run) -> dict[str, DivergedCell]:

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from nmebench import metrics
 from nmebench.errors import InputError
+from nmebench.geometry.extents import extents
 from nmebench.map_ahead import map_ahead
 from nmebench.runs.run_store import Run
-from nmebench.scoring.diverged import diverged_faces
+from nmebench.scoring.diverged import LARGEST_NME, allowed_distance, diverged_faces
 from nmebench.scoring.point_subsets import POINT_SUBSETS, point_masks
 
 __all__ = ["FaceErrors", "face_errors"]
@@ -46,12 +47,12 @@ def face_errors(run: Run) -> dict[str, FaceErrors]:
         InputError: the landmarks of a cell are missing, have another shape than the ground truth, or give an NME that
             is not finite.
     """
-    faces, labels = run.faces, _Labels(run)
+    faces, truth = run.faces, _Truth(run)
     names = () if faces.occluded is None else POINT_SUBSETS
     nme = {cell.id: np.empty(len(faces)) for cell in run.record.cells}
     points = {cell: {name: np.empty(len(faces)) for name in names} for cell in nme}
     diverged: dict[str, list[int]] = {cell: [] for cell in nme}
-    for cell, rows, of_block in map_ahead(lambda block: _of_block(run, labels, *block), _blocks(run)):
+    for cell, rows, of_block in map_ahead(lambda block: _of_block(run, truth, *block), _blocks(run)):
         nme[cell][rows] = of_block.nme
         for name, values in of_block.points.items():
             points[cell][name][rows] = values
@@ -74,28 +75,37 @@ def _blocks(run: Run) -> Iterator[tuple[str, slice, NDArray[Any]]]:
             yield cell.id, rows, landmarks
 
 
-class _Labels:
-    """The labelled landmarks of each block of faces, which all cells share."""
+_OfTruth = tuple[NDArray[np.bool_] | None, Mapping[str, NDArray[np.bool_]], Array]
+"""Of a block of faces: the mask of the labelled landmarks, None where all are; those of the subsets of landmarks; and
+the error of a face, image px, up to which its landmarks can't be outside the box that :func:`diverged_faces` allows."""
+
+
+class _Truth:
+    """What the ground truth of each block of faces gives, which all cells share."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._points: dict[int, NDArray[np.bool_] | None] = {}
-        self._subsets: dict[int, Mapping[str, NDArray[np.bool_]]] = {}
+        self._blocks: dict[int, _OfTruth] = {}
 
-    def of(self, rows: slice) -> tuple[NDArray[np.bool_] | None, Mapping[str, NDArray[np.bool_]]]:
-        """Return the mask of the labelled landmarks, None where all are, and those of the subsets of landmarks."""
-        if rows.start not in self._subsets:  # two threads may find the same
-            self._points[rows.start] = metrics.labelled(self._run.faces.landmarks[rows])
-            self._subsets[rows.start] = point_masks(self._run, rows)
-        return self._points[rows.start], self._subsets[rows.start]
+    def of(self, rows: slice) -> _OfTruth:
+        if rows.start not in self._blocks:  # two threads may find the same
+            faces = self._run.faces
+            truth = faces.landmarks[rows]
+            labelled = metrics.labelled(truth)
+            low, high = extents(truth)
+            centre = faces.centre[rows]
+            # The rounding errors of these differences are far below a millionth px.
+            room = (allowed_distance(faces.size[rows]) - np.maximum(high - centre, centre - low)).min(axis=1) - 1e-6
+            self._blocks[rows.start] = labelled, point_masks(self._run, rows), room
+        return self._blocks[rows.start]
 
 
 def _of_block(
-    run: Run, labels: _Labels, cell: str, block: slice, landmarks: NDArray[Any]
+    run: Run, truth: _Truth, cell: str, block: slice, landmarks: NDArray[Any]
 ) -> tuple[str, slice, FaceErrors]:
     """Measure a block of faces under a cell."""
     faces, count = run.faces, len(landmarks)
-    labelled, masks = labels.of(block)
+    labelled, masks, room = truth.of(block)
     nme, points = np.empty(count), {name: np.empty(count) for name in masks}
     diverged: list[int] = []
     for start in range(0, count, _ROWS):
@@ -106,8 +116,14 @@ def _of_block(
         nme[part] = metrics.nme(errors, lengths, None if labelled is None else labelled[part])
         for name, mask in masks.items():
             points[name][part] = metrics.nme(errors, lengths, mask[part])
-        marked = diverged_faces(nme[part], landmarks[part], faces.centre[rows], faces.size[rows])
-        diverged += (rows.start + np.flatnonzero(marked)).tolist()
+        # The error of a landmark without a ground truth is NaN: nothing tells where such a landmark may be.
+        unsure = np.flatnonzero((nme[part] > LARGEST_NME) | ~(errors.max(axis=1) < room[part]))
+        if len(unsure):
+            chosen = rows.start + unsure
+            marked = diverged_faces(
+                nme[part][unsure], landmarks[part][unsure], faces.centre[chosen], faces.size[chosen]
+            )
+            diverged += chosen[marked].tolist()
     return cell, block, FaceErrors(nme, points, tuple(diverged))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -77,6 +78,26 @@ def test_one_stray_landmark_is_enough(make_run, small_faces):
     run = make_run({BAD: landmarks}, table=small_faces)
     assert run.per_face[BAD_ID].max() < 20
     assert diverged_cells(run)[BAD_ID].faces == (7,)
+
+
+@pytest.mark.parametrize("unlabelled", [False, True])
+def test_scoring_finds_the_faces_that_a_loop_finds(make_run, small_faces, unlabelled):
+    """Scoring looks only at faces whose errors could put a landmark outside the box."""
+    rng = np.random.default_rng(5)
+    truth = small_faces.landmarks.copy()
+    landmarks = truth + rng.normal(0, 1, truth.shape)
+    # Small errors move the outermost landmarks of most faces over the edge or nearly so.
+    centre = truth.max(axis=1) - small_faces.size + rng.uniform(0, 4, (len(truth), 2))
+    landmarks[7, 3] = centre[7] + 1.2 * small_faces.size[7]
+    if unlabelled:
+        truth[::4, ::3] = np.nan  # a prediction there can be anywhere
+    faces = replace(small_faces, landmarks=truth, centre=centre)
+    run = make_run({BAD: landmarks}, table=faces)
+    stored = run.landmarks(BAD_ID)
+    expected = np.flatnonzero(_slow(run.per_face[BAD_ID], stored, faces.centre, faces.size)).tolist()
+    assert 10 < len(expected) < 50
+    assert json.loads((run.path / "diverged.json").read_text()) == {BAD_ID: expected}
+    assert diverged_cells(run)[BAD_ID].faces == tuple(expected)
 
 
 def test_run_without_landmarks_uses_the_stored_faces(run):

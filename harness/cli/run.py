@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,10 @@ from nmebench.cli.json_output import Json, print_json
 from nmebench.cli.option_help import BOX, ENGINE, FORMAT, MODEL, NORMALISER, SCHEME, THRESHOLD
 from nmebench.errors import InputError
 from nmebench.protocol import FLIPS
+
+if TYPE_CHECKING:
+    from nmebench.sweep.configuration import SweepConfiguration
+    from nmebench.sweep.execute import Fill
 
 __all__ = ["command"]
 
@@ -123,14 +127,7 @@ def command(
       nmebench run --data wflw:PATH --data 300w:PATH --model card.toml --limit 100 -o SWEEP
       nmebench run sweep.toml --engine torch -o RUN
     """
-    from nmebench.cli.console import progress
-    from nmebench.cli.scores_table import print_scores, print_sweep, print_time, scores_json, sweep_json
-    from nmebench.cli.shard_lines import print_shard, shard_json
     from nmebench.cli.workers import distributed
-    from nmebench.shards import Shard, compute_shard
-    from nmebench.sweep import execute, execute_several
-    from nmebench.sweep.checkpoint_series import SUFFIXES
-    from nmebench.sweep.configuration import load, validate_several
 
     given = {
         "data": data or None,
@@ -157,36 +154,68 @@ def command(
             changes[field] = True
     if not pictures:
         changes["pictures"] = False
+    if shard is not None and (workers is not None or scheduler is not None or cluster is not None):
+        raise InputError(
+            "--shard computes its part in this process; leave out --workers, --scheduler and --cluster, or --shard"
+        )
+    # Workers start first, so that they load while this process imports and plans.
+    with distributed(workers, scheduler, cluster, range_timeout) as fill:
+        configurations = _configurations(sweep, changes, weights)
+        if shard is not None:
+            return _run_shard(configurations, shard, out, overwrite=overwrite, as_json=as_json)
+        return _run(configurations, out, overwrite=overwrite, as_json=as_json, fill=fill)
+
+
+def _configurations(sweep: Path | None, changes: dict[str, Any], weights: list[str] | None) -> list[SweepConfiguration]:
+    """Return the sweeps of a sweep file and the command line, one for each data set."""
+    from nmebench.sweep.checkpoint_series import SUFFIXES
+    from nmebench.sweep.configuration import load, validate_several
+
     if sweep is not None and weights and sweep.name.endswith(SUFFIXES):
         raise InputError(f"{sweep} is no sweep file; put a pattern of --weights in quotes: --weights 'ck/epoch_*.pth'")
     if sweep is not None:
         stored = load(sweep)
         raw = stored[0].model_dump(mode="json") | {"data": [one.data for one in stored]} | changes
-        configurations = validate_several(raw, where=str(sweep))
-    else:
-        for option in ("data", "models"):
-            if option not in changes:
-                raise InputError(
-                    f"nothing to run: give --{option.rstrip('s')} (or a sweep file); see `nmebench run --help`"
-                )
-        configurations = validate_several(changes, where="command line")
-    command = ["nmebench", *sys.argv[1:]]
-    if shard is not None:
-        if workers is not None or scheduler is not None or cluster is not None:
+        return validate_several(raw, where=str(sweep))
+    for option in ("data", "models"):
+        if option not in changes:
             raise InputError(
-                "--shard computes its part in this process; leave out --workers, --scheduler and --cluster, or --shard"
+                f"nothing to run: give --{option.rstrip('s')} (or a sweep file); see `nmebench run --help`"
             )
-        with progress() as advance:
-            part = compute_shard(
-                configurations, Shard.parse(shard), out, command=command, overwrite=overwrite, progress=advance
-            )
-        if as_json:
-            print_json(shard_json(part))
-        else:
-            print_shard(part)
-        return 0
+    return validate_several(changes, where="command line")
+
+
+def _run_shard(
+    configurations: list[SweepConfiguration], shard: str, out: Path, *, overwrite: bool, as_json: bool
+) -> int:
+    """Compute a shard and print what it holds."""
+    from nmebench.cli.console import progress
+    from nmebench.cli.shard_lines import print_shard, shard_json
+    from nmebench.shards import Shard, compute_shard
+
+    command = ["nmebench", *sys.argv[1:]]
+    with progress() as advance:
+        part = compute_shard(
+            configurations, Shard.parse(shard), out, command=command, overwrite=overwrite, progress=advance
+        )
+    if as_json:
+        print_json(shard_json(part))
+    else:
+        print_shard(part)
+    return 0
+
+
+def _run(
+    configurations: list[SweepConfiguration], out: Path, *, overwrite: bool, as_json: bool, fill: Fill | None
+) -> int:
+    """Run the sweeps and print their scores."""
+    from nmebench.cli.console import progress
+    from nmebench.cli.scores_table import print_scores, print_sweep, print_time, scores_json, sweep_json
+    from nmebench.sweep import execute, execute_several
+
+    command = ["nmebench", *sys.argv[1:]]
     if len(configurations) > 1:
-        with distributed(workers, scheduler, cluster, range_timeout) as fill, progress() as advance:
+        with progress() as advance:
             folder = execute_several(
                 configurations, out, command=command, overwrite=overwrite, progress=advance, fill=fill
             )
@@ -195,7 +224,7 @@ def command(
         else:
             print_sweep(folder)
         return 0
-    with distributed(workers, scheduler, cluster, range_timeout) as fill, progress() as advance:
+    with progress() as advance:
         run = execute(configurations[0], out, command=command, overwrite=overwrite, progress=advance, fill=fill)
     if as_json:
         print_json(scores_json(run))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+import math
+from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 __all__ = ["Assignment", "Range"]
 
 #: Seconds that a range is meant to take: long against the way of a message, short against the loss of a worker.
-SECONDS = 10.0
+SECONDS = 20.0
 
 #: Seconds that the last ranges take, so that all workers end at nearly the same time.
 SHORTEST = 1.0
@@ -40,14 +41,14 @@ class _Network:
     waiting: deque[int]
     faces: Mapping[int, int]
     """Faces by batch."""
+    most: float
+    """Faces of a range at most."""
+    faces_left: int
+    """Faces in ``waiting`` and ``returned``."""
     returned: deque[Range] = field(default_factory=deque)
     """Ranges that were lost or failed."""
     seconds_per_face: float | None = None
     """Of one worker, from the ranges so far."""
-
-    @property
-    def faces_left(self) -> int:
-        return sum(self.faces[number] for number in self.waiting) + sum(one.faces for one in self.returned)
 
 
 class Assignment:
@@ -64,14 +65,24 @@ class Assignment:
         104
     """
 
-    def __init__(self, batches: Mapping[int, Mapping[int, int]]) -> None:
+    def __init__(self, batches: Mapping[int, Mapping[int, int]], most: Mapping[int, float] | None = None) -> None:
         """Store the batches to compute.
 
         Args:
             batches: the number of faces by batch, by the network's position in the plan.
+            most: faces that one range holds at most, unless its first batch has more, by the network's position; None
+                sets no limit.
         """
-        self._networks = {network: _Network(deque(sorted(faces)), faces) for network, faces in batches.items() if faces}
+        self._networks = {
+            network: _Network(
+                deque(sorted(faces)), faces, math.inf if most is None else most[network], sum(faces.values())
+            )
+            for network, faces in batches.items()
+            if faces
+        }
         self._loaded: dict[str, int] = {}
+        self._having: defaultdict[int, set[str]] = defaultdict(set)
+        """The processes by the network that they have loaded."""
         self._out: Counter[int] = Counter()
         self._faces_out = 0
         self._start: float | None = None
@@ -123,15 +134,17 @@ class Assignment:
             allowed = [n for n in allowed if self._is_worth_loading(n, others)]
             if not allowed:
                 return None
-            having = Counter(self._loaded.values())
-            loaded = max(allowed, key=lambda n: (self._networks[n].faces_left / (1 + having[n]), -n))
-        self._loaded[process] = loaded
+            loaded = max(allowed, key=lambda n: (self._networks[n].faces_left / (1 + len(self._having[n])), -n))
+            self.forget(process)
+            self._loaded[process] = loaded
+            self._having[loaded].add(process)
         one = self._networks[loaded]
         returned = self._next_of(loaded, process, others)
         if isinstance(returned, Range):
             one.returned.remove(returned)
         else:
             returned = self._cut(loaded, workers)
+        one.faces_left -= returned.faces
         self._out[loaded] += 1
         self._faces_out += returned.faces
         return returned
@@ -139,13 +152,15 @@ class Assignment:
     def _is_worth_loading(self, network: int, others: Collection[str]) -> bool:
         """Return False where the workers that have loaded a network finish it before another one has loaded it."""
         one = self._networks[network]
-        having = sum(
-            loaded == network and self._next_of(network, process, others) is not None
-            for process, loaded in self._loaded.items()
-        )
-        if not having or self._start is None or one.seconds_per_face is None:
+        if self._start is None or one.seconds_per_face is None:
             return True
-        return one.faces_left * one.seconds_per_face / having > self._start
+        # A worker in which the ranges that were returned have failed doesn't take them.
+        having = [
+            process
+            for process in self._having[network]
+            if one.waiting or self._next_of(network, process, others) is not None
+        ]
+        return not having or one.faces_left * one.seconds_per_face / len(having) > self._start
 
     def _next_of(self, network: int, process: str, others: Collection[str]) -> Range | int | None:
         one = self._networks[network]
@@ -163,6 +178,7 @@ class Assignment:
             part = sum(each.faces_left for each in self._networks.values()) / (_PARTS * max(1, workers))
             per_face = max(one.seconds_per_face, 1e-6)
             wanted = min(SECONDS / per_face, max(SHORTEST / per_face, part))
+        wanted = min(wanted, one.most)
         batches = [one.waiting.popleft()]
         faces = one.faces[batches[0]]
         while one.waiting and one.waiting[0] == batches[-1] + 1 and faces < wanted:
@@ -193,10 +209,13 @@ class Assignment:
         self._out[lost.network] -= 1
         self._faces_out -= lost.faces
         self._networks[lost.network].returned.append(lost)
+        self._networks[lost.network].faces_left += lost.faces
 
     def forget(self, process: str) -> None:
         """Count a worker's network as loaded no longer, because the process has ended."""
-        self._loaded.pop(process, None)
+        loaded = self._loaded.pop(process, None)
+        if loaded is not None:
+            self._having[loaded].discard(process)
 
 
 def _mean(before: float | None, now: float) -> float:

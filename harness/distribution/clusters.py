@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import logging
 import os
@@ -105,13 +106,14 @@ def local_workers(count: int | Literal["gpu"]) -> Iterator[Connection]:
     environments = [{"CUDA_VISIBLE_DEVICES": gpu} for gpu in gpus] if count == "gpu" else [{}] * int(count)
     if not 1 <= len(environments) <= MOST_WORKERS:
         raise InputError(f"--workers {count}: give 1 to {MOST_WORKERS}, or gpu")
+    importlib.import_module("distributed")  # not in a thread, beside other imports of packages that import each other
     with ThreadPoolExecutor(1, "cluster") as starter:
         starting = starter.submit(_start, environments)
 
         def connect() -> Client:
             from distributed import Client
 
-            return Client(starting.result(_START), set_as_default=False)
+            return Client(starting.result(_START), set_as_default=False, direct_to_workers=True)
 
         def heal() -> None:
             cluster = starting.result(_START)
@@ -140,6 +142,7 @@ def _start(environments: Sequence[Mapping[str, str]]) -> Any:
         "memory_limit": psutil.virtual_memory().total // len(environments),
         "dashboard": False,
         "silence_logs": logging.CRITICAL,
+        "preload": ["nmebench.distribution.worker"],  # imported while the driver plans
         "config": dict(_SETTINGS),
     }
     return SpecCluster(

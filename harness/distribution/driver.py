@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from functools import partial
-from itertools import count
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nmebench.distribution.agreement import difference, process_facts
 from nmebench.distribution.assignment import Assignment, Range
 from nmebench.distribution.clusters import Connection
 from nmebench.distribution.comparison import Comparison
-from nmebench.distribution.envelope import Raised, call, seal
+from nmebench.distribution.envelope import Raised
 from nmebench.distribution.member import ConnectionLostError, Member, described
 from nmebench.distribution.messages import RangeReply, RangeRequest, Refusal, WorkerFacts
 from nmebench.distribution.requests import Requests
 from nmebench.distribution.stored_batches import DamagedBatchError, StoredBatches
 from nmebench.distribution.storing import Storing
 from nmebench.distribution.summary import Summary
+from nmebench.distribution.tasks import Tasks
 from nmebench.distribution.worker import compute_range, introduce
 from nmebench.errors import InputError
 from nmebench.sweep.execute import Filled, Prepared
-
-if TYPE_CHECKING:
-    from distributed import Client, Future
 
 __all__ = ["ATTEMPTS", "TIME_LIMIT", "Driver", "distribute"]
 
@@ -41,14 +36,14 @@ ATTEMPTS = 3
 TIME_LIMIT = 600.0
 """Seconds that a range may take."""
 
+#: Bytes of the results of a range, unless one batch has more.
+_MOST = 64 * 2**20
+
 #: Ranges that a worker has at the same time; it starts the second one while the driver stores the first.
 _AHEAD = 2
 
 #: Seconds between two looks at the list of workers.
 _LOOK = 0.5
-
-#: Dask's reason for a task that it cancelled because the scheduler was lost.
-_CONNECTION_LOST = "scheduler-connection-lost"
 
 #: The cause of a failed attempt.
 _DAMAGED = "returned damaged results"
@@ -125,18 +120,17 @@ class Driver:
         self._compute = compute
         self._stored = [StoredBatches(self._plan, position, work) for position in range(len(self._plan.networks))]
         self._requests = Requests(self._plan, self._stored)
-        self._assignment = Assignment({n: one.missing() for n, one in enumerate(self._stored)})
+        missing = {n: one.missing() for n, one in enumerate(self._stored)}
+        self._assignment = Assignment(missing, {n: _MOST / one.bytes_per_face for n, one in enumerate(self._stored)})
         self._comparison = Comparison(self._stored)
         self._summary = Summary(self._plan, work)
         self._facts = process_facts(0)
         self._members: dict[str, Member] = {}
         self._ignored: set[str] = set()
         """Addresses of workers that exceeded the time limit."""
-        self._tasks: dict[str, tuple[Future[Any], Member]] = {}
-        """By the keys of Dask."""
         self._events: queue.Queue[Callable[[], None]] = queue.Queue()
         """What other threads have for this one, as calls that it makes."""
-        self._numbers = count()
+        self._tasks = Tasks(connection, f"nmebench-{self._facts.process}-{id(self)}", self._ended)
         self._reasons: list[str] = []
         """Why workers were refused."""
         self._alone_since: float | None = None
@@ -148,16 +142,13 @@ class Driver:
         Raises:
             InputError: as :func:`distribute`.
         """
-        with (
-            Storing(self._stored) as self._storing,
-            ThreadPoolExecutor(4, "collect") as self._collectors,
-            self._stopping(),
-        ):
+        with Storing(self._stored) as self._storing, self._tasks, self._summary:
             looked = -_LOOK
             while not self._assignment.finished:
                 try:
                     if monotonic() - looked >= _LOOK:
                         self._look()
+                        self._summary.save()
                         looked = monotonic()
                     self._submit()
                     self._receive()
@@ -165,58 +156,27 @@ class Driver:
                     self._reconnect()
         return self._summary.filled()
 
-    @contextmanager
-    def _stopping(self) -> Iterator[None]:
-        """Cancel the tasks that are left when the block ends, for example with an error."""
-        try:
-            yield
-        finally:
-            with suppress(ConnectionLostError):
-                self._cancel(list(self._tasks))
-
-    def _client(self) -> Client:
-        """The connected client.
-
-        Raises:
-            ConnectionLostError: it isn't connected.
-        """
-        client = self._connection.connected()
-        if client.status != "running":
-            raise ConnectionLostError
-        return client
+    def _ended(self, key: str, outcome: Any) -> None:
+        """Pass the result of a task on to the driver's own thread."""
+        self._events.put(partial(self._use, key, outcome))
 
     def _look(self) -> None:
         """Notice the workers that joined or left, and those that take too long."""
-        client = self._client()
-        try:
-            # Client.scheduler_info returns an attribute that a timer of the client replaces by one without workers.
-            scheduler: Any = client.scheduler
-            known: dict[str, Any] = client.sync(scheduler.identity, n_workers=-1)
-        except (OSError, TimeoutError) as error:
-            raise ConnectionLostError from error
+        addresses = self._tasks.addresses()
         self._connection.heal()
-        addresses = set(known["workers"])
         for address in sorted(self._members.keys() - addresses):
             self._lose(self._members[address], "was killed, or lost its connection")
         for address in sorted(addresses - self._members.keys() - self._ignored):
             member = self._members[address] = Member(address, monotonic())
-            self._start(member, introduce)
+            self._tasks.start(member, introduce)
         for member in list(self._members.values()):
             busy = member.ranges or member.facts is None
             if busy and monotonic() - member.since > self._time_limit:
                 self._ignored.add(member.address)
                 self._lose(member, f"took longer than {self._time_limit:g} s")
-                self._collectors.submit(self._restart, member.address)
+                self._tasks.restart(member.address, lambda line: self._events.put(partial(self._report, line)))
         self._check_alone()
         self._show()
-
-    def _restart(self, address: str) -> None:
-        """Ask the worker's nanny for a new process; a worker without one stays as it is, and gets no range."""
-        try:
-            self._client().restart_workers([address], timeout=30, raise_for_error=False)
-        except (OSError, TimeoutError, ValueError, KeyError, ConnectionLostError) as error:
-            line = f"worker {address} can't be restarted ({type(error).__name__}); it gets no work"
-            self._events.put(partial(self._report, line))
 
     def _check_alone(self) -> None:
         """End the sweep where no worker takes part for long."""
@@ -233,33 +193,6 @@ class Driver:
                 f"no worker joined for {self._connection.patience:.0f} s; start one with `dask worker` and run the "
                 "same command again to resume"
             )
-
-    def _start(self, member: Member, function: Callable[..., Any], *arguments: Any) -> str:
-        """Start a task on a worker and return its key."""
-        name = "introduce" if function is introduce else "range"
-        key = f"nmebench-{name}-{self._facts.process}-{id(self)}-{next(self._numbers)}"
-        try:
-            future = self._client().submit(
-                call,
-                seal(function, *arguments),
-                key=key,
-                workers=[member.address],
-                allow_other_workers=False,
-                pure=False,
-            )
-        except (OSError, TimeoutError) as error:
-            raise ConnectionLostError from error
-        self._tasks[key] = future, member
-        future.add_done_callback(lambda done: self._collectors.submit(self._collect, key, done))
-        return key
-
-    def _collect(self, key: str, future: Future[Any]) -> None:
-        """Fetch a result, or the exception in its place, in a thread of its own."""
-        try:
-            outcome: Any = future.result()
-        except (Exception, CancelledError) as error:
-            outcome = error
-        self._events.put(partial(self._use, key, outcome))
 
     def _submit(self) -> None:
         """Give ranges to the workers that have less than two, unless too many results wait for the disk."""
@@ -282,14 +215,14 @@ class Driver:
                 request = self._requests.request(chosen, member.facts.process, check)
                 if not member.ranges:
                     member.since = monotonic()
-                member.ranges.append((self._start(member, self._compute, request), chosen, check))
+                member.ranges.append((self._tasks.start(member, self._compute, request), chosen, check))
 
     def _receive(self) -> None:
         """Wait for an event and handle it, and all others that are there."""
         try:
             event = self._events.get(timeout=_LOOK)
         except queue.Empty:
-            self._client()
+            self._tasks.client()
             return
         while True:
             event()
@@ -300,13 +233,9 @@ class Driver:
 
     def _use(self, key: str, outcome: Any) -> None:
         """Use the result of a task, or the exception in its place."""
-        task = self._tasks.pop(key, None)
-        if task is None:
-            return  # of a worker that no longer takes part
-        future, member = task
-        future.release()
-        if isinstance(outcome, CancelledError) and getattr(outcome, "reason", "") == _CONNECTION_LOST:
-            raise ConnectionLostError
+        member = self._tasks.take(key, outcome)
+        if member is None:
+            return  # it no longer takes part
         if member.facts is None:
             self._welcome(member, outcome)
         else:
@@ -401,7 +330,7 @@ class Driver:
         running = member.ranges.pop(0) if member.ranges and cause is not None else None
         self._give_back(member)
         if running is not None:
-            self._cancel([running[0]])
+            self._tasks.cancel([running[0]])
             self._fail(member, running[1], str(cause))
         elif cause is not None:
             self._report(f"worker {member.label} {cause}")
@@ -411,23 +340,14 @@ class Driver:
         for _, one, _ in member.ranges:
             self._assignment.give_back(one)
         member.ranges.clear()
-        self._cancel([key for key, (_, of) in self._tasks.items() if of is member])
+        self._tasks.cancel_of(member)
         if member.facts is not None:
             self._assignment.forget(member.facts.process)
-
-    def _cancel(self, keys: list[str]) -> None:
-        futures = [task[0] for task in (self._tasks.pop(key, None) for key in keys) if task is not None]
-        client = self._connection.client
-        if futures and client is not None and client.status == "running":
-            try:
-                client.cancel(futures, force=True)
-            except (OSError, TimeoutError) as error:
-                raise ConnectionLostError from error
 
     def _reconnect(self) -> None:
         """Wait for the scheduler; every range that was under way is computed again."""
         self._report("the Dask scheduler was lost; waiting for it")
-        self._tasks.clear()
+        self._tasks.forget()
         for member in list(self._members.values()):
             self._lose(member, None)
         self._ignored.clear()

@@ -97,7 +97,7 @@ def submitted_jobs(path: Path) -> Iterator[Connection]:
 def _client(cluster: Any) -> Client:
     from distributed import Client
 
-    return Client(cluster, set_as_default=False)
+    return Client(cluster, set_as_default=False, direct_to_workers=True)
 
 
 def _start(file: ClusterFile, where: str, failures: list[Exception]) -> Any:

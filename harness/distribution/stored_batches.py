@@ -50,6 +50,11 @@ class StoredBatches:
         }
         """The numbers of the complete batches."""
 
+    @property
+    def bytes_per_face(self) -> int:
+        """Bytes of a face's results: float32 landmarks and confidences of all cells, and about 4 KiB of thumbnail."""
+        return 12 * self._points * len(self.network.cells) + (4096 if self.thumbnails is not None else 0)
+
     def missing(self) -> dict[int, int]:
         """Return the number of faces by batch, of those that aren't stored."""
         return {number: len(rows) for number, rows in enumerate(self.network.batches) if number not in self.stored}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from nmebench.bounded_read import read_json
@@ -33,9 +34,18 @@ class Summary:
         self._plan, self._file = plan, work / WORKERS_FILE
         self._filled = Filled()
         self._records: list[dict[str, Any]] = list(read_json(self._file)) if self._file.is_file() else []
+        self._unsaved = False
         self._processes: set[str] = set()
         self._counts: Counter[str] = Counter()
         self._stages: Counter[str] = Counter()
+
+    def __enter__(self) -> Summary:
+        """Return itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        """Store the machines, also where the sweep ends with an error."""
+        self.save()
 
     def add(self, facts: WorkerFacts, done: Range, check: int | None, reply: RangeReply) -> None:
         """Count a range whose results are stored."""
@@ -50,7 +60,7 @@ class Summary:
         if difference is not None:
             before = record["engine_differences"].get(name, 0.0)
             record["engine_differences"][name] = max(before, difference)
-        write_atomically(self._file, json.dumps(self._records))
+        self._unsaved = True
         self._counts.update(ranges=1, batches=len(done.batches), compared=int(check is not None))
         clocks = self._filled.clocks.setdefault(name, Clocks())
         for stage, seconds in reply.workers.items():
@@ -58,6 +68,12 @@ class Summary:
         self._stages.update(reply.stages)
         for cell, seconds in reply.cells.items():
             self._filled.cell_seconds[cell] = round(self._filled.cell_seconds.get(cell, 0.0) + seconds, 4)
+
+    def save(self) -> None:
+        """Store the machines, if a range was added since."""
+        if self._unsaved:
+            write_atomically(self._file, json.dumps(self._records))
+            self._unsaved = False
 
     def _record(self, facts: WorkerFacts) -> dict[str, Any]:
         for record in self._records:

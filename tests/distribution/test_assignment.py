@@ -47,6 +47,16 @@ def test_a_range_takes_some_seconds_and_the_last_ones_are_shorter() -> None:
     assert sizes[-2] * 0.1 <= 2 * assignment.SHORTEST
 
 
+def test_a_range_holds_no_more_faces_than_its_network_allows() -> None:
+    work = Assignment({0: dict.fromkeys(range(20), 16), 1: {0: 100}}, {0: 40, 1: 40})
+    first = taken(work, "a", networks=(0,))
+    assert first.faces == 48  # the batch with which it reaches 40
+    work.learn(first, seconds=1e-3)
+    assert taken(work, "a", networks=(0,)).faces == 48
+    assert taken(work, "b", networks=(1,)).faces == 100  # one batch at least
+    assert work.faces_left == 320 - 2 * 48
+
+
 @pytest.mark.parametrize("gap", [3, 4])
 def test_a_range_holds_consecutive_batches(gap: int) -> None:
     work = Assignment({0: {number: 1 for number in range(10) if number != gap}})

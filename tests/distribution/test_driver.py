@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from collections import Counter
@@ -11,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from nmebench.distribution import assignment, driver, worker
+from nmebench.distribution import assignment, driver, storing, worker
 from nmebench.distribution.clusters import Connection
 from nmebench.distribution.driver import Driver, distribute
 from nmebench.distribution.messages import RangeReply, RangeRequest, Refusal
+from nmebench.distribution.stored_batches import StoredBatches
 from nmebench.errors import InputError
 from nmebench.sweep import execute
 from nmebench.sweep.configuration import SweepConfiguration, validate
@@ -348,3 +350,50 @@ def test_two_networks_on_two_boxes(connection: Connection, tmp_path: Path) -> No
     assert same_bytes(tmp_path / "alone", tmp_path / "workers")
     name = "thumbnails.parquet"
     assert (tmp_path / "alone" / name).read_bytes() == (tmp_path / "workers" / name).read_bytes()
+
+
+def test_results_that_wait_for_the_disk_keep_no_worker_waiting(
+    prepared: Prepared, connection: Connection, tmp_path: Path, expected: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compute, write, slow = Compute(), StoredBatches.write, threading.Event()
+
+    def wait(self: StoredBatches, batches: Any, reply: RangeReply) -> None:
+        assert slow.wait(60)
+        write(self, batches, reply)
+
+    def shown(_done: int, _total: int, _workers: int) -> None:
+        if len(compute.requests) >= 6:  # three ranges for each worker, although none is stored
+            slow.set()
+
+    monkeypatch.setattr(StoredBatches, "write", wait)
+    fill(prepared, connection, tmp_path / "work", compute, progress=shown)
+    assert same_bytes(expected, stored(prepared, tmp_path / "work", tmp_path / "out"))
+    assert compute.batches == Counter(range(12))
+
+
+def test_no_range_is_started_while_too_many_results_wait_for_the_disk(
+    prepared: Prepared, connection: Connection, tmp_path: Path, expected: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compute, write, writing = Compute(), StoredBatches.write, []
+
+    def wait(self: StoredBatches, batches: Any, reply: RangeReply) -> None:
+        time.sleep(0.2)
+        writing.append(len(compute.requests))
+        write(self, batches, reply)
+
+    monkeypatch.setattr(storing, "_MOST", 1)
+    monkeypatch.setattr(StoredBatches, "write", wait)
+    fill(prepared, connection, tmp_path / "work", compute)
+    assert same_bytes(expected, stored(prepared, tmp_path / "work", tmp_path / "out"))
+    assert writing[0] <= 4  # two ranges for each worker, which were started before the first result
+
+
+def test_a_full_disk_ends_the_sweep_with_its_error(
+    prepared: Prepared, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: StoredBatches, batches: Any, reply: RangeReply) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path))
+
+    monkeypatch.setattr(StoredBatches, "write", full)
+    with pytest.raises(OSError, match="No space left"):
+        fill(prepared, connection, tmp_path / "work", Compute())

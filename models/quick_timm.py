@@ -105,7 +105,7 @@ _STAND_INS: Final[Mapping[str, Mapping[str, Callable[[str, str], Any]]]] = Mappi
         "torchvision.ops.misc": {"FrozenBatchNorm2d": _class},
     }
 )
-"""What takes the place of a name, by module. Any other name imports the real module."""
+"""The function that makes the stand-in of a name, by module. Any other name imports the real module."""
 
 
 class _StandIn(ModuleType):
@@ -146,7 +146,7 @@ def _stand_ins() -> Iterator[None]:
     timm_itself = PathFinder.find_spec("timm")
     if timm_itself is not None and "timm.data" in absent:  # a package, in which the constants are found
         data = PathFinder.find_spec("timm.data", timm_itself.submodule_search_locations)
-        sys.modules["timm.data"].__path__ = data.submodule_search_locations if data else []
+        sys.modules["timm.data"].__path__ = (data and data.submodule_search_locations) or []
     disable = torch.compiler.disable
     if _COMPILER not in sys.modules:
         torch.compiler.disable = _disable_later  # type: ignore[assignment]

@@ -21,8 +21,8 @@ __all__ = ["FaceErrors", "face_errors"]
 
 Array = NDArray[np.float64]
 
-_ROWS: Final = 512
-"""Faces whose numbers are in memory at a time: 0.8 MB of coordinates, which the processor's cache holds."""
+_ROWS: Final = 1024
+"""Faces whose numbers are in memory at a time: 1 MB of coordinates, which the processor's cache holds."""
 
 
 @dataclass(frozen=True)

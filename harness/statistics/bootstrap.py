@@ -322,14 +322,15 @@ def _resampled(samples: Mapping[str, _Sample], photographs: Array, resamples: in
     dense: list[tuple[str, NDArray[np.intp]]] = []
     sparse: list[tuple[str, NDArray[np.intp], NDArray[np.intp]]] = []
     for metric, sample in samples.items():
-        cells = sample.sums.on_grid.any(axis=1)
+        varies = np.asarray(sample.sums.on_grid.any(axis=1))
         if Metric.parse(metric).kind == "fr":
-            cells &= sample.estimate != 100
+            varies &= sample.estimate != 100
+        cells = np.flatnonzero(varies)
         used = np.flatnonzero(sample.sums.on_grid[cells].any(axis=0))
         if len(used) <= _FEW * len(photographs):
-            sparse.append((metric, np.flatnonzero(cells), used))
+            sparse.append((metric, cells, used))
         else:
-            dense.append((metric, np.flatnonzero(cells)))
+            dense.append((metric, cells))
     parts = [samples[metric].sums.on_grid[cells] for metric, cells in dense]
     together = _Factor(np.concatenate(parts) if parts else np.empty((0, len(photographs))), resamples)
     del parts

@@ -1,6 +1,6 @@
 """Runs one sweep without workers, with local workers and on a Dask cluster, kills workers, and compares every byte.
 
-    python docs/tools/try_cluster.py [--limit FACES] [--kills RUNS] [--double-kills RUNS] [--folder FOLDER]
+    python docs/tools/try_cluster.py [--limit FACES] [--kills RUNS] [--double-kills RUNS] [--hangs RUNS] [--folder FOLDER]
 
 The exit code is 0 if every run has the bytes of the run without workers and no range was computed twice, except those
 that a killed worker had begun.
@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -147,14 +147,14 @@ class Tries:
         while not self.events(name) and process.poll() is None:
             time.sleep(0.05)
 
-    def run(self, name: str, *options: str, kills: int = 0, pids: Sequence[int] = ()) -> Trial:
+    def run(self, name: str, *options: str, kills: int = 0, sent: signal.Signals = signal.SIGKILL) -> Trial:
         """Run the sweep with workers, kill some of them at random moments, and compare the bytes.
 
         Args:
             name: the folder of the run.
             options: the options that name the cluster.
             kills: the number of workers to kill.
-            pids: the processes whose children are the workers; by default the command's own.
+            sent: the signal that they get.
         """
         started = time.monotonic()
         killed: list[int] = []
@@ -164,12 +164,12 @@ class Tries:
             )
             if kills:
                 self.wait_for_range(name, process)
-            for _ in range(kills):
-                time.sleep(self.random.uniform(0.0, 4.0))
-                workers = [pid for parent in pids or [process.pid] for pid in worker_processes(parent)]
+            for number in range(kills):
+                time.sleep(self.random.uniform(0.0, 1.0 if number else 3.0))  # a killed worker is back after seconds
+                workers = [pid for pid in worker_processes(process.pid) if pid not in killed]
                 if workers and process.poll() is None:
                     killed.append(self.random.choice(workers))
-                    os.kill(killed[-1], signal.SIGKILL)
+                    os.kill(killed[-1], sent)
             code = process.wait()
         if code:
             raise SystemExit(f"{name}: exit code {code}\n" + (self.folder / f"{name}.err").read_text())
@@ -264,6 +264,7 @@ def main() -> int:
     parser.add_argument("--limit", type=int, default=400, help="faces")
     parser.add_argument("--kills", type=int, default=10, help="runs in which one worker is killed")
     parser.add_argument("--double-kills", type=int, default=3, help="runs in which two workers are killed")
+    parser.add_argument("--hangs", type=int, default=1, help="runs in which one worker is stopped (SIGSTOP)")
     parser.add_argument("--workers", type=int, nargs="*", default=[1, 2, 4], help="numbers of local workers")
     parser.add_argument("--external", action=argparse.BooleanOptionalAction, default=True, help="try a Dask scheduler")
     parser.add_argument("--seed", type=int, default=16)
@@ -282,6 +283,9 @@ def main() -> int:
             tries.run(f"one of two workers killed, {number + 1}", "--workers", "2", kills=1)
         for number in range(given.double_kills):
             tries.run(f"two workers killed, {number + 1}", "--workers", "2", kills=2)
+        for number in range(given.hangs):
+            options = ("--workers", "2", "--range-timeout", "20")
+            tries.run(f"one of two workers hangs, {number + 1}", *options, kills=1, sent=signal.SIGSTOP)
     failed = [trial.name for trial in tries.trials if not trial.passed]
     print(f"{len(tries.trials) - len(failed)} of {len(tries.trials)} runs passed")
     return 1 if failed else 0

@@ -129,7 +129,10 @@ def local_workers(count: int | Literal["gpu"]) -> Iterator[Connection]:
 
 
 def _start(environments: Sequence[Mapping[str, str]]) -> Any:
-    """Start a scheduler in this process and one worker process for each environment."""
+    """Start a scheduler in this process and one worker process for each environment.
+
+    The workers import nmebench at once, while the driver plans.
+    """
     import dask.config
     from distributed import Nanny, Scheduler, SpecCluster
 
@@ -142,7 +145,7 @@ def _start(environments: Sequence[Mapping[str, str]]) -> Any:
         "memory_limit": psutil.virtual_memory().total // len(environments),
         "dashboard": False,
         "silence_logs": logging.CRITICAL,
-        "preload": ["nmebench.distribution.worker"],  # imported while the driver plans
+        "preload": [*dask.config.get("distributed.worker.preload", []), "nmebench.distribution.worker"],
         "config": dict(_SETTINGS),
     }
     return SpecCluster(

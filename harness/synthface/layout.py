@@ -13,13 +13,14 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nmebench.errors import InputError
 from nmebench.protocol import LIST_NAMES
 from nmebench.synthface.attributes import SPLITS, Attributes, Split, attributes_of
-from nmebench.synthface.degrade import jpeg
-from nmebench.synthface.face import SynthFace, draw
+
+if TYPE_CHECKING:
+    from nmebench.synthface.face import SynthFace
 
 RENDERER_VERSION: Final = 1
 """Incremented whenever the same seed draws different bytes."""
@@ -165,6 +166,9 @@ def _cores() -> int:
 
 def _draw_one(job: _Job) -> str:
     """Draw a face into its file and return its line of the list."""
+    from nmebench.synthface.degrade import jpeg  # a split that is in the cache needs no renderer
+    from nmebench.synthface.face import draw
+
     face = draw(job.seed, job.split, job.index, job.attributes)
     name = f"{_folder(job.attributes)}/{job.split}_{job.index:05d}.jpg"
     path = job.root / "WFLW_images" / name

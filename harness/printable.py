@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-__all__ = ["FORMULA", "LONGEST_LINE", "csv_text", "markdown_cell", "one_line", "shown"]
+__all__ = ["FORMULA", "LONGEST_LINE", "counted", "csv_text", "markdown_cell", "one_line", "shown"]
 
 LONGEST_LINE = 1000
 """Characters of the longest message; a file may hold a value of any length, which a message then repeats."""
@@ -27,6 +27,17 @@ def shown(name: str | os.PathLike[str]) -> str:
         two\\nlines.jpg
     """
     return "".join(char if char.isprintable() else _escaped(char) for char in os.fspath(name))
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun in the singular or plural.
+
+    Example:
+        >>> counted(1, "face"), counted(2500, "face"), counted(2, "box")
+        ('1 face', '2500 faces', '2 boxes')
+    """
+    plural = f"{noun}es" if noun.endswith(("x", "s")) else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"
 
 
 def one_line(text: str) -> str:

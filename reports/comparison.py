@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nmebench.metric_names import Metric
+from nmebench.printable import counted
 from nmebench.reports.page import Section, assemble, write_page
 from nmebench.reports.render.difference_scale import DifferenceScale
-from nmebench.reports.render.text import adaptive_decimals, count, display, number, p_value, sentence_list
+from nmebench.reports.render.text import adaptive_decimals, display, number, p_value, sentence_list
 
 if TYPE_CHECKING:
     from nmebench.comparisons import CellDifference, CellScores, Comparison
@@ -110,7 +111,7 @@ def comparison_html(comparison: Comparison) -> str:
             *([Section("pairs", "Pairs", "All pairs", "comparison_pairs", {**table, "pairs": pairs})] if pairs else []),
         ],
         title=f"{display(comparison.dataset, 40)}: {names}",
-        subtitle=f"{count(comparison.faces, 'common face')}, {count(len(groups), 'cell')}",
+        subtitle=f"{counted(comparison.faces, 'common face')}, {counted(len(groups), 'cell')}",
         version="",
         data={"cells": [], "ced": None, "gallery": None, "best": None},
     )
@@ -122,12 +123,12 @@ def _sentence(comparison: Comparison) -> tuple[str, str]:
     outcomes = Counter(comparison.results)
     if comparison.pairs:
         different = comparison.compared - outcomes["no difference"]
-        return f"{count(comparison.compared, 'pair')}, {different} with a significant difference.", "open"
+        return f"{counted(comparison.compared, 'pair')}, {different} with a significant difference.", "open"
     parts = [f"{outcomes[name]} {name}" for name in ("worse", "better") if outcomes[name]]
     if outcomes["no difference"]:
         parts.append(f"{outcomes['no difference']} without a significant difference")
     first = display(comparison.names[0], 60)
-    text = f"{count(comparison.compared, 'comparison')} with {first}: {sentence_list(parts)}."
+    text = f"{counted(comparison.compared, 'comparison')} with {first}: {sentence_list(parts)}."
     return text, "bad" if outcomes["worse"] else "good" if outcomes["better"] else "open"
 
 

@@ -12,9 +12,10 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from nmebench.history import Point, Series, SeriesStep, Trend, causes_of
+from nmebench.printable import counted
 from nmebench.reports.page import write_page
 from nmebench.reports.render.page_files import environment, styles
-from nmebench.reports.render.text import adaptive_decimals, count, display, flip_text, number, p_value, signed
+from nmebench.reports.render.text import adaptive_decimals, display, flip_text, number, p_value, signed
 from nmebench.reports.render.trend_chart import trend_chart
 
 __all__ = ["history_html", "write_history"]
@@ -110,8 +111,8 @@ def history_html(found: Trend, *, commit_url: str | None = None, links: Mapping[
         template.render(
             title=f"History: {', '.join(page.datasets)}" if page.datasets else "History",
             subtitle=(
-                f"{count(len(found.commits), 'commit')}, {count(len(cells), 'cell')}, "
-                f"{len(found.series)} series, {count(len(found.machines), 'machine')}"
+                f"{counted(len(found.commits), 'commit')}, {counted(len(cells), 'cell')}, "
+                f"{len(found.series)} series, {counted(len(found.machines), 'machine')}"
             ),
             sentence=page.sentence(groups),
             tone=page.tone(groups),
@@ -186,7 +187,7 @@ class _Page:
         return "bad" if any(line.worse for line in groups[0].lines) else "good"
 
     def sentence(self, groups: Sequence[StepGroup]) -> str:
-        commits = count(len(self._found.commits), "commit")
+        commits = counted(len(self._found.commits), "commit")
         if not groups:
             return f"No cell moved in {commits}."
         latest = groups[0]
@@ -260,7 +261,7 @@ def _note(series: Series) -> str:
     )
     first, last = series.points[0], series.points[-1]
     return (
-        f"{display(series.dataset, 40)}, {count(series.faces, 'face')}, {count(len(series.points), 'commit')} from "
+        f"{display(series.dataset, 40)}, {counted(series.faces, 'face')}, {counted(len(series.points), 'commit')} from "
         f"{_date(first.time)} to {_date(last.time)}; {noise}"
     )
 

@@ -15,9 +15,10 @@ from markupsafe import Markup
 from nmebench.errors import InputError
 from nmebench.files import write_atomically
 from nmebench.gates import Baseline
+from nmebench.printable import counted
 from nmebench.protocol import DIRECT
 from nmebench.reports.render.page_files import asset, environment, styles
-from nmebench.reports.render.text import count, display
+from nmebench.reports.render.text import display
 from nmebench.reports.sections import (
     answers,
     attributes,
@@ -264,9 +265,9 @@ def _title(view: RunView) -> str:
     if record.title:
         return display(record.title, 120)
     decoders = view.distinct("decoder")
-    parts = [display(view.models[0], 60) if len(view.models) == 1 else count(len(view.models), "network")]
+    parts = [display(view.models[0], 60) if len(view.models) == 1 else counted(len(view.models), "network")]
     if decoders != (DIRECT,):
-        parts.append(display(decoders[0], 40) if len(decoders) == 1 else count(len(decoders), "decoder"))
+        parts.append(display(decoders[0], 40) if len(decoders) == 1 else counted(len(decoders), "decoder"))
     return f"{display(record.dataset.name, 40)}: {' × '.join(parts)}"
 
 

@@ -13,10 +13,11 @@ from markupsafe import Markup
 from nmebench.errors import InputError
 from nmebench.gates import Baseline
 from nmebench.metric_names import Metric, threshold_text
+from nmebench.printable import counted
 from nmebench.reports.page import RunSections, Section, assemble_page, render, sections_of, write_page
 from nmebench.reports.render.page_files import environment
 from nmebench.reports.render.prefixed import with_prefix
-from nmebench.reports.render.text import DASH, adaptive_decimals, count, display, number, sentence_list
+from nmebench.reports.render.text import DASH, adaptive_decimals, display, number, sentence_list
 from nmebench.reports.sections.answers import Answer
 from nmebench.reports.view import HeadlineCell, RunView
 from nmebench.runs.run_store import Run
@@ -113,7 +114,7 @@ def several_html(
         Markup(body),  # noqa: S704 - the template escapes
         [("overview", "Overview"), *((f"{part.prefix}run", part.name) for part in parts)],
         title=display(title, 120) or names,
-        subtitle=f"{count(len(parts), 'data set')}: {names}" if title else "",
+        subtitle=f"{counted(len(parts), 'data set')}: {names}" if title else "",
         version=", ".join(versions),
         data={"parts": [{**one.data, "prefix": part.prefix} for part, one in zip(parts, made.values(), strict=True)]},
         stylesheets=("page.css", "several.css"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from nmebench.boxes.box_rule import Boxes, BoxRule
+from nmebench.boxes.box_rule import Boxes, BoxRule, check_boxes
 from nmebench.datasets.dataset import Dataset
 from nmebench.errors import InputError
 from nmebench.own_code import plugin_errors
@@ -75,12 +75,13 @@ def create(name: str, padding: float | None = None) -> BoxRule:
     return padded
 
 
-def boxes_of(rule: BoxRule, dataset: Dataset) -> Boxes:
+def boxes_of(rule: BoxRule, dataset: Dataset, *, check: bool = True) -> Boxes:
     """Return the boxes of a rule. An exception in a rule of another distribution becomes a line that names the rule.
 
     Args:
         rule: from :func:`create`.
         dataset: the faces.
+        check: refuse boxes that are empty or not finite.
 
     Raises:
         InputError: the dataset lacks data that the rule needs, a face's box is empty, or the rule's code failed.
@@ -91,4 +92,7 @@ def boxes_of(rule: BoxRule, dataset: Dataset) -> Boxes:
         (3, 2)
     """
     with plugin_errors(f"box {rule.name!r}", "its call", type(rule)):
-        return rule(dataset)
+        boxes = rule(dataset)
+        if check:
+            check_boxes(boxes, dataset)
+    return boxes

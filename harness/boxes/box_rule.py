@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from nmebench.datasets.dataset import Dataset
 from nmebench.errors import InputError
+from nmebench.geometry.extents import extents
 from nmebench.geometry.resize import whole_pixels
 from nmebench.protocol import Sampling
 
-__all__ = ["BoxRule", "Boxes", "rectangles", "square_boxes"]
+__all__ = ["BoxRule", "Boxes", "check_boxes", "rectangles", "square_boxes"]
 
 
 @dataclass(frozen=True)
@@ -144,13 +145,44 @@ def square_boxes(
     Raises:
         InputError: a box is empty or not finite; the message names the first such face.
     """
-    size = np.stack([side, side], axis=1)
-    good = np.isfinite(centre).all(1) & np.isfinite(size).all(1) & (size > 0).all(1)
-    if not good.all():
-        face = int(np.argmin(good))
-        file = dataset.files[0].name if dataset.files else dataset.spec
-        raise InputError(
-            f"{file}:{int(dataset.lines[face])}: the box {rule.name!r} of this face is empty "
-            f"({side[face]:g} x {side[face]:g} px): correct the line or use another box"
-        )
-    return Boxes(rule.name, rule.source, rule.padding, centre, size, sampling)
+    boxes = Boxes(rule.name, rule.source, rule.padding, centre, np.stack([side, side], axis=1), sampling)
+    check_boxes(boxes, dataset)
+    return boxes
+
+
+def check_boxes(boxes: Boxes, dataset: Dataset) -> None:
+    """Check that every box has a size and a place.
+
+    Args:
+        boxes: the boxes of a rule.
+        dataset: the faces.
+
+    Raises:
+        InputError: a box is empty or not finite; the message names the first such face, and tells whether its
+            annotation or the rule has to be corrected.
+    """
+    good = np.isfinite(boxes.centre).all(1) & np.isfinite(boxes.size).all(1) & (boxes.size > 0).all(1)
+    if good.all():
+        return
+    face = int(np.argmin(good))
+    file = dataset.files[0].name if dataset.files else dataset.spec
+    width, height = boxes.size[face]
+    state = "empty" if np.isfinite(boxes.centre[face]).all() and np.isfinite(boxes.size[face]).all() else "not finite"
+    way_out = "correct the line or use another box"
+    if _annotation_has_a_size(dataset, face):
+        way_out = "its annotation is not, so correct the rule or use another box"
+    raise InputError(
+        f"{file}:{int(dataset.lines[face])}: the box {boxes.name!r} of this face is {state} "
+        f"({width:g} x {height:g} px): {way_out}"
+    )
+
+
+def _annotation_has_a_size(dataset: Dataset, face: int) -> bool:
+    """True if the landmarks, rectangle and scale of a face are finite and not empty, as far as they are annotated."""
+    low, high = extents(dataset.landmarks[[face]])
+    sides = [*(high - low)[0]]
+    if dataset.rect is not None:
+        sides += [*(dataset.rect[face, 2:] - dataset.rect[face, :2])]
+    if dataset.centre_scale is not None:
+        sides.append(dataset.centre_scale[face, 2])
+    return bool(np.isfinite(sides).all() and (np.asarray(sides) > 0).all())

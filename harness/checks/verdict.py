@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from nmebench.metric_names import MetricName
+from nmebench.printable import counted
 
 __all__ = ["STATUSES", "CauseFinding", "Status", "Verdict", "VerdictRow"]
 
@@ -97,5 +98,6 @@ class Verdict(_Record):
                 reasons = Counter(row.reason for row in self.rows if row.status == status)
                 common, times = reasons.most_common(1)[0]
                 why = f" ({common})" if status.startswith("not") and times == count else ""
-                parts.append(f"{count} {status}{why}")
-        return f"{len(self.rows)} reported number{'s' if len(self.rows) > 1 else ''}: {', '.join(parts)}"
+                verb = "deviate" if status == "deviates" and count > 1 else status
+                parts.append(f"{count} {verb}{why}")
+        return f"{counted(len(self.rows), 'reported number')}: {', '.join(parts)}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +13,7 @@ import typer
 from nmebench.cli.console import console, progress, table
 from nmebench.cli.json_output import Json, document, print_json
 from nmebench.cli.option_help import DATA, FORMAT, SCHEME
+from nmebench.printable import counted, shown
 
 __all__ = ["app"]
 
@@ -52,11 +55,10 @@ def make(
     if as_json:
         print_json(document("data make", name=name, folder=folder, faces=faces, seed=seed, split=split))
         return
-    drawn = "1 face" if faces == 1 else f"{faces} faces"
     use = f"run them with --data synthface:{folder}"
     if split != "test":
         use = "they are for training (`source` in a recipe); `nmebench run` measures faces of --split test"
-    console().print(f"synthface: {drawn} in {folder}; {use}")
+    console().print(f"synthface: {counted(faces, 'face')} in {folder}; {use}")
 
 
 _ACCEPT = typer.Option("--accept-licence", help="Confirm that you have read and accept the licence notice.")
@@ -197,6 +199,14 @@ def convert(
         print_json(document("data convert", faces=len(dataset), definition=definition, **places))
         return
     lines = console()
-    lines.print(f"{len(dataset)} faces: {definition}; run them with --data benchmark:{definition}")
+    lines.print(f"{counted(len(dataset), 'face')}: {definition}; run them with --data benchmark:{definition}")
     if dataset.image_root is not None:
-        lines.print(f"photographs: link or copy {dataset.image_root} to {out / 'images'}")
+        lines.print(f"photographs: {_link_command(dataset.image_root, out / 'images')}, or copy them there")
+
+
+def _link_command(photographs: Path, link: Path) -> str:
+    """The command that makes ``link`` lead to the photographs; a relative target is relative to the link's folder."""
+    target = photographs
+    if not photographs.is_absolute():
+        target = Path(os.path.relpath(photographs.resolve(), link.parent.resolve()))
+    return f"`ln -s {shlex.quote(shown(target))} {shlex.quote(shown(link))}`"

@@ -11,6 +11,7 @@ import typer
 
 from nmebench.cli.json_output import Json, document, print_json
 from nmebench.cli.option_help import ENGINE
+from nmebench.printable import counted
 
 if TYPE_CHECKING:
     from nmebench.gates import GateResult
@@ -104,7 +105,9 @@ def command(
         if as_json:
             print_json(document("gate --update", baselines={str(opened.path): str(file)}))
             return 0
-        console().print(f"baseline: {file}, {len(opened.record.cells)} cells of {opened.record.dataset.describe()}")
+        console().print(
+            f"baseline: {file}, {counted(len(opened.record.cells), 'cell')} of {opened.record.dataset.describe()}"
+        )
         return 0
     result = gates.gate(opened, reference, margin=allowed, limits=wanted)
     if junit is not None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nmebench.cli.console import console
 from nmebench.cli.json_output import document, print_json
 from nmebench.errors import InputError
-from nmebench.printable import shown
+from nmebench.printable import counted, shown
 from nmebench.runs.worst_run import line, worst
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _update(sweep: SweepFolder, folder: Path, limits: Sequence[Any], *, as_json:
     for name, baseline in made.items():
         baseline.write(folder / f"{name}.json")
         if not as_json:
-            cells = f"{len(baseline.cells)} cells of {sweep.runs[name].record.dataset.describe()}"
+            cells = f"{counted(len(baseline.cells), 'cell')} of {sweep.runs[name].record.dataset.describe()}"
             console().print(f"baseline: {folder / name}.json, {cells}")
     if as_json:
         written = {str(sweep.runs[name].path): f"{folder / name}.json" for name in made}

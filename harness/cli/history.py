@@ -56,6 +56,7 @@ def add(
       nmebench history add RUN --to history --machine ci
     """
     from nmebench import history
+    from nmebench.printable import counted
     from nmebench.runs.run_store import Run
     from nmebench.runs.sweep_folder import SweepFolder, is_sweep
 
@@ -79,7 +80,7 @@ def add(
     if as_json:
         print_json(document("history add", file=path, commit=merged.commit, machine=merged.machine, cells=cells))
     else:
-        console().print(f"history: {path}, {cells} cells of commit {merged.commit[:12]}")
+        console().print(f"history: {path}, {counted(cells, 'cell')} of commit {merged.commit[:12]}")
     return 0
 
 
@@ -125,9 +126,8 @@ def report(
     """
     from nmebench.cli.outputs import check_output
     from nmebench.errors import InputError
-    from nmebench.printable import shown
+    from nmebench.printable import counted, shown
     from nmebench.reports.history import write_history
-    from nmebench.reports.render.text import count
 
     check_output(out, "--out")
     if commit_url is not None and not (commit_url.startswith(("https://", "http://")) and "{commit}" in commit_url):
@@ -145,8 +145,8 @@ def report(
         return 0
     out_lines = console()
     out_lines.print(
-        f"history: {count(len(found.commits), 'commit')}, {len(found.series)} series, {count(len(steps), 'step')} at "
-        f"{count(moved, 'commit')}"
+        f"history: {counted(len(found.commits), 'commit')}, {len(found.series)} series, "
+        f"{counted(len(steps), 'step')} at {counted(moved, 'commit')}"
     )
     out_lines.print(f"page: {page}")
     return 0

@@ -14,6 +14,7 @@ import typer
 from nmebench.cli.console import console
 from nmebench.cli.json_output import Json, document, print_json
 from nmebench.cli.option_help import ENGINE, MODEL
+from nmebench.printable import counted
 
 if TYPE_CHECKING:
     from nmebench.checks import Verdict
@@ -193,7 +194,7 @@ def _write_results(title: str, data: str, run: Run, verdict: Verdict) -> _Result
     from nmebench.cli.verdict_table import write_verdict
 
     write_verdict(run, verdict)  # before the report, which shows it
-    heading = f"{title}{run.record.dataset.describe()} of {data}, {len(run.record.cells)} cells"
+    heading = f"{title}{run.record.dataset.describe()} of {data}, {counted(len(run.record.cells), 'cell')}"
     return _Result(heading, run, verdict, reports.write(run, run.path / "report.html", pictures=True))
 
 

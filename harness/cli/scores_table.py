@@ -12,7 +12,7 @@ from typing import Any, Final
 from nmebench.cli.console import console, table
 from nmebench.cli.json_output import document
 from nmebench.metric_names import NME, Metric, metric_names
-from nmebench.printable import shown
+from nmebench.printable import counted, shown
 from nmebench.protocol import in_table_order
 from nmebench.runs.run_record import CellRecord
 from nmebench.runs.run_store import Run
@@ -119,7 +119,7 @@ def print_sweep(sweep: SweepFolder) -> None:
     for run in sweep.runs.values():
         print_scores(run)
         print_time(run)
-    console().print(f"sweep: {sweep.path}, {len(sweep.runs)} runs: {', '.join(sweep.runs)}")
+    console().print(f"sweep: {sweep.path}, {counted(len(sweep.runs), 'run')}: {', '.join(sweep.runs)}")
 
 
 def sweep_json(sweep: SweepFolder) -> dict[str, Any]:

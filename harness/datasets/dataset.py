@@ -17,7 +17,7 @@ from nmebench.files import FileHash
 from nmebench.geometry import scheme as schemes
 from nmebench.geometry.extents import extents
 from nmebench.geometry.scheme import Scheme
-from nmebench.printable import shown
+from nmebench.printable import counted, shown
 from nmebench.protocol import THRESHOLD
 
 __all__ = ["PIXELS_PER_SCALE", "Dataset"]
@@ -87,8 +87,8 @@ class Dataset:
     def __repr__(self) -> str:
         """Return one line: the specification, the faces, the scheme and the subsets."""
         expected = self.expected.get("test", len(self))
-        faces = f"{len(self)} faces" if expected == len(self) else f"{len(self)} of {expected} faces"
-        notes = f", {len(self.notes)} notes" if len(self.notes) > 1 else ", 1 note" if self.notes else ""
+        faces = counted(len(self), "face") if expected == len(self) else f"{len(self)} of {expected} faces"
+        notes = f", {counted(len(self.notes), 'note')}" if self.notes else ""
         return f"<Dataset {shown(self.spec)}: {faces}, {self.scheme.name}, subsets {', '.join(self.subsets)}{notes}>"
 
     @property
@@ -133,9 +133,9 @@ class Dataset:
         unknown = np.flatnonzero(np.isnan(lengths))
         if len(unknown):
             raise InputError(
-                f"{self.spec}: the landmarks that {name!r} measures are not labelled "
-                f"on {len(unknown)} faces, the first is on line {self.lines[unknown[0]]}: choose another normaliser "
-                f"({', '.join(self.scheme.normalisers)})"
+                f"{self.spec}: the landmarks that {name!r} measures are not labelled on "
+                f"{counted(len(unknown), 'face')}, the first is on line {self.lines[unknown[0]]}: choose another "
+                f"normaliser ({', '.join(self.scheme.normalisers)})"
             )
         return lengths
 
@@ -197,11 +197,11 @@ class Dataset:
         """Return how much of the dataset this is: ``143 of 2500 faces``, or ``2500 faces`` when it is complete."""
         total = self.expected.get(self.split)
         if self.complete or total is None:
-            return f"{len(self)} faces"
+            return counted(len(self), "face")
         if len(self) == total:
             missing = [name for name in self.expected if name not in self.subsets]
             if missing:
-                return f"{len(self)} faces, without the subsets {', '.join(missing)}"
+                return f"{counted(len(self), 'face')}, without the subsets {', '.join(missing)}"
             other = [name for name, count in self.expected.items() if int(self.subsets[name].sum()) != count]
-            return f"{len(self)} faces, with other counts than the complete set in {', '.join(other)}"
+            return f"{counted(len(self), 'face')}, with other counts than the complete set in {', '.join(other)}"
         return f"{len(self)} of {total} faces"

@@ -18,6 +18,7 @@ from nmebench.datasets.plausibility import placeholders, signed, without_positio
 from nmebench.datasets.readers.rows import AnnotatedFaces
 from nmebench.errors import InputError
 from nmebench.geometry.scheme import Scheme, normaliser
+from nmebench.printable import counted
 
 __all__ = [
     "check_labelled",
@@ -177,8 +178,8 @@ def leave_out_notes(landmarks: NDArray[np.float64], keep: NDArray[np.bool_], usu
     unlabelled = without_position(landmarks)[keep]
     if unlabelled.any():
         notes.append(
-            f"{name}: {int(unlabelled.sum())} landmarks of {int(unlabelled.any(axis=1).sum())} faces are not labelled "
-            "and count in no score: the NME of a face is the mean over its labelled landmarks"
+            f"{name}: {int(unlabelled.sum())} landmarks of {counted(int(unlabelled.any(axis=1).sum()), 'face')} are "
+            "not labelled and count in no score: the NME of a face is the mean over its labelled landmarks"
         )
     if not keep.all():
         notes.append(

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from nmebench.errors import InputError
 from nmebench.models.adapted_network import AdaptedNetwork
+from nmebench.printable import counted
 
 __all__ = [
     "Engine",
@@ -223,8 +224,9 @@ def check_batch(engine: Engine, outputs: Mapping[str, Tensor], faces: int) -> No
                     "the conversion made the batch size a constant; use x.shape[0] and no Python loop over faces in "
                     "its forward, or --engine torch"
                 )
-            counted = "1 face" if faces == 1 else f"{faces} faces"
-            raise InputError(f"engine {engine.name} gives {name} {list(value.shape)} for {counted}: {way_out}")
+            raise InputError(
+                f"engine {engine.name} gives {name} {list(value.shape)} for {counted(faces, 'face')}: {way_out}"
+            )
 
 
 def check_outputs(engine: Engine, outputs: Mapping[str, Tensor], plain: Mapping[str, Tensor]) -> float:

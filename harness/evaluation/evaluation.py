@@ -15,7 +15,7 @@ from nmebench import metrics
 from nmebench.errors import InputError
 from nmebench.geometry.scheme import Scheme
 from nmebench.metric_names import Metric, check_threshold, threshold_text
-from nmebench.printable import shown
+from nmebench.printable import counted, shown
 from nmebench.protocol import THRESHOLD
 from nmebench.statistics.bootstrap import Interval, bootstrap
 from nmebench.suggest import unknown
@@ -66,9 +66,9 @@ class Evaluation:
 
     def __repr__(self) -> str:
         """Return one line: the name, the faces, the scheme and the NME."""
-        faces = "1 face" if len(self) == 1 else f"{len(self)} faces"
         return (
-            f"<Evaluation {shown(self.name)}: {faces}, {self.scheme.name}, NME {self.nme:.4f} % of {self.normaliser}>"
+            f"<Evaluation {shown(self.name)}: {counted(len(self), 'face')}, {self.scheme.name}, NME {self.nme:.4f} % "
+            f"of {self.normaliser}>"
         )
 
     @property

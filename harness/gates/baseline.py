@@ -28,7 +28,7 @@ from nmebench.field_problem import read_model
 from nmebench.files import write_atomically
 from nmebench.gates.limits import Limit
 from nmebench.metric_names import NME, Metric, MetricName, gather_rates, metric_names, spread_rates
-from nmebench.printable import shown
+from nmebench.printable import counted, shown
 from nmebench.protocol import Flip
 from nmebench.runs.face_table import FaceTable
 from nmebench.runs.run_commit import Commit, run_commit
@@ -112,8 +112,7 @@ class Baseline(_Record):
 
     def __repr__(self) -> str:
         """Return one line: the data set, the faces and the number of cells."""
-        cells = "1 cell" if len(self.cells) == 1 else f"{len(self.cells)} cells"
-        return f"<Baseline of {self.dataset}: {self.faces} faces, {cells}>"
+        return f"<Baseline of {self.dataset}: {counted(self.faces, 'face')}, {counted(len(self.cells), 'cell')}>"
 
     @property
     def commit(self) -> Commit | None:

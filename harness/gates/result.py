@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nmebench.gates.margin import Margin
+from nmebench.printable import counted
 from nmebench.runs.run_commit import Commit
 
 __all__ = ["GateResult", "GateRow", "Outcome", "SubsetChange"]
@@ -122,18 +123,14 @@ class GateResult:
         if self.nothing_comparable:
             return f"gate failed: nothing was comparable ({self.problem or 'no cell of the baseline was measured'})"
         failed = [row.cell for row in self.rows if row.failed]
-        faces = f"{self.faces} faces of {self.dataset}"
+        faces = f"{counted(self.faces, 'face')} of {self.dataset}"
         if self.has_baseline:
-            compared = _cells(sum(row.compared for row in self.rows))
+            compared = counted(sum(row.compared for row in self.rows), "cell")
             scope = f"{compared} compared on {faces}, margin {self.margin}"
         else:
             within = "" if failed else " within the limits"
-            scope = f"{_cells(len(self.rows))}{within} on {faces}, no baseline"
+            scope = f"{counted(len(self.rows), 'cell')}{within} on {faces}, no baseline"
         return f"gate failed: {', '.join(failed)} ({scope})" if failed else f"gate passed: {scope}"
-
-
-def _cells(number: int) -> str:
-    return f"{number} cell{'' if number == 1 else 's'}"
 
 
 def _text(commit: Commit | None) -> str:

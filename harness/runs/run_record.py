@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from nmebench.files import FileHash
 from nmebench.metric_names import Thresholds
+from nmebench.printable import counted
 from nmebench.protocol import THRESHOLD, Flip
 
 __all__ = [
@@ -71,7 +72,7 @@ class DatasetRecord(_Record):
 
     def describe(self) -> str:
         """Return ``coverage``, or ``500 faces`` where the size of the complete dataset is not known."""
-        return self.coverage or f"{self.faces} faces"
+        return self.coverage or counted(self.faces, "face")
 
 
 class CheckpointRecord(_Record):

@@ -13,6 +13,7 @@ from nmebench import boxes, datasets
 from nmebench.datasets.dataset import Dataset
 from nmebench.errors import InputError
 from nmebench.geometry import images, scheme
+from nmebench.printable import counted
 from nmebench.training.recipe import TrainingFaces, expand
 
 __all__ = ["SourceFace", "faces", "identity"]
@@ -54,7 +55,7 @@ def faces(wanted: TrainingFaces, first: int, last: int) -> Iterator[SourceFace]:
     unlabelled = np.flatnonzero(~dataset.labelled.all(axis=1))
     if len(unlabelled):
         raise InputError(
-            f"{dataset.spec}: {len(unlabelled)} faces have landmarks that are not labelled, the first is on line "
+            f"{dataset.spec}: landmarks of {counted(len(unlabelled), 'face')} are not labelled, the first on line "
             f"{dataset.lines[unlabelled[0]]}: training needs every landmark; leave these faces out"
         )
     box = boxes.create(wanted.box)(dataset)

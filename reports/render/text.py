@@ -15,7 +15,6 @@ __all__ = [
     "FIELD_LIMIT",
     "adaptive_decimals",
     "adaptive_number",
-    "count",
     "display",
     "flip_text",
     "number",
@@ -137,17 +136,6 @@ def p_value(value: Any) -> str:
     if value is None or not math.isfinite(float(value)):
         return DASH
     return "< 0.001" if float(value) < 0.001 else f"{float(value):.3f}"
-
-
-def count(value: int, noun: str) -> str:
-    """A number with its noun in the singular or plural.
-
-    Example:
-        >>> count(1, "face"), count(2500, "face"), count(2, "box")
-        ('1 face', '2500 faces', '2 boxes')
-    """
-    plural = f"{noun}es" if noun.endswith(("x", "s")) else f"{noun}s"
-    return f"{value} {noun if value == 1 else plural}"
 
 
 def prose(text: str) -> Markup:

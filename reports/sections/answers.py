@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from nmebench.printable import counted
 from nmebench.protocol import DIRECT
-from nmebench.reports.render.text import count, display, sentence_list
+from nmebench.reports.render.text import display, sentence_list
 from nmebench.reports.sections import first_figure, gain_matrix
 from nmebench.reports.sections.cell_groups import in_words
 from nmebench.reports.sections.change import ChangeRow, ChangeSection
@@ -98,13 +99,13 @@ def _run(view: RunView) -> tuple[str, ...]:
     record = view.run.record
     parts = [f"{display(record.dataset.describe(), 80)} of {display(record.dataset.name, 60)}"]
     decoders = view.distinct("decoder")
-    cells = [count(len(view.models), "network")]
+    cells = [counted(len(view.models), "network")]
     if len(decoders) > 1:
-        cells.append(count(len(decoders), "decoder"))
+        cells.append(counted(len(decoders), "decoder"))
     if len(view.distinct("flip")) > 1:
         cells.append(f"{len(view.distinct('flip'))} flip tests")
     if len(view.distinct("box")) > 1:
-        cells.append(count(len(view.distinct("box")), "box"))
+        cells.append(counted(len(view.distinct("box")), "box"))
     parts.append(" × ".join(cells))
     parts += [f"{name} {value}" for name, value in view.constant if name in ("flip test", "box")]
     parts.append(f"NME normalised by {display(record.normaliser, 40)}")
@@ -192,7 +193,7 @@ def _decoders(view: RunView, gains: DecoderGains | None) -> Answer:
     for ladder in gaining[:_NAMED]:
         place = f" on {_network(view, ladder.plain)}" if len(view.models) > 1 else ""
         parts.append(f"{ladder.best[0].text}{place} ({_tied(ladder.best)})")
-    more = f" ({count(len(gaining) - _NAMED, 'more network')} below)" if len(gaining) > _NAMED else ""
+    more = f" ({counted(len(gaining) - _NAMED, 'more network')} below)" if len(gaining) > _NAMED else ""
     sentence = f"Points of NME over {plain}: {sentence_list(parts)}{more}."
     details = []
     if any(len(ladder.best) > 1 for ladder in gaining):
@@ -239,7 +240,7 @@ def _change(view: RunView, change: ChangeSection | None) -> Answer:
     numbers = {"worse": len(worse), "better": len(better), "unchanged": change.unchanged}
     numbers["newly diverged"] = len(change.newly_diverged)
     parts = [f"{number} {word}" for word, number in numbers.items() if number]
-    sentence = f"{count(change.cells, 'cell')} compared with {name}: {sentence_list(parts)}."
+    sentence = f"{counted(change.cells, 'cell')} compared with {name}: {sentence_list(parts)}."
     details = [f"Newly diverged: {in_words(view, change.newly_diverged)}."] if change.newly_diverged else []
     for outcome, cells in (("worse", worse), ("better", better)):
         details += _subsets(view, change, outcome, cells) if cells else ()
@@ -253,7 +254,7 @@ def _change(view: RunView, change: ChangeSection | None) -> Answer:
 def _word(change: ChangeSection) -> str:
     """``Worse``, ``Better`` or ``Unchanged``, with size and subset of the largest change."""
     if change.newly_diverged:
-        return f"Worse: {count(len(change.newly_diverged), 'cell')} newly diverged"
+        return f"Worse: {counted(len(change.newly_diverged), 'cell')} newly diverged"
     for outcome in ("worse", "better"):
         row = next((row for row in change.changed if row.changed == outcome), None)
         if row is not None:

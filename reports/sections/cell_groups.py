@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from nmebench.reports.render.text import count, display, sentence_list
+from nmebench.printable import counted
+from nmebench.reports.render.text import display, sentence_list
 from nmebench.reports.view import CellView, RunView, short_names
 
 __all__ = ["in_words"]
@@ -36,7 +37,7 @@ def in_words(view: RunView, cells: Sequence[CellView]) -> str:
         words.append(_group(view, [cell for cell in cells if cell.model == model], of))
     rest = [cell for cell in cells if cell.model in models[_NETWORKS:]]
     if rest:
-        words.append(f"{count(len(rest), 'cell')} of {count(len(models) - _NETWORKS, 'other network')}")
+        words.append(f"{counted(len(rest), 'cell')} of {counted(len(models) - _NETWORKS, 'other network')}")
     return sentence_list(words)
 
 
@@ -46,4 +47,4 @@ def _group(view: RunView, cells: Sequence[CellView], of: str) -> str:
         return f"all {len(cells)} cells{of}"
     decoders = list(dict.fromkeys(cell.decoder_label for cell in cells))
     names = f" ({sentence_list([display(d, 40) for d in decoders])})" if len(decoders) <= _DECODERS else ""
-    return f"{count(len(cells), 'cell')}{of}{names}"
+    return f"{counted(len(cells), 'cell')}{of}{names}"

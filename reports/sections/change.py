@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmebench.gates import DEFAULT_MARGIN, Baseline, compared_faces, gate, newly_diverged
-from nmebench.reports.render.text import count, display, p_value, signed
+from nmebench.printable import counted
+from nmebench.reports.render.text import display, p_value, signed
 from nmebench.reports.sections.differences import outcome_words
 from nmebench.reports.view import CellView, RunView
 from nmebench.statistics import AdjustedDifference, RankTest, holm, paired_with_holm, rank_test
@@ -192,6 +193,6 @@ def _problems(rows: Sequence[tuple[str, str]], problem: str | None) -> tuple[str
     for cell, reason in rows:
         by_reason.setdefault(reason, []).append(cell)
     return tuple(
-        display(f"{count(len(cells), 'cell')} not compared ({reason}): {', '.join(cells)}", 600)
+        display(f"{counted(len(cells), 'cell')} not compared ({reason}): {', '.join(cells)}", 600)
         for reason, cells in by_reason.items()
     )

@@ -10,8 +10,9 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.ticker import MaxNLocator
 
+from nmebench.printable import counted
 from nmebench.reports.render import svg
-from nmebench.reports.render.text import adaptive_number, count, display
+from nmebench.reports.render.text import adaptive_number, display
 from nmebench.reports.view import CellView, RunView
 from nmebench.statistics import best_and_ties
 
@@ -223,5 +224,5 @@ def _text(view: RunView, points: Sequence[_Point], best: _Point, marks: Mapping[
         step = f"{unit} {last.step}" if last.step is not None else display(last.weights, 80)
         text += f"; the last checkpoint ({step}) has {adaptive_number(_score(view, last)['nme'])} %"
     ties = sum(marks[point.cell.index].startswith("tie") for point in points)
-    others = count(ties, "other checkpoint")
+    others = counted(ties, "other checkpoint")
     return f"{text}. {others} of this line {'is' if ties == 1 else 'are'} not significantly different from the best."

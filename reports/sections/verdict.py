@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from nmebench import published
 from nmebench.metric_names import is_metric
-from nmebench.reports.render.text import DASH, count, display, number, sentence_list, signed
+from nmebench.printable import counted
+from nmebench.reports.render.text import DASH, display, number, sentence_list, signed
 from nmebench.reports.sections.scores import metric_column
 from nmebench.reports.view import COMMITTED, CellView, RunView
 from nmebench.runs.sweep_folder import is_sweep
@@ -287,7 +288,7 @@ def _sentence(
         return f"{subject} comparable{because}.", "open"
     if deviating:
         verb = "deviates" if deviating == 1 else "deviate"
-        return f"{deviating} of {count(compared, 'compared number')} of {of} {verb}.", "bad"
+        return f"{deviating} of {counted(compared, 'compared number')} of {of} {verb}.", "bad"
     if compared == 1:
         return f"The one compared number of {of} is reproduced.", "good"
     return f"All {compared} compared numbers of {of} are reproduced.", "good"

@@ -107,6 +107,34 @@ def test_empty_box_is_refused_with_its_line(faces: Any, name: str, carried: dict
         boxes.create(name)(faces(landmarks, **carried))
 
 
+class _Shrunk:
+    """A rule whose second box is wrong, though the annotation isn't."""
+
+    name, source, padding = "shrunk", "landmarks", 1.0
+
+    def __init__(self, size: float) -> None:
+        self.size = size
+
+    def __call__(self, dataset: Any) -> boxes.Boxes:
+        centre, size = np.full((2, 2), 30.0), np.array([[9.0, 9.0], [self.size, 9.0]])
+        return boxes.Boxes(self.name, self.source, self.padding, centre, size, "affine")
+
+
+@pytest.mark.parametrize(
+    ("size", "state"),
+    [(0.0, r"empty \(0 x 9 px\)"), (-3.0, r"empty \(-3 x 9 px\)"), (np.nan, r"not finite \(nan x 9 px\)")],
+)
+def test_a_box_that_the_rule_makes_empty_is_the_rules_fault(faces: Any, size: float, state: str) -> None:
+    landmarks = np.zeros((2, 98, 2))
+    landmarks[:, 5] = 30
+    expected = rf":2: the box 'shrunk' of this face is {state}: its annotation is not, so correct the rule or use"
+    with pytest.raises(InputError, match=expected):
+        boxes.boxes_of(_Shrunk(size), faces(landmarks))
+    landmarks[1] = 30
+    with pytest.raises(InputError, match=rf"is {state}: correct the line or use another box"):
+        boxes.boxes_of(_Shrunk(size), faces(landmarks))
+
+
 def test_names_and_descriptions() -> None:
     assert boxes.names() == ("landmarks", "rect", "annotation", "pfld", "h3r-landmarks", "h3r-rect")
     for name in boxes.names():

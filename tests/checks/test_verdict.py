@@ -31,7 +31,7 @@ def row(status, reason="because", **fields):
         pytest.param(["reproduced", "deviates", "not run"], 1, None, id="deviates"),
         pytest.param(["not run", "reproduced"], 0, "2 reported numbers: 1 reproduced, 1 not run (because)", id="two"),
         pytest.param(["not run", "not run"], 3, "2 reported numbers: 2 not run (because)", id="all-not-run"),
-        pytest.param(["deviates", "deviates"], 1, "2 reported numbers: 2 deviates", id="all-deviate"),
+        pytest.param(["deviates", "deviates"], 1, "2 reported numbers: 2 deviate", id="all-deviate"),
         pytest.param(["not comparable"], 3, "1 reported number: 1 not comparable (because)", id="not-comparable"),
     ],
 )

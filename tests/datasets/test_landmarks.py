@@ -124,7 +124,7 @@ def test_another_normaliser_must_be_labelled_on_every_face(tmp_path: Path) -> No
     np.savez(tmp_path / "truth.npz", landmarks=POINTS, labelled=known)
     dataset = datasets.load(f"landmarks:{tmp_path}/truth.npz")
     assert len(dataset) == 3
-    with pytest.raises(InputError, match=r"'inter-pupil' measures are not labelled on 1 faces, the first is on line 2"):
+    with pytest.raises(InputError, match=r"'inter-pupil' measures are not labelled on 1 face, the first is on line 2"):
         dataset.normaliser("inter-pupil")
     assert (dataset.normaliser("box-size") > 0).all()
 

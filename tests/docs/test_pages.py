@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 import unicodedata
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -115,3 +116,17 @@ def test_every_field_of_a_file_is_described(model: Any, pages: list[str]) -> Non
 
 def test_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) < 150
+
+
+def test_extras_are_named_in_one_way() -> None:
+    """``pip install 'nmebench[mat]'``, with quotes, because shells expand brackets; every extra exists."""
+    extras = set(
+        tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    )
+    found = []
+    for page in (ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        found += re.findall(r"(?<!\w)(\S)(nmebench|\.)\[([a-z]+)\](.)", text)
+    assert found
+    assert {f"{before}{package}{after}" for before, package, _, after in found} == {"'nmebench'"}
+    assert {extra for _, _, extra, _ in found} <= extras

@@ -185,7 +185,7 @@ def test_landmarks_that_are_not_labelled_never_count(tmp_path: Path, points: np.
     spec = own_benchmark(tmp_path / "b", stored, v, 'unlabelled = "exclude"')
     dataset = datasets.load(spec)
     assert dataset.lines.tolist() == [1, 2, 4, 5, 6]
-    assert any("58 landmarks of 1 faces are not labelled and count in no score" in note for note in dataset.notes)
+    assert any("58 landmarks of 1 face are not labelled and count in no score" in note for note in dataset.notes)
     assert any("1 of 6 faces are left out" in note for note in dataset.notes)
     predicted = np.add(np.delete(points, 2, axis=0), [3.0, 4.0])
     np.savez(tmp_path / "p.npz", landmarks=predicted)
@@ -271,5 +271,5 @@ def test_training_needs_every_landmark(tmp_path: Path, points: np.ndarray) -> No
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sources, "_load", lambda wanted: dataset)
         wanted = type("Wanted", (), {"source": "mine", "box": "landmarks"})()
-        with pytest.raises(InputError, match="1 faces have landmarks that are not labelled, the first is on line 4"):
+        with pytest.raises(InputError, match="landmarks of 1 face are not labelled, the first on line 4"):
             next(sources.faces(wanted, 0, 1))  # type: ignore[arg-type]

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from nmebench.printable import counted
+
 __all__ = ["Collector", "Report", "ServedProtocol", "Severity", "VerifyFinding"]
 
 Severity = Literal["error", "warning", "note"]
@@ -83,7 +85,8 @@ class Report:
         tally = Counter(finding.severity for finding in self.findings)
         facts = ", ".join(f"{count} {name}" for name, count in self.facts.items())
         lines = [
-            f"{self.path}: {tally['error']} errors, {tally['warning']} warnings in {len(self.files)} files; {facts}"
+            f"{self.path}: {counted(tally['error'], 'error')}, {counted(tally['warning'], 'warning')} in "
+            f"{counted(len(self.files), 'file')}; {facts}"
         ]
         lines += [
             f"  {'serves' if protocol.served else 'cannot serve'}: {protocol.name}"

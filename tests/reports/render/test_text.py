@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from nmebench.reports.render.text import (
-    count,
     display,
     number,
     p_value,
@@ -54,10 +53,9 @@ def test_p_value(value: float, shown: str) -> None:
     assert p_value(value) == shown
 
 
-def test_lists_and_plurals() -> None:
+def test_lists() -> None:
     assert sentence_list(["a", "b", "c"]) == "a, b and c"
     assert sentence_list([]) == ""
-    assert [count(1, "face"), count(2, "face"), count(2, "box")] == ["1 face", "2 faces", "2 boxes"]
 
 
 def test_prose_escapes_and_marks_code() -> None:

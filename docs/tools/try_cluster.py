@@ -1,6 +1,7 @@
 """Runs one sweep without workers, with local workers and on a Dask cluster, kills workers, and compares every byte.
 
-    python docs/tools/try_cluster.py [--limit FACES] [--kills RUNS] [--double-kills RUNS] [--hangs RUNS] [--folder FOLDER]
+    python docs/tools/try_cluster.py [--limit FACES] [--kills RUNS] [--double-kills RUNS] [--hangs RUNS]
+                                      [--folder FOLDER]
 
 The exit code is 0 if every run has the bytes of the run without workers and no range was computed twice, except those
 that a killed worker had begun.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import psutil
 
 from nmebench.errors import InputError
+from nmebench.printable import one_line
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -125,13 +126,17 @@ def local_workers(count: int | Literal["gpu"]) -> Iterator[Connection]:
             yield connection
         finally:
             connection.close()
-            _stop(starting.result(_START))
+            if starting.exception(_START) is None:
+                _stop(starting.result())
 
 
 def _start(environments: Sequence[Mapping[str, str]]) -> Any:
     """Start a scheduler in this process and one worker process for each environment.
 
     The workers import nmebench at once, while the driver plans.
+
+    Raises:
+        InputError: a worker can't start.
     """
     import dask.config
     from distributed import Nanny, Scheduler, SpecCluster
@@ -139,24 +144,34 @@ def _start(environments: Sequence[Mapping[str, str]]) -> Any:
     # Dask gives up a worker whose process isn't there again after this time, by default 15 s; busy machines need more.
     dask.config.set({"distributed.deploy.lost-worker-timeout": "60s"})
     cores = psutil.cpu_count(logical=False) or 1
+    preloads = dask.config.get("distributed.worker.preload", None) or []
     options = {
         "host": "127.0.0.1",
         "nthreads": max(1, cores // len(environments)),
         "memory_limit": psutil.virtual_memory().total // len(environments),
         "dashboard": False,
         "silence_logs": logging.CRITICAL,
-        "preload": [*dask.config.get("distributed.worker.preload", []), "nmebench.distribution.worker"],
+        "preload": [*([preloads] if isinstance(preloads, str) else preloads), "nmebench.distribution.worker"],
         "config": dict(_SETTINGS),
     }
-    return SpecCluster(
-        scheduler={"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}},
-        workers={
-            number: {"cls": Nanny, "options": {**options, "env": dict(environment)}}
-            for number, environment in enumerate(environments)
-        },
-        silence_logs=logging.CRITICAL,
-        name="nmebench",
-    )
+    try:
+        return SpecCluster(
+            scheduler={"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}},
+            workers={
+                number: {"cls": Nanny, "options": {**options, "env": dict(environment)}}
+                for number, environment in enumerate(environments)
+            },
+            silence_logs=logging.CRITICAL,
+            name="nmebench",
+        )
+    except RuntimeError as error:
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        raise InputError(
+            f"the local workers can't start ({type(cause).__name__}: {one_line(str(cause))}); check the settings of "
+            "Dask (~/.config/dask, DASK_* in the environment), or run without --workers"
+        ) from error
 
 
 def _stop(cluster: Any) -> None:

@@ -6,6 +6,7 @@ import importlib.util
 import json
 from pathlib import Path
 
+import dask.config
 import pytest
 
 from nmebench.__main__ import main
@@ -53,6 +54,14 @@ def test_bad_options_give_one_line(
     assert message in error
     assert error.count("\n") == 1
     assert not (tmp_path / "run" / "run.json").exists()
+
+
+def test_workers_that_cannot_start_give_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with dask.config.set({"distributed.worker.preload": "no_such_module"}):
+        assert main([*RUN, "--workers", "1", "--quiet", "-o", str(tmp_path / "run")]) == 2
+    error = capsys.readouterr().err
+    assert "the local workers can't start (ModuleNotFoundError: No module named 'no_such_module')" in error
+    assert error.count("\n") == 1
 
 
 def test_two_processes_give_the_bytes_of_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from torch.jit import TracerWarning
+from torch.jit import TracerWarning  # type: ignore[attr-defined]
 
 from nmebench.own_code import is_library
 

@@ -238,11 +238,11 @@ def select(
         where = dataset or "any data set"
         for name, (value, meets) in conditions.items():
             if value is not None and not any(map(meets, candidates)):
-                known = _known(name, candidates)
-                more = f" and {len(known) - _LISTED} more: `nmebench list published`" if len(known) > _LISTED else ""
+                allowed = _known(name, candidates)
+                more = f" and {len(allowed) - _LISTED} more: `nmebench list published`" * (len(allowed) > _LISTED)
                 raise InputError(
-                    f"{name} {value!r}: no published row of {where} has it{did_you_mean(value, known)} "
-                    f"(known: {', '.join(known[:_LISTED])}{more})"
+                    f"{name} {value!r}: no published row of {where} has it{did_you_mean(value, allowed)} "
+                    f"(known: {', '.join(allowed[:_LISTED])}{more})"
                 )
         given = ", ".join(f"{name} {value!r}" for name, (value, _) in conditions.items() if value is not None)
         raise InputError(f"no published row of {where} has {given} together; leave one of them out")

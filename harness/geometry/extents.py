@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["extents"]
+
+_FACES: Final = 1024
+"""Faces that are reduced together: 1 MB, which the processor's cache holds."""
 
 
 def extents(landmarks: NDArray[np.floating[Any]]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -24,7 +27,11 @@ def extents(landmarks: NDArray[np.floating[Any]]) -> tuple[NDArray[Any], NDArray
         >>> low.tolist(), high.tolist()
         ([[1.0, 2.0]], [[5.0, 8.0]])
     """
-    return _reduced(np.fmin, landmarks), _reduced(np.fmax, landmarks)
+    low, high = (np.empty((len(landmarks), landmarks.shape[2]), landmarks.dtype) for _ in range(2))
+    for start in range(0, len(landmarks), _FACES):
+        rows = slice(start, start + _FACES)
+        low[rows], high[rows] = _reduced(np.fmin, landmarks[rows]), _reduced(np.fmax, landmarks[rows])
+    return low, high
 
 
 def _reduced(kind: np.ufunc, landmarks: NDArray[Any]) -> NDArray[Any]:
@@ -35,4 +42,4 @@ def _reduced(kind: np.ufunc, landmarks: NDArray[Any]) -> NDArray[Any]:
         if points % 2:
             kind(smaller[:, 0], landmarks[:, -1], out=smaller[:, 0])
         landmarks = smaller
-    return landmarks[:, 0].copy()
+    return landmarks[:, 0]

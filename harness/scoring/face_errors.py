@@ -1,4 +1,4 @@
-"""What the stored landmarks of a run's cells give for every face, from one reading of each file."""
+"""NME and divergence of every face under every cell of a run, from one reading of the stored landmarks."""
 
 from __future__ import annotations
 
@@ -38,10 +38,13 @@ class FaceErrors:
 
 
 def face_errors(run: Run) -> dict[str, FaceErrors]:
-    """Return what the landmarks of every cell give for each face, by cell id.
+    """Measure the landmarks of every cell on each face.
 
     Args:
         run: an open run whose cells have stored landmarks.
+
+    Returns:
+        The measured faces by cell id.
 
     Raises:
         InputError: the landmarks of a cell are missing, have another shape than the ground truth, or give an NME that
@@ -81,7 +84,7 @@ the error of a face, image px, up to which its landmarks can't be outside the bo
 
 
 class _Truth:
-    """What the ground truth of each block of faces gives, which all cells share."""
+    """Masks and bounds from the ground truth of each block of faces, which all cells share."""
 
     def __init__(self, run: Run) -> None:
         self._run = run

@@ -25,6 +25,13 @@ def test_extents_match_a_loop(kind: type[np.floating], points: int) -> None:
             assert high[face, axis] == pytest.approx(max(known), nan_ok=True, rel=0, abs=0)
 
 
+def test_many_faces_are_reduced_in_parts() -> None:
+    landmarks = np.random.default_rng(2).normal(0, 100, (2500, 3, 2))
+    low, high = extents(landmarks)
+    np.testing.assert_array_equal(low, landmarks.min(axis=1))
+    np.testing.assert_array_equal(high, landmarks.max(axis=1))
+
+
 def test_no_faces_have_no_extents() -> None:
     low, high = extents(np.empty((0, 68, 2)))
     assert low.shape == high.shape == (0, 2)

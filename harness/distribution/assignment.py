@@ -15,7 +15,8 @@ SECONDS = 20.0
 #: Seconds that the last ranges take, so that all workers end at nearly the same time.
 SHORTEST = 1.0
 
-#: The part of the faces left that one range may hold is 1 / (this number x workers), so that ranges become shorter.
+#: The part of the faces left that one range may hold is 1 / (this number x workers), so that ranges become shorter; a
+#: single worker has nobody to end with.
 _PARTS = 2
 
 #: Faces of a network's first ranges, which show how fast it is.
@@ -175,7 +176,7 @@ class Assignment:
         one = self._networks[network]
         wanted = float(FIRST_FACES)
         if one.seconds_per_face is not None:
-            part = sum(each.faces_left for each in self._networks.values()) / (_PARTS * max(1, workers))
+            part = self.faces_left / (_PARTS * workers if workers > 1 else 1)
             per_face = max(one.seconds_per_face, 1e-6)
             wanted = min(SECONDS / per_face, max(SHORTEST / per_face, part))
         wanted = min(wanted, one.most)

@@ -47,6 +47,13 @@ def test_a_range_takes_some_seconds_and_the_last_ones_are_shorter() -> None:
     assert sizes[-2] * 0.1 <= 2 * assignment.SHORTEST
 
 
+def test_the_last_range_of_a_single_worker_is_not_shorter() -> None:
+    work = Assignment({0: dict.fromkeys(range(30), 10)})
+    first = taken(work, workers=1)
+    work.learn(first, seconds=7.0)  # 0.1 s per face
+    assert [taken(work, workers=1).faces for _ in range(2)] == [200, 30]
+
+
 def test_a_range_holds_no_more_faces_than_its_network_allows() -> None:
     work = Assignment({0: dict.fromkeys(range(20), 16), 1: {0: 100}}, {0: 40, 1: 40})
     first = taken(work, "a", networks=(0,))

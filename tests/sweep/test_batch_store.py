@@ -100,3 +100,22 @@ def test_pipe_reads_as_missing(tmp_path: Path) -> None:
     store = BatchStore.open(tmp_path, "crops", "key")
     os.mkfifo(store.folder / "0.batch")
     assert store.read(0) is None
+
+
+def test_one_array_is_read_alone(store: BatchStore) -> None:
+    content = np.frombuffer(b'{"a": 1}', np.uint8)
+    store.write(5, {"a": np.arange(7, dtype=np.float32), "cells": content, "z": np.zeros((2, 3))})
+    found = store.read_one(5, "cells")
+    assert found is not None
+    assert found.tobytes() == content.tobytes()
+    assert store.read_one(5, "other") is None
+    assert store.read_one(6, "cells") is None
+    (store.folder / "5.batch").write_bytes((store.folder / "5.batch").read_bytes()[:-1] + b"\1")
+    assert store.read_one(5, "cells") is None
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x02" + 7 * b"\0" + b"[]"], ids=["empty", "zip", "list"])
+def test_one_array_of_a_file_without_arrays_reads_as_missing(tmp_path: Path, content: bytes) -> None:
+    store = BatchStore.open(tmp_path, "results", "key")
+    (store.folder / "0.batch").write_bytes(hashlib.sha256(content).digest() + content)
+    assert store.read_one(0, "cells") is None

@@ -1,15 +1,17 @@
 """Measures the parts of a short run, from the start of its process to the end: the table "Start" of docs/speed.md.
 
 ``python docs/tools/measure_start.py`` runs 143 faces of synthface several times, each time in a new process, and prints
-the median of each part in seconds. A first run that isn't counted draws the faces and compiles the network. ``--tree``
-names a folder with another package ``nmebench``, such as that of an older commit, which is measured in turn with the
-installed one.
+the median of each part in seconds of the wall clock. A first run that isn't counted draws the faces and compiles the
+network. ``--tree`` names a folder with another package ``nmebench``, such as that of an older commit, which is measured
+in turn with the installed one.
 
 * ``imports``: from the start of the process until the sweep begins.
 * The stages of ``timings.json``: ``plan`` also imports the network's packages and has two forward passes of plain
   torch, ``prepare`` reads or compiles the engine, ``check`` has one pass of plain torch.
 * ``exit``: from the command's return to the end of the process.
-* ``processor``: user and system seconds of all threads.
+
+The last lines are seconds of the processor, which other processes disturb less: ``main thread`` until the command
+returns, ``after it`` by all threads from there to the end, and ``all threads`` in total.
 """
 
 from __future__ import annotations
@@ -24,14 +26,14 @@ import tempfile
 import time
 from pathlib import Path
 
-#: Runs the program as ``python -m nmebench`` does, and writes the time at which it returns.
+#: Runs the program as ``python -m nmebench`` does, and writes three clocks when it returns.
 PROGRAM = """
 import runpy, sys, time
 try:
     runpy.run_module("nmebench", run_name="__main__", alter_sys=True)
 finally:
     with open(sys.argv[-1] + ".returned", "w") as file:
-        file.write(str(time.monotonic()))
+        print(time.monotonic(), time.thread_time(), time.process_time(), file=file)
 """
 
 
@@ -55,14 +57,17 @@ def measure(model: str, faces: int, folder: Path, tree: Path | None = None) -> d
     ended = time.monotonic()
     if status:
         raise SystemExit(f"the command ended with {os.waitstatus_to_exitcode(status)}")
-    returned = float(Path(f"{folder}.returned").read_text())
+    returned, main_thread, threads = map(float, Path(f"{folder}.returned").read_text().split())
+    processor = usage.ru_utime + usage.ru_stime
     timings = json.loads((folder / "timings.json").read_text())
     return {
         "imports": returned - started - timings["total"],
         **timings["stages"],
         "exit": ended - returned,
         "all": ended - started,
-        "processor": usage.ru_utime + usage.ru_stime,
+        "main thread": main_thread,
+        "after it": processor - threads,
+        "all threads": processor,
     }
 
 

@@ -42,8 +42,9 @@ def program() -> int:
     """Run the command line in a process of its own and return the exit code.
 
     Imports leave half a million objects, which stay until the end. Python would search them for garbage hundreds of
-    times while they are created, and again when it exits. Without both searches ``nmebench run`` takes two seconds
-    less. A sweep creates no garbage that only a collection frees: Python's own figure leads to one in 500 faces.
+    times while they are created, and again when it exits; without these searches ``nmebench run`` takes more than a
+    second less. A sweep creates hardly any garbage that only a search finds: with Python's own figure there is one
+    search in 500 faces.
     """
     gc.set_threshold(_YOUNG_OBJECTS, *gc.get_threshold()[1:])
     try:

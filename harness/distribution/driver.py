@@ -129,7 +129,7 @@ class Driver:
         self._ignored: set[str] = set()
         """Addresses of workers that exceeded the time limit."""
         self._events: queue.Queue[Callable[[], None]] = queue.Queue()
-        """What other threads have for this one, as calls that it makes."""
+        """Calls that other threads leave for this one to make."""
         self._tasks = Tasks(connection, f"nmebench-{self._facts.process}-{id(self)}", self._ended)
         self._reasons: list[str] = []
         """Why workers were refused."""

@@ -185,7 +185,7 @@ class CodeFolder(MetaPathFinder):
             self._depth += 1
             if self._depth > 1:
                 return
-            before = list(sys.modules.items())  # other threads may import meanwhile
+            before = list(sys.modules.copy().items())  # other threads may import meanwhile; copying is one step
             hidden = {top for top in {name.partition(".")[0] for name, _ in before} if self._hides(top)}
             self._displaced = {name: module for name, module in before if name.partition(".")[0] in hidden}
             for name in self._displaced:

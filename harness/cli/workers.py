@@ -130,21 +130,25 @@ def _progress() -> Iterator[Callable[[int, int, int], None]]:
 
 
 class _Pace:
-    """The workers, their rate and the time left."""
+    """The workers, their rate and the time left. A range of many faces is finished at once."""
 
     def __init__(self) -> None:
         self._first: tuple[float, int] | None = None
+        self._last = (0.0, 0)
+        """When the number of finished faces changed last, and that number."""
 
     def text(self, done: int, total: int, workers: int) -> str:
         """Return a text such as ``4 workers, 123 faces per second, 40 s left``."""
         now = monotonic()
         if self._first is None:
             self._first = now, done
+        if done != self._last[1]:
+            self._last = now, done
         started, before = self._first
         text = "no worker yet" if workers == 0 and done == before else f"{workers} worker{'s' * (workers != 1)}"
-        if done == before or now - started < 1:
+        spent = self._last[0] - started
+        if done == before or spent < 1:
             return text
-        rate = (done - before) / (now - started)
-        return f"{text}, {rate:.3g} faces per second" + (
-            f", {(total - done) / rate:.0f} s left" if done < total else ""
-        )
+        rate = (done - before) / spent
+        left = max(0.0, (total - done) / rate - (now - self._last[0]))
+        return f"{text}, {rate:.3g} faces per second" + (f", {left:.0f} s left" if done < total else "")

@@ -26,6 +26,7 @@ from nmebench.files import file_sha256
 from nmebench.sweep.batch_store import BatchStore
 from nmebench.sweep.clock import Clocks
 from nmebench.sweep.configuration import SweepConfiguration
+from nmebench.sweep.malloc_trim import free_thresholds
 from nmebench.sweep.network_sweep import NetworkSweep
 from nmebench.sweep.plan import NetworkPlan, Plan, make
 
@@ -93,6 +94,7 @@ class _Current:
         self.threads = threads_of(
             plan.configuration.engine, network.built.module, own=_own_threads(), driver=request.threads
         )
+        free_thresholds()
         worker = _dask_worker()
         self.folder = tempfile.TemporaryDirectory(prefix="nmebench-", dir=worker.local_directory if worker else None)
         work = Path(self.folder.name)

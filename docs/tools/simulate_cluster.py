@@ -151,7 +151,9 @@ def prepared_sweep(folder: Path, networks: int) -> Any:
     return prepare(validate(raw, where="the simulation"))
 
 
-def simulate(prepared: Any, folder: Path, workers: int, ms: float, start: float, rate: float) -> dict[str, Any]:
+def simulate(
+    prepared: Any, folder: Path, workers: int, ms: float, start: float, rate: float, longest: float
+) -> dict[str, Any]:
     """Distribute the sweep once and return a row of the table."""
     from distributed import Client, Scheduler, SpecCluster
 
@@ -166,7 +168,7 @@ def simulate(prepared: Any, folder: Path, workers: int, ms: float, start: float,
     content = {"per_face": ms / 1e3 / divided, "start": start / divided, "cells": cells}
     content["software"] = dict(process_facts(0).software)
     (folder / "settings.json").write_text(json.dumps(content))
-    assignment.SECONDS, assignment.SHORTEST = 10.0 / divided, 1.0 / divided  # ranges of as many faces as without it
+    assignment.SECONDS, assignment.SHORTEST = longest / divided, 1.0 / divided  # ranges of as many faces as without it
     spent: Counter[str] = Counter()
     ends: dict[str, float] = {}
     begins: dict[str, float] = {}
@@ -269,17 +271,22 @@ def main() -> None:
     parser.add_argument("--ms", type=float, default=100.4, help="milliseconds per face of the network on one worker")
     parser.add_argument("--start", type=float, default=10.0, help="seconds to load and compile a network")
     parser.add_argument("--rate", type=float, default=0.0, help="faces per second of all workers together, at least")
+    parser.add_argument(
+        "--longest", type=float, help="seconds of a range, without compressed time; by default the driver's"
+    )
     parser.add_argument("--out", type=Path, help="csv file; rows are appended")
     parser.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
         serve(given.serve[0], int(given.serve[1]), int(given.serve[2]))
         return
-    rows = []
+    from nmebench.distribution.assignment import SECONDS
+
+    rows, longest = [], given.longest or SECONDS
     with tempfile.TemporaryDirectory(prefix="nmebench-simulation-") as name:
         prepared = prepared_sweep(Path(name), given.networks)
         for workers in given.workers:
-            rows.append(simulate(prepared, Path(name), workers, given.ms, given.start, given.rate))
+            rows.append(simulate(prepared, Path(name), workers, given.ms, given.start, given.rate, longest))
             print(json.dumps(rows[-1]), flush=True)
             if given.out:
                 new = not given.out.exists()

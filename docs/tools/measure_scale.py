@@ -38,34 +38,29 @@ DECODERS = (
 
 BATCH = 256
 
-#: Maps of 8 x 8 px, so that a hundred thousand faces take minutes.
-ORACLE = """name = "small-oracle"
-architecture = "oracle"
+CARD = """name = "{name}"
+architecture = "{architecture}"
 [input]
-size = [32, 32]
+size = [{side}, {side}]
 colour = "rgb"
 mean = [0, 0, 0]
 std = [255, 255, 255]
 box = "landmarks"
 [output]
 kind = "heatmaps"
-[options]
+"""
+
+#: Maps of 8 x 8 px, so that a hundred thousand faces take minutes.
+ORACLE = (
+    CARD.format(name="small-oracle", architecture="oracle", side=32)
+    + """[options]
 sigma = 1.0
 size = 8
 input_size = 32
 """
+)
 
-NETWORK = """name = "small-network"
-architecture = "python:small_network.py:SmallNetwork"
-[input]
-size = [64, 64]
-colour = "rgb"
-mean = [0, 0, 0]
-std = [255, 255, 255]
-box = "landmarks"
-[output]
-kind = "heatmaps"
-"""
+NETWORK = CARD.format(name="small-network", architecture="python:small_network.py:SmallNetwork", side=64)
 
 #: The mean face as heatmaps, to which an untrained network adds little: a cheap network with a plausible error.
 SMALL_NETWORK = """import torch

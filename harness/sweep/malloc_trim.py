@@ -30,7 +30,7 @@ def free_thresholds() -> bool:
     """Let glibc keep freed memory as in a process whose environment doesn't set ``MALLOC_TRIM_THRESHOLD_``.
 
     Dask sets it to 64 KiB for its workers. Then every large tensor is new memory from the operating system, which
-    clears each page when it is touched: a sweep of a small network took a sixth longer. Without the variable glibc
+    clears each page when it is touched: a sweep of a small network took a tenth longer. Without the variable glibc
     raises both thresholds to the largest sizes that were freed; this sets them to the limits of that.
 
     Returns:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-NET = """
+#: A folder of the user that has the name of one of ours.
+PACKAGE = "models"
+
+NET = f"""
 import torch
 from torch import nn
 
-from models.backbone import stem
+from {PACKAGE}.backbone import stem
 from constants import GAIN
 
 
@@ -28,7 +31,7 @@ def make(**options):
 
 FILES = {
     "net.py": NET,
-    "models/backbone.py": "SCALE = 0.5\n\n\ndef stem(x):\n    return x * SCALE\n",
+    f"{PACKAGE}/backbone.py": "SCALE = 0.5\n\n\ndef stem(x):\n    return x * SCALE\n",
     "constants.py": "GAIN = 1.0\n",
 }
 
